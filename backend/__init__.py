@@ -1,0 +1,1 @@
+"""Winnow's backend: everything that runs without a browser."""

@@ -1,0 +1,131 @@
+"""``winnow demo``: the whole loop on rendered pairs with a judge that ships with the project."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from backend.cli.engine_options import watch
+from backend.cli.output import Json, note, print_json, progress_bar, say, workspace
+from backend.curation import sets as curated
+from backend.demo.dataset import write_demo
+from backend.demo.judge import measure_judge, shipped_judge
+from backend.engines.base import EngineOptions
+from backend.export import export_set
+from backend.inference.launch import RunRequest
+from backend.ingest.importer import import_dataset
+
+app = typer.Typer(help="Try everything on rendered pairs.", invoke_without_command=True)
+
+
+@app.callback()
+def demo(
+    context: typer.Context,
+    serve: Annotated[bool, typer.Option(help="Open the dashboard at the end")] = True,
+) -> None:
+    """Render pairs, judge them in the background, filter, freeze and export."""
+    if context.invoked_subcommand is not None:
+        return
+    judge = shipped_judge()
+    with workspace() as space:
+        folder = space.folder / "demo"
+        say("1. rendering image and video pairs whose better side is known")
+        files = write_demo(folder)
+        runs = []
+        for name, spec in (
+            ("demo-t2i", f"hpdv3:{files.images}"),
+            ("demo-t2v", f"rapidata-t2v:{files.videos}"),
+        ):
+            dataset = import_dataset(space.database, name=name, spec=spec, data_root=None)
+            say(f"   {name}: {dataset.counts['pairs']} pairs")
+        say("2. judging them in background runs (they go on if you close this)")
+        for name in ("demo-t2i", "demo-t2v"):
+            options = EngineOptions(batch_size=16, max_new_tokens=256)
+            request = RunRequest(
+                dataset=name, model=str(judge), engine="transformers", options=options
+            )
+            runs.append(space.launcher.start(request)[0])
+        space.supervise()
+        for run_id in runs:
+            run = watch(space, run_id)
+            counts = space.runs.counts(run_id)
+            say(
+                f"   run {run_id} ({run.dataset}): {counts['accepted']} of {counts['done']} accepted"
+            )
+        say("3. freezing what was accepted and writing a training file")
+        frozen = curated.freeze(space.database, "demo", runs)
+        out = folder / f"export-{frozen.version}"
+        export_set(space.database, frozen, format="lightrft", out=out)
+        say(f"   set demo@{frozen.version}: {frozen.counts['items']} rows in {out}")
+        say("")
+        say(f"next: winnow --workspace {space.folder} run predictions {runs[0]}")
+        if serve:
+            note("the dashboard is not part of this version yet; everything else is done")
+
+
+@app.command("build-judge")
+def build_judge(
+    work: Annotated[Path, typer.Option(help="Work folder; the same one resumes")] = Path(
+        "winnow-judge"
+    ),
+    out: Annotated[Path | None, typer.Option(help="Copy the finished judge there")] = None,
+    stop_after: Annotated[int | None, typer.Option(help="Stop, resumably, at this step")] = None,
+) -> None:
+    """Train the demo judge from nothing (about an hour and a half on two cores)."""
+    from backend.demo.judge_training import train_judge
+
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    with progress_bar() as bar:
+        task = bar.add_task("steps", total=None)
+        judge = train_judge(
+            work,
+            progress=lambda done, total, loss: bar.update(
+                task, completed=done, total=total, description=f"loss {loss:.3f}"
+            ),
+            stop_after=stop_after,
+        )
+    if out is not None:
+        shutil.copytree(judge, out, dirs_exist_ok=True)
+    say(f"judge in {out or judge}; `winnow demo measure-judge --judge {out or judge}` measures it")
+
+
+@app.command("measure-judge")
+def measure(
+    judge: Annotated[Path | None, typer.Option(help="Folder; default: the shipped judge")] = None,
+    pairs: Annotated[int, typer.Option(help="Held-out pairs of each medium")] = 320,
+    media_shift: Annotated[
+        int, typer.Option(help="1 exchanges media between pairs: must give chance")
+    ] = 0,
+    engine: str = "transformers",
+    json: Json = False,
+) -> None:
+    """Accuracy of a judge on held-out pairs, with 95 % intervals."""
+    results = measure_judge(
+        judge or shipped_judge(), pairs=pairs, media_shift=media_shift, engine=engine
+    )
+    if json:
+        print_json(
+            [
+                {
+                    "kind": row.kind.value,
+                    "pairs": row.pairs,
+                    "right": row.right,
+                    "accuracy": row.share,
+                    "interval": row.interval,
+                    "unreadable": row.unreadable,
+                    "flawed": row.flawed,
+                }
+                for row in results
+            ]
+        )
+        return
+    for row in results:
+        low, high = row.interval
+        say(
+            f"{row.kind.value}: {row.right}/{row.pairs} right = {row.share:.3f} "
+            f"({low:.3f} to {high:.3f}), {row.unreadable} unreadable, {row.flawed} flawed"
+        )

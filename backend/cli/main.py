@@ -1,0 +1,108 @@
+"""The command line's edge: global options, subcommands, and errors as one line and a hint."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+import typer
+
+from backend.cli import datasets, demo, doctor, files, review, runs, sets
+from backend.cli.output import err, given, note
+from backend.errors import UsageError, WinnowError
+
+app = typer.Typer(
+    name="winnow",
+    help="See, steer and close the rejection-sampling loop of generative reward models.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+app.add_typer(demo.app, name="demo")
+app.add_typer(datasets.app, name="dataset")
+app.add_typer(runs.app, name="run")
+app.add_typer(review.app, name="review")
+app.add_typer(sets.app, name="set")
+app.command("export")(sets.export)
+app.command("doctor")(doctor.doctor)
+app.add_typer(files.convert, name="convert")
+app.add_typer(files.prepare, name="prepare")
+
+
+@app.callback()
+def _global_options(
+    workspace: Path = typer.Option(  # noqa: ARG001 - shown in the help; taken out before parsing
+        None, help="Workspace folder; default WINNOW_WORKSPACE or ./winnow-workspace"
+    ),
+    debug: bool = typer.Option(False, help="Show tracebacks"),  # noqa: ARG001
+) -> None:
+    """Both options may stand anywhere on the command line."""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command; returns its exit code.
+
+    0 done, 1 failed with one line and a hint, 2 wrong usage, 130 interrupted.
+    """
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        result = app(_take_globals(words), standalone_mode=False, prog_name="winnow")
+        return result if isinstance(result, int) else 0
+    except click.exceptions.Abort:
+        return 130
+    except KeyboardInterrupt:
+        return 130
+    except click.ClickException as error:
+        error.show()
+        return 2 if isinstance(error, click.UsageError) else 1
+    except click.exceptions.Exit as leave:
+        return leave.exit_code
+    except WinnowError as error:
+        if given.debug:
+            err.print_exception()
+        _show(error.message, error.hint)
+        return 2 if isinstance(error, UsageError) else 1
+    except BrokenPipeError:
+        # The reader of our output went away (`winnow … | head`): nothing is wrong.
+        sys.stderr.close()
+        return 0
+    except Exception as error:  # noqa: BLE001 - the last edge before the user
+        if given.debug:
+            err.print_exception()
+        line = (str(error) or type(error).__name__).splitlines()[0]
+        _show(f"unexpected: {type(error).__name__}: {line}", "run again with --debug and report it")
+        return 1
+
+
+def _show(message: str, hint: str | None) -> None:
+    note(f"error: {' '.join(message.split())}")
+    if hint:
+        note(f"hint: {hint}")
+
+
+def _take_globals(words: list[str]) -> list[str]:
+    """Take ``--workspace`` and ``--debug`` out, and spell ``--batch_size`` as ``--batch-size``."""
+    given.workspace, given.debug = None, False
+    rest: list[str] = []
+    position = 0
+    while position < len(words):
+        word = words[position]
+        if word == "--":
+            return rest + words[position:]
+        if word.startswith("--"):
+            name, equals, value = word.partition("=")
+            word = name.replace("_", "-") + equals + value
+        if word == "--debug":
+            given.debug = True
+        elif word == "--workspace":
+            position += 1
+            if position == len(words):
+                raise UsageError("--workspace needs a folder")
+            given.workspace = Path(words[position])
+        elif word.startswith("--workspace="):
+            given.workspace = Path(word.partition("=")[2])
+        else:
+            rest.append(word)
+        position += 1
+    return rest

@@ -1,0 +1,141 @@
+"""``winnow review``: add, import, export, undo."""
+
+from __future__ import annotations
+
+import getpass
+import json as json_module
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from backend.cli.output import Json, print_json, print_lines, say, workspace
+from backend.errors import ReviewError, UsageError
+from backend.workspace import Workspace
+
+app = typer.Typer(help="Record what people decide about predictions.", no_args_is_help=True)
+
+Index = Annotated[int | None, typer.Option(help="0-based row of the pair in its dataset")]
+Key = Annotated[str | None, typer.Option(help="Key of the pair")]
+OrderOption = Annotated[str | None, typer.Option(help="Shown order: dataset or swapped")]
+Sample = Annotated[int, typer.Option(min=0)]
+Prediction = Annotated[int | None, typer.Option(help="Id of the prediction")]
+Reviewer = Annotated[str | None, typer.Option(help="Who decides; default: your login name")]
+
+
+@app.command()
+def add(
+    run: int,
+    ruling: Annotated[str, typer.Option(help="accept, reject, relabel or flag")],
+    to: Annotated[
+        str | None, typer.Option(help="New label of a relabel: first, second or tie, as shown")
+    ] = None,
+    prediction: Prediction = None,
+    index: Index = None,
+    key: Key = None,
+    order: OrderOption = None,
+    sample: Sample = 0,
+    note: str = "",
+    tag: Annotated[list[str] | None, typer.Option(help="May be repeated")] = None,
+    reviewer: Reviewer = None,
+    json: Json = False,
+) -> None:
+    """Rule on one prediction. Rulings are never overwritten; the newest counts."""
+    with workspace() as space:
+        target = _find(space, run, prediction, index, key, order, sample)
+        review = space.rulings.add(
+            target,
+            ruling,
+            relabel=to,
+            note=note,
+            tags=tuple(tag or ()),
+            reviewer=reviewer or getpass.getuser(),
+        )
+        _show(space, target, review.id, json)
+
+
+@app.command()
+def undo(
+    run: int,
+    prediction: Prediction = None,
+    index: Index = None,
+    key: Key = None,
+    order: OrderOption = None,
+    sample: Sample = 0,
+    reviewer: Reviewer = None,
+    json: Json = False,
+) -> None:
+    """Take back the newest ruling on a prediction, by another row."""
+    with workspace() as space:
+        target = _find(space, run, prediction, index, key, order, sample)
+        review = space.rulings.add(target, "undo", reviewer=reviewer or getpass.getuser())
+        _show(space, target, review.id, json)
+
+
+@app.command("import")
+def import_file(run: int, file: Path) -> None:
+    """Store rulings from a JSON-lines file; storing the same file again adds nothing."""
+    if not file.is_file():
+        raise UsageError(f"{file}: no such file")
+    with workspace() as space:
+        space.runs.get(run)
+        count = space.rulings.import_rows(run, _lines(file))
+        say(f"{count} rulings stored")
+
+
+@app.command("export")
+def export_file(run: int, file: Annotated[Path | None, typer.Argument()] = None) -> None:
+    """Write all rulings on a run as JSON lines, to a file or to standard output."""
+    with workspace() as space:
+        space.runs.get(run)
+        rows = space.rulings.iter_export(run)
+        if file is None:
+            print_lines(rows)
+            return
+        partial = file.with_name(file.name + ".partial")
+        count = 0
+        with partial.open("w", encoding="utf-8") as stream:
+            for row in rows:
+                stream.write(json_module.dumps(row, ensure_ascii=False) + "\n")
+                count += 1
+        partial.replace(file)
+        say(f"{count} rulings written to {file}")
+
+
+def _lines(file: Path) -> Iterator[dict[str, Any]]:
+    with file.open(encoding="utf-8") as stream:
+        for number, line in enumerate(stream, start=1):
+            if line.strip():
+                try:
+                    row = json_module.loads(line)
+                except ValueError as error:
+                    raise ReviewError(f"{file}:{number}: invalid JSON") from error
+                if not isinstance(row, dict):
+                    raise ReviewError(f"{file}:{number}: not an object")
+                yield row
+
+
+def _find(
+    space: Workspace,
+    run: int,
+    prediction: int | None,
+    index: int | None,
+    key: str | None,
+    order: str | None,
+    sample: int,
+) -> int:
+    space.runs.get(run)
+    if sum(value is not None for value in (prediction, index, key)) != 1:
+        raise UsageError("name one prediction by --prediction, --index or --key")
+    return space.predictions.find(
+        run, prediction=prediction, index=index, key=key, order=order, sample=sample
+    )
+
+
+def _show(space: Workspace, prediction: int, review: int, json: bool) -> None:
+    state = space.predictions.state(prediction)
+    if json:
+        print_json({"review": review, "prediction": prediction, **state})
+    else:
+        say(f"review {review}: prediction {prediction} is now {state['effective']}")

@@ -1,0 +1,114 @@
+"""``winnow set`` and ``winnow export``: freezing what was accepted, and writing training files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from backend.cli.output import Json, print_json, print_table, progress_bar, say, workspace
+from backend.curation import sets as curated
+from backend.errors import RunError, UsageError
+from backend.export import FORMATS, export_set
+from backend.inference.launch import ACTIVE
+
+app = typer.Typer(help="Freeze curated sets.", no_args_is_help=True)
+
+
+def as_json(row: curated.SetRow) -> dict[str, Any]:
+    """A set as every listing prints it."""
+    return {
+        "id": row.id,
+        "name": row.name,
+        "version": row.version,
+        "content_hash": row.content_hash,
+        "counts": row.counts,
+        "lineage": row.lineage,
+        "created_at": row.created_at,
+    }
+
+
+@app.command()
+def create(
+    name: str,
+    run: Annotated[list[int], typer.Option(help="A run; may be repeated")],
+    json: Json = False,
+) -> None:
+    """Freeze everything accepted in one or more runs as a new version of a set."""
+    with workspace() as space:
+        for run_id in run:
+            row = space.runs.get(run_id)
+            if row.status in ACTIVE:
+                raise RunError(f"run {run_id} is {row.status}", hint="wait for it, or cancel it")
+        frozen = curated.freeze(space.database, name, run)
+        if json:
+            print_json(as_json(frozen))
+        else:
+            _report(frozen)
+            say(f"next: winnow export {name} --format lightrft --out FOLDER")
+
+
+@app.command("list")
+def list_sets(json: Json = False) -> None:
+    """All frozen sets."""
+    with workspace() as space:
+        rows = [as_json(row) for row in curated.list_sets(space.database)]
+    if json:
+        print_json(rows)
+    else:
+        print_table(
+            ("name", "version", "items", "content hash"),
+            ((r["name"], r["version"], r["counts"].get("items"), r["content_hash"][:16]) for r in rows),
+        )
+
+
+@app.command()
+def show(name: str, json: Json = False) -> None:
+    """One set: NAME for its newest version, NAME@2 for another."""
+    with workspace() as space:
+        row = curated.get_set(space.database, name)
+    if json:
+        print_json(as_json(row))
+    else:
+        _report(row)
+
+
+def export(
+    name: Annotated[str, typer.Argument(metavar="SET", help="NAME or NAME@VERSION")],
+    format: Annotated[str, typer.Option(help=", ".join(FORMATS))],
+    out: Annotated[Path, typer.Option(help="Folder to write")],
+    split: Annotated[float, typer.Option(help="Share of pairs held out for validation")] = 0.0,
+    bundle: Annotated[
+        bool, typer.Option("--bundle", help="Copy the media beside the file, with relative paths")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Write a frozen set as training files, its manifest last."""
+    if not 0 <= split < 1:
+        raise UsageError(f"--split {split}: must be at least 0 and below 1")
+    if format not in FORMATS:
+        raise UsageError(f"unknown format {format!r}", hint=f"one of {', '.join(FORMATS)}")
+    with workspace() as space, progress_bar() as bar:
+        row = curated.get_set(space.database, name)
+        task = bar.add_task("rows", total=row.counts.get("items"))
+        manifest = export_set(
+            space.database,
+            row,
+            format=format,
+            out=out,
+            split=split,
+            bundle=bundle,
+            progress=lambda rows: bar.update(task, completed=rows),
+        )
+    if json:
+        print_json(manifest.to_mapping())
+    else:
+        for file in manifest.to_mapping()["files"]:
+            say(f"{out / file['name']}: {file['rows']} rows")
+
+
+def _report(row: curated.SetRow) -> None:
+    counts = ", ".join(f"{value} {name}" for name, value in row.counts.items() if value)
+    say(f"{row.name}@{row.version}: {counts}")
+    say(f"content {row.content_hash}")

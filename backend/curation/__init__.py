@@ -1,0 +1,1 @@
+"""Reviews and curated sets: what people decide about predictions, and freezing it."""

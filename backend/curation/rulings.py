@@ -1,0 +1,301 @@
+"""Recording what people decide. Rows are only ever added; undo is another row."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
+from typing import Any
+
+from sqlalchemy import Connection
+
+from backend.domain.pairs import Order, Preference
+from backend.domain.rulings import SETTLING, Ruling, effective_decision
+from backend.errors import NotFound, ReviewError
+from backend.store.database import Database
+from backend.store.reviews import Reviewable, ReviewRow, Reviews
+
+CHUNK = 500
+_RULINGS = ", ".join(ruling.value for ruling in Ruling)
+
+
+class Rulings:
+    """The rulings of a workspace.
+
+    Args:
+        db: The workspace's database.
+    """
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+        self._reviews = Reviews(db)
+
+    def add(
+        self,
+        prediction_id: int,
+        ruling: str,
+        *,
+        relabel: str | None = None,
+        note: str = "",
+        tags: Sequence[str] = (),
+        reviewer: str,
+        token: str | None = None,
+    ) -> ReviewRow:
+        """Record one ruling, on the disk when this returns.
+
+        Args:
+            ruling: ``accept``, ``reject``, ``relabel``, ``flag`` or ``undo``.
+            relabel: The new label, relative to the prediction's shown order; for ``relabel`` only.
+                :func:`backend.domain.rulings.relabel_dataset_order` converts from dataset order.
+            token: The client's own id: sending it again gives the first row back.
+
+        Raises:
+            ReviewError: The ruling makes no sense, there is nothing to undo, or the token belongs
+                to a ruling on another prediction.
+            NotFound: There is no such prediction.
+        """
+        kind, side = _checked(ruling, relabel, reviewer, token)
+        with self._db.write(durable=True) as connection:
+            return self._add(connection, prediction_id, kind, side, note, tags, reviewer, token)
+
+    def add_many(
+        self,
+        prediction_ids: Iterable[int],
+        ruling: str,
+        *,
+        relabel: str | None = None,
+        note: str = "",
+        tags: Sequence[str] = (),
+        reviewer: str,
+        token: str | None = None,
+    ) -> int:
+        """One ruling on many predictions; committed in chunks, so a reader never waits long.
+
+        Args:
+            token: Of the whole act; each row's token is derived from it, so that an act that broke
+                off can be sent again.
+
+        Returns:
+            How many predictions were ruled on.
+        """
+        kind, side = _checked(ruling, relabel, reviewer, token)
+        ids = iter(prediction_ids)
+        count = 0
+        while chunk := list(islice(ids, CHUNK)):
+            with self._db.write(durable=True) as connection:
+                for prediction_id in chunk:
+                    own = None if token is None else _digest([token, prediction_id])
+                    self._add(connection, prediction_id, kind, side, note, tags, reviewer, own)
+            count += len(chunk)
+        return count
+
+    def history(self, prediction_id: int) -> list[ReviewRow]:
+        """Every row about a prediction, oldest first, undone ones and undos included."""
+        return self._reviews.history(prediction_id)
+
+    def iter_export(self, run_id: int) -> Iterator[dict[str, Any]]:
+        """A run's rulings, oldest first, as :meth:`import_rows` reads them."""
+        for row in self._reviews.iter_run(run_id):
+            yield {
+                "key": row["key"],
+                "index": row["index"],
+                "order": row["shown_order"],
+                "sample": row["sample"],
+                "ruling": row["ruling"],
+                "relabel": row["relabel"],
+                "note": row["note"],
+                "tags": row["tags"].get("tags", []),
+                "reviewer": row["reviewer"],
+                "token": row["token"] or _digest(["review", run_id, row["id"], row["created_at"]]),
+                "created_at": row["created_at"],
+            }
+
+    def import_rows(
+        self, run_id: int, rows: Iterable[str | Mapping[str, Any]], *, reviewer: str | None = None
+    ) -> int:
+        """Record rulings from JSON lines, all or none.
+
+        Args:
+            rows: Lines of JSON, or mappings: ``key`` or ``index``, ``order``, ``sample`` (0),
+                ``ruling``, ``relabel``, ``note``, ``tags``, ``reviewer``, ``token``. A row without
+                a token gets one from its content, so that a file can be imported twice.
+            reviewer: Of rows that name none.
+
+        Returns:
+            How many rows were new.
+
+        Raises:
+            ReviewError: A row is broken; names its line, and nothing was recorded.
+        """
+        new = 0
+        # Equal rows without a token (accept, undo, accept) are told apart by how often they came.
+        seen: Counter[str] = Counter()
+        with self._db.write(durable=True) as connection:
+            for line, raw in enumerate(rows, start=1):
+                if isinstance(raw, str) and not raw.strip():
+                    continue
+                try:
+                    new += self._import(connection, run_id, _mapping(raw), reviewer, seen)
+                except (ReviewError, NotFound) as error:
+                    raise ReviewError(f"line {line}: {error.message}", hint=error.hint) from error
+        return new
+
+    def _import(
+        self,
+        connection: Connection,
+        run_id: int,
+        row: Mapping[str, Any],
+        reviewer: str | None,
+        seen: Counter[str],
+    ) -> bool:
+        who = str(row.get("reviewer") or reviewer or "")
+        relabel = row.get("relabel")
+        token = row.get("token")
+        note, tags = row.get("note") or "", row.get("tags") or []
+        if not isinstance(note, str) or not isinstance(tags, list | tuple):
+            raise ReviewError("note must be a text and tags a list of texts")
+        if not all(isinstance(tag, str) for tag in tags):
+            raise ReviewError("tags must be a list of texts")
+        if token is None:
+            names = ("key", "index", "order", "sample", "ruling", "relabel", "note", "tags")
+            content = _digest(["import", run_id, who, *(row.get(name) for name in names)])
+            seen[content] += 1
+            token = content if seen[content] == 1 else _digest([content, seen[content]])
+        kind, side = _checked(str(row.get("ruling")), relabel, who, token)
+        prediction_id = self._find(connection, run_id, row)
+        if self._known(connection, prediction_id, token):
+            return False
+        self._add(connection, prediction_id, kind, side, note, tags, who, token)
+        return True
+
+    def _find(self, connection: Connection, run_id: int, row: Mapping[str, Any]) -> int:
+        key, index = row.get("key"), row.get("index")
+        order, sample = row.get("order", Order.DATASET.value), row.get("sample", 0)
+        if key is None and index is None:
+            raise ReviewError("neither key nor index names the pair")
+        if order not in {item.value for item in Order}:
+            raise ReviewError(f"order {order!r} is neither dataset nor swapped")
+        if type(sample) is not int or (key is None and type(index) is not int):
+            raise ReviewError("index and sample must be whole numbers")
+        found = self._reviews.find_prediction(
+            connection,
+            run_id,
+            key=None if key is None else str(key),
+            index=index,
+            order=order,
+            sample=sample,
+        )
+        ids = list(found)
+        if not ids:
+            raise ReviewError(
+                f"run {run_id} has no prediction {key or index}, order {order}, sample {sample}",
+                hint="`winnow run predictions` lists key, index, order and sample",
+            )
+        return ids[0]
+
+    def _known(
+        self, connection: Connection, prediction_id: int, token: str | None
+    ) -> ReviewRow | None:
+        known = None if token is None else self._reviews.by_token(connection, token)
+        if known is not None and known.prediction_id != prediction_id:
+            raise ReviewError(
+                f"token {token!r} belongs to a ruling on prediction {known.prediction_id}",
+                hint="use a token of its own for each ruling",
+            )
+        return known
+
+    def _add(
+        self,
+        connection: Connection,
+        prediction_id: int,
+        ruling: Ruling,
+        relabel: Preference | None,
+        note: str,
+        tags: Sequence[str],
+        reviewer: str,
+        token: str | None,
+    ) -> ReviewRow:
+        if known := self._known(connection, prediction_id, token):
+            return known
+        verdict = self._reviews.verdicts_of(connection, [prediction_id]).get(prediction_id)
+        if verdict is None:
+            raise NotFound(f"there is no prediction {prediction_id}")
+        live = self._reviews.live(connection, [prediction_id]).get(prediction_id, [])
+        if ruling is Ruling.UNDO and not live:
+            raise ReviewError(f"prediction {prediction_id} has no ruling to undo")
+        review = self._reviews.append(
+            connection,
+            verdict,
+            ruling=ruling.value,
+            relabel=None if relabel is None else relabel.value,
+            note=note,
+            tags=tags,
+            reviewer=reviewer,
+            replaced={
+                "effective": verdict.effective,
+                "ruling": verdict.ruling,
+                "review_id": live[-1].id if live else None,
+            },
+            undoes=live[-1].id if ruling is Ruling.UNDO else None,
+            token=token,
+        )
+        stack = live[:-1] if ruling is Ruling.UNDO else [*live, review]
+        self._settle(connection, verdict, stack)
+        return review
+
+    def _settle(
+        self, connection: Connection, verdict: Reviewable, stack: Sequence[ReviewRow]
+    ) -> None:
+        settling = [row for row in stack if row.ruling in SETTLING]
+        # A flag on top of a settled prediction does not hide what settled it: re-deciding a run
+        # reads ``verdicts.ruling`` to know which decisions are a person's.
+        top = settling[-1] if settling else (stack[-1] if stack else None)
+        effective = effective_decision(
+            verdict.decision,
+            verdict.answer,
+            top.ruling if top else None,
+            top.relabel if top else None,
+        )
+        self._reviews.set_verdict(
+            connection, verdict.prediction_id, top.ruling if top else None, effective
+        )
+
+
+def _checked(
+    ruling: str, relabel: Any, reviewer: str, token: Any
+) -> tuple[Ruling, Preference | None]:
+    try:
+        kind = Ruling(ruling)
+    except ValueError as error:
+        raise ReviewError(f"{ruling!r} is no ruling", hint=f"one of: {_RULINGS}") from error
+    if not reviewer.strip():
+        raise ReviewError("a ruling needs a reviewer")
+    if token is not None and (not isinstance(token, str) or not 0 < len(token) <= 64):
+        raise ReviewError("a token is a text of 1 to 64 characters")
+    if (kind is Ruling.RELABEL) != (relabel is not None):
+        raise ReviewError(
+            f"{kind.value} {'needs a new label' if relabel is None else 'takes no new label'}",
+            hint="relabel, and only relabel, names first, second or tie of the shown order",
+        )
+    try:
+        return kind, None if relabel is None else Preference(relabel)
+    except ValueError as error:
+        raise ReviewError(f"{relabel!r} is no label", hint="first, second or tie") from error
+
+
+def _mapping(raw: str | Mapping[str, Any]) -> Mapping[str, Any]:
+    if isinstance(raw, Mapping):
+        return raw
+    try:
+        row = json.loads(raw)
+    except (TypeError, ValueError) as error:
+        raise ReviewError(f"invalid JSON ({error})", hint="one JSON object a line") from error
+    if not isinstance(row, dict):
+        raise ReviewError("is no JSON object", hint="one JSON object a line")
+    return row
+
+
+def _digest(parts: Sequence[Any]) -> str:
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()

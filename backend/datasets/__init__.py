@@ -1,0 +1,1 @@
+"""Adapters that read preference datasets, one format a file, behind one registry."""

@@ -1,0 +1,76 @@
+"""What an adapter gives: rows of a dataset's file, each usable or said to be broken."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
+
+from backend.domain.pairs import MediaKind, Preference
+
+
+class SourceRow(NamedTuple):
+    """One usable row. A tuple, because a million of them pass by.
+
+    Attributes:
+        row: 0-based in its file.
+        first: Path as the media are stored, relative to the data root.
+        preference: Relative to dataset order, that of ``first`` and ``second``.
+        kind: ``None`` when only the files' extensions tell.
+        extra: What the source adds: models, scores, confidence.
+    """
+
+    row: int
+    prompt: str
+    first: str
+    second: str
+    preference: Preference
+    kind: MediaKind | None
+    extra: dict[str, Any]
+
+
+class BrokenRow(NamedTuple):
+    """A row that cannot be used, and why; ``row`` is 0-based in its file."""
+
+    row: int
+    message: str
+
+
+class Source(Protocol):
+    """One dataset format."""
+
+    name: str
+    kind: MediaKind | None
+
+    def rows(self, path: Path, data_root: Path | None = None) -> Iterator[SourceRow | BrokenRow]:
+        """Stream the rows of one file, in its order, in bounded memory.
+
+        Args:
+            data_root: Where the media are, if not at :meth:`default_data_root`.
+
+        Raises:
+            DatasetError: The file cannot be read at all, or lacks a needed column.
+        """
+        ...
+
+    def default_data_root(self, path: Path) -> Path:
+        """The folder that the media paths of ``path`` are relative to."""
+        ...
+
+
+class RowProblem(ValueError):
+    """Raised by a converter for a row it cannot use; becomes a :class:`BrokenRow`."""
+
+
+def text_field(item: Mapping[str, Any], key: str) -> str:
+    """The non-empty string under ``key``.
+
+    Raises:
+        RowProblem: There is none.
+    """
+    value = item.get(key)
+    if isinstance(value, str) and value:
+        return value
+    if value is None:
+        raise RowProblem(f"no {key!r}")
+    raise RowProblem(f"{key!r} is {'empty' if value == '' else 'not a text'}")

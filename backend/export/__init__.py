@@ -1,0 +1,7 @@
+# INTEGRATOR: written and locked by the integrator. Do not replace. Write convert.py, tests, benchmark against this API.
+"""Training files: one writer a format, the manifest, and repairing other scripts' files."""
+
+from backend.export.exporter import Manifest, export_set, is_our_export
+from backend.export.formats import FORMATS
+
+__all__ = ["FORMATS", "Manifest", "export_set", "is_our_export"]

@@ -1,0 +1,190 @@
+# INTEGRATOR: written and locked by the integrator. Do not replace. Write convert.py, tests, benchmark against this API.
+"""Writing a frozen set into a folder, its manifest last."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import json
+import os
+import shutil
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from backend.domain.pairs import MediaKind
+from backend.errors import ExportError, UsageError
+from backend.export.files import WholeFile, write_json
+from backend.export.formats import FORMATS
+from backend.export.rows import TrainingRow, training_row
+from backend.media.paths import resolve_media
+from backend.store.database import Database
+from backend.store.sets import SetRow, Sets
+
+MANIFEST = "manifest.json"
+_MADE_BY = "winnow"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manifest:
+    """What an export holds. Its file is written last and means that the export is complete."""
+
+    format: str
+    set_name: str
+    set_version: int
+    content_hash: str
+    files: tuple[dict[str, Any], ...]
+    rows: int
+    split: float
+    bundle: bool
+    lineage: dict[str, Any]
+    created_at: float
+
+    def to_mapping(self) -> dict[str, Any]:
+        return {
+            "made_by": _MADE_BY,
+            "winnow": importlib.metadata.version("winnow"),
+            "format": self.format,
+            "set": {
+                "name": self.set_name,
+                "version": self.set_version,
+                "content_hash": self.content_hash,
+            },
+            "rows": self.rows,
+            "split": self.split,
+            "bundle": self.bundle,
+            "files": list(self.files),
+            "lineage": self.lineage,
+            "created_at": self.created_at,
+        }
+
+
+def export_set(
+    database: Database,
+    set_row: SetRow,
+    *,
+    format: str,
+    out: Path,
+    split: float = 0.0,
+    bundle: bool = False,
+    progress: Callable[[int], None] | None = None,
+) -> Manifest:
+    """Write a frozen set into ``out``; memory does not grow with the set.
+
+    Args:
+        split: Share of pairs, drawn by their key, that goes into validation files. All predictions
+            of a pair fall on one side.
+        bundle: Copy the media into ``out/media`` and name them by relative paths.
+
+    Raises:
+        ExportError: The folder holds something else, a medium is missing (``bundle``), or the disk
+            is full. What an earlier complete export left stays until its files are replaced.
+        UsageError: Unknown format.
+    """
+    if format not in FORMATS:
+        raise UsageError(f"unknown format {format!r}", hint=f"one of {', '.join(FORMATS)}")
+    _claim(out)
+    sets = Sets(database)
+    runs = sets.runs_of(set_row)
+    kinds = {kind for kind in MediaKind if set_row.counts.get(kind.value)}
+    writer = FORMATS[format](out, kinds, split=split > 0)
+    bundler = _Bundler(out) if bundle else None
+    count = 0
+    with writer.stack:
+        for item in sets.iter_items(set_row.id):
+            spec, data_root = runs[item.run_id]
+            row = training_row(item, spec, Path(data_root))
+            if bundler:
+                row = bundler.bundled(row, Path(data_root))
+            writer.add(row, "val" if _held_out(row.key, split) else "train")
+            count += 1
+            if progress and count % 1000 == 0:
+                progress(count)
+    described = [file.describe() for file in writer.files.values()]
+    for name, value in writer.extras():
+        with WholeFile(out / name) as file:
+            text = value if isinstance(value, str) else json.dumps(value, indent=2) + "\n"
+            file.write(text.encode())
+        described.append(file.describe())
+    manifest = Manifest(
+        format=format,
+        set_name=set_row.name,
+        set_version=set_row.version,
+        content_hash=set_row.content_hash or "",
+        files=tuple(described),
+        rows=count,
+        split=split,
+        bundle=bundle,
+        lineage=set_row.lineage,
+        created_at=time.time(),
+    )
+    write_json(out / MANIFEST, manifest.to_mapping())
+    if progress:
+        progress(count)
+    return manifest
+
+
+def is_our_export(folder: Path) -> bool:
+    """Whether ``folder`` holds a complete export of Winnow's."""
+    try:
+        made = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return isinstance(made, dict) and made.get("made_by") == _MADE_BY
+
+
+def _claim(out: Path) -> None:
+    """Make the folder, or take over one that holds an earlier export; refuse any other."""
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        strangers = [path.name for path in out.iterdir() if not path.name.endswith(".partial")]
+    except OSError as error:
+        raise ExportError(f"{out}: cannot be written ({error.strerror})") from error
+    if strangers and not is_our_export(out):
+        raise ExportError(
+            f"{out} is not empty and holds no export of Winnow's",
+            hint="give an empty folder, or delete what is in it",
+        )
+    if strangers:
+        for file in json.loads((out / MANIFEST).read_text())["files"]:
+            (out / Path(file["name"]).name).unlink(missing_ok=True)
+        # First, so that a folder without it is never taken for a complete export.
+        (out / MANIFEST).unlink()
+
+
+def _held_out(key: str, split: float) -> bool:
+    if split <= 0:
+        return False
+    digest = hashlib.sha256(f"split:{key}".encode()).digest()
+    return int.from_bytes(digest[:8], "big") / 2**64 < split
+
+
+class _Bundler:
+    """Copies media into the export, each file once."""
+
+    def __init__(self, out: Path) -> None:
+        self._out = out
+        self._media = out / "media"
+        self._known: dict[str, str] = {}
+
+    def bundled(self, row: TrainingRow, data_root: Path) -> TrainingRow:
+        return replace(
+            row, first=self._copy(data_root, row.first), second=self._copy(data_root, row.second)
+        )
+
+    def _copy(self, data_root: Path, path: str) -> str:
+        if path not in self._known:
+            source = resolve_media(data_root, path)
+            name = hashlib.sha256(path.encode("utf-8", "surrogatepass")).hexdigest()[:24]
+            target = self._media / f"{name}{source.suffix.lower()}"
+            try:
+                self._media.mkdir(exist_ok=True)
+                partial = target.with_name(target.name + ".partial")
+                shutil.copyfile(source, partial)
+                os.replace(partial, target)
+            except OSError as error:
+                raise ExportError(f"{source}: cannot be copied ({error.strerror})") from error
+            self._known[path] = target.relative_to(self._out).as_posix()
+        return self._known[path]

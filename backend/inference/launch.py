@@ -1,0 +1,208 @@
+"""Starting, resuming and re-filtering runs: what the command and the pages call."""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from backend.domain.filtering import Policy
+from backend.domain.pairs import OrderPolicy
+from backend.engines.base import EngineOptions
+from backend.engines.registry import ResolvedEngine, check_model, resolve_engine
+from backend.errors import RunError
+from backend.inference.deciding import redecide
+from backend.inference.spec import RunSpec, instructions
+from backend.domain.jobs import JobStatus
+from backend.store.database import Database
+from backend.store.datasets import DatasetRow, Datasets
+from backend.store.jobs import Jobs
+from backend.store.predictions import Predictions
+from backend.store.runs import RunRow, Runs
+
+ACTIVE = frozenset({JobStatus.QUEUED, JobStatus.STARTING, JobStatus.RUNNING})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunRequest:
+    """What a person asks for; the engine may be ``auto`` and the order unsaid."""
+
+    dataset: str
+    model: str
+    engine: str = "auto"
+    options: EngineOptions = field(default_factory=EngineOptions)
+    order: OrderPolicy | None = None
+    samples: int = 1
+    seed: int = 0
+    limit: int | None = None
+    use_cot: bool = True
+    instruction: str | None = None
+    policy: Policy = field(default_factory=Policy)
+
+
+class Launcher:
+    """Starts and resumes runs as background jobs.
+
+    Args:
+        worker_arguments: What a worker needs to open the same workspace.
+        pythons: Interpreter of each engine that has one of its own.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        folder: Path,
+        *,
+        worker_arguments: list[str],
+        pythons: dict[str, str],
+    ) -> None:
+        self._db = database
+        self._folder = folder
+        self._worker_arguments = worker_arguments
+        self._pythons = pythons
+        self._datasets = Datasets(database)
+        self._runs = Runs(database)
+        self._jobs = Jobs(database)
+
+    def start(self, request: RunRequest) -> tuple[int, ResolvedEngine]:
+        """Queue a run; returns its id and the engine that was chosen, with the reason.
+
+        Raises:
+            NotFound: There is no such dataset.
+            EngineError: The model is none, or no engine can run it.
+            RunError: The dataset is not ready.
+        """
+        dataset = self._datasets.get(request.dataset)
+        if dataset.status != "ready":
+            raise RunError(
+                f"dataset {dataset.name} is not ready ({dataset.status})",
+                hint="`winnow dataset add` again goes on with an import that was cut off",
+            )
+        engine = self._resolve(request)
+        model = self._model(request.model, engine.name)
+        spec = RunSpec(
+            model=model,
+            engine=engine.name,
+            options=request.options,
+            order=request.order or default_order(dataset.source),
+            samples=request.samples,
+            seed=request.seed,
+            limit=request.limit,
+            use_cot=request.use_cot,
+            instruction=instructions(request.instruction, use_cot=request.use_cot),
+        )
+        orders = 2 if spec.order is OrderPolicy.BOTH else 1
+        with self._db.write() as connection:
+            run_id = self._runs.add(
+                connection,
+                dataset_id=dataset.id,
+                model=model,
+                engine=engine.name,
+                spec=spec.model_dump(mode="json"),
+                policy=request.policy.to_mapping(),
+                total=judged_pairs(dataset, spec.limit) * orders * spec.samples,
+                job_id=None,
+            )
+            job_id = self._jobs.add(
+                kind="run",
+                argv=self._command(engine.name, run_id),
+                env=_environment(),
+                devices=devices_of(engine.name, spec.options),
+                log_path=str(self._folder / "logs" / f"run-{run_id}.log"),
+                connection=connection,
+            )
+            self._runs.set_job(connection, run_id, job_id)
+        return run_id, engine
+
+    def resume(self, run_id: int) -> None:
+        """Queue what a run has left: what was cut off, and pairs that failed.
+
+        Raises:
+            RunError: The run was imported, is still going, or has nothing left.
+        """
+        run = self._runs.get(run_id)
+        if run.job_id is None:
+            raise RunError(
+                f"run {run_id} was imported and has no process", hint="import the file again"
+            )
+        if run.status in ACTIVE:
+            raise RunError(f"run {run_id} is {run.status}", hint=f"`winnow run show {run_id}`")
+        if run.status == JobStatus.FINISHED and not Predictions(self._db).failures(run_id):
+            raise RunError(f"run {run_id} is finished and nothing failed")
+        self._jobs.requeue(run.job_id)
+
+    def cancel(self, run_id: int) -> RunRow:
+        """Ask for a run to be stopped; the supervisor stops its whole process group.
+
+        Raises:
+            RunError: The run is not going.
+        """
+        run = self._runs.get(run_id)
+        if run.job_id is None or run.status not in ACTIVE:
+            raise RunError(f"run {run_id} is {run.status}; there is nothing to cancel")
+        self._jobs.request_cancel(run.job_id)
+        return run
+
+    def refilter(self, run_id: int, policy: Policy) -> int:
+        """Decide a run anew under ``policy``; returns how many predictions changed.
+
+        Raises:
+            RunError: The run is still going.
+        """
+        run = self._runs.get(run_id)
+        if run.status in ACTIVE:
+            raise RunError(
+                f"run {run_id} is {run.status}", hint="wait for it to finish, or cancel it"
+            )
+        spec = RunSpec.model_validate(run.spec)
+        dataset = self._datasets.by_id(run.dataset_id)
+        return redecide(self._db, run_id, policy, judged_pairs(dataset, spec.limit))
+
+    def _resolve(self, request: RunRequest) -> ResolvedEngine:
+        name = request.engine
+        if name in self._pythons:
+            # Its package lives in another interpreter; the worker there will say if it does not.
+            return ResolvedEngine(name, f"its interpreter is {self._pythons[name]}")
+        return resolve_engine(name, model=request.model, options=request.options)
+
+    def _model(self, model: str, engine: str) -> str:
+        if engine in ("scripted", "openai"):
+            return model
+        check_model(model)
+        # Absolute, because a worker may run in another folder and much later.
+        return str(Path(model).resolve()) if Path(model).exists() else model
+
+    def _command(self, engine: str, run_id: int) -> list[str]:
+        python = self._pythons.get(engine, sys.executable)
+        return [python, "-m", "backend.worker", str(run_id), *self._worker_arguments]
+
+
+def default_order(source: str) -> OrderPolicy:
+    """``shuffled`` where a source's file always puts the winner first, else ``dataset``."""
+    return OrderPolicy.SHUFFLED if source in ("hpdv3", "mixed") else OrderPolicy.DATASET
+
+
+def judged_pairs(dataset: DatasetRow, limit: int | None) -> int:
+    """How many pairs of a dataset a run judges."""
+    pairs = int(dataset.counts.get("pairs", 0))
+    return min(pairs, limit) if limit else pairs
+
+
+def devices_of(engine: str, options: EngineOptions) -> str:
+    """The device set that a local run holds while it goes; empty for engines that need none."""
+    if engine in ("scripted", "openai"):
+        return ""
+    if options.device != "auto":
+        return options.device
+    return "cuda" if Path("/dev/nvidiactl").exists() else "cpu"
+
+
+def _environment() -> dict[str, str]:
+    # Another interpreter need not have Winnow installed; its packages are enough.
+    root = Path(__file__).resolve().parents[2]
+    before = os.environ.get("PYTHONPATH")
+    return {"PYTHONPATH": f"{root}{os.pathsep}{before}" if before else str(root)}
+
+
+__all__ = ["Launcher", "RunRequest", "default_order", "devices_of", "judged_pairs"]

@@ -1,0 +1,274 @@
+"""From pairs to stored predictions: decode ahead, feed the engine, commit, count.
+
+Three threads meet here. The engine pulls requests on a thread of its own, and decoding runs ahead
+of it; the main thread takes outcomes as they finish; the committer stores them in small batches, a
+few times a second, so that ``kill -9`` loses what was in flight and little else.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import queue
+import time
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Event, Lock, Thread
+from typing import Any
+
+from backend.domain.filtering import Policy
+from backend.domain.pairs import Order, ShownPair
+from backend.domain.prompts import judge_messages
+from backend.domain.verdict import flaw_mask, parse_verdict, reasoning_hash
+from backend.engines.base import Completion, Engine, Failure, Outcome, Request
+from backend.inference.deciding import decide_pairs
+from backend.inference.spec import RunSpec
+from backend.inference.work import Decoded, decode_ahead, decode_media, pending_work
+from backend.store.database import Database
+from backend.store.datasets import Datasets
+from backend.store.predictions import NewFailure, NewPrediction, Predictions
+from backend.store.runs import Runs
+
+log = logging.getLogger(__name__)
+
+DECODE_WORKERS = 4
+COMMIT_SECONDS = 0.25
+COMMIT_ROWS = 256
+RATE_WINDOW_SECONDS = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where an outcome belongs."""
+
+    pair_id: int
+    shown: ShownPair
+    sample: int
+
+
+def completion_seed(seed: int, key: str, order: Order, sample: int) -> int:
+    """The seed of one completion: 31 bits drawn from the run's seed and what is asked."""
+    digest = hashlib.sha256(f"{seed}:{key}:{order.value}:{sample}".encode()).digest()
+    return int.from_bytes(digest[:4], "big") >> 1
+
+
+def new_prediction(place: Place, completion: Completion, *, use_cot: bool) -> NewPrediction:
+    """Parse what the judge wrote and bind it to the pair as it was shown."""
+    verdict = parse_verdict(
+        completion.text,
+        place.shown.kind,
+        finish_reason=completion.finish_reason,
+        use_cot=use_cot,
+    )
+    return NewPrediction(
+        pair_id=place.pair_id,
+        shown_order=place.shown.order,
+        sample=place.sample,
+        text=completion.text,
+        finish_reason=completion.finish_reason,
+        prompt_tokens=completion.prompt_tokens,
+        completion_tokens=completion.completion_tokens,
+        preferred=place.shown.preferred.value,
+        answer=verdict.answer.value if verdict.answer else None,
+        margin=verdict.margin,
+        flaws=flaw_mask(verdict.flaws),
+        reasoning_hash=reasoning_hash(verdict.reasoning),
+        scores=verdict.to_scores_json(),
+    )
+
+
+class Pipeline:
+    """One pass of an engine over what a run still has to do."""
+
+    def __init__(
+        self,
+        database: Database,
+        *,
+        run_id: int,
+        dataset_id: int,
+        data_root: Path,
+        spec: RunSpec,
+        policy: Policy,
+        total: int,
+        stop: Event | None = None,
+    ) -> None:
+        self._db = database
+        self._run_id = run_id
+        self._dataset_id = dataset_id
+        self._data_root = data_root
+        self._spec = spec
+        self._policy = policy
+        self._total = total
+        self._stop = stop or Event()
+        self._datasets = Datasets(database)
+        self._predictions = Predictions(database)
+        self._runs = Runs(database)
+        self._places: dict[int, Place] = {}
+        self._lock = Lock()
+        self._outcomes: queue.Queue[tuple[Place, Outcome] | None] = queue.Queue()
+        self._error: BaseException | None = None
+        self._rates = _Rates(total)
+
+    def run(self, engine: Engine) -> None:
+        """Answer everything that is still open, or stop early when asked to.
+
+        Raises:
+            EngineError: The engine can go on no longer. What it had finished is stored.
+            StoreError: Predictions could not be stored, for instance because the disk is full.
+        """
+        done = self._runs.prediction_count(self._run_id)
+        self._rates.start(done)
+        committer = Thread(target=self._commit_loop, name="commit", daemon=True)
+        committer.start()
+        outcomes = engine.generate(self._requests())
+        try:
+            for outcome in outcomes:
+                with self._lock:
+                    place = self._places.pop(outcome.id)
+                self._outcomes.put((place, outcome))
+                if self._error or self._stop.is_set():
+                    break
+        finally:
+            close = getattr(outcomes, "close", None)
+            if close:
+                close()
+            self._outcomes.put(None)
+            committer.join()
+        if self._error:
+            raise self._error
+
+    def _requests(self) -> Iterator[Request]:
+        spec = self._spec
+        work = pending_work(
+            self._datasets, self._predictions, self._run_id, self._dataset_id, spec
+        )
+        decoded = decode_ahead(
+            work,
+            lambda item: decode_media(item, self._data_root, spec),
+            workers=DECODE_WORKERS,
+            ahead=max(2 * DECODE_WORKERS, spec.options.batch_size // 2),
+            stop=self._stop,
+        )
+        number = 0
+        for item in decoded:
+            pair = item.work.pair
+            for order, sample in item.work.missing:
+                shown = pair.shown(order)
+                place = Place(item.work.pair_id, shown, sample)
+                if item.error is not None:
+                    failure = Failure(id=-1, error=item.error.message, hint=item.error.hint)
+                    self._outcomes.put((place, failure))
+                    continue
+                with self._lock:
+                    self._places[number] = place
+                yield self._request(number, item, shown, sample)
+                number += 1
+                if self._stop.is_set() or self._error:
+                    return
+
+    def _request(self, number: int, item: Decoded, shown: ShownPair, sample: int) -> Request:
+        assert item.media is not None and item.paths is not None
+        here, there = (1, 0) if shown.order is Order.SWAPPED else (0, 1)
+        return Request(
+            id=number,
+            kind=shown.kind,
+            messages=judge_messages(
+                shown.kind, self._spec.instruction_for(shown.kind, shown.prompt)
+            ),
+            media={"first": item.media[here], "second": item.media[there]},
+            paths={"first": item.paths[here], "second": item.paths[there]},
+            seed=completion_seed(self._spec.seed, shown.pair_key, shown.order, sample),
+        )
+
+    def _commit_loop(self) -> None:
+        try:
+            batch: list[tuple[Place, Outcome]] = []
+            due = time.monotonic() + COMMIT_SECONDS
+            ended = False
+            while not ended:
+                try:
+                    item = self._outcomes.get(timeout=max(0.0, due - time.monotonic()))
+                    if item is None:
+                        ended = True
+                    else:
+                        batch.append(item)
+                except queue.Empty:
+                    pass
+                if ended or len(batch) >= COMMIT_ROWS or time.monotonic() >= due:
+                    if batch:
+                        self._commit(batch)
+                        batch = []
+                    due = time.monotonic() + COMMIT_SECONDS
+        except BaseException as error:  # noqa: BLE001 - handed to the thread that runs the engine
+            self._error = error
+
+    def _commit(self, batch: list[tuple[Place, Outcome]]) -> None:
+        made: list[NewPrediction] = []
+        failed: list[NewFailure] = []
+        for place, outcome in batch:
+            if isinstance(outcome, Completion):
+                made.append(new_prediction(place, outcome, use_cot=self._spec.use_cot))
+                self._rates.count(outcome)
+            else:
+                failed.append(
+                    NewFailure(
+                        pair_id=place.pair_id,
+                        shown_order=place.shown.order,
+                        sample=place.sample,
+                        error=outcome.error,
+                        hint=outcome.hint,
+                    )
+                )
+                log.warning("pair %s: %s", place.shown.index, outcome.error)
+        self._rates.failed += len(failed)
+        with self._db.write() as connection:
+            stored = self._predictions.add(connection, self._run_id, made)
+            decide_pairs(
+                connection,
+                self._predictions,
+                self._run_id,
+                self._policy,
+                {pair_id for pair_id, _, _ in stored},
+            )
+            self._predictions.add_failures(connection, self._run_id, failed)
+            self._runs.set_progress(connection, self._run_id, self._rates.snapshot())
+
+
+class _Rates:
+    """Live rates of a run over a sliding window."""
+
+    def __init__(self, total: int) -> None:
+        self._total = total
+        self._before = 0
+        self._made = 0
+        self._tokens = 0
+        self._recent: deque[tuple[float, int, int]] = deque()
+        self.failed = 0
+
+    def start(self, done_before: int) -> None:
+        self._before = done_before
+        self._recent.append((time.monotonic(), 0, 0))
+
+    def count(self, completion: Completion) -> None:
+        self._made += 1
+        self._tokens += completion.completion_tokens or 0
+
+    def snapshot(self) -> dict[str, Any]:
+        now = time.monotonic()
+        self._recent.append((now, self._made, self._tokens))
+        while len(self._recent) > 2 and now - self._recent[0][0] > RATE_WINDOW_SECONDS:
+            self._recent.popleft()
+        since, made, tokens = self._recent[0]
+        seconds = max(now - since, 1e-6)
+        rate = (self._made - made) / seconds
+        left = max(0, self._total - self._before - self._made - self.failed)
+        return {
+            "pairs_per_s": round(rate, 3),
+            "tokens_per_s": round((self._tokens - tokens) / seconds, 1),
+            "eta_s": round(left / rate, 1) if rate else None,
+            "completion_tokens": self._tokens,
+        }
+
+

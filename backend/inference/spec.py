@@ -1,0 +1,40 @@
+"""What a run does, frozen when it starts."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from backend.domain.pairs import MediaKind, OrderPolicy
+from backend.domain.prompts import default_instruction, fill_instruction
+from backend.engines.base import EngineOptions
+
+
+class RunSpec(BaseModel):
+    """Everything that decides what a run asks its judge. Stored with the run and never changed.
+
+    Attributes:
+        instruction: The template of each media kind, ``{prompt}`` being the caption's place.
+        order: ``dataset``, ``shuffled`` (drawn from ``seed`` and the pair's key) or ``both``.
+        limit: Judge only the first so many pairs; ``None`` judges all.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    model: str
+    engine: str
+    options: EngineOptions = EngineOptions()
+    order: OrderPolicy = OrderPolicy.DATASET
+    samples: int = Field(1, ge=1)
+    seed: int = 0
+    limit: int | None = Field(None, ge=1)
+    use_cot: bool = True
+    instruction: dict[MediaKind, str]
+
+    def instruction_for(self, kind: MediaKind, prompt: str) -> str:
+        """The instruction a judge gets for one caption."""
+        return fill_instruction(self.instruction[kind], prompt)
+
+
+def instructions(template: str | None, *, use_cot: bool) -> dict[MediaKind, str]:
+    """The user's template for every kind, or Winnow's own where there is none."""
+    return {kind: template or default_instruction(kind, use_cot=use_cot) for kind in MediaKind}

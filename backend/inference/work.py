@@ -1,0 +1,109 @@
+"""What a run still has to do, and decoding its media ahead of the engine."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from threading import Event
+
+from backend.domain.pairs import MediaKind, Order, Pair, shown_orders
+from backend.engines.base import Medium
+from backend.errors import MediaError, WinnowError
+from backend.inference.spec import RunSpec
+from backend.media.images import read_image, resize_frames
+from backend.media.paths import resolve_media
+from backend.media.video import read_video
+from backend.store.datasets import Datasets
+from backend.store.predictions import Predictions
+
+CHUNK = 500
+
+
+@dataclass(frozen=True, slots=True)
+class PairWork:
+    """A pair and the (order, sample) combinations of it that have no prediction yet."""
+
+    pair_id: int
+    pair: Pair
+    missing: tuple[tuple[Order, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """Work with its media in dataset order, or with the reason why they cannot be had."""
+
+    work: PairWork
+    paths: tuple[str, str] | None = None
+    media: tuple[Medium, Medium] | None = None
+    error: WinnowError | None = None
+
+
+def pending_work(
+    datasets: Datasets, predictions: Predictions, run_id: int, dataset_id: int, spec: RunSpec
+) -> Iterator[PairWork]:
+    """Everything in the run's spec that has no prediction yet, in dataset order.
+
+    This is all that resuming is: what has no row is still to do.
+    """
+    rows = datasets.iter_pairs(dataset_id, limit=spec.limit)
+    while chunk := list(islice(rows, CHUNK)):
+        known = predictions.known(run_id, (pair_id for pair_id, _ in chunk))
+        for pair_id, pair in chunk:
+            missing = tuple(
+                (order, sample)
+                for order in shown_orders(spec.order, spec.seed, pair.key)
+                for sample in range(spec.samples)
+                if (pair_id, order.value, sample) not in known
+            )
+            if missing:
+                yield PairWork(pair_id, pair, missing)
+
+
+def decode_media(work: PairWork, data_root: Path, spec: RunSpec) -> Decoded:
+    """Read both media of a pair; a failure is a value, so that it reaches the right pair."""
+    try:
+        paths = tuple(
+            resolve_media(data_root, ref.path) for ref in (work.pair.first, work.pair.second)
+        )
+        first, second = (_decode(path, work.pair.kind, spec) for path in paths)
+    except WinnowError as error:
+        return Decoded(work, error=error)
+    except (OSError, ValueError, MemoryError) as error:
+        return Decoded(work, error=MediaError(f"{work.pair.first.path}: {error}"))
+    return Decoded(work, (str(paths[0]), str(paths[1])), (first, second))
+
+
+def _decode(path: Path, kind: MediaKind, spec: RunSpec) -> Medium:
+    max_pixels = spec.options.max_pixels
+    if kind is MediaKind.IMAGE:
+        return read_image(path, max_pixels=max_pixels)
+    frames = read_video(path, fps=spec.options.video_fps)
+    return resize_frames(frames, max_pixels) if max_pixels else frames
+
+
+def decode_ahead(
+    work: Iterator[PairWork],
+    decode: Callable[[PairWork], Decoded],
+    *,
+    workers: int,
+    ahead: int,
+    stop: Event,
+) -> Iterator[Decoded]:
+    """Decode up to ``ahead`` pairs before they are asked for, in order, on ``workers`` threads."""
+    pool = ThreadPoolExecutor(workers, thread_name_prefix="decode")
+    waiting: deque[Future[Decoded]] = deque()
+    try:
+        for item in work:
+            if stop.is_set():
+                return
+            waiting.append(pool.submit(decode, item))
+            if len(waiting) > ahead:
+                yield waiting.popleft().result()
+        while waiting and not stop.is_set():
+            yield waiting.popleft().result()
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)

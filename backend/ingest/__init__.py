@@ -1,0 +1,1 @@
+"""Bringing a dataset into the store, with its integrity report."""

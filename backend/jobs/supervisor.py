@@ -1,0 +1,206 @@
+"""Starting what is queued, stopping what was cancelled, noticing what died.
+
+The supervisor is a detached process, one for a workspace. It holds nothing that cannot be read from
+the table of jobs, so it may be killed at any time: jobs go on, and the next one adopts them.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import socket
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from backend.domain.jobs import ACTIVE, OPEN, Job, JobStatus
+from backend.errors import StoreError
+from backend.jobs.devices import overlap
+from backend.jobs.lock import SupervisorLock
+from backend.jobs.processes import is_alive, reap, spawn, stop_group
+from backend.jobs.reconcile import settle_dead
+from backend.jobs.table import JobTable
+
+log = logging.getLogger(__name__)
+
+SUPERVISOR_MODULE = "backend.supervisor"
+_LOCK_WAIT_S = 2.0
+_LINGER_S = 30.0
+_STORE_RETRY_S = 2.0
+
+
+@dataclass(slots=True)
+class _Watched:
+    """The process of a job, remembered until it is gone, whatever the job's row says."""
+
+    pid: int
+    pid_started: float
+    devices: str
+    ended_at: float | None = None
+
+
+class Supervisor:
+    """The steps of supervising.
+
+    Args:
+        jobs: The table of jobs.
+        folder: The workspace's folder; jobs run in it.
+        stale_seconds: See :func:`~backend.jobs.reconcile.settle_dead`.
+        grace: Seconds between SIGTERM and SIGKILL for a cancelled job.
+    """
+
+    def __init__(
+        self, jobs: JobTable, folder: Path, *, stale_seconds: float = 30.0, grace: float = 10.0
+    ) -> None:
+        self._jobs = jobs
+        self._folder = folder
+        self._stale_seconds = stale_seconds
+        self._grace = grace
+        self._host = socket.gethostname()
+        self._exit_codes: dict[int, int] = {}
+        self._watched: dict[int, _Watched] = {}
+
+    def tick(self) -> bool:
+        """One round; whether anything is still open."""
+        self._exit_codes.update(reap())
+        settle_dead(
+            self._jobs,
+            stale_seconds=self._stale_seconds,
+            exit_codes=self._exit_codes,
+            grace=self._grace,
+        )
+        self._cancel()
+        self._watch()
+        self._start()
+        return bool(self._watched) or bool(self._jobs.list(*sorted(OPEN)))
+
+    def _active_here(self) -> list[Job]:
+        return [job for job in self._jobs.list(*sorted(ACTIVE)) if job.host == self._host]
+
+    def _cancel(self) -> None:
+        for job in self._active_here():
+            if not job.cancel_requested or job.pid is None or job.pid_started is None:
+                continue
+            if not stop_group(job.pid, job.pid_started, grace=self._grace):
+                log.warning("job %d: not everything could be stopped; trying again", job.id)
+                continue
+            self._exit_codes.update(reap())
+            code = self._exit_codes.get(job.pid)
+            self._jobs.finish(job.id, JobStatus.CANCELLED, exit_code=code, pid=job.pid)
+            log.info("job %d: cancelled, nothing of it is left", job.id)
+
+    def _watch(self) -> None:
+        """Remember who runs, and clear up behind jobs that ended by themselves."""
+        active = {job.id for job in self._active_here()}
+        for job in self._active_here():
+            if job.pid is not None and job.pid_started is not None:
+                self._watched[job.id] = _Watched(job.pid, job.pid_started, job.devices)
+        for job_id, process in list(self._watched.items()):
+            if job_id in active:
+                continue
+            process.ended_at = process.ended_at or time.monotonic()
+            lingers = time.monotonic() - process.ended_at
+            # It has said that it is done, and may still be putting its engine away.
+            if is_alive(process.pid, process.pid_started) and lingers < _LINGER_S:
+                continue
+            if stop_group(process.pid, process.pid_started, grace=self._grace):
+                del self._watched[job_id]
+                self._exit_codes.pop(process.pid, None)
+
+    def _start(self) -> None:
+        queued = self._jobs.list(JobStatus.QUEUED)
+        if not queued:
+            return
+        # A device is free when its process is gone, not when its row says so.
+        busy = [process.devices for process in self._watched.values()]
+        busy += [job.devices for job in self._active_here()]
+        for job in queued:
+            if any(overlap(job.devices, devices) for devices in busy):
+                # Later jobs do not overtake it on its devices.
+                busy.append(job.devices)
+            elif self._start_one(job):
+                busy.append(job.devices)
+
+    def _start_one(self, job: Job) -> bool:
+        if not self._jobs.mark_starting(job.id, self._host):
+            return False
+        try:
+            pid, started = spawn(
+                job.argv, env=job.env, log_path=Path(job.log_path), cwd=self._folder
+            )
+        except OSError as error:
+            self._jobs.finish(
+                job.id,
+                JobStatus.FAILED,
+                error=f"cannot start {error.filename or job.argv[0]}: {error.strerror}",
+                hint="check that the interpreter and the log's folder exist and may be used",
+            )
+            return False
+        self._watched[job.id] = _Watched(pid, started, job.devices)
+        if not self._jobs.set_process(job.id, pid, started):
+            log.warning("job %d: taken by somebody else while it started", job.id)
+            stop_group(pid, started, grace=self._grace)
+            return False
+        log.info("job %d: started as process %d", job.id, pid)
+        return True
+
+
+def supervise(
+    jobs: JobTable,
+    folder: Path,
+    *,
+    stale_seconds: float = 30.0,
+    grace: float = 10.0,
+    interval: float = 0.3,
+    idle_seconds: float = 5.0,
+) -> None:
+    """Tick until nothing has been open for a while. Returns at once when another one supervises."""
+    lock = SupervisorLock(folder)
+    supervisor = Supervisor(jobs, folder, stale_seconds=stale_seconds, grace=grace)
+    while lock.acquire(wait=_LOCK_WAIT_S):
+        _loop(supervisor, lock, interval=interval, idle_seconds=idle_seconds)
+        gone = not lock.still_there()
+        lock.release()
+        # Who queued a job while we still held the lock did not start another supervisor.
+        if gone or not jobs.list(*sorted(OPEN)):
+            return
+
+
+def _loop(
+    supervisor: Supervisor, lock: SupervisorLock, *, interval: float, idle_seconds: float
+) -> None:
+    idle_since = time.monotonic()
+    while lock.still_there() and time.monotonic() - idle_since < idle_seconds:
+        try:
+            if supervisor.tick():
+                idle_since = time.monotonic()
+        except StoreError as error:
+            log.warning("the store does not answer: %s", error)
+            time.sleep(_STORE_RETRY_S)
+        time.sleep(interval)
+
+
+def ensure_supervisor(db_url: str, folder: Path, *, stale_seconds: float = 30.0) -> None:
+    """Start the workspace's supervisor unless there is one. Call it after the job is committed.
+
+    Starting two at once is harmless: the second finds the lock held and ends.
+
+    Args:
+        db_url: The database, with its password if it has one. Handed over by standard input,
+            since a command line can be read by everybody.
+        folder: The workspace's folder, for the lock and the supervisor's log.
+        stale_seconds: See :func:`~backend.jobs.reconcile.settle_dead`.
+    """
+    reap()
+    if SupervisorLock(folder).is_held():
+        return
+    spawn(
+        [sys.executable, "-m", SUPERVISOR_MODULE, str(folder.absolute())],
+        env={},
+        log_path=folder.absolute() / "supervisor.log",
+        # Where this package lies, for a checkout that is not installed. Not PYTHONPATH: jobs would
+        # inherit it into other interpreters.
+        cwd=Path(__file__).resolve().parents[2],
+        stdin=json.dumps({"db_url": db_url, "stale_seconds": stale_seconds}).encode(),
+    )

@@ -1,0 +1,1 @@
+"""Media files: resolving paths safely, probing, and decoding images and videos."""

@@ -1,0 +1,153 @@
+"""What the environment says. The only reader of Winnow's variables.
+
+========================== ================================================= =======================
+variable                   meaning                                           default
+========================== ================================================= =======================
+WINNOW_WORKSPACE           the workspace's folder                            ./winnow-workspace
+WINNOW_DATABASE_URL        an SQLAlchemy URL (SQLite or PostgreSQL)          winnow.db in the folder
+WINNOW_<ENGINE>_PYTHON     the interpreter in which that engine runs         this interpreter
+WINNOW_HEARTBEAT_SECONDS   time between a worker's signs of life             2
+WINNOW_STALE_SECONDS       age of a sign of life that counts as death        30
+========================== ================================================= =======================
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Self
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+
+from backend.errors import SettingsError
+
+_ENGINE_PYTHON = re.compile(r"WINNOW_([A-Z0-9_]+)_PYTHON")
+_VARIABLES = {
+    "workspace": "WINNOW_WORKSPACE",
+    "database_url": "WINNOW_DATABASE_URL",
+    "heartbeat_seconds": "WINNOW_HEARTBEAT_SECONDS",
+    "stale_seconds": "WINNOW_STALE_SECONDS",
+}
+_HINTS = {
+    "workspace": "give a folder, or leave it unset for ./winnow-workspace",
+    "database_url": "give sqlite:///FILE or postgresql+psycopg://USER@HOST/NAME, or leave it unset",
+    "engine_pythons": "give the path of a Python interpreter that has the engine installed",
+    "heartbeat_seconds": "give a number of seconds, such as 2",
+    "stale_seconds": "give a number of seconds that is at least three heartbeats, such as 30",
+}
+
+
+class Settings(BaseModel):
+    """Where the workspace is, and how its jobs run.
+
+    Attributes:
+        workspace: The workspace's folder, absolute.
+        database_url: The database, or ``None`` for ``winnow.db`` in the folder.
+        engine_pythons: Interpreters by engine name; an engine that is not in it runs in this one.
+        heartbeat_seconds: Time between a worker's signs of life.
+        stale_seconds: Age of a sign of life that counts as death.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
+
+    workspace: Path = Path("winnow-workspace")
+    database_url: str | None = None
+    engine_pythons: dict[str, str] = Field(default_factory=dict)
+    heartbeat_seconds: float = Field(default=2.0, gt=0, le=600)
+    stale_seconds: float = Field(default=30.0, gt=0, le=86_400)
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] | None = None) -> Self:
+        """Read the variables; one that is empty counts as unset.
+
+        Args:
+            environment: Instead of this process's, for tests.
+
+        Raises:
+            SettingsError: A variable has a value that cannot be used.
+        """
+        given = os.environ if environment is None else environment
+        values: dict[str, object] = {
+            field: given[variable] for field, variable in _VARIABLES.items() if given.get(variable)
+        }
+        values["engine_pythons"] = {
+            match[1].lower(): value
+            for variable, value in given.items()
+            if value and (match := _ENGINE_PYTHON.fullmatch(variable))
+        }
+        try:
+            return cls.model_validate(values)
+        except ValidationError as error:
+            first = error.errors()[0]
+            field = str(first["loc"][0]) if first["loc"] else ""
+            problem = first["msg"].removeprefix("Value error, ")
+            name = _VARIABLES.get(field)
+            raise SettingsError(
+                f"{name}: {problem}" if name else problem,
+                hint=_HINTS.get(field or "stale_seconds"),
+            ) from error
+
+    @property
+    def database(self) -> str:
+        """The SQLAlchemy URL of the database."""
+        if self.database_url is not None:
+            return self.database_url
+        return f"sqlite+pysqlite:///{self.workspace / 'winnow.db'}"
+
+    def python_for(self, engine: str) -> str:
+        """The interpreter in which an engine runs."""
+        return self.engine_pythons.get(engine, sys.executable)
+
+    @field_validator("workspace")
+    @classmethod
+    def _folder(cls, value: Path) -> Path:
+        try:
+            folder = value.expanduser().absolute()
+        except RuntimeError as error:  # ~name of a user who does not exist
+            raise ValueError(str(error)) from error
+        if folder.exists() and not folder.is_dir():
+            raise ValueError(f"{folder} is not a folder")
+        return folder
+
+    @field_validator("database_url")
+    @classmethod
+    def _supported_database(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        # Not the value itself in the message: it may hold a password.
+        if value.split(":", 1)[0].split("+", 1)[0] not in ("sqlite", "postgresql"):
+            raise ValueError("this is no URL of an SQLite or PostgreSQL database")
+        return value
+
+    @field_validator("engine_pythons")
+    @classmethod
+    def _interpreters(cls, value: dict[str, str]) -> dict[str, str]:
+        found: dict[str, str] = {}
+        for engine, interpreter in value.items():
+            path = shutil.which(Path(interpreter).expanduser())
+            if path is None:
+                raise ValueError(
+                    f"WINNOW_{engine.upper()}_PYTHON: there is no interpreter {interpreter}"
+                )
+            # Absolute, but links are kept: a virtual environment's interpreter is one.
+            found[engine] = str(Path(path).absolute())
+        return found
+
+    @model_validator(mode="after")
+    def _stale_after_some_beats(self) -> Self:
+        if self.stale_seconds < 3 * self.heartbeat_seconds:
+            raise ValueError(
+                "WINNOW_STALE_SECONDS must be at least three times WINNOW_HEARTBEAT_SECONDS"
+            )
+        return self

@@ -1,0 +1,149 @@
+"""Opening a workspace's database, and the two kinds of transaction.
+
+SQLite runs in WAL mode with explicit transactions: ``BEGIN`` for reading, ``BEGIN IMMEDIATE`` for
+writing, so that a writer waits for another at its start and never fails in its middle. The driver
+is ``pysqlite3`` where it can be had, because older SQLite libraries can corrupt a WAL file under
+two writers (https://sqlite.org/wal.html#walresetbug).
+"""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event, exc, make_url, text
+
+from backend.errors import StoreError
+
+log = logging.getLogger(__name__)
+
+BUSY_TIMEOUT_MS = 30_000
+_SAFE_SQLITE = (3, 51, 3)
+
+
+def sqlite_driver() -> ModuleType:
+    """``pysqlite3`` when installed, else the standard library's module.
+
+    Both are DB-API modules of one interface; only the SQLite inside differs.
+    """
+    try:
+        from pysqlite3 import dbapi2
+    except ImportError:
+        return sqlite3
+    return dbapi2  # type: ignore[no-any-return]
+
+
+class Database:
+    """A workspace's database.
+
+    Args:
+        url: An SQLAlchemy URL, or the path of an SQLite file.
+    """
+
+    def __init__(self, url: str | Path) -> None:
+        parsed = make_url(f"sqlite+pysqlite:///{url}") if isinstance(url, Path) else make_url(url)
+        self.url = parsed
+        self.is_sqlite = parsed.get_backend_name() == "sqlite"
+        options: dict[str, Any] = {}
+        if self.is_sqlite:
+            options = {
+                "module": sqlite_driver(),
+                # Transactions are begun by the events below, never implicitly by the driver.
+                "connect_args": {"isolation_level": None, "check_same_thread": False},
+            }
+        self.engine: Engine = create_engine(parsed, **options)
+        if self.is_sqlite:
+            event.listen(self.engine, "connect", _set_pragmas)
+            event.listen(self.engine, "begin", _begin)
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """A short read transaction. Fetch and leave: an open one keeps the WAL file from shrinking.
+
+        Raises:
+            StoreError: The database cannot be read.
+        """
+        with _store_errors(self.url.database), self.engine.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def write(self, *, durable: bool = False) -> Iterator[Connection]:
+        """A write transaction: committed at the end of the block, rolled back on an exception.
+
+        Args:
+            durable: Wait until the commit is on the disk. For what people decide; what a judge
+                wrote can be made again and is committed without waiting.
+
+        Raises:
+            StoreError: The database cannot be written: the disk is full, or another writer held it
+                longer than the busy timeout.
+        """
+        with _store_errors(self.url.database), self.engine.connect() as connection:
+            if self.is_sqlite:
+                # Outside a transaction, or SQLite ignores it.
+                raw: Any = connection.connection.dbapi_connection
+                raw.execute(f"PRAGMA synchronous={'FULL' if durable else 'NORMAL'}")
+            connection = connection.execution_options(winnow_write=True)
+            with connection.begin():
+                yield connection
+
+    def close(self) -> None:
+        """Close every pooled connection."""
+        self.engine.dispose()
+
+
+def _set_pragmas(connection: Any, _record: Any) -> None:
+    cursor = connection.cursor()
+    cursor.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
+    cursor.execute("PRAGMA journal_mode=WAL")
+    cursor.execute("PRAGMA synchronous=NORMAL")
+    cursor.execute("PRAGMA foreign_keys=ON")
+    cursor.execute("PRAGMA cache_size=-65536")
+    cursor.close()
+
+
+def _begin(connection: Connection) -> None:
+    write = connection.get_execution_options().get("winnow_write", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+
+
+def warn_about_old_sqlite() -> str | None:
+    """One line about a SQLite library that can corrupt a WAL database, or ``None``."""
+    driver = sqlite_driver()
+    version: tuple[int, ...] = driver.sqlite_version_info
+    if version >= _SAFE_SQLITE:
+        return None
+    return f"SQLite {driver.sqlite_version} can corrupt a database under two writers"
+
+
+@contextmanager
+def _store_errors(name: str | None) -> Iterator[None]:
+    try:
+        yield
+    except exc.OperationalError as error:
+        detail = str(error.orig)
+        hint = None
+        if "full" in detail:
+            hint = "free some space; nothing committed so far is lost"
+        elif "locked" in detail:
+            hint = "another process is writing; try again"
+        elif "readonly" in detail or "unable to open" in detail:
+            hint = "check that the workspace's folder exists and can be written"
+        raise StoreError(f"{name}: {detail}", hint=hint) from error
+    except exc.DatabaseError as error:
+        if isinstance(error, exc.IntegrityError | exc.ProgrammingError | exc.DataError):
+            raise
+        raise StoreError(
+            f"{name}: {error.orig}", hint="is this file a Winnow workspace's database?"
+        ) from error
+
+
+def ping(database: Database) -> None:
+    """Raise :class:`StoreError` unless the database answers."""
+    with database.read() as connection:
+        connection.execute(text("SELECT 1"))

@@ -1,0 +1,198 @@
+"""Reviews: append-only rows, and what they do to the verdicts beside them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, Row, insert, select, update
+
+from backend.store.database import Database
+from backend.store.schema import pairs, predictions, reviews, verdicts
+from backend.store.schema import runs as _runs
+
+PAGE = 1_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReviewRow:
+    """One ruling. ``relabel`` is relative to ``shown_order``."""
+
+    id: int
+    prediction_id: int
+    run_id: int
+    ruling: str
+    relabel: str | None
+    shown_order: str
+    note: str
+    tags: tuple[str, ...]
+    reviewer: str
+    replaced: dict[str, Any]
+    undoes: int | None
+    token: str | None
+    created_at: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reviewable:
+    """The part of a verdict that a ruling reads."""
+
+    prediction_id: int
+    run_id: int
+    shown_order: str
+    answer: str | None
+    decision: str
+    ruling: str | None
+    effective: str
+
+
+class Reviews:
+    """The reviews of a workspace. Methods that take a connection run inside its transaction."""
+
+    def __init__(self, database: Database) -> None:
+        self._db = database
+
+    def by_token(self, connection: Connection, token: str) -> ReviewRow | None:
+        """The review stored under a client's own id."""
+        row = connection.execute(select(reviews).where(reviews.c.token == token)).first()
+        return None if row is None else _review(row)
+
+    def verdicts_of(
+        self, connection: Connection, prediction_ids: Sequence[int]
+    ) -> dict[int, Reviewable]:
+        """Verdicts by prediction id; unknown ids are absent."""
+        query = select(
+            verdicts.c.prediction_id,
+            verdicts.c.run_id,
+            verdicts.c.shown_order,
+            verdicts.c.answer,
+            verdicts.c.decision,
+            verdicts.c.ruling,
+            verdicts.c.effective,
+        ).where(verdicts.c.prediction_id.in_(prediction_ids))
+        return {row.prediction_id: Reviewable(**row._mapping) for row in connection.execute(query)}
+
+    def live(
+        self, connection: Connection, prediction_ids: Sequence[int]
+    ) -> dict[int, list[ReviewRow]]:
+        """Rulings still in force (neither undone nor undo), oldest first, by prediction."""
+        rows: dict[int, list[ReviewRow]] = {}
+        undone: set[int] = set()
+        query = (
+            select(reviews)
+            .where(reviews.c.prediction_id.in_(prediction_ids))
+            .order_by(reviews.c.id)
+        )
+        for row in map(_review, connection.execute(query)):
+            if row.undoes is not None:
+                undone.add(row.undoes)
+            else:
+                rows.setdefault(row.prediction_id, []).append(row)
+        return {key: [row for row in stack if row.id not in undone] for key, stack in rows.items()}
+
+    def append(
+        self,
+        connection: Connection,
+        verdict: Reviewable,
+        *,
+        ruling: str,
+        relabel: str | None,
+        note: str,
+        tags: Sequence[str],
+        reviewer: str,
+        replaced: dict[str, Any],
+        undoes: int | None,
+        token: str | None,
+    ) -> ReviewRow:
+        """Insert one row."""
+        values: dict[str, Any] = {
+            "prediction_id": verdict.prediction_id,
+            "run_id": verdict.run_id,
+            "ruling": ruling,
+            "relabel": relabel,
+            "shown_order": verdict.shown_order,
+            "note": note,
+            "tags": {"tags": list(tags)},
+            "reviewer": reviewer,
+            "replaced": replaced,
+            "undoes": undoes,
+            "token": token,
+            "created_at": time.time(),
+        }
+        key: Any = connection.execute(insert(reviews).values(**values)).inserted_primary_key
+        return ReviewRow(id=int(key[0]), **{**values, "tags": tuple(tags)})
+
+    def set_verdict(
+        self, connection: Connection, prediction_id: int, ruling: str | None, effective: str
+    ) -> None:
+        """Write the ruling in force and the effective decision beside the verdict."""
+        connection.execute(
+            update(verdicts)
+            .where(verdicts.c.prediction_id == prediction_id)
+            .values(ruling=ruling, effective=effective)
+        )
+
+    def history(self, prediction_id: int) -> list[ReviewRow]:
+        """Every review of a prediction, oldest first."""
+        query = (
+            select(reviews).where(reviews.c.prediction_id == prediction_id).order_by(reviews.c.id)
+        )
+        with self._db.read() as connection:
+            return [_review(row) for row in connection.execute(query)]
+
+    def iter_run(self, run_id: int) -> Iterator[dict[str, Any]]:
+        """A run's reviews with what identifies their prediction, by keyset pages."""
+        last = -1
+        while True:
+            query = (
+                select(
+                    reviews,
+                    pairs.c.key,
+                    pairs.c.idx.label("index"),
+                    predictions.c.sample,
+                )
+                .join(predictions, predictions.c.id == reviews.c.prediction_id)
+                .join(pairs, pairs.c.id == predictions.c.pair_id)
+                .where(reviews.c.run_id == run_id, reviews.c.id > last)
+                .order_by(reviews.c.id)
+                .limit(PAGE)
+            )
+            with self._db.read() as connection:
+                rows = [dict(row._mapping) for row in connection.execute(query)]
+            if not rows:
+                return
+            last = rows[-1]["id"]
+            yield from rows
+
+    def find_prediction(
+        self,
+        connection: Connection,
+        run_id: int,
+        *,
+        key: str | None,
+        index: int | None,
+        order: str,
+        sample: int,
+    ) -> Iterable[int]:
+        """Ids of the run's predictions of one pair, order and sample: none, or one."""
+        query = (
+            select(predictions.c.id)
+            .join(pairs, pairs.c.id == predictions.c.pair_id)
+            .where(
+                predictions.c.run_id == run_id,
+                predictions.c.shown_order == order,
+                predictions.c.sample == sample,
+            )
+        )
+        dataset = select(_runs.c.dataset_id).where(_runs.c.id == run_id).scalar_subquery()
+        query = query.where(pairs.c.dataset_id == dataset)
+        named = pairs.c.idx == index if key is None else pairs.c.key == key
+        return connection.execute(query.where(named)).scalars().all()
+
+
+def _review(row: Row[Any]) -> ReviewRow:
+    values = dict(row._mapping)
+    values["tags"] = tuple(values["tags"].get("tags", ()))
+    return ReviewRow(**values)

@@ -1,0 +1,165 @@
+"""Runs: one row each; their process, where they have one, is in ``jobs``."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, Row, func, insert, select, update
+
+from backend.errors import NotFound
+from backend.store.database import Database
+from backend.store.schema import datasets, failures, jobs, predictions, runs, verdicts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunRow:
+    """A run, with the state of its job (``finished`` for an imported run, which has none)."""
+
+    id: int
+    job_id: int | None
+    dataset_id: int
+    dataset: str
+    model: str
+    engine: str
+    spec: dict[str, Any]
+    policy: dict[str, Any]
+    total: int
+    progress: dict[str, Any]
+    status: str
+    error: str | None
+    hint: str | None
+    log_path: str | None
+    created_at: float
+    started_at: float | None
+    finished_at: float | None
+
+
+_COLUMNS = (
+    runs,
+    datasets.c.name.label("dataset"),
+    jobs.c.status,
+    jobs.c.error,
+    jobs.c.hint,
+    jobs.c.log_path,
+    jobs.c.started_at,
+    jobs.c.finished_at,
+)
+
+
+class Runs:
+    """The runs of a workspace."""
+
+    def __init__(self, database: Database) -> None:
+        self._db = database
+
+    def add(
+        self,
+        connection: Connection,
+        *,
+        dataset_id: int,
+        model: str,
+        engine: str,
+        spec: Mapping[str, Any],
+        policy: Mapping[str, Any],
+        total: int,
+        job_id: int | None,
+    ) -> int:
+        """Insert a run inside the caller's transaction; returns its id."""
+        result = connection.execute(
+            insert(runs).values(
+                job_id=job_id,
+                dataset_id=dataset_id,
+                model=model,
+                engine=engine,
+                spec=dict(spec),
+                policy=dict(policy),
+                total=total,
+                progress={},
+                created_at=time.time(),
+            )
+        )
+        key: tuple[Any, ...] = tuple(result.inserted_primary_key or ())
+        return int(key[0])
+
+    def set_job(self, connection: Connection, run_id: int, job_id: int) -> None:
+        """Give a run its process."""
+        connection.execute(update(runs).where(runs.c.id == run_id).values(job_id=job_id))
+
+    def get(self, run_id: int) -> RunRow:
+        """One run.
+
+        Raises:
+            NotFound: There is no such run.
+        """
+        with self._db.read() as connection:
+            row = connection.execute(_select().where(runs.c.id == run_id)).first()
+        if row is None:
+            raise NotFound(f"there is no run {run_id}", hint="`winnow run list` shows the runs")
+        return _run(row)
+
+    def list(self) -> list[RunRow]:
+        """All runs, oldest first."""
+        with self._db.read() as connection:
+            return [_run(row) for row in connection.execute(_select().order_by(runs.c.id))]
+
+    def set_progress(self, connection: Connection, run_id: int, progress: Mapping[str, Any]) -> None:
+        """Replace the live rates; the counts themselves are read from the predictions."""
+        connection.execute(update(runs).where(runs.c.id == run_id).values(progress=dict(progress)))
+
+    def set_total(self, run_id: int, total: int) -> None:
+        """Correct the number of predictions that a run makes."""
+        with self._db.write() as connection:
+            connection.execute(update(runs).where(runs.c.id == run_id).values(total=total))
+
+    def counts(self, run_id: int) -> dict[str, Any]:
+        """Done, failed, accepted and rejected, and rejected by reason. By indexes alone."""
+        with self._db.read() as connection:
+            reasons = connection.execute(
+                select(verdicts.c.decision, verdicts.c.reason, func.count())
+                .where(verdicts.c.run_id == run_id)
+                .group_by(verdicts.c.decision, verdicts.c.reason)
+            ).all()
+            effective = connection.execute(
+                select(func.count())
+                .select_from(verdicts)
+                .where(verdicts.c.run_id == run_id, verdicts.c.effective == "accepted")
+            ).scalar_one()
+            failed = connection.execute(
+                select(func.count()).select_from(failures).where(failures.c.run_id == run_id)
+            ).scalar_one()
+            total = connection.execute(select(runs.c.total).where(runs.c.id == run_id)).scalar_one()
+        accepted = sum(count for decision, _, count in reasons if decision == "accepted")
+        rejected = {reason: count for decision, reason, count in reasons if decision == "rejected"}
+        return {
+            "total": total,
+            "done": accepted + sum(rejected.values()),
+            "failed": failed,
+            "accepted": accepted,
+            "rejected": sum(rejected.values()),
+            "rejected_by_reason": rejected,
+            "effective_accepted": effective,
+        }
+
+    def prediction_count(self, run_id: int) -> int:
+        """How many predictions the run holds."""
+        with self._db.read() as connection:
+            query = select(func.count()).select_from(predictions)
+            return connection.execute(query.where(predictions.c.run_id == run_id)).scalar_one()
+
+
+def _select() -> Any:
+    return select(*_COLUMNS).select_from(
+        runs.join(datasets, datasets.c.id == runs.c.dataset_id).outerjoin(
+            jobs, jobs.c.id == runs.c.job_id
+        )
+    )
+
+
+def _run(row: Row[Any]) -> RunRow:
+    values = dict(row._mapping)
+    if values["job_id"] is None:
+        values["status"] = "finished"
+    return RunRow(**values)

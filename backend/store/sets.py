@@ -1,0 +1,247 @@
+# INTEGRATOR: written and locked by the integrator. Do not replace. Write convert.py, tests, benchmark against this API.
+"""Curated sets and their items, and reading the predictions that go into them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, Row, delete, func, insert, select, update
+
+from backend.store.database import Database
+from backend.store.schema import (
+    curated_sets,
+    datasets,
+    pairs,
+    predictions,
+    reviews,
+    runs,
+    set_items,
+    verdicts,
+)
+
+PAGE = 5_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetRow:
+    """One version of a curated set."""
+
+    id: int
+    name: str
+    version: int
+    status: str
+    content_hash: str | None
+    lineage: dict[str, Any]
+    counts: dict[str, Any]
+    created_at: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ItemRow:
+    """A prediction with the pair it is about; media paths are in dataset order."""
+
+    prediction_id: int
+    run_id: int
+    dataset_id: int
+    idx: int
+    key: str
+    kind: str
+    prompt: str
+    first_path: str
+    second_path: str
+    preference: str
+    shown_order: str
+    sample: int
+    text: str
+    answer: str
+    decision: str
+    ruling: str | None
+    scores: dict[str, Any]
+
+
+_ITEM = (
+    predictions.c.id.label("prediction_id"),
+    predictions.c.run_id,
+    pairs.c.dataset_id,
+    pairs.c.idx,
+    pairs.c.key,
+    pairs.c.kind,
+    pairs.c.prompt,
+    pairs.c.first_path,
+    pairs.c.second_path,
+    pairs.c.preference,
+    predictions.c.shown_order,
+    predictions.c.sample,
+    predictions.c.text,
+    verdicts.c.answer,
+    verdicts.c.decision,
+    verdicts.c.ruling,
+    verdicts.c.scores,
+)
+_FROM = predictions.join(pairs, pairs.c.id == predictions.c.pair_id).join(
+    verdicts, verdicts.c.prediction_id == predictions.c.id
+)
+
+
+class Sets:
+    """The curated sets of a workspace."""
+
+    def __init__(self, database: Database) -> None:
+        self._db = database
+
+    def list(self) -> list[SetRow]:
+        """Frozen sets, oldest first. One whose freezing was cut off is not among them."""
+        query = select(curated_sets).where(curated_sets.c.status == "frozen")
+        with self._db.read() as connection:
+            rows = connection.execute(query.order_by(curated_sets.c.id))
+            return [_set(row) for row in rows]
+
+    def accepted(self, connection: Connection, run_id: int) -> Iterator[ItemRow]:
+        """Effectively accepted predictions of a run that name a side, in the order of its pairs."""
+        last = (-1, "", -1)
+        while True:
+            order = (verdicts.c.pair_id, verdicts.c.shown_order, verdicts.c.sample)
+            query = (
+                select(*_ITEM, verdicts.c.pair_id)
+                .select_from(_FROM)
+                .where(
+                    verdicts.c.run_id == run_id,
+                    verdicts.c.effective == "accepted",
+                    verdicts.c.answer.in_(("first", "second")),
+                    # Whole pairs a page: (pair, order, sample) as one row value is not indexed.
+                    verdicts.c.pair_id >= last[0],
+                )
+                .order_by(*order)
+                .limit(PAGE)
+            )
+            rows = connection.execute(query).all()
+            fresh = [row for row in rows if (row.pair_id, row.shown_order, row.sample) > last]
+            for row in fresh:
+                yield _item(row)
+            if len(rows) < PAGE or not fresh:
+                return
+            last = (fresh[-1].pair_id, fresh[-1].shown_order, fresh[-1].sample)
+
+    def add(self, connection: Connection, name: str, lineage: dict[str, Any]) -> tuple[int, int]:
+        """A new version of ``name``, being frozen; returns its id and version."""
+        newest = connection.execute(
+            select(func.max(curated_sets.c.version)).where(curated_sets.c.name == name)
+        ).scalar()
+        version = (newest or 0) + 1
+        result = connection.execute(
+            insert(curated_sets).values(
+                name=name,
+                version=version,
+                status="freezing",
+                lineage=lineage,
+                counts={},
+                created_at=time.time(),
+            )
+        )
+        key: tuple[Any, ...] = tuple(result.inserted_primary_key or ())
+        return int(key[0]), version
+
+    def add_items(self, connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
+        """Append items."""
+        if rows:
+            connection.execute(insert(set_items), list(rows))
+
+    def finish(
+        self, connection: Connection, set_id: int, content_hash: str, counts: dict[str, Any]
+    ) -> None:
+        """Mark a set as frozen."""
+        connection.execute(
+            update(curated_sets)
+            .where(curated_sets.c.id == set_id)
+            .values(status="frozen", content_hash=content_hash, counts=counts)
+        )
+
+    def remove(self, connection: Connection, set_id: int) -> None:
+        """Take back a set that turned out to be one that exists."""
+        connection.execute(delete(set_items).where(set_items.c.set_id == set_id))
+        connection.execute(delete(curated_sets).where(curated_sets.c.id == set_id))
+
+    def same(self, connection: Connection, name: str, content_hash: str) -> SetRow | None:
+        """A frozen version of ``name`` with this content."""
+        row = connection.execute(
+            select(curated_sets).where(
+                curated_sets.c.name == name,
+                curated_sets.c.content_hash == content_hash,
+                curated_sets.c.status == "frozen",
+            )
+        ).first()
+        return _set(row) if row else None
+
+    def lineage_of_run(self, connection: Connection, run_id: int) -> dict[str, Any]:
+        """Where a run's predictions come from: dataset, spec, policy and reviews."""
+        row = connection.execute(
+            select(
+                runs.c.id,
+                runs.c.model,
+                runs.c.engine,
+                runs.c.spec,
+                runs.c.policy,
+                datasets.c.name.label("dataset"),
+                datasets.c.fingerprint.label("dataset_fingerprint"),
+            )
+            .join(datasets, datasets.c.id == runs.c.dataset_id)
+            .where(runs.c.id == run_id)
+        ).one()
+        count, newest = connection.execute(
+            select(func.count(), func.max(reviews.c.id)).where(reviews.c.run_id == run_id)
+        ).one()
+        return {**row._mapping, "reviews": count, "newest_review": newest}
+
+    def newest_deciding_review(self, connection: Connection, prediction_id: int) -> int | None:
+        """The id of the newest ruling that is neither a flag nor an undo."""
+        return connection.execute(
+            select(func.max(reviews.c.id)).where(
+                reviews.c.prediction_id == prediction_id,
+                reviews.c.ruling.in_(("accept", "relabel")),
+            )
+        ).scalar()
+
+    def iter_items(self, set_id: int) -> Iterator[ItemRow]:
+        """The items of a set in their frozen order, by keyset pages in short transactions."""
+        last = -1
+        while True:
+            query = (
+                select(*_ITEM, set_items.c.answer.label("frozen_answer"), set_items.c.position)
+                .select_from(_FROM.join(set_items, set_items.c.prediction_id == predictions.c.id))
+                .where(set_items.c.set_id == set_id, set_items.c.position > last)
+                .order_by(set_items.c.position)
+                .limit(PAGE)
+            )
+            with self._db.read() as connection:
+                rows = connection.execute(query).all()
+            if not rows:
+                return
+            last = rows[-1].position
+            for row in rows:
+                yield _item(row, answer=row.frozen_answer)
+
+    def runs_of(self, set_row: SetRow) -> dict[int, tuple[dict[str, Any], str]]:
+        """Spec and data root of every run in a set."""
+        ids = [run["id"] for run in set_row.lineage["runs"]]
+        query = (
+            select(runs.c.id, runs.c.spec, datasets.c.data_root)
+            .join(datasets, datasets.c.id == runs.c.dataset_id)
+            .where(runs.c.id.in_(ids))
+        )
+        with self._db.read() as connection:
+            return {row.id: (row.spec, row.data_root) for row in connection.execute(query)}
+
+
+_FIELDS = tuple(ItemRow.__dataclass_fields__)
+
+
+def _item(row: Row[Any], **changes: Any) -> ItemRow:
+    values = {name: row._mapping[name] for name in _FIELDS}
+    return ItemRow(**{**values, **changes})
+
+
+def _set(row: Row[Any]) -> SetRow:
+    return SetRow(**row._mapping)

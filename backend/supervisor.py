@@ -1,0 +1,35 @@
+"""``python -m backend.supervisor FOLDER``: the process that supervises a workspace's jobs; thin.
+
+Started by :func:`backend.jobs.supervisor.ensure_supervisor`, with a JSON object on standard input.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from pathlib import Path
+
+from backend.jobs.supervisor import supervise
+from backend.store.database import Database
+from backend.store.jobs import Jobs
+
+
+def main() -> None:
+    """Read what to supervise, and do it until nothing is left to do."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    given = json.load(sys.stdin)
+    database = Database(given["db_url"])
+    try:
+        supervise(
+            Jobs(database),
+            Path(sys.argv[1]),
+            stale_seconds=given["stale_seconds"],
+            idle_seconds=given.get("idle_seconds", 5.0),
+        )
+    finally:
+        database.close()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,91 @@
+"""A workspace: the one place where settings are read and parts are wired together."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from backend.curation.rulings import Rulings
+from backend.errors import StoreError
+from backend.inference.launch import Launcher
+from backend.jobs.reconcile import reconcile
+from backend.jobs.supervisor import ensure_supervisor
+from backend.settings import Settings
+from backend.store.database import Database
+from backend.store.datasets import Datasets
+from backend.store.jobs import Jobs
+from backend.store.predictions import Predictions
+from backend.store.runs import Runs
+from backend.store.upgrade import upgrade
+
+
+@dataclass(frozen=True, slots=True)
+class Workspace:
+    """Everything a command, a worker or a page works with."""
+
+    settings: Settings
+    folder: Path
+    database: Database
+    datasets: Datasets
+    runs: Runs
+    predictions: Predictions
+    jobs: Jobs
+    rulings: Rulings
+    launcher: Launcher
+
+    def supervise(self) -> None:
+        """See to it that queued runs start and cancelled ones stop."""
+        ensure_supervisor(
+            self._url(), self.folder, stale_seconds=self.settings.stale_seconds
+        )
+
+    def reconcile(self) -> None:
+        """Find runs whose process is gone and mark them."""
+        reconcile(self.jobs, self.folder, stale_seconds=self.settings.stale_seconds)
+
+    def _url(self) -> str:
+        return self.database.url.render_as_string(hide_password=False)
+
+    def close(self) -> None:
+        self.database.close()
+
+
+def settings_for(folder: Path | None) -> Settings:
+    """The environment's settings, with the workspace's folder replaced where one is given."""
+    settings = Settings.from_environment()
+    return settings.model_copy(update={"workspace": folder}) if folder else settings
+
+
+def open_workspace(settings: Settings) -> Workspace:
+    """Open a workspace, making or upgrading it where needed.
+
+    Raises:
+        StoreError: The folder or its database cannot be used.
+        NewerWorkspace: It was made by a newer Winnow.
+    """
+    folder = settings.workspace
+    try:
+        (folder / "logs").mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreError(
+            f"{folder}: cannot be used as a workspace ({error.strerror})",
+            hint="give another folder with --workspace",
+        ) from error
+    database = Database(settings.database_url or folder / "winnow.db")
+    upgrade(database)
+    return Workspace(
+        settings=settings,
+        folder=folder,
+        database=database,
+        datasets=Datasets(database),
+        runs=Runs(database),
+        predictions=Predictions(database),
+        jobs=Jobs(database),
+        rulings=Rulings(database),
+        launcher=Launcher(
+            database,
+            folder,
+            worker_arguments=["--workspace", str(folder)],
+            pythons=dict(settings.engine_pythons),
+        ),
+    )

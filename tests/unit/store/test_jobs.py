@@ -1,0 +1,193 @@
+"""The rows of the jobs: who owns one, and which way it may go."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from backend.domain.jobs import OPEN, RESUMABLE, JobStatus, can_move
+from backend.errors import NotFound, RunError
+from backend.store.database import Database
+from backend.store.jobs import Jobs
+from backend.store.upgrade import upgrade
+
+
+@pytest.fixture
+def db(tmp_path: Path) -> Iterator[Database]:
+    database = Database(tmp_path / "w.db")
+    upgrade(database)
+    yield database
+    database.close()
+
+
+@pytest.fixture
+def jobs(db: Database) -> Jobs:
+    return Jobs(db)
+
+
+def queue(jobs: Jobs) -> int:
+    return jobs.add("run", ["true", "a b"], {"X": "1"}, "cpu", "/tmp/log")
+
+
+def test_a_job_is_stored_as_it_was_given(jobs: Jobs) -> None:
+    job = jobs.get(queue(jobs))
+    assert (job.status, job.argv, job.env) == (JobStatus.QUEUED, ("true", "a b"), {"X": "1"})
+    assert (job.devices, job.attempt, job.cancel_requested, job.pid) == ("cpu", 1, False, None)
+
+
+def test_a_job_added_in_a_transaction_vanishes_with_it(db: Database, jobs: Jobs) -> None:
+    with pytest.raises(RuntimeError), db.write() as connection:
+        jobs.add("run", ["true"], {}, "", "log", connection=connection)
+        raise RuntimeError
+    assert jobs.list() == []
+
+
+def test_list_selects_by_status_oldest_first(jobs: Jobs) -> None:
+    first, second, third = queue(jobs), queue(jobs), queue(jobs)
+    jobs.request_cancel(second)
+    assert [job.id for job in jobs.list(JobStatus.QUEUED)] == [first, third]
+    assert [job.id for job in jobs.list()] == [first, second, third]
+
+
+def test_there_is_no_unknown_job(jobs: Jobs) -> None:
+    with pytest.raises(NotFound):
+        jobs.get(7)
+    with pytest.raises(NotFound):
+        jobs.request_cancel(7)
+
+
+def test_the_second_worker_for_one_job_is_refused(jobs: Jobs) -> None:
+    job_id = queue(jobs)
+    assert jobs.claim(job_id, 100, 1.0, "here").status is JobStatus.RUNNING
+    with pytest.raises(RunError, match="process 100") as caught:
+        jobs.claim(job_id, 200, 2.0, "here")
+    assert caught.value.hint
+    with pytest.raises(RunError):
+        jobs.claim(job_id, 100, 1.0, "elsewhere")
+    assert jobs.claim(job_id, 100, 1.0, "here").pid == 100
+
+
+def test_of_many_workers_that_claim_at_once_one_gets_the_job(jobs: Jobs) -> None:
+    job_id = queue(jobs)
+    jobs.mark_starting(job_id, "here")
+    won: list[int] = []
+
+    def claim(pid: int) -> None:
+        try:
+            jobs.claim(job_id, pid, 1.0, "here")
+        except RunError:
+            return
+        won.append(pid)
+
+    threads = [threading.Thread(target=claim, args=(pid,)) for pid in range(1, 9)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(won) == 1
+    assert jobs.get(job_id).pid == won[0]
+
+
+def test_a_starting_job_belongs_to_the_process_that_was_started(jobs: Jobs) -> None:
+    job_id = queue(jobs)
+    assert jobs.mark_starting(job_id, "here")
+    assert not jobs.mark_starting(job_id, "here")
+    assert jobs.set_process(job_id, 100, 1.0)
+    with pytest.raises(RunError):
+        jobs.claim(job_id, 200, 1.0, "here")
+    jobs.claim(job_id, 100, 1.0, "here")
+
+
+def test_a_worker_may_claim_before_its_starter_wrote_its_pid_down(jobs: Jobs) -> None:
+    job_id = queue(jobs)
+    jobs.mark_starting(job_id, "here")
+    jobs.claim(job_id, 100, 1.0, "here")
+    assert jobs.set_process(job_id, 100, 1.0)
+    assert not jobs.set_process(job_id, 200, 1.0)
+    assert jobs.get(job_id).pid == 100
+
+
+def test_heartbeat_says_stop_after_a_cancel_and_to_everybody_else(jobs: Jobs) -> None:
+    job_id = queue(jobs)
+    assert not jobs.heartbeat(job_id, 100)
+    jobs.claim(job_id, 100, 1.0, "here")
+    before = jobs.get(job_id).heartbeat_at
+    assert jobs.heartbeat(job_id, 100)
+    after = jobs.get(job_id).heartbeat_at
+    assert before is not None
+    assert after is not None
+    assert after > before
+    assert not jobs.heartbeat(job_id, 200)
+    assert jobs.request_cancel(job_id) is JobStatus.RUNNING
+    assert not jobs.heartbeat(job_id, 100)
+
+
+def test_a_queued_job_is_cancelled_at_once_and_never_started(jobs: Jobs) -> None:
+    job_id = queue(jobs)
+    assert jobs.request_cancel(job_id) is JobStatus.CANCELLED
+    assert jobs.request_cancel(job_id) is JobStatus.CANCELLED
+    assert not jobs.mark_starting(job_id, "here")
+    with pytest.raises(RunError):
+        jobs.claim(job_id, 100, 1.0, "here")
+
+
+def test_an_ended_job_cannot_be_cancelled(jobs: Jobs) -> None:
+    job_id = queue(jobs)
+    jobs.claim(job_id, 100, 1.0, "here")
+    jobs.finish(job_id, JobStatus.FINISHED, exit_code=0)
+    with pytest.raises(RunError, match="finished"):
+        jobs.request_cancel(job_id)
+
+
+def test_the_first_end_counts_and_only_the_owners(jobs: Jobs) -> None:
+    job_id = queue(jobs)
+    jobs.claim(job_id, 100, 1.0, "here")
+    assert not jobs.finish(job_id, JobStatus.FINISHED, pid=200)
+    assert jobs.finish(job_id, JobStatus.FAILED, exit_code=1, error="e", hint="h", pid=100)
+    assert not jobs.finish(job_id, JobStatus.FINISHED, pid=100)
+    job = jobs.get(job_id)
+    assert (job.status, job.exit_code, job.error, job.hint) == (JobStatus.FAILED, 1, "e", "h")
+    assert job.finished_at is not None
+
+
+def test_a_resumed_job_starts_afresh_as_the_next_attempt(jobs: Jobs) -> None:
+    job_id = queue(jobs)
+    for status in RESUMABLE:
+        jobs.claim(job_id, 100, 1.0, "here")
+        if status is JobStatus.CANCELLED:
+            jobs.request_cancel(job_id)
+        jobs.finish(job_id, status, exit_code=1, error="e", hint="h")
+        attempt = jobs.requeue(job_id)
+        job = jobs.get(job_id)
+        assert job.attempt == attempt
+        assert job.status is JobStatus.QUEUED
+        assert not job.cancel_requested
+        left = (job.pid, job.host, job.heartbeat_at, job.exit_code, job.error, job.finished_at)
+        assert left == (None,) * 6
+        assert not jobs.heartbeat(job_id, 100)
+    assert jobs.get(job_id).attempt == 4
+
+
+def test_only_an_ended_job_that_did_not_finish_is_resumed(jobs: Jobs) -> None:
+    job_id = queue(jobs)
+    with pytest.raises(RunError, match="queued"):
+        jobs.requeue(job_id)
+    jobs.claim(job_id, 100, 1.0, "here")
+    with pytest.raises(RunError, match="running"):
+        jobs.requeue(job_id)
+    jobs.finish(job_id, JobStatus.FINISHED)
+    with pytest.raises(RunError, match="finished"):
+        jobs.requeue(job_id)
+
+
+@given(st.sampled_from(JobStatus), st.sampled_from(JobStatus))
+def test_an_ended_job_moves_only_back_into_the_queue(before: JobStatus, after: JobStatus) -> None:
+    if before not in OPEN and can_move(before, after):
+        assert before in RESUMABLE
+        assert after is JobStatus.QUEUED
+    assert not can_move(before, before)

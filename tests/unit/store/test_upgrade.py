@@ -1,0 +1,158 @@
+"""Creating and migrating a workspace's database."""
+
+from __future__ import annotations
+
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import inspect, text
+
+from backend.errors import NewerWorkspace, StoreError
+from backend.store import upgrade as upgrading
+from backend.store.database import Database
+from backend.store.schema import metadata
+from backend.store.upgrade import HEAD, alembic_config, upgrade
+
+
+def definitions(db: Database) -> set[str]:
+    """Every table and index, down to names and constraints, with line breaks evened out."""
+    with db.read() as connection:
+        rows = connection.execute(
+            text("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL AND tbl_name != :own"),
+            {"own": "alembic_version"},
+        )
+        return {
+            "\n".join(sorted(line.strip().rstrip(",") for line in sql.splitlines()))
+            for (sql,) in rows
+        }
+
+
+def test_migrations_make_the_tables_of_the_schema(tmp_path: Path) -> None:
+    db = Database(tmp_path / "migrated.db")
+    upgrade(db)
+    with db.read() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        assert compare_metadata(context, metadata) == []
+
+    declared = Database(tmp_path / "declared.db")
+    with declared.write() as connection:
+        metadata.create_all(connection)
+    assert definitions(db) == definitions(declared)
+
+
+def test_head_is_the_newest_migration(tmp_path: Path) -> None:
+    db = Database(tmp_path / "w.db")
+    with db.read() as connection:
+        assert ScriptDirectory.from_config(alembic_config(connection)).get_heads() == [HEAD]
+
+
+def test_a_workspace_at_head_is_opened_without_alembic(tmp_path: Path) -> None:
+    upgrade(Database(tmp_path / "w.db"))
+    code = (
+        "import sys; from pathlib import Path\n"
+        "from backend.store.database import Database\n"
+        "from backend.store.upgrade import upgrade\n"
+        "upgrade(Database(Path(sys.argv[1])))\n"
+        "assert not [name for name in sys.modules if name.startswith('alembic')]"
+    )
+    subprocess.run([sys.executable, "-c", code, str(tmp_path / "w.db")], check=True)
+
+
+def test_a_failed_migration_leaves_nothing_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    versions = tmp_path / "migrations" / "versions"
+    versions.mkdir(parents=True)
+    own = upgrading.MIGRATIONS
+    (versions.parent / "env.py").write_text((own / "env.py").read_text())
+    first = (own / "versions" / "0001_initial.py").read_text()
+    (versions / "0001_initial.py").write_text(first)
+    broken = versions / "0002_broken.py"
+    broken.write_text(
+        "import sqlalchemy as sa\n"
+        "from alembic import op\n"
+        "revision = '0002'\ndown_revision = '0001'\n"
+        "def upgrade():\n"
+        "    op.create_table('half', sa.Column('id', sa.Integer()))\n"
+        "    op.execute('SELECT * FROM nowhere')\n"
+    )
+    db = Database(tmp_path / "w.db")
+    with monkeypatch.context() as patch:
+        patch.setattr(upgrading, "MIGRATIONS", versions.parent)
+        with pytest.raises(StoreError, match="nowhere"):
+            upgrade(db)
+        with db.read() as connection:
+            assert inspect(connection).get_table_names() == []
+    upgrade(db)
+    with db.read() as connection:
+        assert "half" not in inspect(connection).get_table_names()
+
+
+def test_a_workspace_of_a_newer_version_is_refused_and_left_alone(tmp_path: Path) -> None:
+    db = Database(tmp_path / "w.db")
+    upgrade(db)
+    with db.write() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    with pytest.raises(NewerWorkspace, match="9999") as caught:
+        upgrade(db)
+    assert caught.value.hint
+    with db.read() as connection:
+        assert (
+            connection.execute(text("SELECT version_num FROM alembic_version")).scalar() == "9999"
+        )
+
+
+def test_a_file_that_is_no_database_is_refused_and_left_alone(tmp_path: Path) -> None:
+    file = tmp_path / "w.db"
+    file.write_bytes(b"this is a letter to my aunt\n" * 100)
+    with pytest.raises(StoreError) as caught:
+        upgrade(Database(file))
+    assert caught.value.hint
+    assert file.read_bytes().startswith(b"this is a letter")
+
+
+def test_somebody_elses_database_is_refused(tmp_path: Path) -> None:
+    with sqlite3.connect(tmp_path / "w.db") as other:
+        other.execute("CREATE TABLE recipes (id INTEGER)")
+    other.close()
+    with pytest.raises(StoreError, match="not Winnow's"):
+        upgrade(Database(tmp_path / "w.db"))
+
+
+def test_a_missing_folder_is_one_line_with_a_hint(tmp_path: Path) -> None:
+    with pytest.raises(StoreError) as caught:
+        upgrade(Database(tmp_path / "nowhere" / "w.db"))
+    assert caught.value.hint
+
+
+def test_processes_that_open_a_new_workspace_at_once_all_succeed(tmp_path: Path) -> None:
+    go = tmp_path / "go"
+    code = (
+        "import sys, time; from pathlib import Path\n"
+        "import alembic.command\n"
+        "from backend.store.database import Database\n"
+        "from backend.store.upgrade import upgrade\n"
+        "print('ready', flush=True)\n"
+        "while not Path(sys.argv[2]).exists(): pass\n"
+        "upgrade(Database(Path(sys.argv[1])))"
+    )
+    argv = [sys.executable, "-c", code, str(tmp_path / "w.db"), str(go)]
+    workers = [
+        subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        for _ in range(4)
+    ]
+    for worker in workers:
+        assert worker.stdout is not None
+        worker.stdout.readline()
+    go.touch()
+    for worker in workers:
+        _, errors = worker.communicate(timeout=60)
+        assert worker.returncode == 0, errors
+    with Database(tmp_path / "w.db").read() as connection:
+        assert len(inspect(connection).get_table_names()) == len(metadata.tables) + 1
