@@ -14,8 +14,8 @@ from pathlib import Path
 from backend.domain.filtering import load_policy
 from backend.engines.registry import load_engine
 from backend.errors import WinnowError
-from backend.inference.launch import judged_pairs
 from backend.inference.deciding import redecide
+from backend.inference.launch import judged_pairs
 from backend.inference.pipeline import Pipeline
 from backend.inference.spec import RunSpec
 from backend.jobs.heartbeat import Heartbeat
@@ -56,10 +56,7 @@ def _work(workspace: Workspace, run: RunRow) -> int:
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
     seconds = workspace.settings.heartbeat_seconds
     with Heartbeat(workspace.jobs, run.job_id, seconds, pid=pid) as heartbeat:
-        watch = threading.Thread(
-            target=lambda: (heartbeat.cancelled.wait(), stop.set()), daemon=True
-        )
-        watch.start()
+        threading.Thread(target=_pass_on, args=(heartbeat.cancelled, stop), daemon=True).start()
         try:
             _run(workspace, run, stop)
         except WinnowError as error:
@@ -69,17 +66,31 @@ def _work(workspace: Workspace, run: RunRow) -> int:
         except Exception as error:
             log.exception("run %d failed", run.id)
             line = f"{type(error).__name__}: {error}".splitlines()[0]
-            _finish(workspace, run, pid, JobStatus.FAILED, line, f"`winnow run log {run.id}` has the rest")
+            _finish(
+                workspace,
+                run,
+                pid,
+                JobStatus.FAILED,
+                line,
+                f"`winnow run log {run.id}` has the rest",
+            )
             return 1
         if stop.is_set():
             log.info("run %d stopped", run.id)
             cancelled = heartbeat.cancelled.is_set()
             status = JobStatus.CANCELLED if cancelled else JobStatus.INTERRUPTED
-            _finish(workspace, run, pid, status, None, f"`winnow run resume {run.id}` goes on with it")
+            _finish(
+                workspace, run, pid, status, None, f"`winnow run resume {run.id}` goes on with it"
+            )
             return 1
     _finish(workspace, run, pid, JobStatus.FINISHED, None, None)
     log.info("run %d finished: %s", run.id, workspace.runs.counts(run.id))
     return 0
+
+
+def _pass_on(cancelled: threading.Event, stop: threading.Event) -> None:
+    cancelled.wait()
+    stop.set()
 
 
 def _run(workspace: Workspace, run: RunRow, stop: threading.Event) -> None:
@@ -109,7 +120,9 @@ def _finish(
     workspace: Workspace,
     run: RunRow,
     pid: int,
-    status: JobStatus, error: str | None, hint: str | None,
+    status: JobStatus,
+    error: str | None,
+    hint: str | None,
 ) -> None:
     assert run.job_id is not None
     code = 0 if status is JobStatus.FINISHED else 1

@@ -35,9 +35,7 @@ class Workspace:
 
     def supervise(self) -> None:
         """See to it that queued runs start and cancelled ones stop."""
-        ensure_supervisor(
-            self._url(), self.folder, stale_seconds=self.settings.stale_seconds
-        )
+        ensure_supervisor(self._url(), self.folder, stale_seconds=self.settings.stale_seconds)
 
     def reconcile(self) -> None:
         """Find runs whose process is gone and mark them."""

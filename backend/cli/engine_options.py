@@ -72,7 +72,8 @@ def watch(space: Workspace, run_id: int) -> RunRow:
     if run.status != "finished":
         raise RunError(
             f"run {run_id} {run.status}{': ' + run.error if run.error else ''}",
-            hint=run.hint or f"`winnow run log {run_id}` says why; `winnow run resume {run_id}` goes on",
+            hint=run.hint
+            or f"`winnow run log {run_id}` says why; `winnow run resume {run_id}` goes on",
         )
     failed = space.runs.counts(run_id)["failed"]
     if failed:

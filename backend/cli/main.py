@@ -32,10 +32,10 @@ app.add_typer(files.prepare, name="prepare")
 
 @app.callback()
 def _global_options(
-    workspace: Path = typer.Option(  # noqa: ARG001 - shown in the help; taken out before parsing
+    workspace: Path = typer.Option(
         None, help="Workspace folder; default WINNOW_WORKSPACE or ./winnow-workspace"
     ),
-    debug: bool = typer.Option(False, help="Show tracebacks"),  # noqa: ARG001
+    debug: bool = typer.Option(False, help="Show tracebacks"),
 ) -> None:
     """Both options may stand anywhere on the command line."""
 

@@ -194,9 +194,7 @@ def import_run(
             use_cot=use_cot,
             instruction=instructions(template, use_cot=use_cot),
         )
-        run_id = import_predictions(
-            space.database, row.id, spec, read_policy(policy), predictions
-        )
+        run_id = import_predictions(space.database, row.id, spec, read_policy(policy), predictions)
         run = space.runs.get(run_id)
         if json:
             print_json(as_json(space, run))

@@ -59,7 +59,10 @@ def list_sets(json: Json = False) -> None:
     else:
         print_table(
             ("name", "version", "items", "content hash"),
-            ((r["name"], r["version"], r["counts"].get("items"), r["content_hash"][:16]) for r in rows),
+            (
+                (r["name"], r["version"], r["counts"].get("items"), r["content_hash"][:16])
+                for r in rows
+            ),
         )
 
 

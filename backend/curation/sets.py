@@ -1,4 +1,3 @@
-# INTEGRATOR: written and locked by the integrator. Do not replace. Write convert.py, tests, benchmark against this API.
 """Freezing what is accepted into a versioned, content-hashed set."""
 
 from __future__ import annotations

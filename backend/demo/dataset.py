@@ -101,7 +101,9 @@ def write_demo(
             stay, so a judge that really looks falls to chance.
     """
     files = DemoFiles(
-        folder / "t2i" / "pairs.json", folder / "t2v" / "data" / "pairs.parquet", folder / "truth.json"
+        folder / "t2i" / "pairs.json",
+        folder / "t2v" / "data" / "pairs.parquet",
+        folder / "truth.json",
     )
     stamp = {
         "seed": seed,

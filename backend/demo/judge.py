@@ -113,9 +113,7 @@ def measure_judge(
                 for outcome in loaded.generate(requests):
                     if not isinstance(outcome, Completion):
                         raise DemoError(f"the judge failed on a held-out pair: {outcome.error}")
-                    verdict = parse_verdict(
-                        outcome.text, kind, finish_reason=outcome.finish_reason
-                    )
+                    verdict = parse_verdict(outcome.text, kind, finish_reason=outcome.finish_reason)
                     right += verdict.answer == shown[outcome.id].preferred
                     unreadable += verdict.answer is None
                     flawed += bool(verdict.flaws)

@@ -187,7 +187,9 @@ def chat_text(messages: tuple[Message, ...]) -> str:
     text = ""
     for message in messages:
         body = "".join(
-            part.text if isinstance(part, TextPart) else f"<|vision_start|><|{part.kind}_pad|><|vision_end|>"
+            part.text
+            if isinstance(part, TextPart)
+            else f"<|vision_start|><|{part.kind}_pad|><|vision_end|>"
             for part in message.parts
         )
         text += f"<|im_start|>{message.role}\n{body}<|im_end|>\n"

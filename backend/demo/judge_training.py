@@ -3,9 +3,9 @@
 Three phases. In the warm-up the judge describes single media, which teaches its vision tower quickly,
 because nothing else is asked. Then it judges pairs; the tokens that differ between verdicts (the
 words of an observation, the digits) weigh more than the form around them, which it knows after a
-hundred steps. Last it goes on judging pairs from a risen learning rate: what a small model learns late, it
-learns suddenly, and needs time to refine. Every batch is drawn from the seed and the step alone, so a resumed training sees the
-batches that an uninterrupted one would have seen.
+hundred steps. Last it goes on judging pairs from a risen learning rate: what a small model learns
+late, it learns suddenly, and needs time to refine. Every batch is drawn from the seed and the step
+alone, so a resumed training sees the batches that an uninterrupted one would have seen.
 """
 
 from __future__ import annotations

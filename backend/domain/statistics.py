@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 
-from scipy.stats import binomtest, norm
+# scipy.stats takes a second to import, which every call of the command would pay: the functions that
+# need it import it.
 
 
 def wilson_interval(successes: int, n: int, confidence: float = 0.95) -> tuple[float, float]:
@@ -19,6 +20,8 @@ def wilson_interval(successes: int, n: int, confidence: float = 0.95) -> tuple[f
     Raises:
         ValueError: ``successes`` is not in 0..n, or ``confidence`` not between 0 and 1.
     """
+    from scipy.stats import binomtest
+
     if n == 0 and successes == 0:
         return (0.0, 1.0)
     interval = binomtest(successes, n).proportion_ci(confidence_level=confidence, method="wilson")
@@ -35,6 +38,8 @@ def mcnemar(b: int, c: int) -> float:
         b: Pairs that only the first judge got right.
         c: Pairs that only the second judge got right.
     """
+    from scipy.stats import binomtest
+
     if b + c == 0:
         return 1.0
     return float(binomtest(b, b + c, 0.5).pvalue)
@@ -53,6 +58,8 @@ def sample_size_for(successes: int, n: int, half_width: float, confidence: float
     Raises:
         ValueError: ``half_width`` is not between 0 and 0.5, or ``successes`` not in 0..n.
     """
+    from scipy.stats import norm
+
     if not 0 < half_width < 0.5:
         raise ValueError("half_width must be between 0 and 0.5")
     if not 0 <= successes <= n:

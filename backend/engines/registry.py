@@ -1,4 +1,3 @@
-# INTEGRATOR: written and locked by the integrator; do not replace.
 """Which engines there are, which can run here, and loading one. Nothing heavy is imported to ask."""
 
 from __future__ import annotations
@@ -34,7 +33,9 @@ class ResolvedEngine:
 def available_engines() -> list[EngineInfo]:
     """Every engine, with what it lacks."""
     vllm = _installed("vllm")
-    transformers = [name for name in ("torch", "torchvision", "transformers") if not _installed(name)]
+    transformers = [
+        name for name in ("torch", "torchvision", "transformers") if not _installed(name)
+    ]
     return [
         EngineInfo("vllm", vllm, "vLLM is installed" if vllm else "pip install '.[vllm]'"),
         EngineInfo(
@@ -107,7 +108,8 @@ def check_model(model: str) -> None:
     hub_name = model.count("/") == 1 and not model.startswith((".", "/", "~"))
     if path.exists() or not hub_name:
         raise EngineError(
-            f"{model} is no model", hint="give a model's folder, or its hub name as ORGANISATION/NAME"
+            f"{model} is no model",
+            hint="give a model's folder, or its hub name as ORGANISATION/NAME",
         )
 
 

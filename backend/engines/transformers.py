@@ -1,4 +1,3 @@
-# INTEGRATOR: written and locked by the integrator; do not replace.
 """The embedded engine: transformers' ``generate`` in batches, on a CPU or one GPU.
 
 It takes Qwen2-VL, Qwen2.5-VL and Qwen3-VL, and whatever else speaks their processor's interface.

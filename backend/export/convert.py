@@ -18,7 +18,7 @@ T2V training file                     cannot be known: refused
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +29,7 @@ from backend.domain.prompts import default_instruction, fill_instruction
 from backend.domain.verdict import parse_verdict, reasoning_of
 from backend.errors import DatasetError, ExportError
 from backend.export.exporter import is_our_export
-from backend.export.files import JsonArray
+from backend.export.files import JsonArray, write_json
 from backend.export.rows import response_text
 
 _SIDES = {"A": Preference.FIRST, "B": Preference.SECOND}
@@ -97,6 +97,13 @@ def _convert(
             f"{source} was exported by Winnow and needs no repair",
             hint="repairing it would exchange media that stand in the right order",
         )
+    if _repaired_note(source).exists():
+        raise ExportError(
+            f"{source} was written by a repair and needs no other",
+            hint=f"{_repaired_note(source).name} beside it says so",
+        )
+    if source.resolve() == output.resolve():
+        raise ExportError(f"{output} is the file to repair", hint="give another --output-path")
     template = template or default_instruction(kind)
     report = ConvertReport()
     with JsonArray(output) as file:
@@ -118,7 +125,14 @@ def _convert(
             report.written += 1
         if not report.rows:
             raise DatasetError(f"{source}: holds no rows")
+        # Before the rows appear under their name: a repaired file without its note could be
+        # "repaired" again, which would invert it.
+        write_json(_repaired_note(output), {"made_by": "winnow convert", **asdict(report)})
     return report
+
+
+def _repaired_note(path: Path) -> Path:
+    return path.with_name(path.name + ".repaired.json")
 
 
 def _rows(source: Path) -> Iterator[dict[str, Any]]:

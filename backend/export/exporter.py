@@ -1,4 +1,3 @@
-# INTEGRATOR: written and locked by the integrator. Do not replace. Write convert.py, tests, benchmark against this API.
 """Writing a frozen set into a folder, its manifest last."""
 
 from __future__ import annotations

@@ -1,4 +1,3 @@
-# INTEGRATOR: written and locked by the integrator. Do not replace. Write convert.py, tests, benchmark against this API.
 """Files that appear whole: written under another name, synced, then renamed."""
 
 from __future__ import annotations
@@ -152,5 +151,3 @@ class _write_errors:
             raise ExportError(
                 f"{self._path}: cannot be written ({error.strerror})", hint=hint
             ) from error
-
-

@@ -1,4 +1,3 @@
-# INTEGRATOR: written and locked by the integrator. Do not replace. Write convert.py, tests, benchmark against this API.
 """The formats: for each, which files a set becomes and what a row looks like in them."""
 
 from __future__ import annotations
@@ -15,10 +14,6 @@ from backend.domain.pairs import MediaKind, Preference
 from backend.domain.prompts import answer_text, noun
 from backend.export.files import JsonArray, JsonLines, ParquetFile, WholeFile
 from backend.export.rows import TrainingRow
-
-
-
-
 
 
 class Writer:

@@ -1,4 +1,3 @@
-# INTEGRATOR: written and locked by the integrator. Do not replace. Write convert.py, tests, benchmark against this API.
 """One training row, from one prediction: the place where the invariant leaves the house.
 
 Order, reasoning and answer of a row are those of one shown pair. Nothing here derives an order: it

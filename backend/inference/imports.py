@@ -21,9 +21,7 @@ from backend.store.predictions import Predictions
 from backend.store.runs import Runs
 
 CHUNK = 1_000
-_HINT = (
-    'each line is {"index": row or "key": …, "order": "dataset"|"swapped", "sample": 0, "text": "…"}'
-)
+_HINT = 'each line is {"index": row or "key": …, "order": "dataset"|"swapped", "sample": 0, "text": "…"}'
 
 
 def import_predictions(
@@ -97,7 +95,9 @@ def _lines(file: Path) -> Iterator[tuple[int, dict[str, Any]]]:
                 or not isinstance(row.get("text"), str)
                 or not (isinstance(row.get("index"), int) or isinstance(row.get("key"), str))
             ):
-                raise DatasetError(f"{file}:{number}: needs a text, and an index or a key", hint=_HINT)
+                raise DatasetError(
+                    f"{file}:{number}: needs a text, and an index or a key", hint=_HINT
+                )
             yield number, row
 
 

@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from backend.domain.filtering import Policy
+from backend.domain.jobs import JobStatus
 from backend.domain.pairs import OrderPolicy
 from backend.engines.base import EngineOptions
 from backend.engines.registry import ResolvedEngine, check_model, resolve_engine
 from backend.errors import RunError
 from backend.inference.deciding import redecide
 from backend.inference.spec import RunSpec, instructions
-from backend.domain.jobs import JobStatus
 from backend.store.database import Database
 from backend.store.datasets import DatasetRow, Datasets
 from backend.store.jobs import Jobs

@@ -141,9 +141,7 @@ class Pipeline:
 
     def _requests(self) -> Iterator[Request]:
         spec = self._spec
-        work = pending_work(
-            self._datasets, self._predictions, self._run_id, self._dataset_id, spec
-        )
+        work = pending_work(self._datasets, self._predictions, self._run_id, self._dataset_id, spec)
         decoded = decode_ahead(
             work,
             lambda item: decode_media(item, self._data_root, spec),
@@ -270,5 +268,3 @@ class _Rates:
             "eta_s": round(left / rate, 1) if rate else None,
             "completion_tokens": self._tokens,
         }
-
-

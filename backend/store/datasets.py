@@ -201,9 +201,10 @@ class Datasets:
                 added = connection.exec_driver_sql(_SQLITE_INSERT, values).rowcount
             else:
                 statement = _insert_new(self._db, pairs, ["dataset_id", "key"])
-                named = [dict(zip(_INSERTED, row, strict=True)) for row in values]
-                for row in named:
-                    row["extra"] = json.loads(row["extra"])
+                named = [
+                    dict(zip(_INSERTED, (*row[:-1], json.loads(row[-1])), strict=True))
+                    for row in values
+                ]
                 added = connection.execute(statement, named).rowcount
         if added == len(rows):
             return {}

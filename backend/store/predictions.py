@@ -227,9 +227,11 @@ class Predictions:
             .where(verdicts.c.run_id == run_id, verdicts.c.pair_id.in_(set(pair_ids)))
             .order_by(verdicts.c.pair_id, verdicts.c.prediction_id)
         )
-        return [Judged(*row) for row in connection.execute(query)]
+        return [Judged(*tuple(row)) for row in connection.execute(query)]
 
-    def iter_judged(self, connection: Connection, run_id: int, page: int = 50_000) -> Iterator[list[Judged]]:
+    def iter_judged(
+        self, connection: Connection, run_id: int, page: int = 50_000
+    ) -> Iterator[list[Judged]]:
         """The verdicts of a run in pages of whole pairs, ordered by pair."""
         last = -1
         while True:
@@ -239,7 +241,7 @@ class Predictions:
                 .order_by(verdicts.c.pair_id)
                 .limit(page)
             )
-            rows = [Judged(*row) for row in connection.execute(query)]
+            rows = [Judged(*tuple(row)) for row in connection.execute(query)]
             if not rows:
                 return
             if len(rows) == page:

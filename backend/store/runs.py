@@ -105,7 +105,9 @@ class Runs:
         with self._db.read() as connection:
             return [_run(row) for row in connection.execute(_select().order_by(runs.c.id))]
 
-    def set_progress(self, connection: Connection, run_id: int, progress: Mapping[str, Any]) -> None:
+    def set_progress(
+        self, connection: Connection, run_id: int, progress: Mapping[str, Any]
+    ) -> None:
         """Replace the live rates; the counts themselves are read from the predictions."""
         connection.execute(update(runs).where(runs.c.id == run_id).values(progress=dict(progress)))
 

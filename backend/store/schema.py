@@ -76,7 +76,9 @@ dataset_issues = Table(
     metadata,
     Column("id", _Id, primary_key=True),
     Column("dataset_id", _Id, ForeignKey("datasets.id"), nullable=False),
-    Column("code", String(30), nullable=False),  # broken, duplicate, conflict, tie, missing, unreadable
+    Column(
+        "code", String(30), nullable=False
+    ),  # broken, duplicate, conflict, tie, missing, unreadable
     Column("file", Text, nullable=False),
     Column("row", Integer, nullable=False),  # 0-based in that file
     Column("message", Text, nullable=False),
@@ -91,7 +93,9 @@ jobs = Table(
     Column("status", String(20), nullable=False),  # jobs.states.JobStatus
     Column("argv", JSON, nullable=False),  # {"argv": […]}: the command, never a shell string
     Column("env", JSON, nullable=False),  # variables to add to the environment
-    Column("devices", String(200), nullable=False),  # device set, e.g. "cpu", "cuda:0,1"; "" needs none
+    Column(
+        "devices", String(200), nullable=False
+    ),  # device set, e.g. "cpu", "cuda:0,1"; "" needs none
     Column("log_path", Text, nullable=False),
     Column("pid", Integer),
     Column("pid_started", Float),  # psutil create_time of that pid: tells a reused pid apart
@@ -119,7 +123,9 @@ runs = Table(
     Column("spec", JSON, nullable=False),  # inference.spec.RunSpec, frozen at the start
     Column("policy", JSON, nullable=False),  # domain.filtering.Policy now in force
     Column("total", Integer, nullable=False),  # predictions the run will make
-    Column("progress", JSON, nullable=False),  # done, failed, tokens, pairs_per_s, tokens_per_s, eta_s
+    Column(
+        "progress", JSON, nullable=False
+    ),  # done, failed, tokens, pairs_per_s, tokens_per_s, eta_s
     Column("created_at", Float, nullable=False),
 )
 
@@ -152,7 +158,9 @@ verdicts = Table(
     Column("margin", Float),  # total of the answered side minus the other's
     Column("flaws", Integer, nullable=False),  # domain.verdict bit mask
     Column("reasoning_hash", BigInteger),  # equal reasoning, equal hash; null when there is none
-    Column("scores", JSON, nullable=False),  # {"dimensions": [[name, first, second], …], "totals": [a, b]}
+    Column(
+        "scores", JSON, nullable=False
+    ),  # {"dimensions": [[name, first, second], …], "totals": [a, b]}
     Column("decision", String(10), nullable=False),  # accepted, rejected: the filter's
     Column("reason", String(30), nullable=False),
     # The newest ruling that decides (else a flag), for filtering; ``reviews`` is the truth.
@@ -190,7 +198,9 @@ reviews = Table(
     Column("note", Text, nullable=False),
     Column("tags", JSON, nullable=False),  # {"tags": […]}
     Column("reviewer", String(200), nullable=False),
-    Column("replaced", JSON, nullable=False),  # the effective decision before: {"effective", "ruling", "review_id"}
+    Column(
+        "replaced", JSON, nullable=False
+    ),  # the effective decision before: {"effective", "ruling", "review_id"}
     Column("undoes", _Id, ForeignKey("reviews.id")),
     Column("token", String(64), unique=True),  # the client's own id, so that re-sending stores once
     Column("created_at", Float, nullable=False),
@@ -206,7 +216,9 @@ curated_sets = Table(
     Column("version", Integer, nullable=False),
     Column("status", String(20), nullable=False),  # freezing, frozen
     Column("content_hash", String(64)),  # SHA-256 over the items in order; set when frozen
-    Column("lineage", JSON, nullable=False),  # runs, their spec, policy, dataset fingerprint, reviews
+    Column(
+        "lineage", JSON, nullable=False
+    ),  # runs, their spec, policy, dataset fingerprint, reviews
     Column("counts", JSON, nullable=False),
     Column("created_at", Float, nullable=False),
     UniqueConstraint("name", "version"),
@@ -218,7 +230,9 @@ set_items = Table(
     Column("set_id", _Id, ForeignKey("curated_sets.id"), primary_key=True),
     Column("position", Integer, primary_key=True),
     Column("prediction_id", _Id, ForeignKey("predictions.id"), nullable=False),
-    Column("answer", String(10), nullable=False),  # the label, relative to the prediction's shown order
+    Column(
+        "answer", String(10), nullable=False
+    ),  # the label, relative to the prediction's shown order
     Column("basis", String(10), nullable=False),  # filter, accept, relabel
     Column("review_id", _Id, ForeignKey("reviews.id")),
 )

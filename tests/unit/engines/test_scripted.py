@@ -23,9 +23,7 @@ def test_a_request_gets_the_line_of_its_number_modulo_the_lines(tmp_path: Path) 
         {"text": "ü\nb", "finish_reason": "length"},
         {"text": ""},
     )
-    engine = ScriptedEngine(
-        EngineOptions(batch_size=4, scripted_file=file, scripted_latency=0.001)
-    )
+    engine = ScriptedEngine(EngineOptions(batch_size=4, scripted_file=file, scripted_latency=0.001))
     answers = {}
     for outcome in engine.generate(request(number) for number in range(7)):
         assert isinstance(outcome, Completion)

