@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-import click
 import typer
 
 from backend.cli import datasets, demo, doctor, files, review, runs, sets
@@ -49,14 +48,9 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         result = app(_take_globals(words), standalone_mode=False, prog_name="winnow")
         return result if isinstance(result, int) else 0
-    except click.exceptions.Abort:
+    except (typer.Abort, KeyboardInterrupt):
         return 130
-    except KeyboardInterrupt:
-        return 130
-    except click.ClickException as error:
-        error.show()
-        return 2 if isinstance(error, click.UsageError) else 1
-    except click.exceptions.Exit as leave:
+    except typer.Exit as leave:
         return leave.exit_code
     except WinnowError as error:
         if given.debug:
@@ -68,6 +62,10 @@ def main(arguments: list[str] | None = None) -> int:
         sys.stderr.close()
         return 0
     except Exception as error:  # noqa: BLE001 - the last edge before the user
+        if hasattr(error, "show") and hasattr(error, "exit_code"):
+            # A usage error of the parser, whose class Typer took over from Click and made private.
+            error.show()
+            return int(error.exit_code)
         if given.debug:
             err.print_exception()
         line = (str(error) or type(error).__name__).splitlines()[0]
