@@ -177,6 +177,8 @@ def train_judge(
     model = build_model(tokenizer)
     judge = folder / "judge"
     save_processor(tokenizer, judge)
+    # vLLM chooses the model's class by this name; save_pretrained of a bare configuration leaves it out.
+    model.config.architectures = [type(model).__name__]
     model.config.save_pretrained(judge)
     optimizer = torch.optim.AdamW(
         model.parameters(), lr=plan.learning_rate, weight_decay=plan.weight_decay, betas=(0.9, 0.98)

@@ -124,7 +124,7 @@ class TransformersEngine:
             written, skip_special_tokens=True, clean_up_tokenization_spaces=False
         )
         ends = self._model.generation_config.eos_token_id
-        ends = set(ends) if isinstance(ends, list) else {ends}
+        ends = set(ends) if isinstance(ends, list) else {ends} - {None}
         prompts = inputs["attention_mask"].sum(dim=1).tolist()
         for request, text, tokens, prompt in zip(
             requests, texts, written.tolist(), prompts, strict=True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -44,6 +45,8 @@ def winnow(tmp_path: Path) -> Winnow:
             capture_output=True,
             text=True,
             timeout=240,
+            # Wide, so that help texts are not cut off.
+            env={**os.environ, "COLUMNS": "240", "NO_COLOR": "1"},
         )
         assert done.returncode == code, f"exit {done.returncode}\n{done.stdout}\n{done.stderr}"
         assert "Traceback" not in done.stderr
