@@ -94,7 +94,7 @@ def export_set(
     with writer.stack:
         for item in sets.iter_items(set_row.id):
             spec, data_root = runs[item.run_id]
-            row = training_row(item, spec, Path(data_root))
+            row = training_row(item, spec, data_root)
             if bundler:
                 row = bundler.bundled(row, Path(data_root))
             writer.add(row, "val" if _held_out(row.key, split) else "train")

@@ -16,6 +16,9 @@ import pyarrow.parquet as pq
 
 from backend.errors import ExportError
 
+# json.dumps would build an encoder for every row.
+_encode = json.JSONEncoder(ensure_ascii=False).encode
+
 
 class WholeFile:
     """A file that is there complete or not at all.
@@ -131,7 +134,7 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def _dump(row: Mapping[str, Any]) -> bytes:
-    return json.dumps(row, ensure_ascii=False).encode("utf-8", "surrogateescape")
+    return _encode(row).encode("utf-8", "surrogateescape")
 
 
 class _write_errors:

@@ -6,8 +6,8 @@ is the prediction's.
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from backend.domain.pairs import MediaKind, MediaRef, Order, Pair, Preference
@@ -50,7 +50,7 @@ class TrainingRow:
         return (self.first, self.second)
 
 
-def training_row(item: ItemRow, spec: dict[str, Any], data_root: Path) -> TrainingRow:
+def training_row(item: ItemRow, spec: dict[str, Any], data_root: str) -> TrainingRow:
     """The training row of one accepted prediction, with absolute media paths."""
     kind = MediaKind(item.kind)
     shown = Pair(
@@ -73,8 +73,8 @@ def training_row(item: ItemRow, spec: dict[str, Any], data_root: Path) -> Traini
         instruction=fill_instruction(
             template or default_instruction(kind, use_cot=use_cot), item.prompt
         ),
-        first=str(data_root / shown.first.path),
-        second=str(data_root / shown.second.path),
+        first=os.path.join(data_root, shown.first.path),
+        second=os.path.join(data_root, shown.second.path),
         answer=answer,
         reasoning=reasoning,
         response=response_text(kind, reasoning, answer),

@@ -42,7 +42,7 @@ def resolve_media(data_root: Path, path: str) -> Path:
     try:
         root = os.path.realpath(data_root)
         # realpath, not Path.resolve: a loop of links fails only when it is opened.
-        resolved = os.path.realpath(os.path.join(root, path))  # noqa: PTH118
+        resolved = os.path.realpath(os.path.join(root, path))
     except (OSError, ValueError) as error:  # NUL, or characters no file name can hold
         raise MediaError(f"{path[:200]!r}: is not a file name") from error
     if resolved != root and not resolved.startswith(root.rstrip(os.sep) + os.sep):
