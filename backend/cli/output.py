@@ -18,7 +18,8 @@ from rich.text import Text
 
 from backend.workspace import Workspace, open_workspace, settings_for
 
-out = Console(highlight=False, soft_wrap=True)
+# Into a file or a pipe there is no width to keep to, and folded cells could not be searched.
+out = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 240)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table")]

@@ -149,6 +149,10 @@ def build_model(tokenizer: PreTrainedTokenizerFast) -> Qwen2_5_VLForConditionalG
             "out_hidden_size": hidden,
             "fullatt_block_indexes": [0, 1, 2],
             "window_size": 112,
+            # With the family's 4, two frame groups stand 4 positions apart, more than a frame of 3 x 3
+            # tokens is wide; transformers counts on from the width and vLLM from the largest
+            # position, so the text after a small video would stand elsewhere in each. With 2 they agree.
+            "tokens_per_second": 2,
         },
         image_token_id=ids["<|image_pad|>"],
         video_token_id=ids["<|video_pad|>"],

@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -39,14 +39,14 @@ Winnow = Callable[..., Result]
 def winnow(tmp_path: Path) -> Winnow:
     """``winnow(*words)`` in a workspace of its own; ``code`` is what it should exit with."""
 
-    def call(*words: object, code: int = 0) -> Result:
+    def call(*words: object, code: int = 0, env: Mapping[str, str] | None = None) -> Result:
         done = subprocess.run(
             [sys.executable, "-m", "backend.cli", *map(str, words), "--workspace", tmp_path / "ws"],
             capture_output=True,
             text=True,
             timeout=240,
             # Wide, so that help texts are not cut off.
-            env={**os.environ, "COLUMNS": "240", "NO_COLOR": "1"},
+            env={**os.environ, "COLUMNS": "240", "NO_COLOR": "1", **(env or {})},
         )
         assert done.returncode == code, f"exit {done.returncode}\n{done.stdout}\n{done.stderr}"
         assert "Traceback" not in done.stderr

@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from backend.demo.dataset import write_demo
 from tests.integration import engine_checks
+from tests.integration.conftest import Winnow
 
 ROOT = Path(__file__).parent.parent.parent
 PYTHON = Path(
@@ -53,3 +55,23 @@ def test_the_same_seed_gives_the_same_text_and_other_seeds_others(results):
 
 def test_a_broken_request_fails_alone(results):
     engine_checks.check_isolation(results)
+
+
+def test_a_run_judges_images_and_videos_in_vllms_own_interpreter(
+    winnow: Winnow, judge_folder: Path, tmp_path: Path
+) -> None:
+    files = write_demo(tmp_path / "demo", image_pairs=12, video_pairs=6, seed=5)
+    sources = {"i": f"hpdv3:{files.images}", "v": f"rapidata-t2v:{files.videos}"}
+    for name, spec in sources.items():
+        winnow("dataset", "add", spec, "--name", name)
+        run = winnow(
+            "run", "start", "--dataset", name, "--model", judge_folder, "--engine", "vllm",
+            "--max-new-tokens", 256, "--batch-size", 16, "--wait", "--json",
+            env={"WINNOW_VLLM_PYTHON": str(PYTHON)},
+        ).json  # fmt: skip
+        assert (run["engine"], run["status"], run["counts"]["failed"]) == ("vllm", "finished", 0)
+        assert run["counts"]["accepted"] > 0
+        for row in winnow("run", "predictions", run["id"], "--json").lines:
+            assert row["answer"] in ("first", "second")
+            assert len(row["dimensions"]) == 3
+            assert row["flaws"] == []
