@@ -16,6 +16,9 @@
     ├── PolicyError             a filter policy that cannot be read
     ├── ReviewError             a ruling that cannot be recorded
     ├── ExportError             an export that cannot be written
+    ├── TrainingError           a training that cannot start, or had to stop
+    │   └── TrainerUnavailable  the trainer's package, checkout or interpreter is missing
+    ├── Forbidden               this person's role does not allow that
     └── DemoError               the demo's files or its judge
 """
 
@@ -89,6 +92,18 @@ class ReviewError(WinnowError):
 
 class ExportError(WinnowError):
     """An export cannot be written."""
+
+
+class TrainingError(WinnowError):
+    """A training cannot start, or had to stop."""
+
+
+class TrainerUnavailable(TrainingError):
+    """The trainer's package, checkout or interpreter is missing."""
+
+
+class Forbidden(WinnowError):
+    """This person's role does not allow that."""
 
 
 class DemoError(WinnowError):

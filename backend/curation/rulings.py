@@ -258,9 +258,7 @@ class Rulings:
             top.ruling if top else None,
             top.relabel if top else None,
         )
-        self._reviews.set_verdict(
-            connection, verdict.prediction_id, top.ruling if top else None, effective
-        )
+        self._reviews.set_verdict(connection, verdict.prediction_id, top, effective)
 
 
 def _checked(

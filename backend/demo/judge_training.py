@@ -26,6 +26,7 @@ from backend.demo.judge_data import (
     Example,
     Pool,
     build_pool,
+    comparison_example,
     deciding_words,
     description_example,
     pair_example,
@@ -50,8 +51,8 @@ class JudgeTraining:
 
     seed: int = 0
     warmup_steps: int = 600
-    pair_steps: int = 4500
-    refine_steps: int = 2400
+    comparison_steps: int = 1500
+    pair_steps: int = 3600
     batch_size: int = 16
     warmup_batch_size: int = 32
     learning_rate: float = 1.5e-3
@@ -63,12 +64,12 @@ class JudgeTraining:
 
     @property
     def steps(self) -> int:
-        return self.warmup_steps + self.pair_steps + self.refine_steps
+        return self.warmup_steps + self.comparison_steps + self.pair_steps
 
     def learning_rate_at(self, step: int) -> float:
         """Each phase: linear rise over its first twentieth, then a cosine to a hundredth."""
         start, length, peak = 0, 1, self.learning_rate
-        for length in (self.warmup_steps, self.pair_steps, self.refine_steps):
+        for length in (self.warmup_steps, self.comparison_steps, self.pair_steps):
             if step < start + length:
                 break
             start += length
@@ -84,6 +85,8 @@ def batch_examples(plan: JudgeTraining, pool: Pool, step: int) -> list[Example]:
     kind = rng.choice(list(MediaKind))
     if step < plan.warmup_steps:
         return [description_example(pool, kind, rng) for _ in range(plan.warmup_batch_size)]
+    if step < plan.warmup_steps + plan.comparison_steps:
+        return [comparison_example(pool, kind, rng) for _ in range(plan.warmup_batch_size)]
     return [pair_example(pool, kind, rng) for _ in range(plan.batch_size)]
 
 

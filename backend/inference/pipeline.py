@@ -76,6 +76,7 @@ def new_prediction(place: Place, completion: Completion, *, use_cot: bool) -> Ne
         flaws=flaw_mask(verdict.flaws),
         reasoning_hash=reasoning_hash(verdict.reasoning),
         scores=verdict.to_scores_json(),
+        kind=place.shown.kind.value,
     )
 
 

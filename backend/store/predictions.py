@@ -36,6 +36,7 @@ class NewPrediction:
     flaws: int
     reasoning_hash: int | None
     scores: dict[str, Any]
+    kind: str
 
     @property
     def key(self) -> Key:
@@ -140,6 +141,8 @@ class Predictions:
                     "flaws": item.flaws,
                     "reasoning_hash": item.reasoning_hash,
                     "scores": item.scores,
+                    "kind": item.kind,
+                    "text_length": len(item.text),
                     "decision": "rejected",
                     "reason": "undecided",
                     "effective": "rejected",

@@ -125,13 +125,22 @@ class Reviews:
         return ReviewRow(id=int(key[0]), **{**values, "tags": tuple(tags)})
 
     def set_verdict(
-        self, connection: Connection, prediction_id: int, ruling: str | None, effective: str
+        self,
+        connection: Connection,
+        prediction_id: int,
+        top: ReviewRow | None,
+        effective: str,
     ) -> None:
         """Write the ruling in force and the effective decision beside the verdict."""
         connection.execute(
             update(verdicts)
             .where(verdicts.c.prediction_id == prediction_id)
-            .values(ruling=ruling, effective=effective)
+            .values(
+                ruling=top.ruling if top else None,
+                reviewer=top.reviewer if top else None,
+                reviewed_at=top.created_at if top else None,
+                effective=effective,
+            )
         )
 
     def history(self, prediction_id: int) -> list[ReviewRow]:

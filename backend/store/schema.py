@@ -165,6 +165,10 @@ verdicts = Table(
     Column("reason", String(30), nullable=False),
     # The newest ruling that decides (else a flag), for filtering; ``reviews`` is the truth.
     Column("ruling", String(10)),  # accept, reject, relabel, flag; null when unreviewed
+    Column("reviewer", String(200)),  # who made that ruling
+    Column("reviewed_at", Float),
+    Column("kind", String(10), nullable=False, server_default="image"),  # the pair's, for filtering
+    Column("text_length", Integer, nullable=False, server_default="0"),  # characters
     Column("effective", String(10), nullable=False),  # accepted, rejected
     Index("ix_verdicts_run_id_decision", "run_id", "decision", "reason", "prediction_id"),
     Index("ix_verdicts_run_id_effective", "run_id", "effective", "prediction_id"),
@@ -235,4 +239,76 @@ set_items = Table(
     ),  # the label, relative to the prediction's shown order
     Column("basis", String(10), nullable=False),  # filter, accept, relabel
     Column("review_id", _Id, ForeignKey("reviews.id")),
+)
+
+review_queues = Table(
+    "review_queues",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    Column("title", String(300), nullable=False),
+    Column("kind", String(30), nullable=False),  # curation.queues.QueueKind
+    Column("spec", JSON, nullable=False),  # runs, filter, seed, size, blind, rulings_wanted
+    Column("items", Integer, nullable=False),
+    Column("created_by", String(200), nullable=False),
+    Column("created_at", Float, nullable=False),
+)
+
+queue_items = Table(
+    "queue_items",
+    metadata,
+    Column("queue_id", _Id, ForeignKey("review_queues.id"), primary_key=True),
+    Column("position", Integer, primary_key=True),
+    Column("prediction_id", _Id, ForeignKey("predictions.id"), nullable=False),
+    Column("rulings", Integer, nullable=False),  # by different reviewers, in this queue
+    UniqueConstraint("queue_id", "prediction_id"),
+)
+
+# Who is looking at what right now, so that two reviewers are not served the same item.
+queue_claims = Table(
+    "queue_claims",
+    metadata,
+    Column("queue_id", _Id, ForeignKey("review_queues.id"), primary_key=True),
+    Column("position", Integer, primary_key=True),
+    Column("reviewer", String(200), primary_key=True),
+    Column("expires_at", Float, nullable=False),
+    Column("done", Boolean, nullable=False),  # this reviewer has ruled on it in this queue
+)
+
+people = Table(
+    "people",
+    metadata,
+    Column("name", String(200), primary_key=True),
+    Column("settings", JSON, nullable=False),  # keys, blind, last filters: what one person keeps
+)
+
+trainings = Table(
+    "trainings",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    Column("job_id", _Id, ForeignKey("jobs.id")),
+    Column("trainer", String(50), nullable=False),  # local, lightrft, command
+    Column("model", Text, nullable=False),
+    Column("output_dir", Text, nullable=False),
+    Column("spec", JSON, nullable=False),  # training.spec.TrainingSpec, frozen at the start
+    Column("sets", JSON, nullable=False),  # {"sets": [{id, name, version, content_hash}, …]}
+    Column("progress", JSON, nullable=False),  # step, steps, loss, learning_rate, eta_s, …
+    Column("created_at", Float, nullable=False),
+)
+
+# Runs that measure a checkpoint, so that lineage goes from the checkpoint back to each ruling.
+evaluations = Table(
+    "evaluations",
+    metadata,
+    Column("run_id", _Id, ForeignKey("runs.id"), primary_key=True),
+    Column("training_id", _Id, ForeignKey("trainings.id"), nullable=False),
+    Column("checkpoint", Text, nullable=False),
+)
+
+loops = Table(
+    "loops",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    Column("spec", JSON, nullable=False),
+    Column("state", JSON, nullable=False),  # which step of which round, and what each one made
+    Column("created_at", Float, nullable=False),
 )

@@ -21,14 +21,16 @@ from backend.store.upgrade import HEAD, alembic_config, upgrade
 
 
 def definitions(db: Database) -> set[str]:
-    """Every table and index, down to names and constraints, with line breaks evened out."""
+    """Every table and index, down to names and constraints; line breaks and quotes evened out."""
     with db.read() as connection:
         rows = connection.execute(
             text("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL AND tbl_name != :own"),
             {"own": "alembic_version"},
         )
         return {
-            "\n".join(sorted(line.strip().rstrip(",") for line in sql.splitlines()))
+            "\n".join(
+                sorted(line.strip().rstrip(",") for line in sql.replace('"', "").splitlines())
+            )
             for (sql,) in rows
         }
 
@@ -71,13 +73,13 @@ def test_a_failed_migration_leaves_nothing_behind(
     versions.mkdir(parents=True)
     own = upgrading.MIGRATIONS
     (versions.parent / "env.py").write_text((own / "env.py").read_text())
-    first = (own / "versions" / "0001_initial.py").read_text()
-    (versions / "0001_initial.py").write_text(first)
-    broken = versions / "0002_broken.py"
+    for good in (own / "versions").glob("*.py"):
+        (versions / good.name).write_text(good.read_text())
+    broken = versions / "9999_broken.py"
     broken.write_text(
         "import sqlalchemy as sa\n"
         "from alembic import op\n"
-        "revision = '0002'\ndown_revision = '0001'\n"
+        f"revision = '9999'\ndown_revision = '{HEAD}'\n"
         "def upgrade():\n"
         "    op.create_table('half', sa.Column('id', sa.Integer()))\n"
         "    op.execute('SELECT * FROM nowhere')\n"
