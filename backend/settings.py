@@ -8,6 +8,10 @@ WINNOW_DATABASE_URL        an SQLAlchemy URL (SQLite or PostgreSQL)          win
 WINNOW_<ENGINE>_PYTHON     the interpreter in which that engine runs         this interpreter
 WINNOW_HEARTBEAT_SECONDS   time between a worker's signs of life             2
 WINNOW_STALE_SECONDS       age of a sign of life that counts as death        30
+WINNOW_OPERATORS           e-mail addresses of operators, comma-separated; "*"   nobody
+                           is everybody who is logged in
+WINNOW_ALLOW_OPEN          "yes": serve without a login on any address       no
+WINNOW_HOSTS               names under which the dashboard may be asked for  this machine's loopback
 ========================== ================================================= =======================
 """
 
@@ -38,6 +42,9 @@ _VARIABLES = {
     "database_url": "WINNOW_DATABASE_URL",
     "heartbeat_seconds": "WINNOW_HEARTBEAT_SECONDS",
     "stale_seconds": "WINNOW_STALE_SECONDS",
+    "operators": "WINNOW_OPERATORS",
+    "allow_open": "WINNOW_ALLOW_OPEN",
+    "hosts": "WINNOW_HOSTS",
 }
 _HINTS = {
     "workspace": "give a folder, or leave it unset for ./winnow-workspace",
@@ -45,6 +52,9 @@ _HINTS = {
     "engine_pythons": "give the path of a Python interpreter that has the engine installed",
     "heartbeat_seconds": "give a number of seconds, such as 2",
     "stale_seconds": "give a number of seconds that is at least three heartbeats, such as 30",
+    "operators": "give e-mail addresses separated by commas",
+    "allow_open": "give yes or no",
+    "hosts": "give host names separated by commas",
 }
 
 
@@ -57,6 +67,9 @@ class Settings(BaseModel):
         engine_pythons: Interpreters by engine name; an engine that is not in it runs in this one.
         heartbeat_seconds: Time between a worker's signs of life.
         stale_seconds: Age of a sign of life that counts as death.
+        operators: Who is an operator when there is a login; ``*`` is everybody who is logged in.
+        allow_open: Serve the dashboard without a login on an address that others can reach.
+        hosts: Names under which the dashboard may be asked for, besides this machine's loopback.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
@@ -66,6 +79,9 @@ class Settings(BaseModel):
     engine_pythons: dict[str, str] = Field(default_factory=dict)
     heartbeat_seconds: float = Field(default=2.0, gt=0, le=600)
     stale_seconds: float = Field(default=30.0, gt=0, le=86_400)
+    operators: frozenset[str] = frozenset()
+    allow_open: bool = False
+    hosts: frozenset[str] = frozenset()
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> Self:
@@ -128,6 +144,13 @@ class Settings(BaseModel):
         # Not the value itself in the message: it may hold a password.
         if value.split(":", 1)[0].split("+", 1)[0] not in ("sqlite", "postgresql"):
             raise ValueError("this is no URL of an SQLite or PostgreSQL database")
+        return value
+
+    @field_validator("operators", "hosts", mode="before")
+    @classmethod
+    def _names(cls, value: object) -> object:
+        if isinstance(value, str):
+            return {name.strip().lower() for name in value.split(",") if name.strip()}
         return value
 
     @field_validator("engine_pythons")

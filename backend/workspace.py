@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Self
 
 from backend.curation.rulings import Rulings
+from backend.domain.people import LOCAL, Person
 from backend.errors import StoreError
 from backend.inference.launch import Launcher
 from backend.jobs.reconcile import reconcile
@@ -32,6 +34,11 @@ class Workspace:
     jobs: Jobs
     rulings: Rulings
     launcher: Launcher
+    person: Person = LOCAL
+
+    def acting_as(self, person: Person) -> Self:
+        """The same workspace in somebody's name: what they may not do is refused."""
+        return replace(self, person=person, launcher=self.launcher.acting_as(person))
 
     def supervise(self) -> None:
         """See to it that queued runs start and cancelled ones stop."""

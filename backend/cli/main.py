@@ -7,7 +7,7 @@ from pathlib import Path
 
 import typer
 
-from backend.cli import datasets, demo, doctor, files, review, runs, sets
+from backend.cli import datasets, demo, doctor, files, review, runs, serve, sets
 from backend.cli.output import err, given, note
 from backend.errors import UsageError, WinnowError
 
@@ -24,6 +24,7 @@ app.add_typer(runs.app, name="run")
 app.add_typer(review.app, name="review")
 app.add_typer(sets.app, name="set")
 app.command("export")(sets.export)
+app.command("serve")(serve.serve)
 app.command("doctor")(doctor.doctor)
 app.add_typer(files.convert, name="convert")
 app.add_typer(files.prepare, name="prepare")

@@ -10,8 +10,10 @@ from pathlib import Path
 from backend.domain.filtering import Policy
 from backend.domain.jobs import JobStatus
 from backend.domain.pairs import OrderPolicy
+from backend.domain.people import LOCAL, Person, Role
 from backend.engines.base import EngineOptions
-from backend.engines.registry import ResolvedEngine, check_model, resolve_engine
+from backend.engines.models import check_model
+from backend.engines.registry import ResolvedEngine, resolve_engine
 from backend.errors import RunError
 from backend.inference.deciding import redecide
 from backend.inference.spec import RunSpec, instructions
@@ -47,6 +49,7 @@ class Launcher:
     Args:
         worker_arguments: What a worker needs to open the same workspace.
         pythons: Interpreter of each engine that has one of its own.
+        person: In whose name; every method refuses what that person may not do.
     """
 
     def __init__(
@@ -56,7 +59,9 @@ class Launcher:
         *,
         worker_arguments: list[str],
         pythons: dict[str, str],
+        person: Person = LOCAL,
     ) -> None:
+        self._person = person
         self._db = database
         self._folder = folder
         self._worker_arguments = worker_arguments
@@ -65,6 +70,16 @@ class Launcher:
         self._runs = Runs(database)
         self._jobs = Jobs(database)
 
+    def acting_as(self, person: Person) -> Launcher:
+        """The same launcher in somebody's name."""
+        return Launcher(
+            self._db,
+            self._folder,
+            worker_arguments=self._worker_arguments,
+            pythons=self._pythons,
+            person=person,
+        )
+
     def start(self, request: RunRequest) -> tuple[int, ResolvedEngine]:
         """Queue a run; returns its id and the engine that was chosen, with the reason.
 
@@ -72,7 +87,9 @@ class Launcher:
             NotFound: There is no such dataset.
             EngineError: The model is none, or no engine can run it.
             RunError: The dataset is not ready.
+            Forbidden: Only operators may.
         """
+        self._person.require(Role.OPERATOR, "start a run")
         dataset = self._datasets.get(request.dataset)
         if dataset.status != "ready":
             raise RunError(
@@ -120,7 +137,9 @@ class Launcher:
 
         Raises:
             RunError: The run was imported, is still going, or has nothing left.
+            Forbidden: Only operators may.
         """
+        self._person.require(Role.OPERATOR, "resume a run")
         run = self._runs.get(run_id)
         if run.job_id is None:
             raise RunError(
@@ -137,7 +156,9 @@ class Launcher:
 
         Raises:
             RunError: The run is not going.
+            Forbidden: Only operators may.
         """
+        self._person.require(Role.OPERATOR, "cancel a run")
         run = self._runs.get(run_id)
         if run.job_id is None or run.status not in ACTIVE:
             raise RunError(f"run {run_id} is {run.status}; there is nothing to cancel")
@@ -149,7 +170,9 @@ class Launcher:
 
         Raises:
             RunError: The run is still going.
+            Forbidden: Only operators may.
         """
+        self._person.require(Role.OPERATOR, "decide a run anew")
         run = self._runs.get(run_id)
         if run.status in ACTIVE:
             raise RunError(

@@ -1,0 +1,93 @@
+"""``winnow serve``: the dashboard on a workspace."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import threading
+import time
+import webbrowser
+from pathlib import Path
+from typing import Annotated
+
+import httpx
+import typer
+
+from backend.cli.output import given, say
+from backend.errors import SettingsError, UsageError
+from backend.workspace import open_workspace, settings_for
+
+DEFAULT_PORT = 8501
+_ROOT = Path(__file__).resolve().parents[2]
+_LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+
+def serve(
+    port: Annotated[
+        int | None, typer.Option(help=f"Port; default {DEFAULT_PORT} or the next free one")
+    ] = None,
+    address: Annotated[
+        str, typer.Option(help="Address to serve on; any but this machine's own needs a login")
+    ] = "127.0.0.1",
+    allow_open: Annotated[
+        bool, typer.Option("--allow-open", help="Serve to other machines without a login")
+    ] = False,
+    browser: Annotated[bool, typer.Option(help="Open a browser")] = True,
+) -> int:
+    """Serve the dashboard until Ctrl-C. Runs and trainings go on without it."""
+    app = _ROOT / "dashboard" / "app.py"
+    if not app.exists():
+        raise SettingsError(f"{app}: the dashboard is missing from this installation")
+    settings = settings_for(given.workspace)
+    # Opened here first, so that what is wrong with it is one line here and not on every page.
+    open_workspace(settings).close()
+    number = _port(port, address)
+    environment = {**os.environ, "WINNOW_WORKSPACE": str(settings.workspace)}
+    if allow_open:
+        environment["WINNOW_ALLOW_OPEN"] = "yes"
+        environment.setdefault("WINNOW_HOSTS", "*")
+    python_path = [str(_ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
+    environment["PYTHONPATH"] = os.pathsep.join(python_path)
+    command = [
+        sys.executable, "-m", "streamlit", "run", str(app),
+        "--server.address", address, "--server.port", str(number), "--server.headless", "true",
+    ]  # fmt: skip
+    url = f"http://{address if address in _LOOPBACK else socket.getfqdn()}:{number}"
+    threading.Thread(target=_announce, args=(url, number, address, browser), daemon=True).start()
+    # In the project's folder, where .streamlit/config.toml is; its own output is not ours.
+    return subprocess.call(command, cwd=_ROOT, env=environment, stdout=subprocess.DEVNULL)  # noqa: S603 - a list, no shell
+
+
+def _port(asked: int | None, address: str) -> int:
+    wanted = [asked] if asked is not None else range(DEFAULT_PORT, DEFAULT_PORT + 50)
+    for port in wanted:
+        family = socket.AF_INET6 if ":" in address else socket.AF_INET
+        with socket.socket(family, socket.SOCK_STREAM) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((address, port))
+            except OSError as error:
+                if asked is not None:
+                    raise UsageError(
+                        f"port {port} on {address} cannot be used ({error.strerror})",
+                        hint="leave --port out for the next free one",
+                    ) from error
+                continue
+            return port
+    raise UsageError("no free port", hint="give one with --port")
+
+
+def _announce(url: str, port: int, address: str, browser: bool) -> None:
+    host = "127.0.0.1" if address in ("0.0.0.0", "::") else address  # noqa: S104 - compared only
+    health = f"http://{host}:{port}/_stcore/health"
+    for _ in range(300):
+        try:
+            if httpx.get(health, timeout=1).status_code < 500:
+                say(f"Winnow is at {url} (Ctrl-C ends the dashboard; runs go on)")
+                if browser:
+                    webbrowser.open(url)
+                return
+        except httpx.HTTPError:
+            time.sleep(0.1)

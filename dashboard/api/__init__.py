@@ -1,0 +1,1 @@
+"""HTTP routes of components, beside Streamlit's own."""

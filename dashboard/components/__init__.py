@@ -1,0 +1,1 @@
+"""Streamlit v2 components: inline HTML, CSS and JavaScript, no build step."""

@@ -1,0 +1,19 @@
+"""The script that Streamlit runs at every interaction: navigation, and the page that was chosen."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import streamlit as st
+
+from dashboard.navigation import pages
+from dashboard.page import page
+from dashboard.sidebar import sidebar
+from dashboard.style import apply_style
+
+st.set_page_config(page_title="Winnow", page_icon=":material/filter_alt:", layout="wide")
+apply_style()
+with page(None):
+    chosen = pages(Path(__file__).parents[1] / "pages")
+    sidebar()
+    chosen.run()

@@ -1,0 +1,75 @@
+"""Links to media and thumbnails: signed, expiring, bound to one browser session.
+
+The client never names a path, only a signed pair and side; the path is looked up and resolved inside
+its dataset's root at every request. A link stays the same for an hour, so that browsers keep what
+they have loaded.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Literal
+
+from backend.domain.pairs import MediaKind
+from backend.errors import Forbidden
+from dashboard.session import session_id
+from dashboard.signing import signer, verified
+from dashboard.space import shared
+
+Side = Literal["first", "second"]
+"""In dataset order; the caller knows which order it shows."""
+
+_SLOT_S = 3_600
+_GOOD_FOR_S = 12 * 3_600
+THUMBNAIL_SIZES = (160, 320, 640)
+
+
+def media_url(pair_id: int, side: Side) -> str:
+    """Where this browser finds one medium of a pair, whole."""
+    return sign(session_id() or "", pair_id, side)
+
+
+def thumb_url(pair_id: int, side: Side, size: int = 320) -> str:
+    """Where this browser finds a WebP thumbnail whose longer edge has at most ``size`` pixels."""
+    return sign(session_id() or "", pair_id, side, size)
+
+
+def sign(session: str, pair_id: int, side: Side, size: int = 0) -> str:
+    """A link for one session; ``size`` 0 is the medium itself."""
+    if size and size not in THUMBNAIL_SIZES:
+        raise ValueError(f"a thumbnail has one of {THUMBNAIL_SIZES}")
+    expires = (int(time.time()) // _SLOT_S) * _SLOT_S + _GOOD_FOR_S
+    token = signer(shared().folder, f"media:{session}").dumps([pair_id, side[0], size, expires])
+    return f"/winnow/{'thumb' if size else 'media'}/{token}"
+
+
+def opened(session: str, token: str) -> tuple[int, Side, int]:
+    """Pair, side and size of a link.
+
+    Raises:
+        Forbidden: It was made elsewhere, for another session, or is too old.
+    """
+    pair_id, letter, size, expires = verified(shared().folder, f"media:{session}", token)
+    if expires < time.time():
+        raise Forbidden("this link is too old", hint="reload the page")
+    return int(pair_id), "first" if letter == "f" else "second", int(size)
+
+
+CONTENT_TYPES = {
+    ".jpg": "image/jpeg",
+    ".jpeg": "image/jpeg",
+    ".png": "image/png",
+    ".webp": "image/webp",
+    ".gif": "image/gif",
+    ".avif": "image/avif",
+    ".mp4": "video/mp4",
+    ".m4v": "video/mp4",
+    ".webm": "video/webm",
+    ".mov": "video/mp4",
+}
+"""What browsers show as it is. Everything else is converted (images) or refused (videos)."""
+
+__all__ = [
+    "CONTENT_TYPES", "THUMBNAIL_SIZES", "MediaKind", "Side", "media_url", "opened", "sign",
+    "thumb_url",
+]  # fmt: skip

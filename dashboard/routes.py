@@ -1,0 +1,115 @@
+"""Routes beside Streamlit's own: media, thumbnails, and what components ask for.
+
+Handlers are plain functions: Starlette runs them in threads, so that decoding or a query never
+holds up Streamlit's event loop.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import logging
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+
+from starlette.requests import Request
+from starlette.responses import FileResponse, JSONResponse, Response
+from starlette.routing import Route
+
+from backend.domain.pairs import MediaKind
+from backend.errors import Forbidden, MediaError, NotFound, WinnowError
+from backend.media.paths import resolve_media
+from backend.media.thumbnails import browser_image, thumbnail
+from backend.store.locating import locate
+from dashboard.media import CONTENT_TYPES, opened
+from dashboard.session import session_in
+from dashboard.space import shared
+
+log = logging.getLogger(__name__)
+
+Handler = Callable[[Request], Response]
+_HOUR_S = 3_600
+_HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "Content-Security-Policy": "default-src 'none'; sandbox",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Cache-Control": f"private, max-age={_HOUR_S}",
+}
+_STATUS: tuple[tuple[type[WinnowError], int], ...] = (
+    (Forbidden, 403), (NotFound, 404), (MediaError, 422), (WinnowError, 400),
+)  # fmt: skip
+
+
+def answering(handler: Handler) -> Handler:
+    """The routes' error edge: one line and a hint as JSON, never a traceback."""
+
+    @wraps(handler)
+    def wrapped(request: Request) -> Response:
+        try:
+            return handler(request)
+        except WinnowError as error:
+            status = next(code for kind, code in _STATUS if isinstance(error, kind))
+            return _refusal(status, error.message, error.hint)
+        except Exception:
+            log.exception("route %s failed", request.url.path.split("/")[2])
+            return _refusal(500, "something went wrong here", "the server's log says what")
+
+    return wrapped
+
+
+def _refusal(status: int, message: str, hint: str | None) -> JSONResponse:
+    headers = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"}
+    return JSONResponse({"message": message, "hint": hint}, status, headers=headers)
+
+
+@answering
+def medium(request: Request) -> Response:
+    """A medium as it lies on the disk, with HTTP Range; images that browsers cannot show as WebP."""
+    path, kind, _ = _asked_for(request)
+    content_type = CONTENT_TYPES.get(path.suffix.lower())
+    if content_type is None or not content_type.startswith(kind.value):
+        if kind is MediaKind.VIDEO:
+            raise MediaError(
+                f"{path.name}: browsers do not play this kind of file",
+                hint="convert it to MP4 (H.264) or WebM (VP9)",
+            )
+        path, content_type = browser_image(path, _cache()), "image/webp"
+    if not path.is_file():
+        raise MediaError(f"{path.name}: no such file")
+    return FileResponse(path, media_type=content_type, headers=_HEADERS)
+
+
+@answering
+def thumb(request: Request) -> Response:
+    """A thumbnail, made at the first request."""
+    path, kind, size = _asked_for(request)
+    small = thumbnail(path, kind, size or 320, _cache())
+    return FileResponse(small, media_type="image/webp", headers=_HEADERS)
+
+
+def _asked_for(request: Request) -> tuple[Path, MediaKind, int]:
+    session = session_in(request.headers.get("cookie", ""))
+    if session is None:
+        raise Forbidden(
+            "media are shown to this server's own pages only", hint="open the dashboard"
+        )
+    pair_id, side, size = opened(session, request.path_params["token"])
+    found = locate(shared().database, pair_id)
+    path = found.first if side == "first" else found.second
+    return resolve_media(Path(found.data_root), path), found.kind, size
+
+
+def _cache() -> Path:
+    return shared().folder / "cache" / "thumbnails"
+
+
+routes = [
+    Route("/winnow/media/{token}", medium, methods=["GET", "HEAD"]),
+    Route("/winnow/thumb/{token}", thumb, methods=["GET", "HEAD"]),
+]
+for _name in ("review", "browse", "downloads"):
+    # Rooms with routes of their own; each lives beside its page.
+    _module = f"dashboard.api.{_name}"
+    if importlib.util.find_spec(_module) is not None:
+        routes += importlib.import_module(_module).routes

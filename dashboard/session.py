@@ -1,0 +1,121 @@
+"""Browser sessions: a cookie that media links and calls of our own routes are bound to.
+
+The cookie is set beside Streamlit's page and cannot be read by scripts in it. A link that leaves the
+browser (in a message, say) therefore opens nothing elsewhere.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+import time
+from http.cookies import CookieError, SimpleCookie
+
+import streamlit as st
+from starlette.datastructures import MutableHeaders
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from backend.domain.people import Person, Role
+from backend.errors import Forbidden
+from dashboard.signing import signer, verified
+from dashboard.space import person, shared
+
+COOKIE = "winnow_session"
+_ID = re.compile(r"[0-9a-f]{32}")
+_YEAR_S = 365 * 24 * 3600
+_TOKEN_S = 24 * 3600
+_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+
+
+class SessionMiddleware:
+    """Gives every page view a session, and refuses host names that are not this server's.
+
+    The second is what stops a foreign page that points a name of its own at this machine
+    (DNS rebinding).
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] not in ("http", "websocket"):
+            await self._app(scope, receive, send)
+            return
+        headers = dict(scope["headers"])
+        if not host_allowed(headers.get(b"host", b"").decode("latin-1")):
+            if scope["type"] == "http":
+                refusal = JSONResponse(
+                    {"message": "this server is not known by that name",
+                     "hint": "name it in WINNOW_HOSTS"}, 403)  # fmt: skip
+                await refusal(scope, receive, send)
+            else:
+                await send({"type": "websocket.close", "code": 1008})
+            return
+        known = session_in(headers.get(b"cookie", b"").decode("latin-1"))
+
+        async def sending(message: Message) -> None:
+            if message["type"] == "http.response.start" and known is None:
+                out = MutableHeaders(scope=message)
+                if out.get("content-type", "").startswith("text/html"):
+                    out.append("set-cookie", _cookie(secrets.token_hex(16), scope))
+            await send(message)
+
+        await self._app(scope, receive, sending if scope["type"] == "http" else send)
+
+
+def _cookie(session: str, scope: Scope) -> str:
+    secure = "; Secure" if scope.get("scheme") == "https" else ""
+    return f"{COOKIE}={session}; Path=/; Max-Age={_YEAR_S}; HttpOnly; SameSite=Strict{secure}"
+
+
+def host_allowed(host: str) -> bool:
+    """Whether the dashboard may be asked for under this ``Host`` header."""
+    name = host.rsplit(":", 1)[0] if not host.endswith("]") else host
+    name = name.strip("[]").lower()
+    settings = shared().settings
+    return name in _LOOPBACK or name in settings.hosts or "*" in settings.hosts
+
+
+def session_in(cookies: str) -> str | None:
+    """The session id in a ``Cookie`` header."""
+    try:
+        jar = SimpleCookie(cookies)
+    except CookieError:
+        return None
+    found = jar.get(COOKIE)
+    return found.value if found and _ID.fullmatch(found.value) else None
+
+
+def session_id() -> str | None:
+    """The session of the browser that this script runs for; ``None`` outside a server."""
+    value = st.context.cookies.get(COOKIE)
+    return value if isinstance(value, str) and _ID.fullmatch(value) else None
+
+
+def api_token() -> str:
+    """What a component sends as ``Authorization: Bearer``; good for a day, in this browser only."""
+    who = person()
+    claims = [session_id() or "", who.name, who.role.value, int(time.time()) + _TOKEN_S]
+    return str(signer(shared().folder, "api").dumps(claims))
+
+
+def person_of(request: Request) -> Person:
+    """Who calls a route.
+
+    Raises:
+        Forbidden: The call comes from another site, another browser, or too late.
+    """
+    site = request.headers.get("sec-fetch-site", "same-origin")
+    if site != "same-origin":
+        raise Forbidden("this call comes from another site")
+    kind, _, token = request.headers.get("authorization", "").partition(" ")
+    if kind != "Bearer":
+        raise Forbidden("this call carries no token", hint="reload the page")
+    session, name, role, expires = verified(shared().folder, "api", token)
+    if session != (session_in(request.headers.get("cookie", "")) or ""):
+        raise Forbidden("this call comes from another browser", hint="reload the page")
+    if expires < time.time():
+        raise Forbidden("the page was open for too long", hint="reload it; nothing is lost")
+    return Person(name, Role(role))

@@ -1,0 +1,28 @@
+"""Below the navigation: which workspace this is, and who is at it."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from dashboard.identity import keep_name, login_configured, present_person
+from dashboard.page import errors_shown
+from dashboard.space import shared
+from dashboard.text import clean, md
+
+
+def sidebar() -> None:
+    """Draw it."""
+    with st.sidebar:
+        who = present_person()
+        st.space("small")
+        if login_configured():
+            st.caption(f"{md(who.name)} · {who.role.value}")
+            if st.button("Log out", type="tertiary"):
+                st.logout()
+        else:
+            with st.popover(clean(who.name, 24) or "Who are you?", width="stretch"), errors_shown():
+                given = st.text_input("Your name, for rulings", value=who.name, max_chars=80)
+                if st.button("Keep") and given != who.name:
+                    keep_name(given)
+                    st.rerun()
+        st.caption(f"Workspace {md(shared().folder.name)}", help=md(shared().folder))

@@ -1,0 +1,66 @@
+"""Signatures of this workspace: what the browser is given can only come from here."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import threading
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from itsdangerous import BadSignature, URLSafeSerializer
+
+from backend.errors import Forbidden, StoreError
+
+_KEY_FILE = "secret.key"
+_lock = threading.Lock()
+
+
+def signer(folder: Path, purpose: str) -> URLSafeSerializer:
+    """Signs small JSON values for one purpose; what was signed for another does not pass."""
+    return URLSafeSerializer(_key(folder), salt=f"winnow:{purpose}")
+
+
+def verified(folder: Path, purpose: str, token: str) -> Any:
+    """The value in ``token``.
+
+    Raises:
+        Forbidden: It was not signed here for this purpose.
+    """
+    try:
+        return signer(folder, purpose).loads(token)
+    except BadSignature as error:
+        raise Forbidden("this link is not valid here", hint="reload the page") from error
+
+
+@lru_cache(maxsize=8)
+def _key(folder: Path) -> str:
+    """The workspace's key: it outlives the server, so that open pages survive its restart."""
+    path = folder / _KEY_FILE
+    with _lock:
+        try:
+            if not path.exists():
+                _make(path)
+            key = path.read_text(encoding="ascii").strip()
+        except OSError as error:
+            raise StoreError(f"{path}: cannot be used ({error.strerror})") from error
+    if len(key) < 32:
+        raise StoreError(f"{path}: is no key", hint="delete the file; a new one is made")
+    return key
+
+
+def _make(path: Path) -> None:
+    partial = path.with_suffix(f".{secrets.token_hex(4)}")
+    descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w", encoding="ascii") as file:
+        file.write(secrets.token_hex(32))
+        file.flush()
+        os.fsync(file.fileno())
+    try:
+        # Of two servers that start at once, the first one's key stays.
+        os.link(partial, path)
+    except FileExistsError:
+        pass
+    finally:
+        partial.unlink()

@@ -1,0 +1,122 @@
+"""Small real workspaces for tests of the dashboard: real files, judged by the scripted engine's path.
+
+Built without processes, so that it takes a second: the texts come in as an import of predictions does.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+from pathlib import Path
+
+from PIL import Image, ImageDraw
+
+from backend.demo.coding import encode_mp4
+from backend.demo.scenes import DEFECTS, random_caption, render_clip, scene_for
+from backend.domain.filtering import Policy
+from backend.domain.pairs import MediaKind
+from backend.inference.imports import import_predictions
+from backend.inference.spec import RunSpec, instructions
+from backend.ingest.importer import import_dataset
+from backend.workspace import Workspace, open_workspace, settings_for
+
+IMAGE_PAIRS = 24
+VIDEO_PAIRS = 6
+
+
+def build_workspace(
+    folder: Path, *, images: int = IMAGE_PAIRS, videos: int = VIDEO_PAIRS
+) -> Workspace:
+    """A workspace with ``images`` image pairs (two runs) and ``videos`` video pairs (one run).
+
+    In run 1 (images, dataset order) every third answer is wrong and every eighth is unreadable; run 2
+    judges the same pairs in both orders, two samples each; run 3 judges the videos.
+    """
+    media = folder / "media"
+    write_image_pairs(media / "t2i", images)
+    write_video_pairs(media / "t2v", videos)
+    space = open_workspace(settings_for(folder))
+    import_dataset(space.database, name="pictures", spec=f"hpdv3:{media / 't2i' / 'pairs.json'}",
+                   data_root=None)  # fmt: skip
+    import_dataset(space.database, name="clips", spec=f"pairs:{media / 't2v' / 'pairs.jsonl'}",
+                   data_root=None)  # fmt: skip
+    first = [_row(i, "dataset", 0, _text(i, "image", wrong=i % 3 == 2, broken=i % 8 == 7))
+             for i in range(images)]  # fmt: skip
+    both = [
+        _row(i, order, sample, _text(i, "image", wrong=(i + sample) % 4 == 3, swapped=order == "swapped"))
+        for i in range(images) for order in ("dataset", "swapped") for sample in (0, 1)
+    ]  # fmt: skip
+    clips = [_row(i, "dataset", 0, _text(i, "video", wrong=i % 3 == 1)) for i in range(videos)]
+    for dataset, rows, name in (
+        ("pictures", first, "a"),
+        ("pictures", both, "b"),
+        ("clips", clips, "c"),
+    ):
+        path = folder / f"predictions-{name}.jsonl"
+        path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+        spec = RunSpec(model=f"judge-{name}", engine="import",
+                       instruction=instructions(None, use_cot=True))  # fmt: skip
+        row = space.datasets.get(dataset)
+        run_id = import_predictions(space.database, row.id, spec, Policy(), path)
+        assert run_id
+    return space
+
+
+def write_image_pairs(folder: Path, count: int) -> None:
+    """Pairs in HPDv3 layout whose better image says WIN and is green; the other says LOSE and is red."""
+    folder.mkdir(parents=True)
+    rows = []
+    for i in range(count):
+        for side, colour, word in (("win", (60, 150, 80), "WIN"), ("lose", (180, 70, 60), "LOSE")):
+            image = Image.new("RGB", (320, 240 if i % 2 else 320), colour)
+            ImageDraw.Draw(image).text((12, 12), f"{word} {i}", fill="white", font_size=32)
+            image.save(folder / f"{i:03d}-{side}.jpg", quality=85)
+        rows.append({"prompt": f"a green sign that says WIN, number {i}", "path1": f"{i:03d}-win.jpg",
+                     "path2": f"{i:03d}-lose.jpg", "model1": "painter-a", "model2": "painter-b"})  # fmt: skip
+    (folder / "pairs.json").write_text(json.dumps(rows), encoding="utf-8")
+
+
+def write_video_pairs(folder: Path, count: int) -> None:
+    """Pairs of two-second H.264 clips; the first is always the better one."""
+    folder.mkdir(parents=True)
+    rng = random.Random(7)
+    lines = []
+    for i in range(count):
+        caption = random_caption(rng)
+        for side, defect in (("first", None), ("second", rng.choice(DEFECTS[MediaKind.VIDEO]))):
+            clip = render_clip(scene_for(caption, MediaKind.VIDEO, defect, rng), rng)
+            (folder / f"{i}-{side}.mp4").write_bytes(encode_mp4(clip))
+        lines.append(json.dumps({"prompt": caption.text, "first": f"{i}-first.mp4",
+                                 "second": f"{i}-second.mp4", "preference": "first"}))  # fmt: skip
+    (folder / "pairs.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def _row(index: int, order: str, sample: int, text: str) -> dict[str, object]:
+    return {"index": index, "order": order, "sample": sample, "text": text}
+
+
+def _text(
+    i: int, kind: str, *, wrong: bool = False, broken: bool = False, swapped: bool = False
+) -> str:
+    """A judge's text about a pair whose first side (dataset order) is better."""
+    name = "Image" if kind == "image" else "Video"
+    middle = "Aesthetics" if kind == "image" else "Temporal coherence"
+    good, bad = (9, 8, 8 - i % 2), (6 + i % 2, 7, 5)
+    first_wins = (not wrong) != swapped
+    one, two = (good, bad) if first_wins else (bad, good)
+    better = 1 if first_wins else 2
+    total = sum(one) + (1 if i % 5 == 4 else 0)  # every fifth states a total that is no sum
+    lines = [
+        f"Semantic consistency: {name} 1 shows what the caption asks for ({one[0]}/10); "
+        f"{name} 2 follows it less closely ({two[0]}/10)",
+        f"{middle}: {name} 1 is well composed ({one[1]}/10); {name} 2 is plain ({two[1]}/10)",
+        f"Authenticity: {name} 1 looks real ({one[2]}/10); {name} 2 has artefacts ({two[2]}/10)",
+        "Total score:", f"{name} 1: {'+'.join(map(str, one))}={total}",
+        f"{name} 2: {'+'.join(map(str, two))}={sum(two)}", f"Pair {i} was looked at twice.",
+    ]  # fmt: skip
+    answer = "" if broken else f"<answer>{name} {better} is better</answer>"
+    return "<think>\n" + "\n".join(lines) + "\n</think>\n" + answer
+
+
+__all__ = ["IMAGE_PAIRS", "VIDEO_PAIRS", "build_workspace", "write_image_pairs",
+           "write_video_pairs"]  # fmt: skip
