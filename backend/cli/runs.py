@@ -109,6 +109,7 @@ def start(
         float | None, typer.Option(min=0, help="Default 0, or 0.7 with several samples")
     ] = None,
     top_p: float = 1.0,
+    repetition_penalty: float = 1.0,
     video_fps: VideoFps = 2.0,
     max_pixels: Annotated[int | None, typer.Option(help="Pixels of an image or frame")] = None,
     dtype: str = "auto",
@@ -131,6 +132,7 @@ def start(
         max_new_tokens=max_new_tokens,
         temperature=temperature if temperature is not None else (0.7 if samples > 1 else 0.0),
         top_p=top_p,
+        repetition_penalty=repetition_penalty,
         video_fps=video_fps,
         max_pixels=max_pixels,
         dtype=dtype,

@@ -29,11 +29,11 @@ def json_rows(
 ) -> Iterator[SourceRow | BrokenRow]:
     """The rows of a JSON array or JSON-lines file; which of the two is seen from its first byte.
 
-    A broken line is reported and skipped. An array that breaks off, or in which one element is not
-    JSON, is read up to there.
+    A broken line is reported and skipped. In an array nothing behind a syntax error can be told
+    apart, so that one ends the file: half a dataset must not pass for a whole one.
 
     Raises:
-        DatasetError: The file cannot be opened.
+        DatasetError: The file cannot be read, or its array breaks off or is not JSON; names the line.
     """
     try:
         # Bytes that are no UTF-8 become lone surrogates, which the importer reports as broken.
@@ -42,7 +42,7 @@ def json_rows(
             while start and start in _SPACE:
                 start = file.read(1)
             file.seek(0)
-            for row, value in _array(file) if start == "[" else _lines(file):
+            for row, value in _array(path, file) if start == "[" else _lines(file):
                 if isinstance(value, BrokenRow):
                     yield value
                 elif not isinstance(value, dict):
@@ -68,7 +68,7 @@ def _lines(file: TextIO) -> Iterator[tuple[int, Any]]:
         row += 1
 
 
-def _array(file: TextIO) -> Iterator[tuple[int, Any]]:
+def _array(path: Path, file: TextIO) -> Iterator[tuple[int, Any]]:
     buffer = file.read(BUFFER)
     at = buffer.index("[") + 1
     line = 1 + buffer.count("\n", 0, at)
@@ -101,17 +101,22 @@ def _array(file: TextIO) -> Iterator[tuple[int, Any]]:
         ):
             where = problem.pos if isinstance(problem, json.JSONDecodeError) else at
             line += buffer.count("\n", counted, where)
-            yield row, BrokenRow(row, f"line {line}: invalid JSON ({_reason(problem)})")
-            return
+            raise _broken_array(path, line, row, _reason(problem))
         if ended:
             line += buffer.count("\n", counted)
-            yield row, BrokenRow(row, f"line {line}: invalid JSON (the array breaks off)")
-            return
+            raise _broken_array(path, line, row, "the array breaks off")
         line += buffer.count("\n", counted, at)
         more = file.read(BUFFER)
         ended = not more
         buffer = buffer[at:] + more
         at = counted = 0
+
+
+def _broken_array(path: Path, line: int, row: int, reason: str) -> DatasetError:
+    return DatasetError(
+        f"{path}:{line}: invalid JSON in row {row} ({reason})",
+        hint="the file is damaged or cut off: get it again, or mend it there",
+    )
 
 
 def _cut_off(error: Exception, buffer: str) -> bool:

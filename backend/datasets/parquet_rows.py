@@ -25,7 +25,7 @@ def parquet_rows(
     """The rows of a Parquet file.
 
     Raises:
-        DatasetError: The file is no Parquet file, or lacks one of the columns ``needed``.
+        DatasetError: The file is no Parquet file, lacks one of the columns ``needed``, or is damaged.
     """
     try:
         opened = pq.ParquetFile(path)
@@ -50,4 +50,6 @@ def parquet_rows(
                         yield BrokenRow(row, str(problem))
                     row += 1
         except (pa.ArrowException, OSError) as error:
-            yield BrokenRow(row, f"the file breaks off ({error})")
+            raise DatasetError(
+                f"{path}: the file breaks off at row {row} ({error})", hint="get the file again"
+            ) from error

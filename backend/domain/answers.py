@@ -39,6 +39,10 @@ _ANY_CLAIM = re.compile(
     r"|both[\s*_]{1,6}(?P<medium2>image|video)s[\s*_]{1,6}are[\s*_]{1,6}equally[\s*_]{1,6}good\b)",
     re.IGNORECASE,
 )
+_NAMED = re.compile(
+    r"\b(?:(image|video)[\s*_#]{0,6}(?:[12]|one|two)|(?:first|second)\s{1,3}(image|video))\b",
+    re.IGNORECASE,
+)
 _SIDES = {
     "1": Preference.FIRST,
     "one": Preference.FIRST,
@@ -167,6 +171,21 @@ def last_claim(text: str) -> Reading | None:
     return Reading(side, _medium(found))
 
 
+def named_media(text: str) -> set[MediaKind]:
+    """The media that ``text`` names its two sides by, as in "Image 1" or "the second video"."""
+    found: set[MediaKind] = set()
+    for match in _NAMED.finditer(text):
+        found.add(_kind(match[1] or match[2]))
+        if len(found) == len(MediaKind):
+            break
+    return found
+
+
 def _medium(match: re.Match[str]) -> MediaKind | None:
     word = match["medium"] or match["medium2"]
-    return MediaKind(word.casefold()) if word else None
+    return _kind(word) if word else None
+
+
+def _kind(word: str) -> MediaKind:
+    # By its first letter: ignoring case, "i" also matches letters that never fold to it.
+    return MediaKind.VIDEO if word[0] in "vV" else MediaKind.IMAGE

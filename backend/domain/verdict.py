@@ -13,7 +13,7 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import Any
 
-from backend.domain.answers import Reading, last_claim, read_answer, take_apart
+from backend.domain.answers import Reading, last_claim, named_media, read_answer, take_apart
 from backend.domain.pairs import MediaKind, Preference
 from backend.domain.scores import DimensionScore, read_scores
 
@@ -49,6 +49,8 @@ class Flaw(StrEnum):
     SCORE_OUT_OF_RANGE = "score_out_of_range"
     WRONG_MEDIUM = "wrong_medium"
     REPEATED_REASONING = "repeated_reasoning"
+    UNTAGGED_ANSWER = "untagged_answer"
+    """The answer can be read, but does not stand in ``<answer>``."""
 
 
 _BITS = {flaw: 1 << position for position, flaw in enumerate(Flaw)}
@@ -113,7 +115,10 @@ def parse_verdict(
     answer = sides.pop() if len(sides) == 1 else None
     if sides:
         flaws.add(Flaw.CONFLICTING_ANSWERS)
-    if any(reading.medium not in (None, kind) for reading in readings):
+    named = {reading.medium for reading in readings} - {None}
+    # Reasoning that compares with the other medium in passing is fine; naming only it is not.
+    said = named_media(parts.reasoning)
+    if named - {kind} or (said and kind not in said):
         flaws.add(Flaw.WRONG_MEDIUM)
 
     dimensions, totals = read_scores(parts.reasoning)
@@ -141,6 +146,7 @@ def _readings(tagged: Iterable[str], outside: str, flaws: set[Flaw]) -> list[Rea
         if claim is None:
             flaws.add(Flaw.NO_ANSWER)
             return []
+        flaws.add(Flaw.UNTAGGED_ANSWER)
         return [claim]
     # The set of contents, because a text may repeat one tag a hundred thousand times.
     readings = [read_answer(content) for content in dict.fromkeys(tags)]

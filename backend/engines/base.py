@@ -79,6 +79,7 @@ class EngineOptions(BaseModel):
     max_new_tokens: int = Field(2048, ge=1, description="Token limit of one completion")
     temperature: float = Field(0.0, ge=0, le=2, description="0 is greedy; vLLM takes up to 2")
     top_p: float = Field(1.0, gt=0, le=1)
+    repetition_penalty: float = Field(1.0, gt=0, le=2, description="1 is none")
     video_fps: float = Field(2.0, gt=0, description="Frames a second given to the judge")
     max_pixels: int | None = Field(
         None, ge=784, description="Upper bound on pixels of an image or frame; default: the model's"

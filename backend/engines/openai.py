@@ -166,6 +166,9 @@ def chat_payload(model: str, request: Request, options: EngineOptions) -> dict[s
         "top_p": options.top_p,
         "max_tokens": options.max_new_tokens,
     }
+    if options.repetition_penalty != 1:
+        # Not of the protocol, but vLLM's; servers that do not know it say so.
+        payload["repetition_penalty"] = options.repetition_penalty
     if request.seed is not None:
         payload["seed"] = request.seed
     if request.kind is MediaKind.VIDEO:

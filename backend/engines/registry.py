@@ -8,9 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from backend.engines.base import Engine, EngineOptions
-from backend.errors import EngineError, EngineUnavailable, UsageError
+from backend.engines.models import check_model
+from backend.errors import EngineUnavailable, UsageError
 
 ENGINES = ("vllm", "transformers", "openai", "scripted")
+
+LOADING = ("vllm", "transformers")
+"""Those that load the model themselves, so that it must be one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,56 +64,57 @@ def resolve_engine(name: str, *, model: str, options: EngineOptions) -> Resolved
 
     Raises:
         UsageError: Unknown name, or an option the engine needs is missing.
-        EngineUnavailable: The engine is not installed.
+        EngineUnavailable: The engine is not installed, or not for the device asked for.
+        EngineError: ``model`` is plainly no model, and the engine loads it itself.
     """
     if name not in (*ENGINES, "auto"):
         raise UsageError(f"unknown engine {name!r}", hint=f"auto, {', '.join(ENGINES)}")
     known = {engine.name: engine for engine in available_engines()}
     if name == "auto":
-        return _best(known, options)
+        best = _best(known, options)
+        if best.name in LOADING:
+            check_model(model)
+        return best
     if not known[name].available:
         raise EngineUnavailable(f"engine {name} is not installed", hint=known[name].why)
     if name == "openai" and not options.endpoints:
         raise UsageError("engine openai needs an endpoint", hint="--endpoint http://host:8000/v1")
     if name == "scripted" and not options.scripted_file:
         raise UsageError("engine scripted needs a file of texts", hint="--scripted-file FILE")
+    if name in LOADING:
+        check_model(model)
+    if name == "vllm":
+        _refuse_cpu(options)
     return ResolvedEngine(name, f"asked for; model {model}")
 
 
 def _best(known: dict[str, EngineInfo], options: EngineOptions) -> ResolvedEngine:
     if options.endpoints:
         return ResolvedEngine("openai", "endpoints were given")
-    if known["vllm"].available and has_gpu():
+    on_cpu = options.device == "cpu"
+    if known["vllm"].available and has_gpu() and not on_cpu:
         return ResolvedEngine("vllm", "vLLM is installed and there is a GPU")
     if known["transformers"].available:
-        why = "no GPU was found" if known["vllm"].available else "vLLM is not installed"
+        why = "the device is to be the CPU" if on_cpu else "no GPU was found"
+        if not known["vllm"].available:
+            why = "vLLM is not installed"
         return ResolvedEngine("transformers", f"transformers is installed; {why}")
     if known["vllm"].available:
-        return ResolvedEngine("vllm", "vLLM is installed; there is neither a GPU nor transformers")
+        _refuse_cpu(options)
+        return ResolvedEngine("vllm", "vLLM is installed and transformers is not complete")
     raise EngineUnavailable(
         "no engine is installed", hint="pip install '.[vllm]' on a GPU, else '.[transformers]'"
     )
 
 
-def check_model(model: str) -> None:
-    """Refuse what is plainly no model, before a process is started for it.
+def _refuse_cpu(options: EngineOptions) -> None:
+    """A vLLM that was built for GPUs takes them, whatever the device is said to be."""
+    from backend.engines.vllm import is_cpu_build
 
-    Raises:
-        EngineError: A local path without ``config.json``, or a path that does not exist.
-    """
-    path = Path(model)
-    if path.is_dir():
-        if not (path / "config.json").is_file():
-            raise EngineError(
-                f"{model} is no model: it has no config.json",
-                hint="give the folder that save_pretrained wrote",
-            )
-        return
-    hub_name = model.count("/") == 1 and not model.startswith((".", "/", "~"))
-    if path.exists() or not hub_name:
-        raise EngineError(
-            f"{model} is no model",
-            hint="give a model's folder, or its hub name as ORGANISATION/NAME",
+    if options.device == "cpu" and not is_cpu_build():
+        raise EngineUnavailable(
+            "this vLLM is built for GPUs and cannot run on the CPU",
+            hint="--engine transformers, or leave --device out",
         )
 
 
@@ -120,6 +125,9 @@ def load_engine(name: str, model: str, options: EngineOptions) -> Engine:
         EngineError: The model cannot be loaded.
         EngineUnavailable: The engine's package is not installed.
     """
+    if name in LOADING:
+        # A model may have gone since the run was queued.
+        check_model(model)
     if name == "scripted":
         from backend.engines.scripted import ScriptedEngine
 

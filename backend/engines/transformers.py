@@ -54,6 +54,7 @@ class TransformersEngine:
                 model, dtype=dtype, **common
             )
             self._model.to(self._device).eval()
+            self._model.generation_config = _plain_generation(self._model.generation_config)
         except (OSError, ValueError, KeyError, ImportError) as error:
             raise EngineError(
                 f"{model}: cannot be loaded ({one_line(error)})",
@@ -107,8 +108,10 @@ class TransformersEngine:
             if torch.is_tensor(value) and value.is_floating_point() and "pixel" in name:
                 inputs[name] = value.to(self._model.dtype)
         sampling: dict[str, Any] = {"do_sample": False}
+        if options.repetition_penalty != 1:
+            sampling["repetition_penalty"] = options.repetition_penalty
         if options.temperature > 0:
-            sampling = {
+            sampling |= {
                 "do_sample": True,
                 "temperature": options.temperature,
                 "top_p": options.top_p,
@@ -161,6 +164,15 @@ class TransformersEngine:
             **self._video_arguments,
             **arguments,
         )
+
+
+def _plain_generation(own: Any) -> Any:
+    """The checkpoint's special tokens without its sampling: greedy is to mean greedy, and answers
+    are compared with one another. A Qwen-VL checkpoint brings a repetition penalty, for instance."""
+    from transformers import GenerationConfig
+
+    names = ("bos_token_id", "eos_token_id", "pad_token_id")
+    return GenerationConfig(**{name: getattr(own, name, None) for name in names})
 
 
 def _device(torch: Any, wanted: str) -> str:

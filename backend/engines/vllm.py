@@ -13,7 +13,6 @@ from typing import Any
 
 from backend.engines.base import Completion, EngineOptions, Failure, Medium, Outcome, Request
 from backend.engines.chat import media_in_order, one_line, template_messages
-from backend.engines.registry import check_model
 from backend.engines.streaming import AsyncEngine
 from backend.errors import EngineError, EngineUnavailable
 from backend.media.video import VideoFrames
@@ -37,7 +36,6 @@ class VLLMEngine(AsyncEngine):
     """
 
     def __init__(self, model: str, options: EngineOptions) -> None:
-        check_model(model)
         self._model = model
         self._on_cpu = is_cpu_build()
         self._llm: Any = None
@@ -95,6 +93,7 @@ class VLLMEngine(AsyncEngine):
         sampling = self._sampling(
             temperature=self.options.temperature,
             top_p=self.options.top_p,
+            repetition_penalty=self.options.repetition_penalty,
             max_tokens=self.options.max_new_tokens,
             seed=request.seed,
             output_kind=self._final,

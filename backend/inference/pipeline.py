@@ -23,6 +23,7 @@ from backend.domain.pairs import Order, ShownPair
 from backend.domain.prompts import judge_messages
 from backend.domain.verdict import flaw_mask, parse_verdict, reasoning_hash
 from backend.engines.base import Completion, Engine, Failure, Outcome, Request
+from backend.engines.models import pixel_factor
 from backend.inference.deciding import decide_pairs
 from backend.inference.spec import RunSpec
 from backend.inference.work import Decoded, decode_ahead, decode_media, pending_work
@@ -143,9 +144,10 @@ class Pipeline:
     def _requests(self) -> Iterator[Request]:
         spec = self._spec
         work = pending_work(self._datasets, self._predictions, self._run_id, self._dataset_id, spec)
+        factor = pixel_factor(spec.model)
         decoded = decode_ahead(
             work,
-            lambda item: decode_media(item, self._data_root, spec),
+            lambda item: decode_media(item, self._data_root, spec, factor),
             workers=DECODE_WORKERS,
             ahead=max(2 * DECODE_WORKERS, spec.options.batch_size // 2),
             stop=self._stop,

@@ -63,13 +63,17 @@ def pending_work(
                 yield PairWork(pair_id, pair, missing)
 
 
-def decode_media(work: PairWork, data_root: Path, spec: RunSpec) -> Decoded:
-    """Read both media of a pair; a failure is a value, so that it reaches the right pair."""
+def decode_media(work: PairWork, data_root: Path, spec: RunSpec, factor: int) -> Decoded:
+    """Read both media of a pair; a failure is a value, so that it reaches the right pair.
+
+    Args:
+        factor: Of the model, see :func:`backend.engines.models.pixel_factor`.
+    """
     try:
         paths = tuple(
             resolve_media(data_root, ref.path) for ref in (work.pair.first, work.pair.second)
         )
-        first, second = (_decode(path, work.pair.kind, spec) for path in paths)
+        first, second = (_decode(path, work.pair.kind, spec, factor) for path in paths)
     except WinnowError as error:
         return Decoded(work, error=error)
     except (OSError, ValueError, MemoryError) as error:
@@ -77,12 +81,12 @@ def decode_media(work: PairWork, data_root: Path, spec: RunSpec) -> Decoded:
     return Decoded(work, (str(paths[0]), str(paths[1])), (first, second))
 
 
-def _decode(path: Path, kind: MediaKind, spec: RunSpec) -> Medium:
+def _decode(path: Path, kind: MediaKind, spec: RunSpec, factor: int) -> Medium:
     max_pixels = spec.options.max_pixels
     if kind is MediaKind.IMAGE:
-        return read_image(path, max_pixels=max_pixels)
+        return read_image(path, max_pixels=max_pixels, factor=factor)
     frames = read_video(path, fps=spec.options.video_fps)
-    return resize_frames(frames, max_pixels) if max_pixels else frames
+    return resize_frames(frames, max_pixels, factor=factor) if max_pixels else frames
 
 
 def decode_ahead(

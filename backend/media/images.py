@@ -29,6 +29,9 @@ __all__ = [
 MAX_DECODED_PIXELS = 100_000_000
 """An image with more pixels is refused before it is decoded (300 MB as RGB)."""
 
+QWEN_FACTOR = 28
+"""Sides are multiples of it in Qwen2-VL and Qwen2.5-VL; see ``backend.engines.models``."""
+
 QWEN_MAX_PIXELS = 16384 * 28 * 28
 """``qwen_vl_utils.MAX_PIXELS``."""
 
@@ -41,7 +44,9 @@ _BROKEN = (
 )  # fmt: skip
 
 
-def read_image(path: Path, *, max_pixels: int | None = None) -> Image.Image:
+def read_image(
+    path: Path, *, max_pixels: int | None = None, factor: int = QWEN_FACTOR
+) -> Image.Image:
     """Decode an image as a person would see it, in RGB.
 
     The EXIF orientation is applied, transparency is laid on white, 16-bit greyscale is scaled to
@@ -49,6 +54,7 @@ def read_image(path: Path, *, max_pixels: int | None = None) -> Image.Image:
 
     Args:
         max_pixels: Resize as :func:`smart_resize` says, with this upper bound.
+        factor: Of the model that will look: 28, or 32 for Qwen3-VL.
 
     Raises:
         MediaError: The file is missing, no image, cut off, or too large to be decoded.
@@ -62,7 +68,9 @@ def read_image(path: Path, *, max_pixels: int | None = None) -> Image.Image:
     if max_pixels is None:
         return image
     try:
-        height, width = smart_resize(image.height, image.width, max_pixels=max_pixels)
+        height, width = smart_resize(
+            image.height, image.width, factor=factor, max_pixels=max_pixels
+        )
     except ValueError as error:
         raise MediaError(f"{path}: {error}") from error
     if (width, height) == image.size:
@@ -74,8 +82,8 @@ def smart_resize(
     height: int,
     width: int,
     *,
-    factor: int = 28,
-    min_pixels: int = 4 * 28 * 28,
+    factor: int = QWEN_FACTOR,
+    min_pixels: int | None = None,
     max_pixels: int = QWEN_MAX_PIXELS,
 ) -> tuple[int, int]:
     """The size at which a Qwen-VL model looks at an image.
@@ -85,6 +93,10 @@ def smart_resize(
     ``smart_resize`` in ``qwen_vl_utils/vision_process.py`` (github.com/QwenLM/Qwen2.5-VL), and in
     transformers' ``models/qwen2_vl/image_processing_qwen2_vl.py``.
 
+    Args:
+        factor: Pixels of one token's side; 28, or 32 for Qwen3-VL.
+        min_pixels: By default that of four tokens.
+
     Returns:
         Height and width in pixels.
 
@@ -93,6 +105,8 @@ def smart_resize(
     """
     if max(height, width) > _MAX_ASPECT * min(height, width):
         raise ValueError(f"aspect ratio of {width}x{height} is above {_MAX_ASPECT}")
+    if min_pixels is None:
+        min_pixels = 4 * factor * factor
     # Python's round (half to even) is part of the definition.
     new_height = max(factor, round(height / factor) * factor)
     new_width = max(factor, round(width / factor) * factor)
@@ -107,7 +121,9 @@ def smart_resize(
     return new_height, new_width
 
 
-def resize_frames(frames: VideoFrames, max_pixels: int) -> VideoFrames:
+def resize_frames(
+    frames: VideoFrames, max_pixels: int, *, factor: int = QWEN_FACTOR
+) -> VideoFrames:
     """The same frames at the size that :func:`smart_resize` gives under ``max_pixels`` a frame.
 
     Raises:
@@ -115,7 +131,7 @@ def resize_frames(frames: VideoFrames, max_pixels: int) -> VideoFrames:
     """
     _, old_height, old_width, _ = frames.frames.shape
     try:
-        height, width = smart_resize(old_height, old_width, max_pixels=max_pixels)
+        height, width = smart_resize(old_height, old_width, factor=factor, max_pixels=max_pixels)
     except ValueError as error:
         raise MediaError(f"a video cannot be resized: {error}") from error
     if (height, width) == (old_height, old_width):

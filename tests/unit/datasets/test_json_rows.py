@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from backend.datasets import json_rows as module
 from backend.datasets.base import BrokenRow
 from backend.datasets.hpdv3 import HPDv3
+from backend.errors import DatasetError
 
 SOURCE = HPDv3()
 
@@ -40,21 +41,23 @@ def test_a_broken_line_is_reported_with_its_number_and_skipped(tmp_path):
     assert rows[2].first == "2a.png"
 
 
-@pytest.mark.parametrize("cut", [3, 30, 60])
-def test_an_array_that_breaks_off_keeps_what_came_before(tmp_path, cut):
-    text = json.dumps([row(n) for n in range(4)], indent=0)
-    rows = read(tmp_path, text[:-cut])
-    assert isinstance(rows[-1], BrokenRow)
-    assert "invalid JSON" in rows[-1].message
-    good = [r for r in rows if not isinstance(r, BrokenRow)]
-    assert [r.first for r in good] == [f"{n}a.png" for n in range(len(good))]
-    assert len(good) >= 2
+@pytest.mark.parametrize("cut", [1, 3, 30, 60])
+def test_an_array_that_breaks_off_is_refused_behind_what_came_before(tmp_path, cut):
+    file = tmp_path / "a.json"
+    file.write_text(json.dumps([row(n) for n in range(4)], indent=0)[:-cut])
+    seen = []
+    with pytest.raises(DatasetError, match=r"a\.json:\d+: invalid JSON in row") as caught:
+        for made in SOURCE.rows(file):
+            seen.append(made)
+    assert caught.value.hint
+    assert [r.first for r in seen] == [f"{n}a.png" for n in range(len(seen))]
+    assert len(seen) >= 2
 
 
 def test_an_array_with_a_broken_element_names_its_line(tmp_path):
-    rows = read(tmp_path, f'[{json.dumps(row(0))},\n{json.dumps(row(1))},\n{{"prompt": oops}},\n1]')
-    assert [isinstance(r, BrokenRow) for r in rows] == [False, False, True]
-    assert "line 3" in rows[2].message
+    text = f'[{json.dumps(row(0))},\n{json.dumps(row(1))},\n{{"prompt": oops}},\n1]'
+    with pytest.raises(DatasetError, match=r":3: invalid JSON in row 2 \(Expecting value\)"):
+        read(tmp_path, text)
 
 
 def test_elements_that_are_no_objects_or_lack_a_field_are_broken(tmp_path):

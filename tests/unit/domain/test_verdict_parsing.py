@@ -90,6 +90,36 @@ def test_the_wrong_medium_is_a_flaw_and_the_answer_is_read(kind: MediaKind) -> N
     assert (verdict.answer, verdict.flaws) == (SECOND, {Flaw.WRONG_MEDIUM})
 
 
+@pytest.mark.parametrize(
+    ("reasoning", "wrong"),
+    [
+        ("Image 1 is sharp (8/10); Image 2 is not (3/10)", True),
+        ("The **first image** moves well", True),
+        ("Video 1 looks like the still of an image 2 metres wide", False),
+        ("it has no image 12 and no imagery", False),
+        ("sharp", False),
+    ],
+)
+def test_reasoning_that_names_only_the_other_medium_is_about_the_wrong_one(
+    reasoning: str, wrong: bool
+) -> None:
+    verdict = read(f"<think>{reasoning}</think><answer>Video 2 is better</answer>", MediaKind.VIDEO)
+    assert verdict.answer is SECOND
+    assert (Flaw.WRONG_MEDIUM in verdict.flaws) is wrong
+
+
+def test_an_answer_outside_its_tags_is_read_and_has_a_flaw_of_its_own() -> None:
+    verdict = read("<think>why</think>\nImage 2 is better")
+    assert (verdict.answer, verdict.flaws) == (SECOND, {Flaw.UNTAGGED_ANSWER})
+    tagged = read("<think>why</think>\n<answer>Image 2 is better</answer> so Image 2 is better")
+    assert tagged.flaws == frozenset()
+
+
+@pytest.mark.parametrize("word", ["\u0131mage", "\u0130mage"])
+def test_letters_that_only_resemble_the_noun_do_not_break_reading(word: str) -> None:
+    read(f"<think>{word} 1</think>{word} 2 is better")
+
+
 def test_reasoning_is_what_stands_in_think_tags() -> None:
     verdict = read("<THINK>\n why \n</think>\n<answer>Image 1 is better</answer>")
     assert verdict.reasoning == "why"
@@ -129,9 +159,9 @@ def test_a_flaw_mask_gives_its_flaws_back(flaws: set[Flaw]) -> None:
 
 
 def test_flaw_bits_stay_where_stored_masks_have_them() -> None:
-    assert [flaw_mask([flaw]) for flaw in Flaw] == [1 << bit for bit in range(11)]
+    assert [flaw_mask([flaw]) for flaw in Flaw] == [1 << bit for bit in range(12)]
     assert next(iter(Flaw)) is Flaw.NO_ANSWER
-    assert list(Flaw)[10] is Flaw.REPEATED_REASONING
+    assert list(Flaw)[10:] == [Flaw.REPEATED_REASONING, Flaw.UNTAGGED_ANSWER]
     assert flaws_of(1 << 40 | 2) == {Flaw.UNREADABLE_ANSWER}
 
 

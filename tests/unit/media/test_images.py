@@ -131,3 +131,12 @@ def test_resized_frames_keep_their_timing():
     assert (resized.frames == 77).all()
     assert resized.metadata() == frames.metadata()
     assert resize_frames(resized, 50 * 28 * 28) is resized
+
+
+@pytest.mark.parametrize("factor", [28, 32])
+def test_sides_are_multiples_of_the_models_factor(tmp_path, factor):
+    Image.new("RGB", (500, 300)).save(tmp_path / "a.png")
+    image = read_image(tmp_path / "a.png", max_pixels=40_000, factor=factor)
+    assert image.width % factor == image.height % factor == 0
+    assert image.width * image.height <= 40_000
+    assert smart_resize(8, 8, factor=factor) == (2 * factor, 2 * factor)

@@ -1,0 +1,63 @@
+"""What a model's folder tells without loading it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from backend.errors import EngineError
+
+QWEN2_FACTOR = 28
+"""Pixels of one token's side in Qwen2-VL and Qwen2.5-VL: patches of 14, merged two by two."""
+
+QWEN3_FACTOR = 32
+"""The same in Qwen3-VL, whose patches are 16 pixels wide."""
+
+_HINT = "give the folder that save_pretrained wrote"
+
+
+def check_model(model: str) -> None:
+    """Refuse what is plainly no model, before a process is started or a GPU is taken for it.
+
+    Raises:
+        EngineError: A local path without a readable ``config.json``, or a path that does not exist.
+    """
+    path = Path(model)
+    if path.is_dir():
+        if not (path / "config.json").is_file():
+            raise EngineError(f"{model} is no model: it has no config.json", hint=_HINT)
+        if not isinstance(_read(path / "config.json").get("model_type"), str):
+            raise EngineError(f"{model} is no model: its config.json names no model", hint=_HINT)
+        return
+    hub_name = model.count("/") == 1 and not model.startswith((".", "/", "~"))
+    if path.exists() or not hub_name:
+        raise EngineError(
+            f"{model} is no model",
+            hint="give a model's folder, or its hub name as ORGANISATION/NAME",
+        )
+
+
+def pixel_factor(model: str) -> int:
+    """The number that the sides of an image are multiples of, for the model that looks at it.
+
+    Read from the folder's processor configuration; a hub name is told by the family in it.
+    """
+    folder = Path(model)
+    if folder.is_dir():
+        processor = _read(folder / "preprocessor_config.json")
+        patch, merge = processor.get("patch_size"), processor.get("merge_size")
+        if isinstance(patch, int) and isinstance(merge, int) and patch > 0 and merge > 0:
+            return patch * merge
+        model = str(_read(folder / "config.json").get("model_type", ""))
+    name = model.lower().replace("_", "-")
+    return QWEN3_FACTOR if "qwen3" in name else QWEN2_FACTOR
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """A JSON object, or an empty one where there is none to read."""
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return value if isinstance(value, dict) else {}
