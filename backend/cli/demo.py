@@ -10,7 +10,8 @@ from typing import Annotated
 import typer
 
 from backend.cli.engine_options import watch
-from backend.cli.output import Json, note, print_json, progress_bar, say, workspace
+from backend.cli.output import Json, given, print_json, progress_bar, say, workspace
+from backend.cli.serve import serve as serve_dashboard
 from backend.curation import sets as curated
 from backend.demo.dataset import write_demo
 from backend.demo.judge import measure_judge, shipped_judge
@@ -63,8 +64,10 @@ def demo(
         say(f"   set demo@{frozen.version}: {frozen.counts['items']} rows in {out}")
         say("")
         say(f"next: winnow --workspace {space.folder} run predictions {runs[0]}")
-        if serve:
-            note("the dashboard is not part of this version yet; everything else is done")
+        folder_used = space.folder
+    if serve:
+        given.workspace = folder_used
+        raise typer.Exit(serve_dashboard())
 
 
 @app.command("build-judge")

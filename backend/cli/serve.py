@@ -86,7 +86,12 @@ def _announce(url: str, port: int, address: str, browser: bool) -> None:
         try:
             if httpx.get(health, timeout=1).status_code < 500:
                 say(f"Winnow is at {url} (Ctrl-C ends the dashboard; runs go on)")
-                if browser:
+                # Without a screen, webbrowser would start a text browser in this terminal.
+                if browser and (
+                    os.environ.get("DISPLAY")
+                    or os.environ.get("WAYLAND_DISPLAY")
+                    or sys.platform == "darwin"
+                ):
                     webbrowser.open(url)
                 return
         except httpx.HTTPError:
