@@ -60,6 +60,35 @@ class Rulings:
         with self._db.write(durable=True) as connection:
             return self._add(connection, prediction_id, kind, side, note, tags, reviewer, token)
 
+    def add_within(
+        self,
+        connection: Connection,
+        prediction_id: int,
+        ruling: str,
+        *,
+        relabel: str | None = None,
+        note: str = "",
+        tags: Sequence[str] = (),
+        reviewer: str,
+        token: str | None = None,
+        undoes: str | None = None,
+    ) -> tuple[ReviewRow, bool]:
+        """Record one ruling inside the caller's transaction; whether it was new comes with it.
+
+        Args:
+            undoes: For ``undo``: the token of the ruling to take back, so that nobody takes back
+                what somebody else has ruled since. Without it the newest one is taken back.
+
+        Raises:
+            ReviewError, NotFound: As :meth:`add`; nothing was written, the transaction can go on.
+        """
+        kind, side = _checked(ruling, relabel, reviewer, token)
+        if known := self._known(connection, prediction_id, token):
+            return known, False
+        return self._add(
+            connection, prediction_id, kind, side, note, tags, reviewer, token, undoes
+        ), True
+
     def add_many(
         self,
         prediction_ids: Iterable[int],
@@ -91,6 +120,13 @@ class Rulings:
             count += len(chunk)
         return count
 
+    def has_ruled(
+        self, connection: Connection, prediction_id: int, reviewer: str, since: float
+    ) -> bool:
+        """Whether a ruling that this reviewer made since then is in force."""
+        live = self._reviews.live(connection, [prediction_id]).get(prediction_id, [])
+        return any(row.reviewer == reviewer and row.created_at >= since for row in live)
+
     def history(self, prediction_id: int) -> list[ReviewRow]:
         """Every row about a prediction, oldest first, undone ones and undos included."""
         return self._reviews.history(prediction_id)
@@ -108,7 +144,12 @@ class Rulings:
                 "note": row["note"],
                 "tags": row["tags"].get("tags", []),
                 "reviewer": row["reviewer"],
-                "token": row["token"] or _digest(["review", run_id, row["id"], row["created_at"]]),
+                "token": _token_of(run_id, row["id"], row["token"], row["created_at"]),
+                "undoes": None
+                if row["undoes"] is None
+                else _token_of(
+                    run_id, row["undoes"], row["undone_token"], row["undone_created_at"]
+                ),
                 "created_at": row["created_at"],
             }
 
@@ -119,8 +160,9 @@ class Rulings:
 
         Args:
             rows: Lines of JSON, or mappings: ``key`` or ``index``, ``order``, ``sample`` (0),
-                ``ruling``, ``relabel``, ``note``, ``tags``, ``reviewer``, ``token``. A row without
-                a token gets one from its content, so that a file can be imported twice.
+                ``ruling``, ``relabel``, ``note``, ``tags``, ``reviewer``, ``token``, ``undoes``
+                (the token of what an undo takes back; else the newest). A row without a token gets
+                one from its content, so that a file can be imported twice.
             reviewer: Of rows that name none.
 
         Returns:
@@ -167,7 +209,10 @@ class Rulings:
         prediction_id = self._find(connection, run_id, row)
         if self._known(connection, prediction_id, token):
             return False
-        self._add(connection, prediction_id, kind, side, note, tags, who, token)
+        undoes = row.get("undoes")
+        if undoes is not None and not isinstance(undoes, str):
+            raise ReviewError("undoes must be the token of the ruling that was taken back")
+        self._add(connection, prediction_id, kind, side, note, tags, who, token, undoes)
         return True
 
     def _find(self, connection: Connection, run_id: int, row: Mapping[str, Any]) -> int:
@@ -216,6 +261,7 @@ class Rulings:
         tags: Sequence[str],
         reviewer: str,
         token: str | None,
+        undoes: str | None = None,
     ) -> ReviewRow:
         if known := self._known(connection, prediction_id, token):
             return known
@@ -225,6 +271,7 @@ class Rulings:
         live = self._reviews.live(connection, [prediction_id]).get(prediction_id, [])
         if ruling is Ruling.UNDO and not live:
             raise ReviewError(f"prediction {prediction_id} has no ruling to undo")
+        undone = _undone(live, undoes) if ruling is Ruling.UNDO else None
         review = self._reviews.append(
             connection,
             verdict,
@@ -238,10 +285,10 @@ class Rulings:
                 "ruling": verdict.ruling,
                 "review_id": live[-1].id if live else None,
             },
-            undoes=live[-1].id if ruling is Ruling.UNDO else None,
+            undoes=undone.id if undone else None,
             token=token,
         )
-        stack = live[:-1] if ruling is Ruling.UNDO else [*live, review]
+        stack = [row for row in live if row is not undone] if undone else [*live, review]
         self._settle(connection, verdict, stack)
         return review
 
@@ -259,6 +306,15 @@ class Rulings:
             top.relabel if top else None,
         )
         self._reviews.set_verdict(connection, verdict.prediction_id, top, effective)
+
+
+def _undone(live: Sequence[ReviewRow], token: str | None) -> ReviewRow:
+    if token is None:
+        return live[-1]
+    for row in live:
+        if row.token == token:
+            return row
+    raise ReviewError("this ruling was taken back already", hint="reload the page")
 
 
 def _checked(
@@ -281,6 +337,10 @@ def _checked(
         return kind, None if relabel is None else Preference(relabel)
     except ValueError as error:
         raise ReviewError(f"{relabel!r} is no label", hint="first, second or tie") from error
+
+
+def _token_of(run_id: int, review_id: int, token: str | None, created_at: float) -> str:
+    return token or _digest(["review", run_id, review_id, created_at])
 
 
 def _mapping(raw: str | Mapping[str, Any]) -> Mapping[str, Any]:

@@ -154,16 +154,20 @@ class Reviews:
     def iter_run(self, run_id: int) -> Iterator[dict[str, Any]]:
         """A run's reviews with what identifies their prediction, by keyset pages."""
         last = -1
+        undone = reviews.alias("undone")
         while True:
             query = (
                 select(
                     reviews,
+                    undone.c.token.label("undone_token"),
+                    undone.c.created_at.label("undone_created_at"),
                     pairs.c.key,
                     pairs.c.idx.label("index"),
                     predictions.c.sample,
                 )
                 .join(predictions, predictions.c.id == reviews.c.prediction_id)
                 .join(pairs, pairs.c.id == predictions.c.pair_id)
+                .outerjoin(undone, undone.c.id == reviews.c.undoes)
                 .where(reviews.c.run_id == run_id, reviews.c.id > last)
                 .order_by(reviews.c.id)
                 .limit(PAGE)

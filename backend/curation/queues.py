@@ -1,0 +1,346 @@
+"""Review queues: made once from a choice of predictions, then handed out item by item."""
+
+from __future__ import annotations
+
+import random
+import time
+from array import array
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from itertools import chain, islice
+from typing import Any
+
+from sqlalchemy import Connection
+
+from backend.curation.rulings import Rulings
+from backend.domain.rulings import Ruling
+from backend.domain.verdict import Flaw, flaw_mask
+from backend.errors import ReviewError, WinnowError
+from backend.store.claims import Claims, Slot
+from backend.store.database import Database
+from backend.store.picks import Picks
+from backend.store.queues import QueueRow, QueueRows
+
+MOST_ITEMS = 100_000
+"""Items of one queue: some months of reviewing. What is left over makes the next queue."""
+CLAIM_S = 600.0
+"""How long a pair stays with a reviewer who shows no sign of life."""
+_CHUNK = 5_000
+_LEAST_HANDED_OUT = 8
+_LONGEST_TITLE = 300
+
+
+class QueueKind(StrEnum):
+    """What a queue is made of."""
+
+    UNREVIEWED = "unreviewed"
+    AUDIT_ACCEPTED = "audit_accepted"
+    """A random sample of what the filter accepted, to measure its precision."""
+    AUDIT_REJECTED = "audit_rejected"
+    WIDE_MARGIN = "wide_margin"
+    """Rejected although the judge was sure: its mistake, or the label's."""
+    SUSPECT_LABELS = "suspect_labels"
+    """Samples, orders or runs agree with each other against the recorded preference."""
+    FLAWED = "flawed"
+    FLAGGED = "flagged"
+    FILTER = "filter"
+    """What a filter in Browse found; its ids are given."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewQueue:
+    """What to make a queue of.
+
+    Attributes:
+        run_ids: Runs to choose from; all when empty.
+        size: Of an audit sample.
+        seed: Of an audit sample: the same seed gives the same sample of the same predictions.
+        margin: The least margin of ``wide_margin``.
+        votes: How many readable answers a suspect pair needs.
+        agreement: The share of them that must be against its label.
+        flaws: For ``flawed``; any when empty.
+        blind: Verdict and label stay hidden until the reviewer has chosen.
+        rulings_wanted: 1, or 2 for independent rulings by two reviewers.
+    """
+
+    kind: QueueKind
+    title: str
+    run_ids: tuple[int, ...] = ()
+    size: int = 200
+    seed: int = 0
+    margin: float = 3.0
+    votes: int = 2
+    agreement: float = 1.0
+    flaws: tuple[Flaw, ...] = ()
+    blind: bool = False
+    rulings_wanted: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Handed:
+    """Items handed to a reviewer, theirs until ``expires_at``."""
+
+    slots: list[Slot]
+    expires_at: float
+    at_end: bool
+    """Nothing more is free behind these."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sent:
+    """A ruling as a reviewer's browser sent it. ``relabel`` is relative to the shown order."""
+
+    token: str
+    queue_id: int
+    position: int
+    prediction_id: int
+    ruling: str
+    relabel: str | None = None
+    note: str = ""
+    tags: tuple[str, ...] = ()
+    undoes: str | None = None
+
+
+class Queues:
+    """The review queues of a workspace."""
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+        self._rows = QueueRows(db)
+        self._claims = Claims(db)
+        self._picks = Picks(db)
+        self._rulings = Rulings(db)
+
+    def make(self, new: NewQueue, *, created_by: str, ids: Iterable[int] | None = None) -> QueueRow:
+        """Make a queue; at most :data:`MOST_ITEMS` items, stored in chunks.
+
+        Args:
+            ids: The predictions of a ``filter`` queue, in the order in which to review them.
+
+        Raises:
+            ReviewError: The choice makes no sense, or nothing matches it.
+        """
+        _check(new, ids is not None)
+        spec: dict[str, Any] = {
+            "runs": list(new.run_ids),
+            "blind": new.blind,
+            "rulings_wanted": new.rulings_wanted,
+            **_settings(new),
+        }
+        found = iter(ids if ids is not None else self._chosen(new))
+        first = list(islice(found, _CHUNK))
+        if not first:
+            raise ReviewError(
+                "nothing in this workspace belongs into this queue", hint=_NOTHING[new.kind]
+            )
+        title = " ".join(new.title.split())[:_LONGEST_TITLE] or new.kind.value.replace("_", " ")
+        queue_id = self._rows.begin(
+            title=title, kind=new.kind.value, spec=spec, created_by=created_by
+        )
+        try:
+            count = self._fill(queue_id, chain(first, found))
+            spec["cut_off"] = count == MOST_ITEMS and next(found, None) is not None
+            self._rows.finish(queue_id, count, spec)
+        except BaseException:
+            self._rows.drop(queue_id)
+            raise
+        return self._rows.get(queue_id)
+
+    def _fill(self, queue_id: int, ids: Iterator[int]) -> int:
+        seen: set[int] = set()
+        count = 0
+        while count < MOST_ITEMS and (chunk := list(islice(ids, min(_CHUNK, MOST_ITEMS - count)))):
+            fresh = [number for number in dict.fromkeys(chunk) if number not in seen]
+            seen.update(fresh)
+            if fresh:
+                self._rows.append(queue_id, count, fresh)
+            count += len(fresh)
+        return count
+
+    def _chosen(self, new: NewQueue) -> Iterable[int]:
+        match new.kind:
+            case QueueKind.UNREVIEWED:
+                return self._picks.unreviewed(new.run_ids)
+            case QueueKind.AUDIT_ACCEPTED:
+                return self._sample(new, "accepted")
+            case QueueKind.AUDIT_REJECTED:
+                return self._sample(new, "rejected")
+            case QueueKind.WIDE_MARGIN:
+                return self._picks.wide_margin(new.run_ids, new.margin, MOST_ITEMS + 1)
+            case QueueKind.SUSPECT_LABELS:
+                return self._picks.suspect_labels(
+                    new.run_ids, new.votes, new.agreement, MOST_ITEMS + 1
+                )
+            case QueueKind.FLAWED:
+                return self._picks.flawed(new.run_ids, flaw_mask(new.flaws or tuple(Flaw)))
+            case _:
+                return self._picks.flagged(new.run_ids)
+
+    def _sample(self, new: NewQueue, decision: str) -> Sequence[int]:
+        # Eight bytes a prediction; and in random order, so that an audit may stop anywhere.
+        ids = array("q", self._picks.decided(new.run_ids, decision))
+        return random.Random(new.seed).sample(ids, min(new.size, len(ids)))
+
+    def get(self, queue_id: int) -> QueueRow:
+        """One queue.
+
+        Raises:
+            NotFound: There is none.
+        """
+        return self._rows.get(queue_id)
+
+    def newest(self) -> list[QueueRow]:
+        """The newest queues with their progress."""
+        return self._rows.newest()
+
+    def drop(self, queue_id: int) -> None:
+        """Remove a queue. The rulings made in it stay."""
+        self._rows.drop(queue_id)
+
+    def progress(self, queue: QueueRow, reviewer: str) -> tuple[int, int, int]:
+        """Items done, items this reviewer has ruled on, items now on other reviewers' screens."""
+        return self._rows.progress(queue, reviewer)
+
+    def hand_out(
+        self, queue: QueueRow, reviewer: str, *, start: int, count: int, exact: bool = False
+    ) -> Handed:
+        """Claim the next free items from position ``start`` on.
+
+        Near the queue's end a reviewer gets fewer than asked for, so that one who comes second
+        finds something left.
+
+        Args:
+            exact: Also hand out the item at ``start`` itself when it is ruled on already, to look
+                at it again.
+        """
+        expires = time.time() + CLAIM_S
+        with self._db.write() as connection:
+            self._claims.lock(connection, queue.id)
+            slots = []
+            if exact:
+                wanted = self._claims.slot(connection, queue.id, start, reviewer)
+                slots = [] if wanted is None else [wanted]
+            free = self._claims.open_slots(
+                connection,
+                queue,
+                reviewer,
+                start=start + len(slots),
+                limit=4 * count,
+            )
+            share = free[: min(count, max(_LEAST_HANDED_OUT, len(free) // 4))]
+            self._claims.claim(
+                connection,
+                queue.id,
+                reviewer,
+                [
+                    slot.position
+                    for slot in [*slots, *share]
+                    if not slot.mine and slot.rulings < queue.rulings_wanted
+                ],
+                expires,
+            )
+        return Handed(slots=[*slots, *share], expires_at=expires, at_end=len(share) == len(free))
+
+    def ruled_before(
+        self, queue: QueueRow, reviewer: str, *, position: int, count: int
+    ) -> list[Slot]:
+        """What this reviewer ruled on before ``position``, for going back."""
+        return self._claims.ruled_before(queue.id, position, reviewer, count)
+
+    def renew(self, queue: QueueRow, reviewer: str) -> float:
+        """Keep the reviewer's items for longer; until when."""
+        expires = time.time() + CLAIM_S
+        self._claims.renew(queue.id, reviewer, expires)
+        return expires
+
+    def release(self, queue: QueueRow, reviewer: str, before: float) -> None:
+        """Give back what was handed out until ``before``."""
+        self._claims.release(queue.id, reviewer, before)
+
+    def rule(
+        self, reviewer: str, sent: Sequence[Sent]
+    ) -> tuple[list[str], list[tuple[str, WinnowError]]]:
+        """Store rulings in their order, in one commit that is on the disk when this returns.
+
+        Sending one again changes nothing. A ruling that makes no sense is refused alone; its
+        neighbours are stored.
+
+        Returns:
+            The tokens stored (now or earlier), and those refused with the reason.
+        """
+        stored: list[str] = []
+        refused: list[tuple[str, WinnowError]] = []
+        with self._db.write(durable=True) as connection:
+            for one in sent:
+                try:
+                    place = self._claims.place(connection, one.queue_id, one.position)
+                    if place is None or place[0] != one.prediction_id:
+                        raise ReviewError(
+                            f"queue {one.queue_id} has another pair at {one.position + 1}",
+                            hint="reload the page",
+                        )
+                    _, new = self._rulings.add_within(
+                        connection,
+                        one.prediction_id,
+                        one.ruling,
+                        relabel=one.relabel,
+                        note=one.note,
+                        tags=one.tags,
+                        reviewer=reviewer,
+                        token=one.token,
+                        undoes=one.undoes,
+                    )
+                except WinnowError as error:
+                    refused.append((one.token, error))
+                    continue
+                if new:
+                    self._note_progress(connection, reviewer, one, made_at=place[1])
+                stored.append(one.token)
+        return stored, refused
+
+    def _note_progress(
+        self, connection: Connection, reviewer: str, one: Sent, *, made_at: float
+    ) -> None:
+        # Below the ruling that is undone may lie another of the same reviewer in this queue.
+        done = one.ruling != Ruling.UNDO or self._rulings.has_ruled(
+            connection, one.prediction_id, reviewer, since=made_at
+        )
+        self._claims.set_done(connection, one.queue_id, one.position, reviewer, done=done)
+
+
+_NOTHING = {
+    QueueKind.UNREVIEWED: "everything has been reviewed; make an audit instead",
+    QueueKind.AUDIT_ACCEPTED: "the filter accepted nothing in these runs",
+    QueueKind.AUDIT_REJECTED: "the filter rejected nothing in these runs",
+    QueueKind.WIDE_MARGIN: "try a smaller margin",
+    QueueKind.SUSPECT_LABELS: "needs several samples, both orders or several runs of one pair",
+    QueueKind.FLAWED: "no text in these runs has these flaws",
+    QueueKind.FLAGGED: "nobody has flagged anything that is not settled",
+    QueueKind.FILTER: "change the filter",
+}
+
+
+def _settings(new: NewQueue) -> dict[str, Any]:
+    match new.kind:
+        case QueueKind.AUDIT_ACCEPTED | QueueKind.AUDIT_REJECTED:
+            return {"seed": new.seed, "size": new.size}
+        case QueueKind.WIDE_MARGIN:
+            return {"margin": new.margin}
+        case QueueKind.SUSPECT_LABELS:
+            return {"votes": new.votes, "agreement": new.agreement}
+        case QueueKind.FLAWED:
+            return {"flaws": [flaw.value for flaw in new.flaws]}
+        case _:
+            return {}
+
+
+def _check(new: NewQueue, has_ids: bool) -> None:
+    if (new.kind is QueueKind.FILTER) != has_ids:
+        raise ReviewError("a queue of a filter, and no other, is given its predictions")
+    if new.rulings_wanted not in (1, 2):
+        raise ReviewError("a queue asks for one ruling or for two")
+    if not 1 <= new.size <= MOST_ITEMS:
+        raise ReviewError(f"a sample has 1 to {MOST_ITEMS} items")
+    if new.votes < 1 or not 0.5 < new.agreement <= 1:
+        raise ReviewError("suspect labels need at least one vote, and more than half of them")

@@ -1,0 +1,141 @@
+"""Review queues: what they are made of, and how far they are."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, Row, delete, func, insert, select, update
+
+from backend.errors import NotFound
+from backend.store.database import Database
+from backend.store.schema import queue_claims, queue_items, review_queues
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueueRow:
+    """One queue. ``spec`` is what it was made from, with its settings."""
+
+    id: int
+    title: str
+    kind: str
+    spec: dict[str, Any]
+    items: int
+    created_by: str
+    created_at: float
+    done: int = 0
+
+    @property
+    def blind(self) -> bool:
+        return bool(self.spec.get("blind", False))
+
+    @property
+    def rulings_wanted(self) -> int:
+        return int(self.spec.get("rulings_wanted", 1))
+
+
+class QueueRows:
+    """The queues of a workspace."""
+
+    def __init__(self, database: Database) -> None:
+        self._db = database
+
+    def begin(self, *, title: str, kind: str, spec: dict[str, Any], created_by: str) -> int:
+        """A queue without items, which nobody sees before :meth:`finish`."""
+        with self._db.write() as connection:
+            key: Any = connection.execute(
+                insert(review_queues).values(
+                    title=title,
+                    kind=kind,
+                    spec=spec,
+                    items=0,
+                    created_by=created_by,
+                    created_at=time.time(),
+                )
+            ).inserted_primary_key
+        return int(key[0])
+
+    def append(self, queue_id: int, start: int, prediction_ids: Sequence[int]) -> None:
+        """Store items from position ``start`` on."""
+        rows = [
+            {"queue_id": queue_id, "position": position, "prediction_id": number, "rulings": 0}
+            for position, number in enumerate(prediction_ids, start=start)
+        ]
+        with self._db.write() as connection:
+            connection.execute(insert(queue_items), rows)
+
+    def finish(self, queue_id: int, items: int, spec: dict[str, Any]) -> None:
+        """Open the queue."""
+        with self._db.write(durable=True) as connection:
+            connection.execute(
+                update(review_queues)
+                .where(review_queues.c.id == queue_id)
+                .values(items=items, spec=spec)
+            )
+
+    def drop(self, queue_id: int) -> None:
+        """Remove a queue with its items and claims. Rulings made in it stay."""
+        with self._db.write() as connection:
+            for table in (queue_claims, queue_items):
+                connection.execute(delete(table).where(table.c.queue_id == queue_id))
+            connection.execute(delete(review_queues).where(review_queues.c.id == queue_id))
+
+    def get(self, queue_id: int) -> QueueRow:
+        """One queue.
+
+        Raises:
+            NotFound: There is none, or it is still being made.
+        """
+        query = select(review_queues).where(review_queues.c.id == queue_id)
+        with self._db.read() as connection:
+            row = connection.execute(query).first()
+        if row is None or not row.items:
+            raise NotFound(f"there is no review queue {queue_id}", hint="choose one from the list")
+        return QueueRow(**row._mapping)
+
+    def newest(self, limit: int = 100) -> list[QueueRow]:
+        """The newest queues, with how many of their items have every ruling they want."""
+        query = (
+            select(review_queues)
+            .where(review_queues.c["items"] > 0)
+            .order_by(review_queues.c.id.desc())
+            .limit(limit)
+        )
+        with self._db.read() as connection:
+            rows = connection.execute(query).all()
+            return [QueueRow(**row._mapping, done=self._done(connection, row)) for row in rows]
+
+    def _done(self, connection: Connection, row: Row[Any]) -> int:
+        wanted = int(row.spec.get("rulings_wanted", 1))
+        query = select(func.count()).where(
+            queue_items.c.queue_id == row.id, queue_items.c.rulings >= wanted
+        )
+        return int(connection.execute(query).scalar_one())
+
+    def progress(self, queue: QueueRow, reviewer: str) -> tuple[int, int, int]:
+        """Items with every ruling they want, items this reviewer has ruled on, and items that
+        only other reviewers can have right now."""
+        claims = queue_claims.c
+        with self._db.read() as connection:
+            done = connection.execute(
+                select(func.count()).where(
+                    queue_items.c.queue_id == queue.id,
+                    queue_items.c.rulings >= queue.rulings_wanted,
+                )
+            ).scalar_one()
+            mine = connection.execute(
+                select(func.count()).where(
+                    claims.queue_id == queue.id, claims.reviewer == reviewer, claims.done.is_(True)
+                )
+            ).scalar_one()
+            held = connection.execute(
+                select(func.count(claims.position.distinct())).where(
+                    claims.queue_id == queue.id,
+                    claims.reviewer != reviewer,
+                    claims.done.is_(False),
+                    claims.expires_at > time.time(),
+                )
+            ).scalar_one()
+        return int(done), int(mine), int(held)

@@ -1,0 +1,79 @@
+"""A database of judged pairs, written row by row."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import insert
+
+from backend.store.database import Database
+from backend.store.schema import datasets, metadata, pairs, predictions, runs, verdicts
+
+Judge = Callable[..., int]
+
+
+@pytest.fixture
+def db(tmp_path: Path) -> Iterator[Database]:
+    """Dataset 1 with runs 1 and 2, no pairs yet."""
+    database = Database(tmp_path / "w.db")
+    metadata.create_all(database.engine)
+    with database.write() as connection:
+        connection.execute(
+            insert(datasets).values(
+                id=1, name="d", source="pairs", spec="", data_root="/data", status="ready",
+                created_at=0.0, counts={},
+            )
+        )  # fmt: skip
+        for number in (1, 2):
+            connection.execute(
+                insert(runs).values(
+                    id=number, dataset_id=1, model=f"m{number}", engine="scripted", spec={},
+                    policy={}, total=0, progress={}, created_at=0.0,
+                )
+            )  # fmt: skip
+    yield database
+    database.close()
+
+
+@pytest.fixture
+def judge(db: Database) -> Judge:
+    """Adds one prediction on pair ``pair`` (made when new; the human prefers ``first``) and gives
+    its id back. ``answer`` is in the shown order."""
+    known: set[int] = set()
+
+    def add(
+        pair: int, *, run: int = 1, order: str = "dataset", sample: int = 0,
+        answer: str | None = "first", margin: float | None = 2.0, flaws: int = 0, text: str = "t",
+        label: str = "first",
+    ) -> int:  # fmt: skip
+        swap = {"first": "second", "second": "first", "tie": "tie"}
+        preferred = swap[label] if order == "swapped" else label
+        decision = "accepted" if answer == preferred else "rejected"
+        reason = "agrees" if decision == "accepted" else "disagrees" if answer else "unreadable"
+        where = {"run_id": run, "pair_id": pair, "shown_order": order, "sample": sample}
+        with db.write() as connection:
+            if pair not in known:
+                known.add(pair)
+                connection.execute(
+                    insert(pairs).values(
+                        id=pair, dataset_id=1, idx=pair, key=f"k{pair}", kind="image",
+                        prompt=f"caption {pair}", first_path=f"{pair}a.png",
+                        second_path=f"{pair}b.png", preference=label, media_ok=True, extra={},
+                    )
+                )  # fmt: skip
+            key = connection.execute(
+                insert(predictions).values(text=text, created_at=0.0, **where)
+            ).inserted_primary_key
+            assert key is not None
+            connection.execute(
+                insert(verdicts).values(
+                    prediction_id=key[0], **where, preferred=preferred, answer=answer,
+                    margin=margin, flaws=flaws, scores={}, decision=decision, reason=reason,
+                    effective=decision,
+                )
+            )  # fmt: skip
+        return int(key[0])
+
+    return add
