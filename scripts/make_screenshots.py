@@ -1,0 +1,148 @@
+"""Pictures of every page, light and dark, of the demo workspace: ``make screenshots``.
+
+    python scripts/make_screenshots.py [--workspace FOLDER] [--out docs/screenshots] [--width 1440]
+
+Without a workspace the demo is run first, in a temporary folder.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import httpx
+from PIL import Image
+from playwright.sync_api import Page, sync_playwright
+
+ROOT = Path(__file__).resolve().parents[1]
+ARGUMENTS = [
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync",
+]  # fmt: skip
+PAGES = {
+    "overview": "",
+    "datasets": "datasets?name=demo-t2i",
+    "runs": "runs?run=1",
+    "analysis": "runs?run=1&tab=analysis",
+    "compare": "compare?a=1&b=3",
+    "browse": "browse",
+    "review": "review?queue=1",
+    "curate": "curate",
+    "training": "training",
+}
+
+
+def main() -> int:
+    """Make the pictures; the exit code is 1 when a page shows an error."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--workspace", type=Path)
+    parser.add_argument("--out", type=Path, default=ROOT / "docs" / "screenshots")
+    parser.add_argument("--width", type=int, default=1440)
+    parser.add_argument("--height", type=int, default=900)
+    parser.add_argument("--pages", nargs="*", default=list(PAGES))
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="winnow-screenshots-") as scratch:
+        workspace = given.workspace or prepared(Path(scratch) / "workspace")
+        return pictures(workspace.absolute(), given)
+
+
+def prepared(workspace: Path) -> Path:
+    """A workspace with the demo in it, a second run to compare with, and a review queue."""
+    winnow = [sys.executable, "-m", "backend.cli"]
+    environment = {**os.environ, "WINNOW_WORKSPACE": str(workspace)}
+    for words in (
+        ["demo", "--no-serve"],
+        ["run", "start", "--dataset", "demo-t2i", "--model", str(ROOT / "backend/demo/judge"),
+         "--engine", "transformers", "--order", "both", "--max-new-tokens", "256", "--wait"],
+    ):  # fmt: skip
+        subprocess.run([*winnow, *words], check=True, cwd=ROOT, env=environment)
+    return workspace
+
+
+def pictures(workspace: Path, given: argparse.Namespace) -> int:
+    """Serve ``workspace`` and photograph its pages."""
+    given.out.mkdir(parents=True, exist_ok=True)
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    server = subprocess.Popen(
+        [sys.executable, "-m", "streamlit", "run", str(ROOT / "dashboard" / "app.py"),
+         "--server.port", str(port), "--server.headless", "true"],
+        cwd=ROOT,
+        env={**os.environ, "WINNOW_WORKSPACE": str(workspace), "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.DEVNULL,
+    )  # fmt: skip
+    url = f"http://127.0.0.1:{port}"
+    wrong = 0
+    try:
+        wait_for(f"{url}/_stcore/health")
+        with sync_playwright() as driver:
+            path = shutil.which("chromium") or shutil.which("google-chrome")
+            browser = driver.chromium.launch(executable_path=path, args=ARGUMENTS)
+            for scheme in ("light", "dark"):
+                context = browser.new_context(
+                    color_scheme=scheme, viewport={"width": given.width, "height": given.height}
+                )
+                page = context.new_page()
+                for name in given.pages:
+                    wrong += not picture(
+                        page, f"{url}/{PAGES[name]}", given.out / f"{name}-{scheme}.png"
+                    )
+            browser.close()
+    finally:
+        server.terminate()
+        server.wait(timeout=20)
+    return 1 if wrong else 0
+
+
+def picture(page: Page, url: str, target: Path) -> bool:
+    """Photograph one page once it has settled; false when it shows an error."""
+    page.goto(url)
+    settle(page)
+    name = page.get_by_placeholder("Ada")
+    if name.count():
+        name.fill("Ada")
+        page.get_by_role("button", name="Go on").click()
+        page.wait_for_timeout(1000)
+        settle(page)
+    page.wait_for_timeout(1500)
+    image = Image.open(io.BytesIO(page.screenshot()))
+    image.convert("P", palette=Image.Palette.ADAPTIVE, colors=192).save(target, optimize=True)
+    broken = page.locator(
+        "[data-testid='stException'], [data-testid='stAlertContentError']"
+    ).count()
+    print(f"{target.name}: {target.stat().st_size // 1024} KB{' SHOWS AN ERROR' if broken else ''}")
+    return broken == 0
+
+
+def settle(page: Page) -> None:
+    """Wait until Streamlit has drawn everything."""
+    page.wait_for_selector("[data-testid='stApp']")
+    page.wait_for_function(
+        "() => document.querySelector('[data-testid=\"stApp\"]')"
+        "?.getAttribute('data-test-script-state') === 'notRunning'"
+    )
+
+
+def wait_for(url: str) -> None:
+    """Wait until the server answers."""
+    for _ in range(600):
+        try:
+            if httpx.get(url, timeout=2).status_code == 200:
+                return
+        except httpx.HTTPError:
+            pass
+        time.sleep(0.1)
+    raise SystemExit("the dashboard did not start")
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
