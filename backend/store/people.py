@@ -24,7 +24,7 @@ class People:
             ).scalar_one_or_none()
         return dict(found or {})
 
-    def keep(self, name: str, **settings: Any) -> None:
+    def keep(self, name: str, /, **settings: Any) -> None:
         """Replace some of the settings of ``name`` and leave the others."""
         with self._db.write(durable=True) as connection:
             found = connection.execute(

@@ -1,0 +1,298 @@
+"""What the pair viewer asks for: items of a queue, rulings to store, statistics.
+
+The viewer calls these routes itself, past Streamlit's script: a ruling must not rerun a page, and
+the next pair must be there before the last one is stored.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from backend.curation.audit import audit
+from backend.curation.queues import Queues, Sent
+from backend.domain.people import Person
+from backend.errors import Forbidden, NotFound, UsageError, WinnowError
+from backend.store.audits import Audits, QueueRuling
+from backend.store.claims import Slot
+from backend.store.items import Items
+from backend.store.people import People
+from backend.store.queues import QueueRow
+from dashboard.api.review_items import item_json
+from dashboard.routes import answering
+from dashboard.session import person_of, session_in
+from dashboard.space import shared
+
+log = logging.getLogger(__name__)
+
+MOST_AT_ONCE = 60
+_LARGEST_BODY = 4_000_000
+_LONGEST_NOTE = 10_000
+_MOST_TAGS, _LONGEST_TAG = 20, 60
+_ACTIONS = 40
+_HEADERS = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"}
+
+Posting = Callable[[Request, dict[str, Any]], Response]
+
+
+def posting(handler: Posting) -> Callable[[Request], Any]:
+    """A handler that is given the JSON object in the request's body, and runs in a thread."""
+
+    @answering
+    def checked(request: Request) -> Response:
+        raw: bytes = request.state.body
+        if len(raw) > _LARGEST_BODY:
+            raise UsageError("this is too much at once")
+        try:
+            body = json.loads(raw)
+        except ValueError as error:
+            raise UsageError("the request is no JSON") from error
+        if not isinstance(body, dict):
+            raise UsageError("the request is no JSON object")
+        return handler(request, body)
+
+    @wraps(handler)
+    async def wrapped(request: Request) -> Response:
+        parts: list[bytes] = []
+        size = 0
+        async for part in request.stream():
+            size += len(part)
+            # Read on, so that the client gets its answer, but keep no more than is allowed.
+            if size <= _LARGEST_BODY + len(part):
+                parts.append(part)
+        request.state.body = b"".join(parts)
+        return await run_in_threadpool(checked, request)
+
+    return wrapped
+
+
+def answer(value: Any) -> Response:
+    """JSON in ASCII: lone surrogates in a model's text cannot be written as UTF-8."""
+    return Response(json.dumps(value), media_type="application/json", headers=_HEADERS)
+
+
+def reviewer_of(request: Request) -> Person:
+    """Who rules.
+
+    Raises:
+        Forbidden: The call is not a person's, or they have not said who they are.
+    """
+    person = person_of(request)
+    if not person.name:
+        raise Forbidden("a ruling needs a reviewer", hint="reload the page and say your name")
+    return person
+
+
+@answering
+def items(request: Request) -> Response:
+    """Free items from ``from`` on, claimed for this reviewer; or with ``before`` the ones they
+    have ruled on; with ``exact=1`` also the one at ``from`` itself, whatever its state."""
+    name = reviewer_of(request).name
+    queues = Queues(shared().database)
+    queue = queues.get(request.path_params["queue"])
+    count = max(1, min(MOST_AT_ONCE, _number(request, "count", 20)))
+    if "before" in request.query_params:
+        slots = queues.ruled_before(
+            queue, name, position=_number(request, "before", 0), count=count
+        )
+        return answer({"items": _items(request, queue, name, slots)})
+    handed = queues.hand_out(
+        queue,
+        name,
+        start=max(0, _number(request, "from", 0)),
+        count=count,
+        exact=request.query_params.get("exact") == "1",
+    )
+    return answer(
+        {
+            "items": _items(request, queue, name, handed.slots),
+            "expires_at": handed.expires_at,
+            "at_end": handed.at_end,
+            "progress": _progress(queues, queue, name),
+        }
+    )
+
+
+@answering
+def prediction(request: Request) -> Response:
+    """One prediction with its whole text: another sample or order, or what was cut off."""
+    reviewer_of(request)
+    queue = Queues(shared().database).get(request.path_params["queue"])
+    number = request.path_params["prediction"]
+    found = Items(shared().database).get([number])
+    if number not in found:
+        raise NotFound(f"there is no prediction {number}")
+    session = session_in(request.headers.get("cookie", "")) or ""
+    return answer(item_json(found[number], session, hide_others=_hides(queue), whole=True))
+
+
+@answering
+def stats(request: Request) -> Response:
+    """Progress and audit statistics; also a sign of life, which keeps the claims."""
+    name = reviewer_of(request).name
+    queues = Queues(shared().database)
+    queue = queues.get(request.path_params["queue"])
+    expires = queues.renew(queue, name)
+    return answer(
+        {
+            "progress": _progress(queues, queue, name),
+            "audit": audit(shared().database, queue, name),
+            "expires_at": expires,
+        }
+    )
+
+
+@posting
+def rulings(request: Request, body: dict[str, Any]) -> Response:
+    """Store rulings in their order. One that was stored before is acknowledged again."""
+    name = reviewer_of(request).name
+    given = body.get("rulings")
+    if not isinstance(given, list) or len(given) > MOST_AT_ONCE:
+        raise UsageError(f"rulings must be a list of at most {MOST_AT_ONCE}")
+    sent: list[Sent] = []
+    refused: list[tuple[str, WinnowError]] = []
+    for row in given:
+        token = row.get("token") if isinstance(row, dict) else None
+        if not isinstance(token, str):
+            raise UsageError("every ruling needs a token")
+        try:
+            sent.append(_sent(row, token))
+        except WinnowError as error:
+            refused.append((token, error))
+    queues = Queues(shared().database)
+    stored, not_stored = queues.rule(name, sent)
+    progress = {
+        number: _progress(queues, queues.get(number), name)
+        for number in {one.queue_id for one in sent if one.token in set(stored)}
+    }
+    return answer(
+        {
+            "stored": stored,
+            "refused": [
+                {"token": token, "message": error.message, "hint": error.hint}
+                for token, error in [*refused, *not_stored]
+            ],
+            "progress": progress,
+        }
+    )
+
+
+@posting
+def release(request: Request, body: dict[str, Any]) -> Response:
+    """The page was left: others may have what was handed out until ``before``."""
+    name = reviewer_of(request).name
+    before = body.get("before")
+    if not isinstance(before, int | float):
+        raise UsageError("before must be a time")
+    queues = Queues(shared().database)
+    queues.release(queues.get(request.path_params["queue"]), name, float(before))
+    return answer({})
+
+
+@posting
+def settings(request: Request, body: dict[str, Any]) -> Response:
+    """Keep a reviewer's keys, and whether they like to review blind."""
+    name = reviewer_of(request).name
+    keys = body.get("keys", {})
+    if (
+        not isinstance(keys, dict)
+        or len(keys) > _ACTIONS
+        or not all(isinstance(key, str) and len(key) <= 20 for key in keys.values())
+    ):
+        raise UsageError("keys must name one key for each action")
+    People(shared().database).keep(name, review={"keys": keys, "blind": body.get("blind") is True})
+    return answer({})
+
+
+def _items(request: Request, queue: QueueRow, name: str, slots: list[Slot]) -> list[dict[str, Any]]:
+    found = Items(shared().database).get([slot.prediction_id for slot in slots])
+    ruled = [slot.position for slot in slots if slot.mine]
+    mine: dict[int, QueueRuling] = {}
+    if ruled:
+        rows = Audits(shared().database).rulings(queue, ruled, name)
+        mine = {row.position: row for row in rows}
+    session = session_in(request.headers.get("cookie", "")) or ""
+    made = []
+    for slot in slots:
+        own = mine.get(slot.position)
+        values = item_json(
+            found[slot.prediction_id], session, hide_others=_hides(queue) and own is None
+        )
+        values["position"] = slot.position
+        values["mine"] = None if own is None else _own(own)
+        made.append(values)
+    return made
+
+
+def _own(row: QueueRuling) -> dict[str, Any]:
+    return {
+        "ruling": row.ruling,
+        "relabel": row.relabel,
+        "token": row.token,
+        "note": row.note,
+        "tags": list(row.tags),
+    }
+
+
+def _hides(queue: QueueRow) -> bool:
+    """Independent rulings are made without seeing the other's."""
+    return queue.rulings_wanted > 1
+
+
+def _progress(queues: Queues, queue: QueueRow, name: str) -> dict[str, int]:
+    done, mine, held = queues.progress(queue, name)
+    return {"items": queue.items, "done": done, "mine": mine, "held": held}
+
+
+def _number(request: Request, name: str, default: int) -> int:
+    try:
+        return int(request.query_params.get(name, default))
+    except ValueError as error:
+        raise UsageError(f"{name} must be a number") from error
+
+
+def _sent(row: dict[str, Any], token: str) -> Sent:
+    numbers = [row.get(name) for name in ("queue", "position", "prediction_id")]
+    if not all(isinstance(number, int) and not isinstance(number, bool) for number in numbers):
+        raise UsageError("a ruling names its queue, its position and its prediction")
+    note, tags = row.get("note", ""), row.get("tags", [])
+    relabel, undoes = row.get("relabel"), row.get("undoes")
+    if not isinstance(note, str) or len(note) > _LONGEST_NOTE:
+        raise UsageError(f"a note has at most {_LONGEST_NOTE} characters")
+    if (
+        not isinstance(tags, list)
+        or len(tags) > _MOST_TAGS
+        or not all(isinstance(tag, str) and 0 < len(tag) <= _LONGEST_TAG for tag in tags)
+    ):
+        raise UsageError(f"at most {_MOST_TAGS} tags of at most {_LONGEST_TAG} characters")
+    if not all(side is None or isinstance(side, str) for side in (relabel, undoes)):
+        raise UsageError("relabel and undoes are texts")
+    return Sent(
+        token=token,
+        queue_id=int(row["queue"]),
+        position=int(row["position"]),
+        prediction_id=int(row["prediction_id"]),
+        ruling=str(row.get("ruling")),
+        relabel=relabel,
+        note=note,
+        tags=tuple(tags),
+        undoes=undoes,
+    )
+
+
+routes = [
+    Route("/winnow/review/{queue:int}/items", items, methods=["GET"]),
+    Route("/winnow/review/{queue:int}/predictions/{prediction:int}", prediction, methods=["GET"]),
+    Route("/winnow/review/{queue:int}/stats", stats, methods=["GET"]),
+    Route("/winnow/review/{queue:int}/release", release, methods=["POST"]),
+    Route("/winnow/review/rulings", rulings, methods=["POST"]),
+    Route("/winnow/review/settings", settings, methods=["POST"]),
+]

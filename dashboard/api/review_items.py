@@ -1,0 +1,63 @@
+"""An item as JSON for the pair viewer. Every side in it is one of the shown order."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from backend.domain.pairs import MediaKind, Order
+from backend.domain.reasoning import read_pieces
+from backend.domain.verdict import flaws_of
+from backend.store.items import Item
+from dashboard.media import sign
+
+LONGEST_TEXT = 24_000
+"""Characters sent ahead of a look; the rest comes when somebody asks for it."""
+LONGEST_PROMPT = 8_000
+
+
+def item_json(
+    item: Item, session: str, *, hide_others: bool, whole: bool = False
+) -> dict[str, Any]:
+    """What the viewer needs to draw one prediction.
+
+    Args:
+        session: The browser session that the links to the media are for.
+        hide_others: Leave out what other reviewers have ruled.
+        whole: Send the text whole, however long.
+    """
+    text = item.text if whole else item.text[:LONGEST_TEXT]
+    prompt = item.prompt if whole else item.prompt[:LONGEST_PROMPT]
+    flaws = flaws_of(item.flaws)
+    pieces = read_pieces(text, MediaKind(item.kind), flaws)
+    first, second = ("second", "first") if item.order == Order.SWAPPED else ("first", "second")
+    return {
+        "prediction": item.id,
+        "run": item.run_id,
+        "pair": item.pair_id,
+        "model": item.model,
+        "index": item.index,
+        "kind": item.kind,
+        "prompt": prompt,
+        "order": item.order,
+        "sample": item.sample,
+        "first": sign(session, item.pair_id, first),  # type: ignore[arg-type]
+        "second": sign(session, item.pair_id, second),  # type: ignore[arg-type]
+        "pieces": [[piece.text, piece.about, list(piece.flaws)] for piece in pieces],
+        "length": len(item.text),
+        "cut": len(text) < len(item.text) or len(prompt) < len(item.prompt),
+        "flaws": sorted(flaws),
+        "answer": item.answer,
+        "preferred": item.preferred,
+        "margin": item.margin,
+        "scores": item.scores,
+        "decision": item.decision,
+        "reason": item.reason,
+        "effective": item.decision if hide_others else item.effective,
+        "ruling": None if hide_others else item.ruling,
+        "reviewer": None if hide_others else item.reviewer,
+        "siblings": [
+            {**asdict(one), "effective": None if hide_others else one.effective}
+            for one in item.siblings
+        ],
+    }

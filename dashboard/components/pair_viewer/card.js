@@ -1,0 +1,181 @@
+// The verdict beside the media, and the reasoning below them.
+
+const SIDE_WORDS = { first: "1", second: "2" };
+
+function sideName(item, side) {
+  if (side === "tie") return "Tie";
+  if (!side) return "unreadable";
+  return (item.kind === "video" ? "Video " : "Image ") + SIDE_WORDS[side];
+}
+
+function sideChip(item, side) {
+  return makeElement("b", side === "first" || side === "second" ? side : "dim", sideName(item, side));
+}
+
+function drawVerdict(parent, item, base, onSibling) {
+  parent.replaceChildren();
+  const who = makeElement("div", "who");
+  for (const [label, side] of [["judge", item.answer], ["human", item.preferred]]) {
+    const one = makeElement("span");
+    one.append(makeElement("span", "dim", label + " "), sideChip(item, side));
+    who.append(one);
+  }
+  const decision = makeElement("div", "decision");
+  decision.append(makeElement("span", "chip " + item.decision, item.decision), makeElement("span", "dim", words(item.reason)));
+  parent.append(who, decision);
+  if (item.ruling && item.reviewer) {
+    const line = makeElement("div", "dim");
+    appendText(line, item.reviewer + ": " + item.ruling);
+    parent.append(line);
+  }
+  drawScores(parent, item);
+  if (item.margin !== null) parent.append(makeElement("div", "dim", "margin " + item.margin));
+  if (item.flaws.length) {
+    const list = makeElement("div", "flaws");
+    for (const flaw of item.flaws) list.append(makeElement("span", "flawname", words(flaw)));
+    parent.append(list);
+  }
+  drawTabs(parent, item, base, onSibling);
+}
+
+function drawScores(parent, item) {
+  const dimensions = item.scores.dimensions || [];
+  const totals = item.scores.totals || [null, null];
+  if (!dimensions.length && totals[0] === null && totals[1] === null) {
+    parent.append(makeElement("div", "dim", "no scores in the text"));
+    return;
+  }
+  const grid = makeElement("div", "scores");
+  const sums = [0, 0];
+  for (const [name, first, second] of dimensions) {
+    const label = makeElement("span", "name");
+    appendText(label, name);
+    label.title = label.textContent;
+    sums[0] = first === null || sums[0] === null ? null : sums[0] + first;
+    sums[1] = second === null || sums[1] === null ? null : sums[1] + second;
+    grid.append(label, makeElement("span", "n1", shownNumber(first)), bars(first, second, 10), makeElement("span", "n2", shownNumber(second)));
+  }
+  if (!dimensions.length) sums[0] = sums[1] = null;
+  const most = Math.max(10 * dimensions.length, totals[0] || 0, totals[1] || 0, 1);
+  const total = ["total name", "total n1", "total", "total n2"].map((name) => makeElement("span", name));
+  total[0].textContent = "Total";
+  total[1].append(totalText(totals[0], sums[0]));
+  total[2].append(bars(sums[0] ?? totals[0], sums[1] ?? totals[1], most));
+  total[3].append(totalText(totals[1], sums[1]));
+  grid.append(...total);
+  parent.append(grid);
+}
+
+function shownNumber(value) {
+  return value === null || value === undefined ? "–" : String(Math.round(value * 100) / 100);
+}
+
+function totalText(stated, sum) {
+  const value = makeElement("span", "", shownNumber(stated ?? sum));
+  if (stated !== null && sum !== null && Math.abs(stated - sum) > 0.011) {
+    value.className = "wrong";
+    value.textContent = shownNumber(stated) + "≠" + shownNumber(sum);
+    value.title = `the text says ${shownNumber(stated)}; its scores add up to ${shownNumber(sum)}`;
+  }
+  return value;
+}
+
+function bars(first, second, most) {
+  const pair = makeElement("span", "bars");
+  for (const [side, value] of [["first", first], ["second", second]]) {
+    const bar = makeElement("i", side);
+    bar.style.width = Math.max(0, Math.min(100, (100 * (value || 0)) / most)) + "%";
+    pair.append(bar);
+  }
+  pair.setAttribute("aria-hidden", "true");
+  return pair;
+}
+
+/** Other samples and orders of the same pair. */
+function drawTabs(parent, item, base, onSibling) {
+  if (base.siblings.length < 2) return;
+  const tabs = makeElement("div", "tabs");
+  tabs.setAttribute("role", "tablist");
+  tabs.setAttribute("aria-label", "Samples and orders of this pair");
+  const orders = [...new Set(base.siblings.map(({ order }) => order))];
+  for (const order of orders) {
+    tabs.append(makeElement("span", "dim", order === "swapped" ? "BA" : "AB"));
+    for (const sibling of base.siblings.filter((one) => one.order === order)) {
+      const tab = makeElement("button", sibling.effective ? (sibling.effective === "accepted" ? "ok" : "no") : "",
+        String(sibling.sample + 1));
+      tab.type = "button";
+      tab.setAttribute("role", "tab");
+      tab.setAttribute("aria-selected", String(sibling.id === item.prediction));
+      tab.setAttribute("aria-label", `sample ${sibling.sample + 1}, ${order} order, ${sibling.effective || ""}`);
+      tab.dataset.sibling = String(sibling.id);
+      tab.addEventListener("click", () => onSibling(sibling.id));
+      tabs.append(tab);
+    }
+  }
+  parent.append(tabs);
+}
+
+function drawReasoning(parent, item, onWhole) {
+  parent.replaceChildren();
+  let shown = new Set();
+  for (const [text, about, flaws] of item.pieces) {
+    const piece = makeElement("span", "p " + about + (flaws.length ? " flaw" : ""));
+    appendText(piece, text);
+    if (about !== "neither") piece.title = "about " + sideName(item, about);
+    for (const flaw of flaws) {
+      if (!shown.has(flaw)) parent.append(makeElement("span", "flawname", words(flaw)));
+    }
+    shown = new Set(flaws);
+    parent.append(piece);
+  }
+  if (!item.length) parent.append(makeElement("span", "dim", "The judge wrote nothing."));
+  if (item.cut) {
+    const more = makeElement("button", "", `Show all ${item.length.toLocaleString("en")} characters`);
+    more.type = "button";
+    more.addEventListener("click", onWhole);
+    parent.append(document.createElement("br"), more);
+  }
+  parent.scrollTop = 0;
+}
+
+function drawOwn(parent, item, blind) {
+  parent.replaceChildren();
+  const own = item.mine;
+  if (!own) return;
+  const said = own.ruling === "relabel" ? sideName(item, own.relabel) + (own.relabel === "tie" ? "" : " better") : own.ruling;
+  parent.append(makeElement("span", "dim", "you: "), makeElement("b", "", said));
+  if (blind && own.ruling === "relabel") {
+    const judge = own.relabel === item.answer;
+    const label = own.relabel === item.preferred;
+    const agreement = judge && label ? "agrees with judge and label" : judge ? "agrees with the judge, not with the label"
+      : label ? "agrees with the label, not with the judge" : "agrees with neither judge nor label";
+    parent.append(makeElement("span", "", " · " + agreement));
+  }
+  if (own.note) { parent.append(" · "); appendText(parent, own.note.slice(0, 200)); }
+}
+
+function drawAudit(parent, progress, audit, seconds) {
+  parent.replaceChildren();
+  const list = document.createElement("dl");
+  const row = (name, value) => list.append(makeElement("dt", "", name), makeElement("dd", "", value));
+  const share = ({ share, low, high, n }) =>
+    share === null ? "–" : `${percent(share)} (${(100 * low).toFixed(0)}–${(100 * high).toFixed(0)}), n ${n}`;
+  row("accepted that stand", share(audit.precision));
+  row("rejected that stand", share(audit.rejection));
+  for (const [name, value] of [["precision", audit.precision], ["rejection", audit.rejection]]) {
+    if (value.more) row(`for ±${Math.round(100 * value.more.half_width)} points (${name})`, `about ${value.more.n} more`);
+  }
+  row("you and the judge", share(audit.judge));
+  row("you and the label", share(audit.label));
+  if (audit.reviewers > 1) {
+    const { alpha, low, high, items, same } = audit.agreement;
+    row("reviewers agree", `${same} of ${items}`);
+    row("Krippendorff's α", alpha === null ? "undefined: all alike" :
+      alpha.toFixed(2) + (low === null ? "" : ` (${low.toFixed(2)}–${high.toFixed(2)})`));
+  }
+  if (seconds) {
+    row("pace", seconds.toFixed(1) + " s a pair");
+    row("remaining", duration(seconds * Math.max(0, progress.items - progress.done)));
+  }
+  parent.append(list);
+}

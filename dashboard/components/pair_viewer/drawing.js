@@ -1,0 +1,228 @@
+// How the room is drawn. Elements stay; only what they hold changes, so that nothing jumps.
+
+const DRAWING = {
+  draw(again = false) {
+    const item = this.feed.item;
+    if (item && (again || this.drawn !== item)) this.drawItem(item, item);
+    else if (!item) this.drawNothing();
+    this.drawHead();
+  },
+
+  drawItem(item, base) {
+    const changed = !this.shown || this.shown.first !== item.first || this.shown.second !== item.second;
+    this.drawn = base;
+    this.shown = item;
+    const { part, room } = this;
+    part.placard.hidden = true;
+    room.dataset.position = String(base.position);
+    room.dataset.prediction = String(item.prediction);
+    setText(part.caption, item.prompt);
+    const medium = item.kind === "video" ? "Video" : "Image";
+    part["name-first"].textContent = medium + " 1";
+    part["name-second"].textContent = medium + " 2";
+    const other = item !== base ? `sample ${item.sample + 1}, ${item.order} order · Esc goes back` : item.order === "swapped" ? "order BA" : "";
+    part["say-first"].textContent = other;
+    part["say-second"].textContent = "";
+    if (changed) this.drawMedia(item);
+    const hidden = this.hidden(base);
+    const card = part.card;
+    card.classList.remove("accepted", "rejected", "flagged");
+    if (hidden) {
+      part.verdict.replaceChildren(this.closedCard());
+      part.reasoning.replaceChildren(makeElement("span", "dim", "The reasoning opens with your choice."));
+    } else {
+      card.classList.add(item.ruling === "flag" ? "flagged" : item.effective);
+      drawVerdict(part.verdict, item, base, (id) => this.openSibling(id));
+      drawReasoning(part.reasoning, item, () => this.showWhole());
+    }
+    drawOwn(part.own, base, this.blind);
+    if (this.blind && base.mine && item === base) this.offerNext();
+    const draft = this.drafts.get(base.position) || { note: base.mine?.note || "", tags: base.mine?.tags || [] };
+    part.note.value = draft.note;
+    part.tags.value = draft.tags.join(", ");
+    this.keepPlace(base.position);
+  },
+
+  closedCard() {
+    const card = makeElement("div", "closed");
+    const keys = ["first", "second", "tie"].map((name) => keyName(this.keys.byAction.get(name)));
+    card.append(makeElement("b", "", "Choose first"), makeElement("span", "dim", `${keys[0]} first, ${keys[1]} second, ${keys[2]} tie`));
+    return card;
+  },
+
+  offerNext() {
+    const button = makeElement("button", "", "Next pair");
+    button.type = "button";
+    button.dataset.act = "next";
+    button.append(makeElement("kbd", "", "Enter"));
+    this.part.own.append(document.createElement("br"), button);
+  },
+
+  drawMedia(item) {
+    this.zoom.reset();
+    for (const name of ["flipped", "difference"]) this.part.stage.classList.remove(name);
+    this.part.flip.setAttribute("aria-pressed", "false");
+    this.part.difference.setAttribute("aria-pressed", "false");
+    this.transport.detach();
+    const elements = ["first", "second"].map((side) => {
+      const url = item[side];
+      const element = this.feed.element(url, item.kind);
+      const holder = this.part["pane-" + side].querySelector(".zoom");
+      const words_ = sideName(item, side);
+      if (item.kind === "video") element.setAttribute("aria-label", words_); else element.alt = words_;
+      holder.replaceChildren(element);
+      element.onerror = () => this.drawBroken(holder, element, url);
+      if (element.error || (element.complete && element.naturalWidth === 0 && element.currentSrc)) this.drawBroken(holder, element, url);
+      return element;
+    });
+    this.part.transport.hidden = item.kind !== "video";
+    if (item.kind === "video") this.transport.attach(elements);
+  },
+
+  /** A placard with the reason, in the place of a medium that cannot be shown. */
+  async drawBroken(holder, element, url) {
+    if (holder.querySelector(".broken")) return;
+    const placard = makeElement("div", "broken");
+    placard.append(makeElement("b", "", "This medium cannot be shown"));
+    holder.replaceChildren(element, placard);
+    let reason = { message: "the browser cannot decode it", hint: "" };
+    try {
+      const answer = await fetch(url, { headers: { Range: "bytes=0-0" } });
+      if (!answer.ok) reason = await answer.json();
+    } catch { /* The placard says what is known. */ }
+    for (const line of [reason.message, reason.hint]) {
+      if (!line) continue;
+      const words_ = makeElement("span", "dim");
+      appendText(words_, String(line));
+      placard.append(words_);
+    }
+  },
+
+  drawHeld(video, held) {
+    const holder = video.parentElement;
+    if (!holder) return;
+    const mark = holder.querySelector(".held");
+    if (held && !mark) holder.append(makeElement("span", "held", "ended, last frame"));
+    else if (!held && mark) mark.remove();
+  },
+
+  drawNothing() {
+    this.transport.detach();
+    this.shown = this.drawn = null;
+    delete this.room.dataset.position;
+    delete this.room.dataset.prediction;
+    const { part, feed, progress } = this;
+    for (const name of ["caption", "verdict", "own", "reasoning", "say-first", "say-second"]) part[name].replaceChildren();
+    part.note.value = part.tags.value = "";
+    part.placard.hidden = false;
+    let title = "Loading the next pair";
+    let more = "";
+    if (feed.trouble) {
+      title = "The next pair could not be loaded";
+      more = `${feed.trouble.message}. Asking again${feed.trouble.hint ? "; " + feed.trouble.hint : ""}.`;
+    } else if (feed.atEnd && progress) {
+      const left = progress.items - progress.done - this.outbox.pending.length;
+      if (left <= 0) {
+        title = `All ${progress.items} pairs are reviewed`;
+        more = "Choose another queue above, or go back with " + keyName(this.keys.byAction.get("previous")) + ".";
+      } else {
+        title = "Nothing left for you right now";
+        more = progress.held ? `${progress.held} are with other reviewers; this page asks again.` : `${left} wait for another reviewer.`;
+      }
+    }
+    part.placard.replaceChildren(makeElement("b", "", title), makeElement("small", "", more));
+  },
+
+  drawHead() {
+    const { part, progress, queue } = this;
+    part.title.textContent = queue.title;
+    part.title.title = part.title.textContent;
+    const waiting = this.outbox.pending.length;
+    const place = this.feed.item ? `no. ${this.feed.item.position + 1}` : "";
+    part.counts.textContent = progress ? [place, `${progress.done} of ${progress.items} done`].filter(Boolean).join(" · ") : place;
+    if (this.stats) {
+      const audit = this.stats;
+      const [name, figure] = queue.kind === "audit_rejected" ? ["rightly rejected", audit.rejection] : ["precision", audit.precision];
+      const parts = [];
+      if (figure.share !== null) {
+        parts.push(`${name} ${percent(figure.share)} (${(100 * figure.low).toFixed(0)}–${(100 * figure.high).toFixed(0)})`);
+        if (figure.more) parts.push(`about ${figure.more.n} more for ±${Math.round(100 * figure.more.half_width)} points`);
+      }
+      if (audit.pace_s && progress && progress.items > progress.done) parts.push(duration(audit.pace_s * (progress.items - progress.done)) + " left");
+      part.figures.textContent = parts.join(" · ");
+      if (progress) drawAudit(part["audit-body"], progress, audit, audit.pace_s);
+    }
+    void waiting;
+    this.drawMark();
+  },
+
+  drawMark() {
+    const waiting = this.outbox.pending.length;
+    const trouble = this.outbox.trouble;
+    const mark = this.part.mark;
+    const text = !waiting ? "stored" : trouble
+      ? `${waiting} not stored: ${trouble.message}${trouble.status === 403 ? ", reload the page" : ""}` : `${waiting} on the way`;
+    if (mark.textContent !== text) mark.textContent = text;
+    mark.className = "mark" + (waiting ? (trouble ? " stuck" : " waiting") : "");
+    this.room.dataset.pending = String(waiting);
+  },
+
+  drawFixed() {
+    for (const button of this.root.querySelectorAll("[data-act]")) {
+      const action = button.dataset.act;
+      const key = this.keys.byAction.get(action);
+      if (!key) continue;
+      const name = ACTIONS.find(([id]) => id === action)[2];
+      button.setAttribute("aria-label", name);
+      button.title = `${name} (${keyName(key)})`;
+      button.setAttribute("aria-keyshortcuts", key === " " ? "Space" : key);
+      if (button.closest(".bar")) {
+        button.querySelector("kbd")?.remove();
+        button.append(makeElement("kbd", "", keyName(key)));
+      }
+    }
+    for (const hint of this.root.querySelectorAll("[data-key]")) hint.textContent = keyName(this.keys.byAction.get(hint.dataset.key));
+    this.part.blind.setAttribute("aria-pressed", String(this.blind));
+    this.part.play.setAttribute("aria-label", "");
+  },
+
+  keepPlace(position) {
+    clearTimeout(this.placeTimer);
+    this.placeTimer = setTimeout(() => {
+      const here = new URL(location.href);
+      here.searchParams.set("queue", String(this.queue.id));
+      here.searchParams.set("at", String(position));
+      history.replaceState(history.state, "", here);
+    }, 250);
+  },
+
+  flash(ruling) {
+    const name = "flash-" + ruling;
+    const { card } = this.part;
+    card.classList.remove(...[...card.classList].filter((one) => one.startsWith("flash-")));
+    card.classList.add(name);
+    clearTimeout(this.flashTimer);
+    this.flashTimer = setTimeout(() => card.classList.remove(name), FLASH_MS);
+  },
+
+  refuse(message) {
+    const bar = this.root.querySelector(".bar");
+    bar.classList.remove("refused");
+    void bar.offsetWidth; // So that the same movement can start again.
+    bar.classList.add("refused");
+    this.alert(message);
+    clearTimeout(this.alertTimer);
+    this.alertTimer = setTimeout(() => { this.part.alert.hidden = true; }, 4000);
+  },
+
+  alert(message) {
+    clearTimeout(this.alertTimer);
+    setText(this.part["alert-text"], message);
+    this.part.alert.hidden = false;
+    this.say(message);
+  },
+
+  say(message) {
+    setText(this.part.live, message);
+  },
+};

@@ -1,0 +1,198 @@
+// The pairs of a queue around the one on the screen: fetched and decoded ahead, kept for going back.
+
+const FETCH_COUNT = 40;
+const FETCH_BELOW = 24;
+const MEDIA_AHEAD = 6;
+const VIDEOS_AHEAD = 3;
+const MEDIA_BEHIND = 2;
+const KEPT_BEHIND = 200;
+const ASK_AGAIN_MS = 4000;
+
+class Feed {
+  constructor(queue, token, outbox, onItems) {
+    Object.assign(this, { queue, token, outbox, onItems });
+    this.items = [];
+    this.at = 0;
+    this.from = 0;
+    this.busy = false;
+    this.notBefore = 0;
+    this.atEnd = false;
+    this.expires = 0;
+    this.trouble = null;
+    this.media = new Map();
+    this.generation = 0;
+    this.timer = null;
+  }
+
+  get item() {
+    return this.items[this.at] || null;
+  }
+
+  close() {
+    clearTimeout(this.timer);
+    this.generation++;
+    this.media.clear();
+  }
+
+  async open(position) {
+    const generation = ++this.generation;
+    this.items = [];
+    this.at = 0;
+    this.atEnd = false;
+    this.busy = true;
+    let answer;
+    try {
+      answer = await this.ask(`from=${position}&count=${FETCH_COUNT}&exact=1`);
+    } catch (error) {
+      this.retry(error, () => this.open(position), generation);
+      return;
+    }
+    if (generation !== this.generation) return;
+    this.busy = false;
+    this.take(answer, position);
+  }
+
+  async fill() {
+    if (this.busy || this.items.length - this.at > FETCH_BELOW) return;
+    const pause = this.notBefore - Date.now();
+    clearTimeout(this.timer);
+    if (pause > 0) {
+      this.timer = setTimeout(() => this.fill(), pause);
+      return;
+    }
+    this.busy = true;
+    const generation = this.generation;
+    let answer;
+    try {
+      answer = await this.ask(`from=${this.from}&count=${FETCH_COUNT}`);
+    } catch (error) {
+      this.retry(error, () => this.fill(), generation);
+      return;
+    }
+    if (generation !== this.generation) return;
+    this.busy = false;
+    this.take(answer, null);
+  }
+
+  take(answer, exact) {
+    this.trouble = null;
+    this.expires = Math.max(this.expires, answer.expires_at || 0);
+    const known = new Set(this.items.slice(this.at).map(({ position }) => position));
+    const fresh = answer.items.filter((item) =>
+      !known.has(item.position) && (item.position === exact || !this.outbox.has(this.queue.id, item.position)));
+    this.items.push(...fresh);
+    const last = answer.items.at(-1);
+    if (last) this.from = last.position + 1;
+    this.atEnd = answer.at_end;
+    // Behind the end comes what was passed over, and what another reviewer has let go.
+    if (answer.at_end) {
+      this.from = 0;
+      this.notBefore = Date.now() + ASK_AGAIN_MS;
+    }
+    this.trim();
+    this.onItems(answer);
+    this.preload();
+    this.fill();
+  }
+
+  retry(error, again, generation) {
+    if (generation !== this.generation) return;
+    this.busy = false;
+    this.trouble = error;
+    this.onItems(null);
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => { if (generation === this.generation) again(); }, 1500);
+  }
+
+  ask(query) {
+    return callServer(this.token, `${this.queue.id}/items?${query}`);
+  }
+
+  trim() {
+    const surplus = this.at - KEPT_BEHIND;
+    if (surplus > 0) {
+      this.items.splice(0, surplus);
+      this.at -= surplus;
+    }
+  }
+
+  move(to) {
+    this.at = Math.max(0, Math.min(this.items.length, to));
+    this.preload();
+    this.fill();
+  }
+
+  /** To the next pair that this reviewer has not ruled on. */
+  advance() {
+    let to = this.at + 1;
+    while (this.items[to] && this.items[to].mine) to++;
+    this.move(to);
+  }
+
+  async back() {
+    if (this.at > 0) {
+      this.move(this.at - 1);
+      return true;
+    }
+    const position = this.item ? this.item.position : this.queue.items;
+    const answer = await this.ask(`before=${position}&count=20`);
+    if (!answer.items.length) return false;
+    this.items.unshift(...answer.items);
+    this.move(answer.items.length - 1);
+    return true;
+  }
+
+  /** Bring one position on the screen, whatever its state. */
+  async show(position) {
+    const here = this.items.findIndex((item) => item.position === position);
+    if (here >= 0) {
+      this.move(here);
+      return true;
+    }
+    const answer = await this.ask(`from=${position}&count=1&exact=1`);
+    const found = answer.items.find((item) => item.position === position);
+    if (!found) return false;
+    this.items.splice(this.at, 0, found);
+    this.preload();
+    return true;
+  }
+
+  /** The element that shows one medium, loading since it came near. */
+  element(url, kind) {
+    let known = this.media.get(url);
+    if (!known) {
+      known = document.createElement(kind === "video" ? "video" : "img");
+      if (kind === "video") {
+        known.muted = true;
+        known.playsInline = true;
+        known.preload = "metadata";
+      } else {
+        known.decoding = "sync";
+        known.draggable = false;
+        known.alt = "";
+      }
+      known.src = url;
+      if (kind !== "video") known.decode().catch(() => {});
+      this.media.set(url, known);
+    }
+    return known;
+  }
+
+  preload() {
+    const wanted = new Set();
+    for (let i = Math.max(0, this.at - MEDIA_BEHIND); i <= this.at + MEDIA_AHEAD && i < this.items.length; i++) {
+      const item = this.items[i];
+      if (item.kind === "video" && (i > this.at + VIDEOS_AHEAD || i < this.at)) continue;
+      for (const url of [item.first, item.second]) {
+        wanted.add(url);
+        this.element(url, item.kind);
+      }
+    }
+    for (const [url, element] of this.media) {
+      if (wanted.has(url)) continue;
+      // A video without a source gives its buffers back at once.
+      if (element instanceof HTMLVideoElement && !element.isConnected) { element.removeAttribute("src"); element.load(); }
+      this.media.delete(url);
+    }
+  }
+}

@@ -1,0 +1,82 @@
+// What keys do, and what they are called. Keys are remappable; every action is also a button.
+
+const ACTIONS = [
+  ["accept", "a", "Accept"], ["reject", "r", "Reject"], ["first", "1", "First is better"],
+  ["second", "2", "Second is better"], ["tie", "0", "Tie"], ["flag", "f", "Flag for another look"],
+  ["note", "n", "Write a note"], ["tag", "t", "Write tags"], ["undo", "u", "Undo the last ruling"],
+  ["previous", "ArrowLeft", "Previous pair"], ["next", "ArrowRight", "Next pair"], ["jump", "j", "Jump to a number"],
+  ["play", " ", "Play or pause"], ["frame_back", ",", "One frame back"], ["frame_forward", ".", "One frame on"],
+  ["slower", "[", "Slower"], ["faster", "]", "Faster"], ["loop", "l", "Loop"], ["flip", "x", "Flip the two in place"],
+  ["difference", "d", "Difference"], ["zoom_reset", "z", "Reset zoom"], ["blind", "b", "Blind: choose before the verdict"],
+  ["reasoning", "g", "Go to the reasoning"], ["help", "?", "This sheet"],
+];
+const REPEATING = new Set(["previous", "next", "frame_back", "frame_forward"]);
+const KEY_NAMES = { " ": "Space", ArrowLeft: "←", ArrowRight: "→", ArrowUp: "↑", ArrowDown: "↓" };
+
+function keyName(key) {
+  return KEY_NAMES[key] || (key.length === 1 ? key.toUpperCase() : key);
+}
+
+class Keys {
+  constructor(own, onAction) {
+    this.onAction = onAction;
+    this.capture = null;
+    this.paused = () => false;
+    this.assign(own || {});
+    this.listener = (event) => this.pressed(event);
+    // Before Streamlit's own keys (R reruns the page).
+    window.addEventListener("keydown", this.listener, true);
+  }
+
+  assign(own) {
+    this.own = own;
+    this.byKey = new Map();
+    this.byAction = new Map();
+    for (const [action, usual] of ACTIONS) {
+      const key = own[action] || usual;
+      this.byAction.set(action, key);
+      this.byKey.set(key, action);
+    }
+  }
+
+  close() {
+    window.removeEventListener("keydown", this.listener, true);
+  }
+
+  pressed(event) {
+    const target = event.composedPath()[0];
+    if (this.capture) {
+      if (["Shift", "Control", "Alt", "Meta"].includes(event.key)) return;
+      stop(event);
+      const done = this.capture;
+      this.capture = null;
+      done(event.key.length === 1 ? event.key.toLowerCase() : event.key);
+      return;
+    }
+    if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
+    if (isField(target)) return;
+    const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
+    const onButton = target instanceof Element && target.closest("button, summary, a, [role=tab], [role=button]");
+    // A focused button keeps its own keys.
+    if (onButton && (key === " " || key === "Enter")) return;
+    if (target instanceof HTMLInputElement && target.type === "range" && key.startsWith("Arrow")) return;
+    if (this.paused(key, event)) return;
+    const action = this.byKey.get(key) || (key === "Escape" ? "escape" : key === "Enter" ? "go_on" : null);
+    if (!action) return;
+    if (action !== "go_on" && action !== "escape") stop(event);
+    // A key held down is one ruling, not thirty.
+    if (event.repeat && !REPEATING.has(action)) return;
+    this.onAction(action);
+  }
+}
+
+function stop(event) {
+  event.preventDefault();
+  event.stopImmediatePropagation();
+}
+
+function isField(target) {
+  if (!(target instanceof HTMLElement)) return false;
+  if (target.isContentEditable || target instanceof HTMLTextAreaElement || target instanceof HTMLSelectElement) return true;
+  return target instanceof HTMLInputElement && !["range", "button", "checkbox", "radio"].includes(target.type);
+}

@@ -1,0 +1,56 @@
+// Words of models and people go on the screen through textContent only, what is invisible in them made visible.
+
+const CONTROL = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]/g;
+
+function makeElement(tag, className, text) {
+  const element = document.createElement(tag);
+  if (className) element.className = className;
+  if (text !== undefined) element.textContent = text;
+  return element;
+}
+
+function controlName(character) {
+  const code = character.codePointAt(0);
+  if (code < 0x20) return String.fromCodePoint(0x2400 + code);
+  if (code === 0x7f) return "\u2421";
+  return "U+" + code.toString(16).toUpperCase().padStart(4, "0");
+}
+
+/** Append `text` to `parent`: control and direction marks as small signs, everything else as it is. */
+function appendText(parent, text) {
+  let from = 0;
+  CONTROL.lastIndex = 0;
+  let signs = 0;
+  for (let found = CONTROL.exec(text); found; found = CONTROL.exec(text)) {
+    // A text of a million marks would be a million elements.
+    if (++signs > 2000) break;
+    if (found.index > from) parent.append(text.slice(from, found.index));
+    parent.append(makeElement("span", "ctl", controlName(found[0])));
+    from = found.index + 1;
+  }
+  if (from < text.length) parent.append(text.slice(from).replace(CONTROL, "\ufffd"));
+}
+
+function setText(parent, text) {
+  parent.replaceChildren();
+  appendText(parent, text);
+}
+
+function words(name) {
+  return name.replaceAll("_", " ");
+}
+
+function percent(share, digits = 1) {
+  return (100 * share).toFixed(digits) + " %";
+}
+
+function duration(seconds) {
+  if (seconds < 90) return Math.round(seconds) + " s";
+  const minutes = Math.round(seconds / 60);
+  return minutes < 90 ? minutes + " min" : Math.floor(minutes / 60) + " h " + (minutes % 60) + " min";
+}
+
+function newToken() {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+}

@@ -1,0 +1,99 @@
+"""Review: queues, and the room in which pairs are ruled on."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from backend.curation.queues import Queues
+from backend.errors import NotFound
+from backend.store.people import People
+from backend.store.queues import QueueRow
+from dashboard.components.pair_viewer import pair_viewer
+from dashboard.empty import empty
+from dashboard.identity import ask_name
+from dashboard.page import errors_shown, page
+from dashboard.queue_form import new_queue, queue_line
+from dashboard.session import api_token
+from dashboard.space import person, space
+from dashboard.text import md
+
+
+def open_queue(queue: QueueRow) -> None:
+    st.query_params.from_dict({"queue": str(queue.id)})
+    st.rerun()
+
+
+def asked_for() -> QueueRow | None:
+    """The queue that the URL names."""
+    number = st.query_params.get("queue", "")
+    if not number:
+        return None
+    if not (number.isdecimal() and len(number) < 19):
+        raise NotFound("there is no such review queue", hint="choose one from the list")
+    return Queues(space().database).get(int(number))
+
+
+def room(queue: QueueRow) -> None:
+    """The pair viewer over the whole page."""
+    name = person().name
+    kept = People(space().database).settings(name).get("review", {})
+    at = st.query_params.get("at", "0")
+    pair_viewer(
+        queue={
+            "id": queue.id,
+            "title": queue.title,
+            "kind": queue.kind,
+            "items": queue.items,
+            "blind": queue.blind,
+            "rulings_wanted": queue.rulings_wanted,
+        },
+        at=min(int(at), queue.items - 1) if at.isdecimal() and len(at) < 10 else 0,
+        person=name,
+        token=api_token(),
+        keys=kept.get("keys", {}),
+        blind=bool(kept.get("blind", False)),
+        key=f"viewer-{queue.id}-{name}",
+    )
+
+
+def queues_list(queues: list[QueueRow]) -> None:
+    """Every queue with how far it is, newest first."""
+    if not queues:
+        empty("No queues yet", "A queue is what you review in one go. Make the first one beside.")
+    for queue in queues:
+        with st.container(border=True):
+            left, right = st.columns([5, 1], vertical_alignment="center")
+            left.markdown(f"**{md(queue.title, 120)}**")
+            left.caption(f"{md(queue_line(queue).split(' · ', 1)[1])} · by {md(queue.created_by)}")
+            left.progress(min(1.0, queue.done / queue.items))
+            if right.button("Open", key=f"open_{queue.id}", width="stretch"):
+                open_queue(queue)
+
+
+def choose() -> None:
+    """The list of queues, and the form for a new one."""
+    runs = space().runs.list()
+    if not runs:
+        empty(
+            "Nothing to review yet",
+            "Predictions come from a run; then they can be reviewed here.",
+            link=("pages/overview.py", "Start on the overview"),
+        )
+        return
+    left, right = st.columns([3, 2], gap="medium")
+    with right, errors_shown():
+        made = new_queue(space(), runs, person().name)
+        if made is not None:
+            open_queue(made)
+    with left:
+        queues_list(Queues(space().database).newest())
+
+
+inside = bool(st.query_params.get("queue"))
+with page(None if inside else "Review"):
+    if ask_name():
+        queue = asked_for()
+        if queue is None:
+            choose()
+        else:
+            room(queue)
