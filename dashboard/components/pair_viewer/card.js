@@ -118,8 +118,12 @@ function drawTabs(parent, item, base, onSibling) {
 function drawReasoning(parent, item, onWhole) {
   parent.replaceChildren();
   let shown = new Set();
+  let last = "neither";
   for (const [text, about, flaws] of item.pieces) {
-    const piece = makeElement("span", "p " + about + (flaws.length ? " flaw" : ""));
+    // A number where the side changes, for eyes that do not tell the colours apart.
+    const lead = about !== last && about !== "neither" ? " lead" : "";
+    if (text.trim()) last = about;
+    const piece = makeElement("span", "p " + about + lead + (flaws.length ? " flaw" : ""));
     appendText(piece, text);
     if (about !== "neither") piece.title = "about " + sideName(item, about);
     for (const flaw of flaws) {

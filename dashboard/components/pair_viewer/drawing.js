@@ -137,7 +137,6 @@ const DRAWING = {
     const { part, progress, queue } = this;
     part.title.textContent = queue.title;
     part.title.title = part.title.textContent;
-    const waiting = this.outbox.pending.length;
     const place = this.feed.item ? `no. ${this.feed.item.position + 1}` : "";
     part.counts.textContent = progress ? [place, `${progress.done} of ${progress.items} done`].filter(Boolean).join(" · ") : place;
     if (this.stats) {
@@ -152,7 +151,6 @@ const DRAWING = {
       part.figures.textContent = parts.join(" · ");
       if (progress) drawAudit(part["audit-body"], progress, audit, audit.pace_s);
     }
-    void waiting;
     this.drawMark();
   },
 
@@ -186,14 +184,28 @@ const DRAWING = {
     this.part.play.setAttribute("aria-label", "");
   },
 
+  /** Keep the place in the URL; the tab's own storage is right between two of these. */
   keepPlace(position) {
+    try {
+      const inUrl = Number(new URL(location.href).searchParams.get("at") || 0);
+      sessionStorage.setItem(this.placeName, JSON.stringify({ position, inUrl }));
+    } catch { /* The URL alone is a moment late. */ }
     clearTimeout(this.placeTimer);
     this.placeTimer = setTimeout(() => {
       const here = new URL(location.href);
-      here.searchParams.set("queue", String(this.queue.id));
+      if (here.searchParams.get("queue") !== String(this.queue.id)) return;
       here.searchParams.set("at", String(position));
       history.replaceState(history.state, "", here);
     }, 250);
+  },
+
+  /** Where to open: what the URL says, unless the last pairs went by faster than it was written. */
+  place(at) {
+    try {
+      const kept = JSON.parse(sessionStorage.getItem(this.placeName));
+      if (kept && kept.inUrl === at && Number.isInteger(kept.position)) return kept.position;
+    } catch { /* A new tab. */ }
+    return at;
   },
 
   flash(ruling) {

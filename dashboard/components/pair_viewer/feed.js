@@ -80,6 +80,11 @@ class Feed {
     const known = new Set(this.items.slice(this.at).map(({ position }) => position));
     const fresh = answer.items.filter((item) =>
       !known.has(item.position) && (item.position === exact || !this.outbox.has(this.queue.id, item.position)));
+    for (const item of fresh) {
+      // Ruled on a moment ago: the server may not know yet.
+      const own = this.outbox.newest(this.queue.id, item.position);
+      if (own) item.mine = own;
+    }
     this.items.push(...fresh);
     const last = answer.items.at(-1);
     if (last) this.from = last.position + 1;

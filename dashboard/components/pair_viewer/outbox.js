@@ -49,6 +49,14 @@ class Outbox {
     return this.pending.some(({ ruling }) => ruling.queue === queue && ruling.position === position);
   }
 
+  /** The newest ruling on its way for one position, as an item carries it. */
+  newest(queue, position) {
+    const found = this.pending.findLast(({ ruling }) => ruling.queue === queue && ruling.position === position);
+    if (!found || found.ruling.ruling === "undo") return null;
+    const { ruling, relabel, token, note, tags } = found.ruling;
+    return { ruling, relabel, token, note, tags };
+  }
+
   async send() {
     if (this.busy || !this.pending.length || this.timer) return;
     this.busy = true;
@@ -68,7 +76,7 @@ class Outbox {
     this.busy = false;
     this.onChange();
     if (!this.pending.length) return;
-    if (!this.wait) return this.send();
+    if (!this.wait) return void (await this.send());
     this.timer = setTimeout(() => { this.timer = null; this.send(); }, this.wait);
   }
 

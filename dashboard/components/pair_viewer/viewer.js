@@ -20,6 +20,7 @@ class Viewer {
     this.stats = null;
     this.statsAt = 0;
     this.historyName = `winnow.history.${data.person}.${this.queue.id}`;
+    this.placeName = `winnow.place.${data.person}.${this.queue.id}`;
     this.history = this.loadHistory();
     this.outbox = new Outbox(data.person, data.token, () => this.drawMark(), (answer, sent) => this.answered(answer, sent));
     this.feed = new Feed(this.queue, data.token, this.outbox, (answer) => this.itemsCame(answer));
@@ -31,9 +32,11 @@ class Viewer {
     this.listen();
     this.drawFixed();
     this.size();
-    this.outbox.send();
-    this.feed.open(data.at);
-    this.askStats();
+    // What an earlier page left behind goes first, so that the server knows what is done.
+    this.outbox.send().finally(() => {
+      this.feed.open(this.place(data.at));
+      this.askStats();
+    });
     this.room.focus({ preventScroll: true });
   }
 
@@ -62,6 +65,8 @@ class Viewer {
 
   close() {
     for (const off of this.on) off();
+    clearTimeout(this.placeTimer);
+    clearTimeout(this.alertTimer);
     clearInterval(this.timer);
     clearTimeout(this.statsTimer);
     this.leave();
