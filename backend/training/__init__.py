@@ -1,1 +1,1 @@
-"""Training jobs: the fine-tune that a curated set is for. Their trainers come with the next version."""
+"""Training a judge on frozen sets: what is asked for, and the trainers that do it."""

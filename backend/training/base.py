@@ -1,0 +1,96 @@
+"""What a trainer is: four questions, answered without importing anything heavy."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Protocol
+
+from backend.training.spec import TrainingSpec
+
+
+class Level(StrEnum):
+    """How a check of the preflight came out."""
+
+    OK = "ok"
+    WARN = "warn"
+    FAIL = "fail"
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One line of a preflight."""
+
+    name: str
+    level: Level
+    message: str
+    hint: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """What is started: a list of arguments, never a shell string, and variables to add."""
+
+    argv: tuple[str, ...]
+    env: Mapping[str, str] = field(default_factory=dict)
+    cwd: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Metric:
+    """What is known of one optimizer step; ``None`` where the trainer does not say.
+
+    Attributes:
+        learning_rate: At that step.
+        samples_per_s: Throughput.
+        time: Seconds since the epoch.
+    """
+
+    step: int
+    loss: float | None = None
+    validation_loss: float | None = None
+    learning_rate: float | None = None
+    samples_per_s: float | None = None
+    time: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """A whole model folder that a judge can be loaded from.
+
+    Attributes:
+        step: Optimizer steps done; ``None`` for the final one when unknown.
+    """
+
+    path: Path
+    step: int | None
+    final: bool
+
+
+class Trainer(Protocol):
+    """One way to train. ``folder`` is the training's output folder; its ``data`` folder holds the
+    export (``rejection_sampling_train.json``, or ``…_t2i.json`` and ``…_t2v.json``)."""
+
+    name: str
+
+    def preflight(self, spec: TrainingSpec, folder: Path) -> Sequence[Check]:
+        """What this trainer needs, checked now; the checks all trainers share are elsewhere."""
+        ...
+
+    def command(self, spec: TrainingSpec, folder: Path) -> Command:
+        """What to start. Calling it again for a resumed training continues from the last checkpoint.
+
+        Raises:
+            TrainerUnavailable: The trainer's package, checkout or interpreter is missing.
+        """
+        ...
+
+    def metrics(self, folder: Path) -> Sequence[Metric]:
+        """Everything written so far, by step."""
+        ...
+
+    def checkpoints(self, folder: Path) -> Sequence[Checkpoint]:
+        """Whole checkpoints, oldest first; one that is cut off is not among them."""
+        ...

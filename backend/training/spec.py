@@ -1,0 +1,106 @@
+"""What a training does, frozen when it starts. Names and defaults are the field's.
+
+The defaults are those of LightRFT's GRM scripts (``--actor_learning_rate 2.5e-6``, three epochs,
+ZeRO 3, bf16) where it has them, so that a spec means the same to every trainer.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+MAX_PIXELS = 360 * 28 * 28
+
+
+class LoraSpec(BaseModel):
+    """Low-rank adapters instead of full fine-tuning (Hu et al. 2021, arXiv:2106.09685)."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    rank: int = Field(16, ge=1)
+    alpha: int = Field(32, ge=1)
+    dropout: float = Field(0.05, ge=0, lt=1)
+    target_modules: tuple[str, ...] = ("q_proj", "k_proj", "v_proj", "o_proj")
+
+
+class SetRef(BaseModel):
+    """One frozen set, by id and content."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    id: int
+    name: str
+    version: int
+    content_hash: str
+
+
+class TrainingSpec(BaseModel):
+    """Everything that decides a training. Stored with it and never changed.
+
+    Attributes:
+        train_batch_size: Samples an optimizer step sees, over all devices.
+        micro_train_batch_size: Samples a device holds at once; the quotient is the gradient
+            accumulation.
+        max_epochs: Passes over the data.
+        max_steps: Optimizer steps at most; ``None`` is what the epochs make.
+        lr_warmup_ratio: Share of the steps in which the learning rate rises.
+        prompt_max_len: Tokens of prompt and response together, above which a sample is left out.
+        max_pixels: Of one image, or of one video frame.
+        fps: Frames a second of video that the judge is shown.
+        validation: Share of the pairs that is held out.
+        save_steps: Optimizer steps between checkpoints; ``max_ckpt_num`` of them are kept.
+        device: ``auto``, ``cpu`` or ``cuda``.
+        command: Arguments of the ``command`` trainer, with ``{data}``, ``{model}``, ``{output}``.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    trainer: Literal["local", "lightrft", "command"]
+    model: str
+    output_dir: str
+    sets: tuple[SetRef, ...] = Field(min_length=1)
+
+    actor_learning_rate: float = Field(2.5e-6, gt=0)
+    max_epochs: int = Field(3, ge=1)
+    max_steps: int | None = Field(None, ge=1)
+    train_batch_size: int = Field(8, ge=1)
+    micro_train_batch_size: int = Field(1, ge=1)
+    lr_warmup_ratio: float = Field(0.03, ge=0, lt=1)
+    l2: float = Field(0.0, ge=0)
+    max_norm: float = Field(1.0, gt=0)
+    prompt_max_len: int = Field(13_000, ge=16)
+    max_pixels: int = Field(MAX_PIXELS, ge=28 * 28)
+    fps: float = Field(2.0, gt=0)
+    seed: int = 42
+    bf16: Literal["auto", "yes", "no"] = "auto"
+    gradient_checkpointing: bool = True
+    flash_attn: bool = False
+    lora: LoraSpec | None = None
+    validation: float = Field(0.0, ge=0, lt=1)
+    save_steps: int = Field(1000, ge=1)
+    max_ckpt_num: int = Field(2, ge=1)
+    device: str = "auto"
+
+    zero_stage: Literal[0, 1, 2, 3] = 3
+    gpus_per_node: int = Field(1, ge=1)
+    nnodes: int = Field(1, ge=1)
+    node_rank: int = Field(0, ge=0)
+    master_addr: str = "localhost"
+    master_port: int = Field(29_500, ge=1, le=65_535)
+
+    command: tuple[str, ...] = ()
+
+    @property
+    def gradient_accumulation_steps(self) -> int:
+        """Micro batches an optimizer step adds up, on each device."""
+        devices = self.gpus_per_node * self.nnodes if self.trainer == "lightrft" else 1
+        return max(1, self.train_batch_size // (self.micro_train_batch_size * devices))
+
+
+PRESETS: dict[str, dict[str, object]] = {
+    "full": {},
+    "lora": {"lora": LoraSpec(), "actor_learning_rate": 1e-4, "zero_stage": 2},
+    "smoke": {"max_steps": 5, "train_batch_size": 2, "save_steps": 5, "max_epochs": 1},
+}
+"""Starting points by name: what differs from the defaults."""
