@@ -115,10 +115,41 @@ class Rulings:
         while chunk := list(islice(ids, CHUNK)):
             with self._db.write(durable=True) as connection:
                 for prediction_id in chunk:
-                    own = None if token is None else _digest([token, prediction_id])
+                    own = None if token is None else _act_token(token, prediction_id)
                     self._add(connection, prediction_id, kind, side, note, tags, reviewer, own)
             count += len(chunk)
         return count
+
+    def undo_act(self, token: str, *, reviewer: str) -> tuple[int, int]:
+        """Take back what one call of :meth:`add_many` did; committed in chunks.
+
+        A prediction on which somebody has ruled since keeps that ruling. Calling it again goes on
+        with what is left.
+
+        Returns:
+            How many rulings were taken back, and how many were left because of newer ones.
+        """
+        undone = left = 0
+        after = 0
+        while True:
+            with self._db.write(durable=True) as connection:
+                rows = self._reviews.of_act(connection, _act_token(token, None), after, CHUNK)
+                live = self._reviews.live(connection, [row.prediction_id for row in rows])
+                for row in rows:
+                    stack = live.get(row.prediction_id, [])
+                    if not any(one.id == row.id for one in stack):
+                        continue  # taken back already
+                    if stack[-1].id != row.id:
+                        left += 1
+                        continue
+                    self._add(
+                        connection, row.prediction_id, Ruling.UNDO, None, "", (), reviewer,
+                        None, row.token,
+                    )  # fmt: skip
+                    undone += 1
+            if len(rows) < CHUNK:
+                return undone, left
+            after = rows[-1].id
 
     def has_ruled(
         self, connection: Connection, prediction_id: int, reviewer: str, since: float
@@ -353,6 +384,12 @@ def _mapping(raw: str | Mapping[str, Any]) -> Mapping[str, Any]:
     if not isinstance(row, dict):
         raise ReviewError("is no JSON object", hint="one JSON object a line")
     return row
+
+
+def _act_token(token: str, prediction_id: int | None) -> str:
+    """A row's token inside an act, or with no prediction what they all begin with."""
+    act = f"act-{_digest([token])[:32]}:"
+    return act if prediction_id is None else f"{act}{prediction_id}"
 
 
 def _digest(parts: Sequence[Any]) -> str:

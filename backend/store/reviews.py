@@ -92,6 +92,22 @@ class Reviews:
                 rows.setdefault(row.prediction_id, []).append(row)
         return {key: [row for row in stack if row.id not in undone] for key, stack in rows.items()}
 
+    def of_act(
+        self, connection: Connection, prefix: str, after: int, limit: int
+    ) -> list[ReviewRow]:
+        """The rows whose token begins with ``prefix``, by id."""
+        query = (
+            select(reviews)
+            .where(
+                reviews.c.id > after,
+                reviews.c.token >= prefix,
+                reviews.c.token < prefix[:-1] + chr(ord(prefix[-1]) + 1),
+            )
+            .order_by(reviews.c.id)
+            .limit(limit)
+        )
+        return [_review(row) for row in connection.execute(query)]
+
     def append(
         self,
         connection: Connection,

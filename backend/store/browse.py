@@ -1,0 +1,295 @@
+"""Finding predictions: pages by key, counts, ids of all matches.
+
+A page is found in two steps. The first touches only ``verdicts``, narrow enough that a million of
+its rows are read in a fraction of a second whatever the filter; the second fetches what is shown of
+the few rows on the page.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    and_,
+    case,
+    exists,
+    false,
+    func,
+    literal,
+    or_,
+    select,
+    true,
+)
+
+from backend.domain.browse import ANY_FLAW, NOT_REVIEWED, BrowseFilter
+from backend.domain.verdict import Flaw, flaw_mask
+from backend.store.database import Database
+from backend.store.schema import pairs, reviews, verdicts
+from backend.store.search import SearchIndex, matching
+
+PAGE = 48
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """A place in the results: the sort key of a row, and its id for rows with equal keys."""
+
+    key: float
+    id: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hit:
+    """What a card shows of one prediction. Sides are those of the shown order."""
+
+    id: int
+    run_id: int
+    pair_id: int
+    index: int
+    kind: str
+    prompt: str
+    order: str
+    sample: int
+    answer: str | None
+    preferred: str
+    margin: float | None
+    flaws: int
+    decision: str
+    reason: str
+    ruling: str | None
+    reviewer: str | None
+    effective: str
+    length: int
+    key: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facets:
+    """What there is to choose from."""
+
+    reviewers: list[str]
+    tags: list[str]
+    dimensions: list[str]
+
+
+class Browse:
+    """Queries over the predictions of a workspace."""
+
+    def __init__(self, database: Database) -> None:
+        self._db = database
+        self.index = SearchIndex(database)
+
+    def page(
+        self, wanted: BrowseFilter, *, after: Cursor | None = None, limit: int = PAGE
+    ) -> list[Hit]:
+        """The next ``limit`` matches in the filter's order."""
+        key, descending = _sort(wanted)
+        id_ = verdicts.c.prediction_id
+        query = select(id_, key.label("key")).where(self._condition(wanted))
+        if wanted.sort in ("oldest", "newest"):
+            if after is not None:
+                query = query.where(id_ < after.id if descending else id_ > after.id)
+            query = query.order_by(id_.desc() if descending else id_)
+        else:
+            if after is not None:
+                further = key < after.key if descending else key > after.key
+                query = query.where(or_(further, and_(key == after.key, id_ > after.id)))
+            query = query.order_by(key.desc() if descending else key, id_)
+        with self._db.read() as connection:
+            found = {row[0]: row[1] for row in connection.execute(query.limit(limit))}
+            if not found:
+                return []
+            rows = connection.execute(_HIT.where(verdicts.c.prediction_id.in_(list(found))))
+            hits = {row.id: Hit(**row._mapping, key=float(found[row.id])) for row in rows}
+        return [hits[prediction] for prediction in found]
+
+    def count(self, wanted: BrowseFilter) -> int:
+        """How many predictions match."""
+        query = select(func.count()).select_from(verdicts).where(self._condition(wanted))
+        with self._db.read() as connection:
+            return int(connection.execute(query).scalar_one())
+
+    def ids(self, wanted: BrowseFilter, *, at_most: int | None = None) -> array[int]:
+        """Ids of all matches, in the filter's order: eight bytes a match."""
+        key, descending = _sort(wanted)
+        id_ = verdicts.c.prediction_id
+        query: Select[Any] = select(id_).where(self._condition(wanted))
+        if wanted.sort in ("oldest", "newest"):
+            query = query.order_by(id_.desc() if descending else id_)
+        else:
+            query = query.order_by(key.desc() if descending else key, id_)
+        if at_most is not None:
+            query = query.limit(at_most)
+        found = array("q")
+        with self._db.read() as connection:
+            for (prediction,) in connection.execute(query).yield_per(10_000):
+                found.append(prediction)
+        return found
+
+    def facets(self, dimension_sample: int = 200) -> Facets:
+        """Reviewers, tags and dimensions that occur; dimensions from the newest verdicts."""
+        with self._db.read() as connection:
+            reviewers = (
+                connection.execute(
+                    select(reviews.c.reviewer).distinct().order_by(reviews.c.reviewer).limit(200)
+                )
+                .scalars()
+                .all()
+            )
+            tags: set[str] = set()
+            tagged = select(reviews.c.tags).where(_tagged(self._db)).limit(5_000)
+            for value in connection.execute(tagged).scalars():
+                tags.update(value.get("tags", ()))
+            newest = (
+                select(verdicts.c.scores)
+                .order_by(verdicts.c.prediction_id.desc())
+                .limit(dimension_sample)
+            )
+            names: dict[str, str] = {}
+            for scores in connection.execute(newest).scalars():
+                for name, *_ in scores.get("dimensions", ()):
+                    names.setdefault(str(name).casefold(), str(name))
+        return Facets(
+            reviewers=list(reviewers), tags=sorted(tags), dimensions=sorted(names.values())
+        )
+
+    def _condition(self, wanted: BrowseFilter) -> ColumnElement[bool]:
+        parts: list[ColumnElement[bool]] = [*_plain(wanted), *_ranges(wanted)]
+        if wanted.ruling:
+            chosen = [ruling for ruling in wanted.ruling if ruling != NOT_REVIEWED]
+            parts.append(_one_of(verdicts.c.ruling, chosen, NOT_REVIEWED in wanted.ruling))
+        if wanted.answer:
+            chosen_answers = [answer for answer in wanted.answer if answer != "none"]
+            parts.append(_one_of(verdicts.c.answer, chosen_answers, "none" in wanted.answer))
+        if wanted.flaw:
+            if ANY_FLAW in wanted.flaw:
+                parts.append(verdicts.c.flaws != 0)
+            else:
+                mask = flaw_mask(Flaw(flaw) for flaw in wanted.flaw)
+                parts.append(verdicts.c.flaws.op("&")(mask) != 0)
+        if wanted.dimension:
+            parts.append(self._dimension(wanted))
+        if wanted.tag:
+            parts.append(self._tag(wanted.tag))
+        if wanted.words:
+            parts.append(matching(wanted.words, upto=self.index.upto()))
+        return and_(true(), *parts)
+
+    def _dimension(self, wanted: BrowseFilter) -> ColumnElement[bool]:
+        sqlite = self._db.is_sqlite
+        each = (
+            func.json_each(verdicts.c.scores, "$.dimensions")
+            if sqlite
+            else (func.json_array_elements(verdicts.c.scores["dimensions"]))
+        )
+        row = each.table_valued("value", name="dimension")
+        name, first, second = (_element(row.c.value, place, sqlite) for place in range(3))
+        value = {"first": first, "second": second, "difference": first - second}[wanted.measure]
+        conditions = [func.lower(name) == (wanted.dimension or "").lower()]
+        if wanted.score_min is not None:
+            conditions.append(value >= wanted.score_min)
+        if wanted.score_max is not None:
+            conditions.append(value <= wanted.score_max)
+        return exists(select(literal(1)).select_from(row).where(*conditions))
+
+    def _tag(self, tag: str) -> ColumnElement[bool]:
+        undone = select(reviews.c.undoes).where(reviews.c.undoes.is_not(None))
+        sqlite = self._db.is_sqlite
+        each = (
+            func.json_each(reviews.c.tags, "$.tags")
+            if sqlite
+            else (func.json_array_elements_text(reviews.c.tags["tags"]))
+        )
+        row = each.table_valued("value", name="tag")
+        tagged = (
+            select(reviews.c.prediction_id)
+            .select_from(reviews.join(row, true()))
+            .where(row.c.value == tag, reviews.c.id.not_in(undone))
+        )
+        return verdicts.c.prediction_id.in_(tagged)
+
+
+_HIT = select(
+    verdicts.c.prediction_id.label("id"),
+    verdicts.c.run_id,
+    verdicts.c.pair_id,
+    pairs.c.idx.label("index"),
+    pairs.c.kind,
+    # Of a hostile caption of a megabyte, no more than a card can show.
+    func.substr(pairs.c.prompt, 1, 400).label("prompt"),
+    verdicts.c.shown_order.label("order"),
+    verdicts.c.sample,
+    verdicts.c.answer,
+    verdicts.c.preferred,
+    verdicts.c.margin,
+    verdicts.c.flaws,
+    verdicts.c.decision,
+    verdicts.c.reason,
+    verdicts.c.ruling,
+    verdicts.c.reviewer,
+    verdicts.c.effective,
+    verdicts.c.text_length.label("length"),
+).join(pairs, pairs.c.id == verdicts.c.pair_id)
+
+
+def _plain(wanted: BrowseFilter) -> list[ColumnElement[bool]]:
+    v = verdicts.c
+    parts: list[ColumnElement[bool]] = []
+    if wanted.run:
+        parts.append(v.run_id.in_(wanted.run))
+    if wanted.decision:
+        parts.append(v.decision == wanted.decision)
+    if wanted.effective:
+        parts.append(v.effective == wanted.effective)
+    if wanted.reason:
+        parts.append(v.reason.in_([reason.value for reason in wanted.reason]))
+    if wanted.reviewed is not None:
+        parts.append(v.ruling.is_not(None) if wanted.reviewed else v.ruling.is_(None))
+    if wanted.reviewer:
+        parts.append(v.reviewer == wanted.reviewer)
+    if wanted.kind:
+        parts.append(v.kind == wanted.kind.value)
+    return parts
+
+
+def _ranges(wanted: BrowseFilter) -> list[ColumnElement[bool]]:
+    parts: list[ColumnElement[bool]] = []
+    if wanted.margin_min is not None:
+        parts.append(verdicts.c.margin >= wanted.margin_min)
+    if wanted.margin_max is not None:
+        parts.append(verdicts.c.margin <= wanted.margin_max)
+    return parts
+
+
+def _one_of(column: Any, values: Sequence[str], or_none: bool) -> ColumnElement[bool]:
+    some = column.in_(values) if values else false()
+    return or_(some, column.is_(None)) if or_none else some
+
+
+def _sort(wanted: BrowseFilter) -> tuple[ColumnElement[Any], bool]:
+    descending = wanted.sort.startswith("-") or wanted.sort == "newest"
+    name = wanted.sort.lstrip("-")
+    if name == "margin":
+        # What has no margin comes last, whichever way one sorts.
+        last = -1e9 if descending else 1e9
+        return case((verdicts.c.margin.is_(None), last), else_=verdicts.c.margin), descending
+    if name == "length":
+        return verdicts.c.text_length, descending
+    return verdicts.c.prediction_id, descending
+
+
+def _element(value: Any, place: int, sqlite: bool) -> Any:
+    if sqlite:
+        return func.json_extract(value, f"$[{place}]")
+    return value.op("->>")(place)
+
+
+def _tagged(database: Database) -> ColumnElement[bool]:
+    if database.is_sqlite:
+        return func.json_array_length(reviews.c.tags, "$.tags") > 0
+    return func.json_array_length(reviews.c.tags["tags"]) > 0
