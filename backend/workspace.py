@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
 
 from backend.curation.rulings import Rulings
-from backend.domain.people import LOCAL, Person
+from backend.domain.people import LOCAL, Person, Role
 from backend.errors import StoreError
 from backend.inference.launch import Launcher
 from backend.jobs.reconcile import reconcile
 from backend.jobs.supervisor import ensure_supervisor
 from backend.settings import Settings
 from backend.store.database import Database
-from backend.store.datasets import Datasets
+from backend.store.datasets import DatasetRow, Datasets
 from backend.store.jobs import Jobs
 from backend.store.predictions import Predictions
 from backend.store.runs import Runs
@@ -43,6 +44,33 @@ class Workspace:
     def supervise(self) -> None:
         """See to it that queued runs start and cancelled ones stop."""
         ensure_supervisor(self._url(), self.folder, stale_seconds=self.settings.stale_seconds)
+
+    def add_dataset(
+        self,
+        *,
+        name: str,
+        spec: str,
+        data_root: Path | None = None,
+        check_media: bool = True,
+        progress: Callable[[int], None] | None = None,
+    ) -> DatasetRow:
+        """Import a dataset in the present person's name; see :mod:`backend.ingest.importer`.
+
+        Raises:
+            Forbidden: Only operators may.
+        """
+        # Here, because workers open workspaces in interpreters that need not read datasets.
+        from backend.ingest.importer import import_dataset
+
+        self.person.require(Role.OPERATOR, "add a dataset")
+        return import_dataset(
+            self.database,
+            name=name,
+            spec=spec,
+            data_root=data_root,
+            check_media=check_media,
+            progress=progress,
+        )
 
     def reconcile(self) -> None:
         """Find runs whose process is gone and mark them."""

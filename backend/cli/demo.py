@@ -12,13 +12,8 @@ import typer
 from backend.cli.engine_options import watch
 from backend.cli.output import Json, given, print_json, progress_bar, say, workspace
 from backend.cli.serve import serve as serve_dashboard
-from backend.curation import sets as curated
-from backend.demo.dataset import write_demo
 from backend.demo.judge import measure_judge, shipped_judge
-from backend.engines.base import EngineOptions
-from backend.export import export_set
-from backend.inference.launch import RunRequest
-from backend.ingest.importer import import_dataset
+from backend.demo.steps import run_demo
 
 app = typer.Typer(help="Try everything on rendered pairs.", invoke_without_command=True)
 
@@ -31,39 +26,15 @@ def demo(
     """Render pairs, judge them in the background, filter, freeze and export."""
     if context.invoked_subcommand is not None:
         return
-    judge = shipped_judge()
     with workspace() as space:
-        folder = space.folder / "demo"
-        say("1. rendering image and video pairs whose better side is known")
-        files = write_demo(folder)
-        runs = []
-        for name, spec in (
-            ("demo-t2i", f"hpdv3:{files.images}"),
-            ("demo-t2v", f"rapidata-t2v:{files.videos}"),
-        ):
-            dataset = import_dataset(space.database, name=name, spec=spec, data_root=None)
-            say(f"   {name}: {dataset.counts['pairs']} pairs")
-        say("2. judging them in background runs (they go on if you close this)")
-        for name in ("demo-t2i", "demo-t2v"):
-            options = EngineOptions(batch_size=16, max_new_tokens=256)
-            request = RunRequest(
-                dataset=name, model=str(judge), engine="transformers", options=options
-            )
-            runs.append(space.launcher.start(request)[0])
-        space.supervise()
-        for run_id in runs:
-            run = watch(space, run_id)
-            counts = space.runs.counts(run_id)
-            say(
-                f"   run {run_id} ({run.dataset}): {counts['accepted']} of {counts['done']} accepted"
-            )
-        say("3. freezing what was accepted and writing a training file")
-        frozen = curated.freeze(space.database, "demo", runs)
-        out = folder / f"export-{frozen.version}"
-        export_set(space.database, frozen, format="lightrft", out=out)
-        say(f"   set demo@{frozen.version}: {frozen.counts['items']} rows in {out}")
+
+        def wait(run_id: int) -> None:
+            space.supervise()
+            watch(space, run_id)
+
+        done = run_demo(space.database, space.launcher, space.folder, wait=wait, say=say)
         say("")
-        say(f"next: winnow --workspace {space.folder} run predictions {runs[0]}")
+        say(f"next: winnow --workspace {space.folder} run predictions {done.runs[0]}")
         folder_used = space.folder
     if serve:
         given.workspace = folder_used

@@ -44,7 +44,7 @@ from backend.workspace import Workspace
 
 app = typer.Typer(help="Judge a dataset in the background.", no_args_is_help=True)
 PolicyOption = Annotated[
-    str, typer.Option(help=f"Filter policy: {', '.join(PRESETS)}, or a JSON file")
+    str, typer.Option(help=f"Filter policy: {', '.join(PRESETS)}, a JSON file, or JSON")
 ]
 
 
@@ -68,13 +68,18 @@ def as_json(space: Workspace, run: RunRow) -> dict[str, Any]:
 
 
 def read_policy(given: str) -> Policy:
-    """A preset by its name, or a policy file.
+    """A preset by its name, a policy file, or the policy itself as JSON.
 
     Raises:
         PolicyError: Neither exists, or the file is no policy.
     """
     if given in PRESETS:
         return PRESETS[given]
+    if given.lstrip().startswith("{"):
+        try:
+            return load_policy(json_module.loads(given))
+        except ValueError as error:
+            raise PolicyError(f"the policy is not JSON ({error})") from error
     path = Path(given)
     if not path.is_file():
         raise PolicyError(
@@ -122,6 +127,9 @@ def start(
     endpoint: Annotated[
         list[str] | None, typer.Option(help="OpenAI-compatible base URL; may be repeated")
     ] = None,
+    api_key_env: Annotated[
+        str, typer.Option(help="Name of the variable with the endpoints' API key")
+    ] = "OPENAI_API_KEY",
     scripted_file: Annotated[Path | None, typer.Option(help="Texts to replay")] = None,
     scripted_latency: float = 0.0,
     json: Json = False,
@@ -143,6 +151,7 @@ def start(
         enforce_eager=enforce_eager,
         trust_remote_code=trust_remote_code,
         endpoints=tuple(endpoint or ()),
+        api_key_env=api_key_env,
         scripted_file=str(scripted_file.absolute()) if scripted_file else None,
         scripted_latency=scripted_latency,
     )

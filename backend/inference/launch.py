@@ -80,6 +80,14 @@ class Launcher:
             person=person,
         )
 
+    def check(self, what: str) -> None:
+        """Refuse ``what`` to somebody who is no operator.
+
+        Raises:
+            Forbidden: Only operators may.
+        """
+        self._person.require(Role.OPERATOR, what)
+
     def start(self, request: RunRequest) -> tuple[int, ResolvedEngine]:
         """Queue a run; returns its id and the engine that was chosen, with the reason.
 

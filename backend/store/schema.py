@@ -24,6 +24,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    text,
 )
 
 metadata = MetaData(
@@ -69,7 +70,16 @@ pairs = Table(
     Column("extra", JSON, nullable=False),  # what the source adds: models, scores, confidence
     UniqueConstraint("dataset_id", "key"),
     Index("ix_pairs_dataset_id_idx", "dataset_id", "idx"),
-)
+    # The rare ones among a million, for the gallery's filters.
+    Index(
+        "ix_pairs_ties", "dataset_id", "idx",
+        sqlite_where=text("preference = 'tie'"), postgresql_where=text("preference = 'tie'"),
+    ),
+    Index(
+        "ix_pairs_media_missing", "dataset_id", "idx",
+        sqlite_where=text("media_ok = 0"), postgresql_where=text("media_ok = false"),
+    ),
+)  # fmt: skip
 
 dataset_issues = Table(
     "dataset_issues",

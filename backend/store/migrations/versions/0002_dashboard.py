@@ -43,6 +43,18 @@ def upgrade() -> None:
         f"UPDATE verdicts SET reviewer = ({newest.format(column='r.reviewer')}),"  # noqa: S608
         f" reviewed_at = ({newest.format(column='r.created_at')}) WHERE ruling IS NOT NULL"
     )
+    # The rare ones among a million, for the gallery's filters.
+    for name, which in (
+        ("ix_pairs_ties", {"sqlite": "preference = 'tie'", "postgresql": "preference = 'tie'"}),
+        ("ix_pairs_media_missing", {"sqlite": "media_ok = 0", "postgresql": "media_ok = false"}),
+    ):
+        op.create_index(
+            name,
+            "pairs",
+            ["dataset_id", "idx"],
+            sqlite_where=sa.text(which["sqlite"]),
+            postgresql_where=sa.text(which["postgresql"]),
+        )
     op.create_table(
         "review_queues",
         sa.Column("id", _id(), nullable=False),

@@ -1,0 +1,215 @@
+"""Whether a run would work, asked before it is started."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from backend.domain.pairs import OrderPolicy
+from backend.engines.models import check_model
+from backend.engines.registry import LOADING, resolve_engine
+from backend.errors import NotFound, WinnowError
+from backend.inference.launch import RunRequest, default_order, devices_of, judged_pairs
+from backend.jobs.gpus import Gpu, list_gpus
+from backend.store.database import Database
+from backend.store.datasets import DatasetRow, Datasets
+from backend.store.sizes import text_size
+
+_GB = 1e9
+_ROW_BYTES = 900  # verdict, keys and indexes of one prediction
+_CHARACTERS_PER_TOKEN = 4
+
+
+class Level(StrEnum):
+    """How a check ended."""
+
+    OK = "ok"
+    WARNING = "warning"
+    STOP = "stop"
+    """The run would be refused, or fail at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing that was looked at."""
+
+    name: str
+    level: Level
+    text: str
+    hint: str | None = None
+
+
+def preflight(
+    database: Database, folder: Path, pythons: Mapping[str, str], request: RunRequest
+) -> list[Check]:
+    """Look at everything that can be known before a run starts. Nothing is loaded.
+
+    Args:
+        folder: The workspace's.
+        pythons: Interpreter of each engine that has one of its own.
+    """
+    checks = []
+    dataset, check = _dataset(database, request)
+    checks.append(check)
+    if dataset is not None and dataset.status == "ready":
+        checks += _media(dataset)
+    engine, check = _engine(request, pythons)
+    checks.append(check)
+    if engine is not None:
+        checks += _model(request, engine)
+        checks += _device(request, engine)
+    if dataset is not None:
+        checks.append(_disk(database, folder, dataset, request))
+    return checks
+
+
+def predictions_wanted(dataset: DatasetRow, request: RunRequest) -> int:
+    """How many predictions the run would make."""
+    order = request.order or default_order(dataset.source)
+    orders = 2 if order is OrderPolicy.BOTH else 1
+    return judged_pairs(dataset, request.limit) * orders * request.samples
+
+
+def _dataset(database: Database, request: RunRequest) -> tuple[DatasetRow | None, Check]:
+    try:
+        dataset = Datasets(database).get(request.dataset)
+    except NotFound as error:
+        return None, _stop("Dataset", error)
+    if dataset.status != "ready":
+        return dataset, Check(
+            "Dataset", Level.STOP, f"{dataset.name} is not ready ({dataset.status})",
+            "wait for the import, or add it again",
+        )  # fmt: skip
+    wanted = predictions_wanted(dataset, request)
+    return dataset, Check(
+        "Dataset", Level.OK,
+        f"{judged_pairs(dataset, request.limit):,} pairs, {wanted:,} predictions",
+    )  # fmt: skip
+
+
+def _media(dataset: DatasetRow) -> list[Check]:
+    broken = dataset.counts.get("missing", 0) + dataset.counts.get("unreadable", 0)
+    if not broken:
+        return []
+    return [
+        Check(
+            "Media", Level.WARNING, f"{broken:,} pairs lack a medium that can be opened",
+            "they will be listed as failed; the others are judged",
+        )
+    ]  # fmt: skip
+
+
+def _engine(request: RunRequest, pythons: Mapping[str, str]) -> tuple[str | None, Check]:
+    name = request.engine
+    if name in pythons:
+        return name, Check("Engine", Level.OK, f"{name}, under {pythons[name]}")
+    try:
+        found = resolve_engine(name, model=request.model, options=request.options)
+    except WinnowError as error:
+        return None, _stop("Engine", error)
+    return found.name, Check("Engine", Level.OK, f"{found.name}: {found.why}")
+
+
+def _model(request: RunRequest, engine: str) -> list[Check]:
+    if engine not in LOADING:
+        if engine == "scripted" and request.options.scripted_file:
+            file = Path(request.options.scripted_file)
+            if not file.is_file():
+                return [Check("Texts", Level.STOP, f"{file}: no such file")]
+        return []
+    try:
+        check_model(request.model)
+    except WinnowError as error:
+        return [_stop("Model", error)]
+    size = model_bytes(request.model)
+    if size is None:
+        return [
+            Check(
+                "Model", Level.WARNING, "a name on the hub, not a folder here",
+                "the engine looks for it in its cache, then downloads it",
+            )
+        ]  # fmt: skip
+    return [Check("Model", Level.OK, f"{size / _GB:.2f} GB of weights")]
+
+
+def model_bytes(model: str) -> int | None:
+    """Size of a model folder's weights; ``None`` for a name on the hub."""
+    folder = Path(model)
+    if not folder.is_dir():
+        return None
+    files = [*folder.glob("*.safetensors")] or [*folder.glob("*.bin")]
+    return sum(file.stat().st_size for file in files)
+
+
+def _device(request: RunRequest, engine: str) -> list[Check]:
+    devices = devices_of(engine, request.options)
+    if not devices:
+        return []
+    if devices == "cpu":
+        return [Check("Device", Level.OK, "CPU")]
+    gpus = list_gpus()
+    if gpus is None:
+        return [
+            Check(
+                "Device", Level.WARNING, f"{devices}; the GPUs cannot be asked for their memory",
+                "pip install nvidia-ml-py, on a machine with NVIDIA's driver",
+            )
+        ]  # fmt: skip
+    return [_memory(request, devices, gpus)]
+
+
+def _memory(request: RunRequest, devices: str, gpus: list[Gpu]) -> Check:
+    named = {int(part) for part in devices.replace("cuda:", "").split(",") if part.isdigit()}
+    lacking = sorted(named - {gpu.index for gpu in gpus})
+    if lacking:
+        return Check(
+            "Device", Level.STOP, f"there is no GPU {', '.join(map(str, lacking))}",
+            f"there are {len(gpus)}, counted from 0",
+        )  # fmt: skip
+    used = [gpu for gpu in gpus if not named or gpu.index in named]
+    wanted = request.options.tensor_parallel_size
+    if len(used) < wanted:
+        return Check("Device", Level.STOP, f"tensor_parallel_size {wanted}, but {len(used)} GPUs")
+    text = "; ".join(
+        f"{gpu.index}: {gpu.name}, {gpu.free / _GB:.0f} of {gpu.total / _GB:.0f} GB free"
+        for gpu in used
+    )
+    share = (model_bytes(request.model) or 0) / wanted
+    least = min(gpu.free for gpu in used)
+    if share > least:
+        return Check(
+            "Device", Level.WARNING, text,
+            f"the weights alone take {share / _GB:.0f} GB of each; free some, or use more GPUs",
+        )  # fmt: skip
+    if request.engine in ("auto", "vllm"):
+        claim = request.options.gpu_memory_utilization
+        short = [gpu for gpu in used if gpu.free < claim * gpu.total]
+        if short:
+            return Check(
+                "Device", Level.WARNING, text,
+                f"vLLM would claim {claim:.0%} of the memory; lower gpu_memory_utilization",
+            )  # fmt: skip
+    return Check("Device", Level.OK, text)
+
+
+def _disk(database: Database, folder: Path, dataset: DatasetRow, request: RunRequest) -> Check:
+    size = text_size(database, dataset.id)
+    if size is None:
+        size = min(request.options.max_new_tokens, 600) * _CHARACTERS_PER_TOKEN
+    needed = predictions_wanted(dataset, request) * (size + _ROW_BYTES)
+    free = shutil.disk_usage(folder).free
+    text = f"about {_size(needed)} of {_size(free)} free"
+    if needed > 0.9 * free:
+        return Check("Disk", Level.WARNING, text, "free some space, or set a limit")
+    return Check("Disk", Level.OK, text)
+
+
+def _size(count: float) -> str:
+    return f"{count / _GB:.1f} GB" if count >= _GB else f"{count / 1e6:.0f} MB"
+
+
+def _stop(name: str, error: WinnowError) -> Check:
+    return Check(name, Level.STOP, error.message, error.hint)

@@ -1,0 +1,169 @@
+"""The numbers of the overview: the loop as a whole, and what waits for a person."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, func, select
+
+from backend.domain.jobs import JobStatus
+from backend.store.database import Database
+from backend.store.schema import (
+    curated_sets,
+    datasets,
+    failures,
+    jobs,
+    reviews,
+    runs,
+    trainings,
+    verdicts,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Loop:
+    """How much has come how far. ``in_sets`` and ``trained`` count the newest version of each set,
+    and every set that a finished training has used."""
+
+    pairs: int
+    predictions: int
+    accepted: int
+    reviewed: int
+    in_sets: int
+    trained: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waiting:
+    """What waits for a person.
+
+    Attributes:
+        unjudged: Names of datasets that no run has judged.
+        conflicts: Names of datasets whose file contradicts itself, with how often.
+        missing: Names of datasets with media that are missing or unreadable, with how many pairs.
+        failures: Ids of ended runs with pairs that failed, with how many.
+        flagged: Predictions that somebody flagged and nobody has settled.
+        untrained: Names of frozen sets no training has used.
+    """
+
+    unjudged: tuple[str, ...]
+    conflicts: tuple[tuple[str, int], ...]
+    missing: tuple[tuple[str, int], ...]
+    failures: tuple[tuple[int, int], ...]
+    flagged: int
+    untrained: tuple[str, ...]
+
+
+class Overview:
+    """Reads what the overview shows; by indexes and small tables alone."""
+
+    def __init__(self, database: Database) -> None:
+        self._db = database
+
+    def loop(self) -> Loop:
+        """The funnel."""
+        with self._db.read() as connection:
+            counts = connection.execute(select(datasets.c.counts)).scalars()
+            pairs = sum(int(row.get("pairs", 0)) for row in counts)
+            # Run by run, so that an index answers.
+            grouped = connection.execute(
+                select(verdicts.c.effective, func.count())
+                .where(verdicts.c.run_id.in_(select(runs.c.id)))
+                .group_by(verdicts.c.effective)
+            )
+            effective: dict[str, int] = {row[0]: int(row[1]) for row in grouped}
+            sets = _newest_sets(connection)
+            trained = _trained(connection)
+            every = {
+                row.id: int(row.counts.get("items", 0))
+                for row in connection.execute(select(curated_sets.c.id, curated_sets.c.counts))
+            }
+            return Loop(
+                pairs=pairs,
+                predictions=sum(effective.values()),
+                accepted=effective.get("accepted", 0),
+                reviewed=_reviewed(connection),
+                in_sets=sum(items for _, items in sets.values()),
+                trained=sum(items for number, items in every.items() if number in trained),
+            )
+
+    def waiting(self) -> Waiting:
+        """What a person could do next."""
+        with self._db.read() as connection:
+            judged = set(connection.execute(select(runs.c.dataset_id).distinct()).scalars())
+            stored = connection.execute(
+                select(datasets.c.id, datasets.c.name, datasets.c.counts)
+                .where(datasets.c.status == "ready")
+                .order_by(datasets.c.id)
+            ).all()
+            sets, trained = _newest_sets(connection), _trained(connection)
+            return Waiting(
+                unjudged=tuple(row.name for row in stored if row.id not in judged),
+                conflicts=tuple(
+                    (row.name, row.counts["conflicts"])
+                    for row in stored
+                    if row.counts.get("conflicts")
+                ),
+                missing=tuple(
+                    (row.name, _broken(row.counts)) for row in stored if _broken(row.counts)
+                ),
+                failures=_failures(connection),
+                flagged=_ruled(connection, "flag"),
+                untrained=tuple(
+                    name for name, (number, _) in sets.items() if number not in trained
+                ),
+            )
+
+
+def _broken(counts: dict[str, int]) -> int:
+    return counts.get("missing", 0) + counts.get("unreadable", 0)
+
+
+def _reviewed(connection: Connection) -> int:
+    """Predictions with a ruling that stands; there are far fewer reviews than predictions."""
+    query = select(func.count()).where(
+        verdicts.c.prediction_id.in_(select(reviews.c.prediction_id)),
+        verdicts.c.ruling.is_not(None),
+    )
+    return int(connection.execute(query).scalar_one())
+
+
+def _ruled(connection: Connection, ruling: str) -> int:
+    named = select(reviews.c.prediction_id).where(reviews.c.ruling == ruling)
+    query = select(func.count()).where(
+        verdicts.c.prediction_id.in_(named), verdicts.c.ruling == ruling
+    )
+    return int(connection.execute(query).scalar_one())
+
+
+def _newest_sets(connection: Connection) -> dict[str, tuple[int, int]]:
+    """Name to id and items of the newest frozen version."""
+    rows: Any = connection.execute(
+        select(curated_sets.c.name, curated_sets.c.id, curated_sets.c.counts)
+        .where(curated_sets.c.status == "frozen")
+        .order_by(curated_sets.c.name, curated_sets.c.version)
+    )
+    return {name: (number, int(counts.get("items", 0))) for name, number, counts in rows}
+
+
+def _trained(connection: Connection) -> set[int]:
+    """Ids of the sets that finished trainings have used."""
+    rows = connection.execute(
+        select(trainings.c.sets)
+        .join(jobs, jobs.c.id == trainings.c.job_id)
+        .where(jobs.c.status == JobStatus.FINISHED.value)
+    ).scalars()
+    return {int(one["id"]) for row in rows for one in row.get("sets", []) if "id" in one}
+
+
+def _failures(connection: Connection) -> tuple[tuple[int, int], ...]:
+    rows = connection.execute(
+        select(failures.c.run_id, func.count())
+        .join(runs, runs.c.id == failures.c.run_id)
+        .join(jobs, jobs.c.id == runs.c.job_id)
+        .where(jobs.c.status == JobStatus.FINISHED.value)
+        .group_by(failures.c.run_id)
+        .order_by(failures.c.run_id)
+    )
+    return tuple((int(run), int(count)) for run, count in rows)

@@ -1,0 +1,124 @@
+"""What would stop a run is said before it starts."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+
+import pytest
+
+from backend.engines.base import EngineOptions
+from backend.inference.launch import RunRequest
+from backend.inference.preflight import Check, Level, preflight
+from backend.jobs.gpus import list_gpus
+from backend.workspace import Workspace
+from tests.workspaces import build_workspace
+
+
+@pytest.fixture(scope="module")
+def space(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
+    built = build_workspace(tmp_path_factory.mktemp("preflight") / "ws", images=4, videos=1)
+    yield built
+    built.close()
+
+
+def checks(space: Workspace, request: RunRequest, **pythons: str) -> dict[str, Check]:
+    return {
+        check.name: check for check in preflight(space.database, space.folder, pythons, request)
+    }
+
+
+def test_a_run_that_would_work_has_nothing_that_stops_it(
+    space: Workspace, judge_folder: Path
+) -> None:
+    found = checks(
+        space,
+        RunRequest(dataset="pictures", model=str(judge_folder), engine="transformers",
+                   options=EngineOptions(device="cpu"), samples=2),
+    )  # fmt: skip
+    assert [check for check in found.values() if check.level is not Level.OK] == []
+    assert "8 predictions" in found["Dataset"].text
+    assert "GB of weights" in found["Model"].text
+    assert found["Device"].text == "CPU"
+    assert "free" in found["Disk"].text
+
+
+@pytest.mark.parametrize(
+    ("request_", "name", "said"),
+    [
+        (RunRequest(dataset="nowhere", model="m"), "Dataset", "no dataset"),
+        (RunRequest(dataset="pictures", model="/tmp", engine="transformers"), "Engine", "no model"),
+        (RunRequest(dataset="pictures", model="m", engine="openai"), "Engine", "endpoint"),
+        (
+            RunRequest(dataset="pictures", model="m", engine="scripted",
+                       options=EngineOptions(scripted_file="/nowhere.jsonl")),
+            "Texts", "no such file",
+        ),
+    ],
+)  # fmt: skip
+def test_what_would_be_refused_is_said_with_its_name(
+    space: Workspace, request_: RunRequest, name: str, said: str
+) -> None:
+    found = checks(space, request_)[name]
+    assert found.level is Level.STOP
+    assert said in found.text
+
+
+def test_an_engine_with_its_own_interpreter_is_not_looked_for_in_this_one(
+    space: Workspace, judge_folder: Path
+) -> None:
+    found = checks(
+        space,
+        RunRequest(dataset="pictures", model=str(judge_folder), engine="vllm",
+                   options=EngineOptions(device="cpu")),
+        vllm="/opt/vllm/bin/python",
+    )  # fmt: skip
+    assert found["Engine"].level is Level.OK
+    assert "/opt/vllm/bin/python" in found["Engine"].text
+
+
+def test_pairs_without_media_are_a_warning(tmp_path: Path) -> None:
+    space = build_workspace(tmp_path / "ws", images=3, videos=1)
+    (space.folder / "media" / "t2i" / "001-win.jpg").unlink()
+    dataset = space.datasets.get("pictures")
+    space.add_dataset(name="pictures", spec=dataset.spec)
+    found = checks(space, RunRequest(dataset="pictures", model="m", engine="openai"))
+    assert found["Media"].level is Level.WARNING
+    assert found["Media"].text.startswith("1 pair")
+
+
+def fake_nvml(monkeypatch: pytest.MonkeyPatch, *free_gb: float) -> None:
+    """NVML as it answers on a machine with GPUs of 80 GB."""
+    nvml = ModuleType("pynvml")
+    nvml.nvmlInit = nvml.nvmlShutdown = lambda: None  # type: ignore[attr-defined]
+    nvml.nvmlDeviceGetCount = lambda: len(free_gb)  # type: ignore[attr-defined]
+    nvml.nvmlDeviceGetHandleByIndex = lambda index: index  # type: ignore[attr-defined]
+    nvml.nvmlDeviceGetName = lambda _handle: b"NVIDIA H100"  # type: ignore[attr-defined]
+    nvml.nvmlDeviceGetMemoryInfo = lambda handle: SimpleNamespace(  # type: ignore[attr-defined]
+        total=80e9, free=free_gb[handle] * 1e9
+    )
+    monkeypatch.setitem(sys.modules, "pynvml", nvml)
+
+
+def test_free_memory_of_the_gpus_that_will_be_used_is_looked_at(
+    space: Workspace, judge_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fake_nvml(monkeypatch, 79, 20)
+
+    def device(**options: object) -> Check:
+        request = RunRequest(dataset="pictures", model=str(judge_folder), engine="vllm",
+                             options=EngineOptions(**options))  # fmt: skip
+        return checks(space, request, vllm=sys.executable)["Device"]
+
+    assert device(device="cuda:0").level is Level.OK
+    assert device(device="cuda:1").level is Level.WARNING
+    assert device(device="cuda:1", gpu_memory_utilization=0.2).level is Level.OK
+    assert device(device="cuda:2").level is Level.STOP
+    assert device(device="cuda:0", tensor_parallel_size=2).level is Level.STOP
+
+
+def test_without_a_driver_nothing_is_known_of_gpus(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pynvml", None)
+    assert list_gpus() is None
