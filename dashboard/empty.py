@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import streamlit as st
+
+from dashboard.navigation import page_link
 
 
 def empty(title: str, text: str, *, link: tuple[str, str] | None = None) -> None:
@@ -11,10 +15,10 @@ def empty(title: str, text: str, *, link: tuple[str, str] | None = None) -> None
     Args:
         title: What is not here yet.
         text: One or two sentences (our own words: they may be markdown).
-        link: Page script (``pages/datasets.py``) and the words of the link.
+        link: Page (``datasets``, or its script) and the words of the link.
     """
     with st.container(border=True):
         st.subheader(title, anchor=False)
         st.write(text)
         if link:
-            st.page_link(link[0], label=link[1], icon=":material/arrow_forward:")
+            page_link(Path(link[0]).stem, link[1])

@@ -21,17 +21,34 @@ _PAGES = (
 )
 
 
+_KNOWN = "winnow_pages"
+
+
 def pages(folder: Path) -> StreamlitPage:
     """The page that the URL names; the login page where there is a login and nobody is in."""
     if login_configured() and not st.user.is_logged_in:
         return st.navigation([st.Page(_log_in, title="Log in")], position="hidden")
-    return st.navigation(
-        [
-            st.Page(folder / f"{name}.py", title=title, url_path=name, default=name == "overview")
-            for name, title in _PAGES
-            if (folder / f"{name}.py").exists()
-        ]
-    )
+    known = {
+        name: st.Page(folder / f"{name}.py", title=title, url_path=name, default=name == "overview")
+        for name, title in _PAGES
+        if (folder / f"{name}.py").exists()
+    }
+    st.session_state[_KNOWN] = known
+    return st.navigation(list(known.values()))
+
+
+def page_link(name: str, label: str, **query: str) -> None:
+    """A link to one of our pages, with what it should show; nothing where that page is not."""
+    page = st.session_state.get(_KNOWN, {}).get(name)
+    if page is not None:
+        st.page_link(page, label=label, icon=":material/arrow_forward:", query_params=query or None)
+
+
+def go(name: str, **query: str) -> None:
+    """Go to one of our pages."""
+    page = st.session_state.get(_KNOWN, {}).get(name)
+    if page is not None:
+        st.switch_page(page, query_params=query)
 
 
 def _log_in() -> None:
