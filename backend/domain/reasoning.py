@@ -42,6 +42,14 @@ class _Span:
     flaw: Flaw
 
 
+@dataclass(slots=True)
+class _Cut:
+    start: int
+    end: int
+    about: About
+    flaws: tuple[Flaw, ...]
+
+
 _SIDES = (About.FIRST, About.SECOND)
 # A sentence ends at its mark and the space behind it. "9.5", "e.g. a" and "vs. 3" do not end one.
 _END = re.compile(
@@ -59,7 +67,7 @@ _LONGEST_LINE = 2_000
 
 
 def read_pieces(text: str, kind: MediaKind, flaws: frozenset[Flaw]) -> list[Piece]:
-    """Cut a judge's text into sentences, and these where a flaw starts or ends.
+    """Cut a judge's text where what it speaks of changes, and where a flaw starts or ends.
 
     A sentence is about the one side that it names; a line that is a side's name alone, as in
     "**Image 1:**", speaks for the lines below it up to an empty one; "It …" goes on about the side
@@ -70,7 +78,7 @@ def read_pieces(text: str, kind: MediaKind, flaws: frozenset[Flaw]) -> list[Piec
             text where it has none.
     """
     spans = sorted(_flaw_spans(text, kind, flaws), key=lambda span: (span.start, span.end))
-    pieces: list[Piece] = []
+    cuts: list[_Cut] = []
     open_: list[_Span] = []
     waiting = iter(spans)
     upcoming = next(waiting, None)
@@ -79,19 +87,24 @@ def read_pieces(text: str, kind: MediaKind, flaws: frozenset[Flaw]) -> list[Piec
         while place < end:
             while upcoming is not None and upcoming.start <= place:
                 if upcoming.start == upcoming.end:
-                    pieces.append(Piece("", About.NEITHER, (upcoming.flaw,)))
+                    cuts.append(_Cut(place, place, About.NEITHER, (upcoming.flaw,)))
                 else:
                     open_.append(upcoming)
                 upcoming = next(waiting, None)
             open_ = [span for span in open_ if span.end > place]
             cut = min([end, *(span.end for span in open_)] + ([upcoming.start] if upcoming else []))
             names = tuple(dict.fromkeys(span.flaw for span in open_))
-            pieces.append(Piece(text[place:cut], about, names))
+            last = cuts[-1] if cuts else None
+            if last and last.start < place and (last.about, last.flaws) == (about, names):
+                # A text of a million characters is not to become a hundred thousand pieces.
+                last.end = cut
+            else:
+                cuts.append(_Cut(place, cut, about, names))
             place = cut
     while upcoming is not None:
-        pieces.append(Piece("", About.NEITHER, (upcoming.flaw,)))
+        cuts.append(_Cut(place, place, About.NEITHER, (upcoming.flaw,)))
         upcoming = next(waiting, None)
-    return pieces
+    return [Piece(text[cut.start : cut.end], cut.about, cut.flaws) for cut in cuts]
 
 
 def _sentences(text: str) -> Iterator[tuple[int, About]]:

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import json
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 from playwright.sync_api import Locator, Page, expect
 from sqlalchemy import select
 
 from backend.curation.queues import NewQueue, QueueKind, Queues
+from backend.demo.coding import encode_mp4
+from backend.domain.filtering import Policy
+from backend.inference.imports import import_predictions
+from backend.inference.spec import RunSpec, instructions
+from backend.ingest.importer import import_dataset
 from backend.store.queues import QueueRow
 from backend.store.schema import reviews
-from backend.workspace import Workspace
+from backend.workspace import Workspace, open_workspace, settings_for
 
 # Runs before any script of the page, so that it sees what is drawn when a key goes down.
 LOG_KEYS = """
@@ -87,3 +95,33 @@ def stored(space: Workspace) -> list[tuple[int, str, str | None]]:
 
 def prediction(page: Page) -> int:
     return int(str(page.locator(".room").get_attribute("data-prediction")))
+
+
+def judged_workspace(
+    folder: Path, source: str, pairs: Sequence[dict[str, Any]], texts: Sequence[str]
+) -> Workspace:
+    """A workspace whose one run says ``texts`` about ``pairs``, whose media are in ``folder``."""
+    folder.mkdir(parents=True, exist_ok=True)
+    lines = "".join(json.dumps(row) + "\n" for row in pairs)
+    (folder / "pairs.jsonl").write_text(lines, encoding="utf-8")
+    space = open_workspace(settings_for(folder / "ws"))
+    dataset = import_dataset(
+        space.database, name="d", spec=f"{source}:{folder / 'pairs.jsonl'}", data_root=None
+    )
+    said = folder / "predictions.jsonl"
+    said.write_text(
+        "".join(json.dumps({"index": i, "text": text}) + "\n" for i, text in enumerate(texts)),
+        encoding="utf-8",
+    )
+    spec = RunSpec(model="judge", engine="import", instruction=instructions(None, use_cot=True))
+    import_predictions(space.database, dataset.id, spec, Policy(), said)
+    return space
+
+
+def write_clip(path: Path, seconds: float, fps: int = 24) -> None:
+    """A clip whose every frame differs from the one before."""
+    frames = np.zeros((round(seconds * fps), 96, 128, 3), np.uint8)
+    for number, frame in enumerate(frames):
+        frame[:, : 1 + number * 128 // len(frames)] = (60, 160, 90)
+        frame[:20, :20] = 255 * (number % 2)
+    path.write_bytes(encode_mp4(frames, fps=fps))

@@ -117,20 +117,24 @@ function drawTabs(parent, item, base, onSibling) {
 
 function drawReasoning(parent, item, onWhole) {
   parent.replaceChildren();
+  const blocks = new Blocks(parent);
   let shown = new Set();
   let last = "neither";
   for (const [text, about, flaws] of item.pieces) {
     // A number where the side changes, for eyes that do not tell the colours apart.
-    const lead = about !== last && about !== "neither" ? " lead" : "";
+    let lead = about !== last && about !== "neither" ? " lead" : "";
     if (text.trim()) last = about;
-    const piece = makeElement("span", "p " + about + lead + (flaws.length ? " flaw" : ""));
-    appendText(piece, text);
-    if (about !== "neither") piece.title = "about " + sideName(item, about);
     for (const flaw of flaws) {
-      if (!shown.has(flaw)) parent.append(makeElement("span", "flawname", words(flaw)));
+      if (!shown.has(flaw)) blocks.open().append(makeElement("span", "flawname", words(flaw)));
     }
     shown = new Set(flaws);
-    parent.append(piece);
+    blocks.add(text, (part) => {
+      const piece = makeElement("span", "p " + about + lead + (flaws.length ? " flaw" : ""));
+      lead = "";
+      appendText(piece, part);
+      if (about !== "neither") piece.title = "about " + sideName(item, about);
+      return piece;
+    });
   }
   if (!item.length) parent.append(makeElement("span", "dim", "The judge wrote nothing."));
   if (item.cut) {

@@ -16,7 +16,7 @@ const DRAWING = {
     part.placard.hidden = true;
     room.dataset.position = String(base.position);
     room.dataset.prediction = String(item.prediction);
-    setText(part.caption, item.prompt);
+    setLongText(part.caption, item.prompt);
     const medium = item.kind === "video" ? "Video" : "Image";
     part["name-first"].textContent = medium + " 1";
     part["name-second"].textContent = medium + " 2";

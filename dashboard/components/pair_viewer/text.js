@@ -31,6 +31,48 @@ function appendText(parent, text) {
   if (from < text.length) parent.append(text.slice(from).replace(CONTROL, "\ufffd"));
 }
 
+const LONGEST_BLOCK = 4000;
+
+/** Text in blocks of a line each, and of parts of a very long line: the browser lays out only those in
+    view, where one block of a megabyte would take it half a minute. `make(text)` gives each part's element. */
+class Blocks {
+  constructor(parent) {
+    this.parent = parent;
+    this.block = null;
+    this.size = 0;
+  }
+
+  open() {
+    if (!this.block) {
+      this.block = makeElement("div", "line");
+      this.parent.append(this.block);
+      this.size = 0;
+    }
+    return this.block;
+  }
+
+  add(text, make) {
+    let from = 0;
+    while (from < text.length) {
+      const end = text.indexOf("\n", from);
+      const stop = Math.min(end < 0 ? text.length : end + 1, from + LONGEST_BLOCK);
+      this.open().append(make(text.slice(from, stop)));
+      this.size += stop - from;
+      if (text[stop - 1] === "\n" || this.size >= LONGEST_BLOCK) this.block = null;
+      from = stop;
+    }
+  }
+}
+
+function setLongText(parent, text) {
+  parent.replaceChildren();
+  new Blocks(parent).add(text, (part) => {
+    const span = document.createElement("span");
+    appendText(span, part);
+    return span;
+  });
+}
+
 function setText(parent, text) {
   parent.replaceChildren();
   appendText(parent, text);

@@ -33,7 +33,7 @@ class Viewer {
     this.drawFixed();
     this.size();
     // What an earlier page left behind goes first, so that the server knows what is done.
-    this.outbox.send().finally(() => {
+    Promise.race([this.outbox.send(), new Promise((go) => setTimeout(go, 2000))]).then(() => {
       this.feed.open(this.place(data.at));
       this.askStats();
     });
@@ -188,7 +188,7 @@ class Viewer {
     try {
       const whole = await callServer(this.outbox.token, `${this.queue.id}/predictions/${shown.prediction}`);
       Object.assign(shown, { pieces: whole.pieces, prompt: whole.prompt, cut: false });
-      if (this.shown === shown) { drawReasoning(this.part.reasoning, shown, () => {}); setText(this.part.caption, shown.prompt); }
+      if (this.shown === shown) { drawReasoning(this.part.reasoning, shown, () => {}); setLongText(this.part.caption, shown.prompt); }
     } catch (error) {
       this.refuse(error.message);
     }
