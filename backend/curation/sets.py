@@ -1,18 +1,40 @@
-"""Freezing what is accepted into a versioned, content-hashed set."""
+"""Freezing what is accepted into a versioned, content-hashed set.
+
+Everything is read from one snapshot of the database, and written in chunks, so that freezing a
+million predictions keeps no reviewer waiting. Until the last chunk the set is ``freezing`` and
+nobody sees it; what a crash leaves of one is cleared away by the next freeze.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import json
+import time
+from array import array
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
+
+from sqlalchemy import Connection
 
 from backend.errors import NotFound, ReviewError
 from backend.store.database import Database
 from backend.store.sets import ItemRow, SetRow, Sets
 
-CHUNK = 5_000
+CHUNK = 2_000
+_ABANDONED_S = 24 * 3600
+
+
+@dataclass(frozen=True, slots=True)
+class Balance:
+    """As many rows whose answer is the first side as the second, by leaving some out.
+
+    A judge that is trained on more of one learns to prefer a position. Which rows are left out
+    depends on the seed and on each row's pair, order and sample alone.
+    """
+
+    seed: int = 0
 
 
 def freeze(
@@ -20,62 +42,142 @@ def freeze(
     name: str,
     run_ids: Sequence[int],
     *,
+    balance: Balance | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> SetRow:
     """Freeze everything effectively accepted in the runs as the next version of ``name``.
 
-    One transaction: a set is there whole or not at all. When the content is that of a version which
-    exists, that version is returned and nothing is added.
+    A set is there whole or not at all, and is what was accepted at the moment this was called. When
+    the content is that of a version which exists, that version is returned and nothing is added.
 
     Raises:
         ReviewError: Nothing is accepted, or the name cannot be used.
     """
     if not name.strip() or "@" in name:
         raise ReviewError(f"a set cannot be called {name!r}", hint="a name without @")
-    sets = Sets(database)
+    sets, runs = Sets(database), list(dict.fromkeys(run_ids))
+    _clear_abandoned(database, sets)
+    with database.read() as snapshot:
+        lineage: dict[str, Any] = {"runs": [sets.lineage_of_run(snapshot, run) for run in runs]}
+        kept = (
+            _Everything()
+            if balance is None
+            else _Balanced(_accepted(sets, snapshot, runs), balance)
+        )
+        if balance is not None:
+            lineage["balance"] = {"by": "position", "seed": balance.seed}
+        with database.write() as connection:
+            set_id, _ = sets.add(connection, name, lineage)
+        try:
+            frozen = _fill(database, sets, snapshot, set_id, runs, kept, progress)
+        except BaseException:
+            _discard(database, sets, set_id)
+            raise
+    counts, content_hash = frozen
+    with database.write(durable=True) as connection:
+        known = sets.same(connection, name, content_hash)
+        if not known:
+            sets.finish(connection, set_id, content_hash, counts)
+    if known:
+        _discard(database, sets, set_id)
+        return known
+    return get_set(database, name)
+
+
+def _fill(
+    database: Database,
+    sets: Sets,
+    snapshot: Connection,
+    set_id: int,
+    runs: list[int],
+    kept: _Everything | _Balanced,
+    progress: Callable[[int], None] | None,
+) -> tuple[dict[str, int], str]:
     digest = hashlib.sha256()
     counts: Counter[str] = Counter()
-    with database.write(durable=True) as connection:
-        lineage = {
-            "runs": [sets.lineage_of_run(connection, run_id) for run_id in dict.fromkeys(run_ids)]
-        }
-        set_id, _ = sets.add(connection, name, lineage)
-        batch: list[dict[str, Any]] = []
-        for run_id in dict.fromkeys(run_ids):
-            for item in sets.accepted(connection, run_id):
-                basis, review_id = "filter", None
-                if item.ruling in ("accept", "relabel"):
-                    basis = item.ruling
-                    review_id = sets.newest_deciding_review(connection, item.prediction_id)
-                batch.append(
-                    {
-                        "set_id": set_id,
-                        "position": counts["items"],
-                        "prediction_id": item.prediction_id,
-                        "answer": item.answer,
-                        "basis": basis,
-                        "review_id": review_id,
-                    }
-                )
-                digest.update(_content(item))
-                counts.update(("items", item.kind, item.answer, f"by_{basis}"))
-                if len(batch) == CHUNK:
-                    sets.add_items(connection, batch)
-                    batch = []
-                    if progress:
-                        progress(counts["items"])
+    batch: list[dict[str, Any]] = []
+    for item in _accepted(sets, snapshot, runs):
+        if not kept.keeps(item):
+            counts["left_out"] += 1
+            continue
+        basis, review_id = "filter", None
+        if item.ruling in ("accept", "relabel"):
+            basis = item.ruling
+            review_id = sets.newest_deciding_review(snapshot, item.prediction_id)
+        batch.append(
+            {
+                "set_id": set_id,
+                "position": counts["items"],
+                "prediction_id": item.prediction_id,
+                "answer": item.answer,
+                "basis": basis,
+                "review_id": review_id,
+            }
+        )
+        digest.update(_content(item))
+        counts.update(("items", item.kind, item.answer, f"by_{basis}"))
+        if len(batch) == CHUNK:
+            with database.write() as connection:
+                sets.add_items(connection, batch)
+            batch = []
+            if progress:
+                progress(counts["items"])
+    with database.write() as connection:
         sets.add_items(connection, batch)
-        if not counts["items"]:
-            raise ReviewError(
-                "nothing is accepted in these runs",
-                hint="`winnow run show` tells why; another policy, or rulings, may accept more",
-            )
-        content_hash = digest.hexdigest()
-        if known := sets.same(connection, name, content_hash):
-            sets.remove(connection, set_id)
-            return known
-        sets.finish(connection, set_id, content_hash, dict(counts))
-    return get_set(database, name)
+    if not counts["items"]:
+        raise ReviewError(
+            "nothing is accepted in these runs",
+            hint="`winnow run show` tells why; another policy, or rulings, may accept more",
+        )
+    if progress:
+        progress(counts["items"])
+    return dict(counts), digest.hexdigest()
+
+
+def _accepted(sets: Sets, snapshot: Connection, runs: list[int]) -> Iterator[ItemRow]:
+    for run_id in runs:
+        yield from sets.accepted(snapshot, run_id)
+
+
+class _Everything:
+    def keeps(self, _item: ItemRow) -> bool:
+        return True
+
+
+class _Balanced:
+    """Keeps of the commoner answer only as many as there are of the other: those of lowest rank."""
+
+    def __init__(self, items: Iterator[ItemRow], balance: Balance) -> None:
+        self._seed = balance.seed
+        ranks = {"first": array("Q"), "second": array("Q")}
+        for item in items:
+            ranks[item.answer].append(self._rank(item))
+        fewest = min(len(some) for some in ranks.values())
+        # Ranks are 64 bits of a hash: that two are equal is not worth a second key.
+        self._highest = {
+            answer: sorted(some)[fewest - 1] if fewest else -1 for answer, some in ranks.items()
+        }
+
+    def keeps(self, item: ItemRow) -> bool:
+        return self._rank(item) <= self._highest[item.answer]
+
+    def _rank(self, item: ItemRow) -> int:
+        key = f"{self._seed}:{item.run_id}:{item.key}:{item.shown_order}:{item.sample}"
+        return int.from_bytes(hashlib.sha256(key.encode()).digest()[:8], "big")
+
+
+def _clear_abandoned(database: Database, sets: Sets) -> None:
+    for set_id in sets.abandoned(before=time.time() - _ABANDONED_S):
+        _discard(database, sets, set_id)
+
+
+def _discard(database: Database, sets: Sets, set_id: int) -> None:
+    """Remove a set that was not finished, in chunks; items first, so that it can be done again."""
+    while True:
+        with database.write() as connection:
+            if not sets.remove_items(connection, set_id, CHUNK):
+                sets.remove(connection, set_id)
+                return
 
 
 def list_sets(database: Database) -> list[SetRow]:
@@ -106,4 +208,4 @@ def _content(item: ItemRow) -> bytes:
     return json.dumps(fields, ensure_ascii=True).encode() + b"\n"
 
 
-__all__ = ["SetRow", "freeze", "get_set", "list_sets"]
+__all__ = ["Balance", "SetRow", "freeze", "get_set", "list_sets"]

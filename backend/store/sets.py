@@ -159,9 +159,30 @@ class Sets:
             .values(status="frozen", content_hash=content_hash, counts=counts)
         )
 
+    def abandoned(self, *, before: float) -> Sequence[int]:
+        """Sets whose freezing began before then and never ended."""
+        query = select(curated_sets.c.id).where(
+            curated_sets.c.status == "freezing", curated_sets.c.created_at < before
+        )
+        with self._db.read() as connection:
+            return connection.execute(query).scalars().all()
+
+    def remove_items(self, connection: Connection, set_id: int, limit: int) -> int:
+        """Take back up to ``limit`` items of a set; returns how many there were."""
+        last = connection.execute(
+            select(func.max(set_items.c.position)).where(set_items.c.set_id == set_id)
+        ).scalar()
+        if last is None:
+            return 0
+        result = connection.execute(
+            delete(set_items).where(
+                set_items.c.set_id == set_id, set_items.c.position > last - limit
+            )
+        )
+        return int(result.rowcount)
+
     def remove(self, connection: Connection, set_id: int) -> None:
-        """Take back a set that turned out to be one that exists."""
-        connection.execute(delete(set_items).where(set_items.c.set_id == set_id))
+        """Take back a set without items."""
         connection.execute(delete(curated_sets).where(curated_sets.c.id == set_id))
 
     def same(self, connection: Connection, name: str, content_hash: str) -> SetRow | None:
