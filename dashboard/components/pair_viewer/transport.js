@@ -157,8 +157,9 @@ class Transport {
     if (!lead) return this.draw();
     if (this.playing) {
       if (lead.ended || lead.currentTime >= lead.duration - 0.001) {
+        // Not paused by us: that would move it off its end.
         if (this.loop) this.play();
-        else this.pause();
+        else this.playing = false;
       } else {
         for (const video of this.usable) if (video !== lead) this.correct(lead, video);
       }
