@@ -1,8 +1,68 @@
-"""Overview: the loop as a whole."""
+"""Overview: the loop as a whole, what is going on, and what needs a person."""
 
 from __future__ import annotations
 
-from dashboard.page import page
+import streamlit as st
+
+from backend.domain.jobs import OPEN
+from backend.inference.progress import run_counts
+from backend.store.overview import Overview
+from backend.store.runs import RunRow
+from dashboard.navigation import page_link
+from dashboard.overview.demo import demo_progress, start_demo
+from dashboard.overview.funnel import funnel
+from dashboard.overview.history import history
+from dashboard.overview.waiting import needs_a_person
+from dashboard.page import errors_shown, page
+from dashboard.roles import is_operator
+from dashboard.runs.card import card_style
+from dashboard.runs.detail import live_card
+from dashboard.space import space
+
+
+def first_step() -> None:
+    """In an empty workspace: what Winnow does, and two ways in."""
+    with st.container(border=True):
+        st.subheader("Start with pairs", anchor=False)
+        st.write(
+            "A judge is shown a caption and two images or videos, reasons, and says which is better. "
+            "Winnow keeps the answers that agree with people, lets you look at them, and writes "
+            "them as a training set."
+        )
+        st.write("The first step is a dataset: a file of pairs with the recorded preference.")
+        with st.container(horizontal=True, vertical_alignment="center"), errors_shown():
+            page_link("datasets", "Add a dataset")
+            if is_operator() and st.button("Try the demo", key="start_demo",
+                                           help="Renders pairs and judges them with a small model"):  # fmt: skip
+                start_demo(space())
+                st.rerun()
+
+
+def under_way(runs: list[RunRow]) -> None:
+    """What is running or queued."""
+    st.subheader("Under way", anchor=False)
+    going = [run for run in runs if run.status in OPEN]
+    if not going:
+        st.caption("No run is going on.")
+    for run in going:
+        with st.container(border=True):
+            live_card(space(), run)
+            page_link("runs", "Open", run=str(run.id))
+
 
 with page("Overview"):
-    pass
+    card_style()
+    demo_progress(space())
+    runs = space().runs.list()
+    overview = Overview(space().database)
+    loop = overview.loop()
+    if not loop.pairs and not runs:
+        first_step()
+    else:
+        funnel(loop)
+        left, right = st.columns([3, 2], gap="large")
+        with left:
+            under_way(runs)
+        with right:
+            needs_a_person(overview.waiting(), loop, runs)
+        history([(run, run_counts(space().runs.counts(run.id), run.policy)) for run in runs[-40:]])

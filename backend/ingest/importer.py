@@ -8,6 +8,7 @@ have changed are refused. An import that was cut off goes on where rows are miss
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from itertools import islice
@@ -31,6 +32,7 @@ COUNTS = (
 """The report. Each but the first two is also the number of issues of that code; a conflict is a
 duplicate whose preference contradicts that of the pair kept, and counts as both."""
 
+_KEPT = re.compile(r"\bindex (\d+), which is kept")
 _CODE_COUNTS = {"duplicate": "duplicates", "conflict": "conflicts", "tie": "ties"}
 
 
@@ -244,6 +246,12 @@ class _Import:
             f"the files of dataset {self._name!r} have changed since it was added: {what}",
             hint="pairs never change once added; add the files under another name",
         )
+
+
+def kept_index(message: str) -> int | None:
+    """The row of the pair that was kept, in the message of a duplicate or a conflict."""
+    found = _KEPT.search(message)
+    return int(found[1]) if found else None
 
 
 def _until_usable(rows: Iterator[_Read]) -> tuple[list[_Read], bool]:

@@ -25,7 +25,7 @@ from sqlalchemy import (
 )
 
 from backend.store.database import Database
-from backend.store.schema import pairs, verdicts
+from backend.store.schema import failures, pairs, verdicts
 
 MOST_GROUPS = 100_000
 """More different margins and flaws than any judge gives; see :meth:`AnalysisRows.groups`."""
@@ -72,6 +72,18 @@ class FlippedPair(NamedTuple):
     preference: str
     a: str
     b: str
+
+
+class FailedPair(NamedTuple):
+    """A prediction that could not be made."""
+
+    failure_id: int
+    idx: int
+    order: str
+    sample: int
+    attempts: int
+    error: str
+    hint: str | None
 
 
 class AnalysisRows:
@@ -162,6 +174,19 @@ class AnalysisRows:
                 {"run": run_id, "most": _MOST_DIMENSIONS},
             ).all()
         return [(str(row[0]), int(row[1]), int(row[2]), int(row[3])) for row in rows]
+
+    def failures(self, run_id: int, *, after: int = 0, limit: int = 50) -> list[FailedPair]:
+        """What could not be made, oldest first, behind failure ``after``."""
+        c = failures.c
+        query = (
+            select(c.id, pairs.c.idx, c.shown_order, c.sample, c.attempts, c.error, c.hint)
+            .join(pairs, pairs.c.id == c.pair_id)
+            .where(c.run_id == run_id, c.id > after)
+            .order_by(c.id)
+            .limit(limit)
+        )
+        with self._db.read() as connection:
+            return [FailedPair(*row) for row in connection.execute(query)]
 
     # -- two runs ------------------------------------------------------------------------------
 

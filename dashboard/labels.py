@@ -1,0 +1,11 @@
+"""Names that others chose, as charts may show them."""
+
+from __future__ import annotations
+
+from dashboard.text import clean
+
+
+def label(text: object, limit: int = 60) -> str:
+    """One line for a chart. Plotly reads some tags and ``%{…}`` in its texts; this takes them away."""
+    line = clean(text, limit).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return line.replace("%{", "% {")

@@ -1,0 +1,51 @@
+"""The loop as a row of steps: how much has come how far."""
+
+from __future__ import annotations
+
+from html import escape
+
+import streamlit as st
+
+from backend.store.overview import Loop
+from dashboard.numbers import percent
+
+_STYLE = """<style>
+.wn-loop { display: grid; grid-template-columns: repeat(6, minmax(0, 1fr)); gap: 8px;
+  font-variant-numeric: tabular-nums; }
+.wn-step { border: 1px solid rgba(138, 144, 150, 0.4); border-radius: 4px; padding: 8px 12px 10px; min-width: 0; }
+.wn-step span { display: block; font-size: 0.8125rem; white-space: nowrap; overflow: hidden; text-overflow: ellipsis; }
+.wn-step .wn-of { opacity: 0.72; font-size: 0.75rem; min-height: 1.4em; }
+.wn-step b { font-size: 1.375rem; font-weight: 600; }
+.wn-level { height: 6px; margin-top: 6px; border-radius: 2px; background: rgba(138, 144, 150, 0.22); }
+.wn-level i { display: block; height: 6px; border-radius: 2px; background: var(--wn-step); min-width: 0; }
+@media (max-width: 900px) { .wn-loop { grid-template-columns: repeat(3, minmax(0, 1fr)); } }
+</style>"""
+
+
+def funnel(loop: Loop) -> None:
+    """Draw the six steps. Each says what share of the one it is taken from it is."""
+    steps = (
+        ("pairs", loop.pairs, None, "", "#8A9096"),
+        ("predictions", loop.predictions, None, _per(loop.predictions, loop.pairs), "#0072B2"),
+        ("accepted", loop.accepted, loop.predictions, "of predictions", "#009E73"),
+        ("reviewed", loop.reviewed, loop.predictions, "of predictions", "#CC79A7"),
+        ("in a set", loop.in_sets, loop.accepted, "of accepted", "#E69F00"),
+        ("trained on", loop.trained, loop.in_sets, "of sets", "#E69F00"),
+    )
+    cells = "".join(_step(*step) for step in steps)
+    st.html(f'{_STYLE}<div class="wn-loop" role="list">{cells}</div>')
+
+
+def _step(name: str, count: int, of: int | None, words: str, colour: str) -> str:
+    share = min(1.0, count / of) if of else 0.0
+    said = f"{percent(count / of)} {words}" if of else words
+    level = "" if of is None else f'<i style="width:{100 * share:.2f}%"></i>'
+    return (
+        f'<div class="wn-step" role="listitem" style="--wn-step:{colour}"><span>{escape(name)}</span>'
+        f'<b>{count:,}</b><span class="wn-of">{escape(said)}</span>'
+        f'<div class="wn-level">{level}</div></div>'
+    )
+
+
+def _per(predictions: int, pairs: int) -> str:
+    return f"{predictions / pairs:.3g} a pair" if pairs else ""

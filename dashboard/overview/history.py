@@ -1,0 +1,113 @@
+"""Accuracy and acceptance, run after run."""
+
+from __future__ import annotations
+
+import plotly.graph_objects as go
+import streamlit as st
+
+from backend.inference.progress import RunCounts
+from backend.store.runs import RunRow
+from dashboard.labels import label
+from dashboard.numbers import percent, with_interval
+from dashboard.runs.card import model_name
+from dashboard.text import clean
+from dashboard.theme import ACCEPTED, FIRST, WAITING, chart
+
+_MOST = 40
+History = list[tuple[RunRow, RunCounts]]
+
+
+def history(rows: History) -> None:
+    """One chart for accuracy and one for acceptance, the same runs below each other."""
+    rows = [row for row in rows if row[1].done][-_MOST:]
+    if not rows:
+        return
+    left, right = st.columns(2, gap="medium")
+    with left, st.container(border=True):
+        st.markdown("**Accuracy of each run**, with its 95 % interval")
+        _accuracy(rows)
+    with right, st.container(border=True):
+        st.markdown("**Share accepted in each run**, rulings included")
+        _accepted(rows)
+    with st.expander("Numbers"):
+        st.dataframe(
+            [
+                {"run": run.id, "dataset": clean(run.dataset), "model": model_name(run.model),
+                 "predictions": counts.done,
+                 "accuracy": with_interval(counts.accuracy) if counts.accuracy else "–",
+                 "accepted": percent(counts.effective / counts.done)}
+                for run, counts in rows
+            ],
+            hide_index=True, width="stretch",
+        )  # fmt: skip
+
+
+def _accuracy(rows: History) -> None:
+    known = [
+        (run, counts.accuracy) for run, counts in rows if counts.accuracy and counts.accuracy.n
+    ]
+    fig = go.Figure()
+    for dataset in dict.fromkeys(run.dataset for run, _ in known):
+        mine = [(run, share) for run, share in known if run.dataset == dataset]
+        values = [100 * (share.value or 0) for _, share in mine]
+        fig.add_scatter(
+            x=[_place(run) for run, _ in mine],
+            y=values,
+            mode="lines+markers",
+            line={"color": FIRST, "width": 1},
+            marker={"size": 9},
+            error_y={
+                "type": "data",
+                "array": [100 * s.interval[1] - v for v, (_, s) in zip(values, mine, strict=True)],
+                "arrayminus": [v - 100 * s.interval[0] for v, (_, s) in zip(values, mine, strict=True)],
+                "color": WAITING, "thickness": 1.5,
+            },
+            hovertemplate=[
+                f"run {run.id}: {with_interval(share)}<br>{label(model_name(run.model), 40)} on "
+                f"{label(run.dataset, 40)}<extra></extra>"
+                for run, share in mine
+            ],
+        )  # fmt: skip
+        _name(fig, _place(mine[-1][0]), values[-1], dataset)
+    _axes(fig, rows)
+    chart(fig, key="history_accuracy", height=260)
+
+
+def _accepted(rows: History) -> None:
+    fig = go.Figure(
+        go.Bar(
+            x=[_place(run) for run, _ in rows],
+            y=[100 * counts.effective / counts.done for _, counts in rows],
+            marker={"color": ACCEPTED},
+            text=[percent(counts.effective / counts.done, 0) for _, counts in rows],
+            textposition="outside",
+            cliponaxis=False,
+            width=0.5,
+            hovertemplate=[
+                f"run {run.id}: {counts.effective:,} of {counts.done:,}<br>"
+                f"{model_name(run.model, 40)} on {label(run.dataset, 40)}<extra></extra>"
+                for run, counts in rows
+            ],
+        )
+    )
+    _axes(fig, rows)
+    chart(fig, key="history_accepted", height=260)
+
+
+def _place(run: RunRow) -> str:
+    return f"run {run.id}"
+
+
+def _name(fig: go.Figure, x: str, y: float, dataset: str) -> None:
+    """The dataset beside its line's end, instead of a legend."""
+    fig.add_annotation(
+        x=x, y=y, text=label(dataset, 24), showarrow=False, xanchor="left", xshift=8,
+        font={"size": 12}, align="left",
+    )  # fmt: skip
+
+
+def _axes(fig: go.Figure, rows: History) -> None:
+    places = [_place(run) for run, _ in rows]
+    fig.update_xaxes(categoryorder="array", categoryarray=places, range=[-0.6, len(places) - 0.1],
+                     showgrid=False, type="category")  # fmt: skip
+    fig.update_yaxes(range=[0, 108], ticksuffix=" %", tickvals=[0, 25, 50, 75, 100])

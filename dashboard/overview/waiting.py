@@ -1,0 +1,61 @@
+"""What needs a person next, each with the link that leads there."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from backend.domain.jobs import JobStatus
+from backend.store.overview import Loop, Waiting
+from backend.store.runs import RunRow
+from dashboard.navigation import page_link
+from dashboard.numbers import many
+from dashboard.runs.card import model_name
+from dashboard.text import clean, md
+
+Item = tuple[str, str, str, dict[str, str]]
+"""What there is, the link's words, its page, its query."""
+_MOST = 9
+
+
+def needs_a_person(waiting: Waiting, loop: Loop, runs: list[RunRow]) -> None:
+    """Draw the list, most pressing first."""
+    st.subheader("Next", anchor=False)
+    items = _items(waiting, loop, runs)
+    if not items:
+        st.caption("Nothing waits for you.")
+    for text, words, page, query in items[:_MOST]:
+        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+            st.markdown(text)
+            page_link(page, words, **query)
+
+
+def _items(waiting: Waiting, loop: Loop, runs: list[RunRow]) -> list[Item]:
+    items: list[Item] = []
+    for run in reversed(runs):
+        if run.status in (JobStatus.FAILED, JobStatus.INTERRUPTED):
+            items.append((f"Run {run.id} ({md(model_name(run.model, 40))}) {run.status}",
+                          "See why", "runs", {"run": str(run.id), "tab": "log"}))  # fmt: skip
+    for run_id, count in waiting.failures:
+        items.append((f"{many(count, 'prediction')} of run {run_id} failed", "Look", "runs",
+                      {"run": str(run_id)}))  # fmt: skip
+    if waiting.flagged:
+        items.append((f"{many(waiting.flagged, 'prediction')} flagged and not settled", "Settle",
+                      "browse", {"ruling": "flag"}))  # fmt: skip
+    for name in waiting.unjudged:
+        items.append((f"{md(name, 60)} has not been judged", "Start a run", "runs",
+                      {"new": "1", "dataset": name}))  # fmt: skip
+    for name, count in waiting.conflicts:
+        items.append((f"{md(name, 60)} contradicts itself in {many(count, 'row')}", "Look",
+                      "datasets", {"name": name, "filter": "conflicts"}))  # fmt: skip
+    for name, count in waiting.missing:
+        items.append((f"{md(name, 60)} lacks media of {many(count, 'pair')}", "Look",
+                      "datasets", {"name": name, "filter": "missing"}))  # fmt: skip
+    if loop.accepted and not loop.reviewed:
+        items.append((f"{many(loop.accepted, 'prediction')} accepted, none reviewed",
+                      "Review a sample", "review", {}))  # fmt: skip
+    if loop.accepted and not loop.in_sets:
+        items.append(("Nothing is in a set yet", "Curate", "curate", {}))
+    for name in waiting.untrained:
+        items.append((f"Set {md(clean(name), 60)} is frozen and no training has used it",
+                      "Train", "training", {}))  # fmt: skip
+    return items

@@ -1,0 +1,236 @@
+"""The charts of a run's analysis: one message each, said in words above it, its numbers on demand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pandas as pd
+import plotly.graph_objects as go
+import streamlit as st
+
+from backend.inference.analysis import Analysis, Share
+from dashboard.labels import label
+from dashboard.numbers import many, percent, with_interval
+from dashboard.text import clean
+from dashboard.theme import ACCEPTED, FIRST, REJECTED, SECOND, WAITING, chart
+
+_HEIGHT = 232
+_SIDES = {"first": "first shown", "second": "second shown", "tie": "tie", None: "unreadable"}
+
+
+def analysis_charts(found: Analysis, run_id: int) -> None:
+    """Draw everything, two charts abreast."""
+    parts: list[Callable[[Analysis, str], None]] = [
+        _confusion, _position, _captions, _margins, _dimensions, _flaws,
+    ]  # fmt: skip
+    for start in range(0, len(parts), 2):
+        for column, part in zip(
+            st.columns(2, gap="medium"), parts[start : start + 2], strict=False
+        ):
+            with column, st.container(border=True):
+                part(found, f"{run_id}_{part.__name__}")
+
+
+def numbers(rows: Sequence[dict[str, Any]], key: str) -> None:
+    """The table behind a chart."""
+    with st.expander("Numbers", key=f"numbers_{key}"):
+        st.dataframe(pd.DataFrame(rows), hide_index=True, width="stretch", key=f"table_{key}")
+
+
+def shares(rows: Sequence[tuple[str, Share, str]], *, key: str, reference: float | None = None,
+           height: int = _HEIGHT) -> None:  # fmt: skip
+    """Shares with their 95 % intervals as dots and whiskers, labelled in words.
+
+    Args:
+        rows: Name, share and colour.
+        reference: A line that the shares are to be seen against.
+    """
+    rows = [row for row in rows if row[1].n]
+    values = [100 * (share.value or 0) for _, share, _ in rows]
+    low = [
+        value - 100 * share.interval[0] for value, (_, share, _) in zip(values, rows, strict=True)
+    ]
+    high = [
+        100 * share.interval[1] - value for value, (_, share, _) in zip(values, rows, strict=True)
+    ]
+    fig = go.Figure(
+        go.Scatter(
+            x=values,
+            y=[label(name, 28) for name, _, _ in rows],
+            mode="markers+text",
+            text=[f"{value:.0f} %" for value in values],
+            textposition="top center",
+            marker={"size": 10, "color": [colour for _, _, colour in rows]},
+            error_x={"type": "data", "array": high, "arrayminus": low, "color": WAITING, "thickness": 1.5},
+            hovertemplate=[
+                f"{label(name)}: {with_interval(share)}<br>{share.count:,} of {share.n:,}<extra></extra>"
+                for name, share, _ in rows
+            ],
+            cliponaxis=False,
+        )
+    )  # fmt: skip
+    if reference is not None:
+        fig.add_vline(x=reference, line={"color": WAITING, "dash": "dot", "width": 1.5})
+    fig.update_xaxes(range=[-4, 104], ticksuffix=" %", tickvals=[0, 25, 50, 75, 100])
+    fig.update_yaxes(autorange="reversed", showgrid=False)
+    chart(fig, key=key, height=height)
+
+
+def _confusion(found: Analysis, key: str) -> None:
+    better = found.accuracy_when_better_was()
+    st.markdown(
+        f"**Right in {with_interval(found.accuracy)}**: {percent(better['first'].value, 0)} where the "
+        f"better one was shown first, {percent(better['second'].value, 0)} where it was shown second"
+    )
+    humans = [
+        side for side in ("first", "second", "tie") if any(h == side for h, _ in found.confusion)
+    ]
+    judges = [
+        side for side in ("first", "second", "tie", None)
+        if side in ("first", "second") or any(j == side for _, j in found.confusion)
+    ]  # fmt: skip
+    counts = [[found.confusion[human, judge] for judge in judges] for human in humans]
+    totals = [max(1, sum(row)) for row in counts]
+    fig = go.Figure(
+        go.Heatmap(
+            z=[[n / total for n in row] for row, total in zip(counts, totals, strict=True)],
+            x=[f"judge: {_SIDES[judge]}" for judge in judges],
+            y=[f"human: {_SIDES[human]}" for human in humans],
+            text=[
+                [f"{n:,}<br>{n / total:.0%}" for n in row]
+                for row, total in zip(counts, totals, strict=True)
+            ],
+            texttemplate="%{text}",
+            hovertemplate="%{y}<br>%{x}<br>%{text}<extra></extra>",
+            colorscale=[[0, "rgba(0,114,178,0.04)"], [1, "rgba(0,114,178,0.55)"]],
+            zmin=0, zmax=1, showscale=False, xgap=2, ygap=2,
+        )
+    )  # fmt: skip
+    fig.update_xaxes(showgrid=False)
+    fig.update_yaxes(autorange="reversed", showgrid=False)
+    chart(fig, key=key, height=_HEIGHT)
+    numbers(
+        [
+            {"human prefers": _SIDES[human], "judge says": _SIDES[judge], "predictions": n}
+            for human, row in zip(humans, counts, strict=True)
+            for judge, n in zip(judges, row, strict=True)
+        ],
+        key,
+    )
+
+
+def _position(found: Analysis, key: str) -> None:
+    wins, better = found.first_shown_wins, found.first_shown_better
+    st.markdown(
+        f"**The first-shown one wins {with_interval(wins)}**; humans prefer it in "
+        f"{percent(better.value, 0)} of the same"
+    )
+    rows = [("first shown wins", wins, FIRST), ("human prefers first", better, WAITING)]
+    for side, share in found.accuracy_when_better_was().items():
+        rows.append((f"right, better {side}", share, FIRST if side == "first" else SECOND))
+    if found.flips.n:
+        rows.append(("flips with the order", found.flips, REJECTED))
+    shares(rows, key=key, reference=50)
+    if found.flips.n:
+        st.caption(
+            f"Judged in both orders: {many(found.flips.n, 'time')}, the winner changed in "
+            f"{with_interval(found.flips)}; of the changes that name a side both times, "
+            f"{percent(found.flips_to_first.value, 0)} are for the first shown."
+        )
+    else:
+        st.caption("No pair was judged in both orders; a run with order “both” shows what flips.")
+    numbers([_row(name, share) for name, share, _ in rows], key)
+
+
+def _captions(found: Analysis, key: str) -> None:
+    rows = [(f"{name} characters", share, FIRST) for name, share in found.by_caption_length()]
+    st.markdown("**Accuracy by the caption's length**")
+    if not rows:
+        st.caption("No readable answers.")
+        return
+    shares(rows, key=key)
+    numbers([_row(name, share) for name, share, _ in rows], key)
+
+
+def _dimensions(found: Analysis, key: str) -> None:
+    st.markdown("**Which dimension's scores agree with the human**")
+    rows = found.by_dimension()
+    if not rows:
+        st.caption("No scores could be read.")
+        return
+    shares(
+        [(name, share, FIRST) for name, share, _ in rows],
+        key=key,
+        height=max(_HEIGHT, 44 * len(rows)),
+    )
+    st.caption("Of the pairs to which the dimension gives different scores.")
+    numbers(
+        [{**_row(clean(name), share), "equal scores": equal} for name, share, equal in rows], key
+    )
+
+
+def _margins(found: Analysis, key: str) -> None:
+    counts = found.margins()
+    st.markdown("**Margins of right and of wrong answers**")
+    if not counts[True] and not counts[False]:
+        st.caption("No totals could be read.")
+        return
+    places = range(min(min(c, default=0) for c in counts.values()),
+                   max(max(c, default=0) for c in counts.values()) + 1)  # fmt: skip
+    fig = go.Figure()
+    for right, name, colour in ((True, "right", ACCEPTED), (False, "wrong", REJECTED)):
+        fig.add_bar(
+            x=list(places),
+            y=[counts[right][place] for place in places],
+            marker={"color": colour, "pattern": {"shape": "" if right else "/"}},
+            hovertemplate=f"margin %{{x}}: %{{y:,}} {name}<extra></extra>",
+        )
+    fig.update_layout(barmode="stack")
+    fig.update_xaxes(title={"text": "total of the answered side minus the other's", "standoff": 4})
+    chart(fig, key=key, height=_HEIGHT)
+    exact = "" if found.exact else " Margins are rounded to whole numbers."
+    st.caption(f"Green: right. Vermilion, hatched: wrong.{exact}")
+    numbers(
+        [{"margin": p, "right": counts[True][p], "wrong": counts[False][p]} for p in places], key
+    )
+
+
+def _flaws(found: Analysis, key: str) -> None:
+    rows = found.flaws()
+    flawed = sum(group.n for group in found.groups if group.flaws)
+    st.markdown(
+        f"**Flaws in {percent(flawed / found.predictions if found.predictions else None)} of the texts**"
+    )
+    if not rows:
+        st.caption("None was found.")
+        return
+    fig = go.Figure(
+        go.Bar(
+            x=[count for _, count, _ in rows],
+            y=[flaw.value.replace("_", " ") for flaw, _, _ in rows],
+            orientation="h",
+            marker={"color": SECOND},
+            text=[
+                f"{count:,}" + (f" · {percent(share.value, 0)} right" if share.n else "")
+                for _, count, share in rows
+            ],
+            textposition="auto",
+            hovertemplate="%{y}: %{text}<extra></extra>",
+        )
+    )  # fmt: skip
+    fig.update_yaxes(autorange="reversed", showgrid=False)
+    chart(fig, key=key, height=max(_HEIGHT, 32 * len(rows)))
+    numbers(
+        [
+            {"flaw": f.value.replace("_", " "), "texts": n, "right": with_interval(s)}
+            for f, n, s in rows
+        ],
+        key,
+    )
+
+
+def _row(name: str, share: Share) -> dict[str, Any]:
+    low, high = share.interval
+    return {"": clean(name), "share": percent(share.value), "95 % from": percent(low), "to": percent(high),
+            "count": share.count, "of": share.n}  # fmt: skip

@@ -1,0 +1,249 @@
+"""One run: its card, what can be done with it, and its tabs."""
+
+from __future__ import annotations
+
+import json
+
+import plotly.graph_objects as go
+import streamlit as st
+
+from backend.domain.jobs import OPEN, RESUMABLE
+from backend.inference.analysis import Analysis, analyse
+from backend.inference.progress import run_counts
+from backend.store.analysis import AnalysisRows
+from backend.store.runs import RunRow
+from backend.workspace import Workspace
+from dashboard.background import ready
+from dashboard.empty import empty
+from dashboard.navigation import page_link
+from dashboard.numbers import many, percent
+from dashboard.page import errors_shown
+from dashboard.roles import is_operator
+from dashboard.runs.card import draw_card
+from dashboard.runs.charts import analysis_charts
+from dashboard.runs.log import draw_log
+from dashboard.runs.whatif import what_if_panel
+from dashboard.text import MAX_SHOWN, clean, md, visible
+from dashboard.theme import REJECTED, chart
+
+TABS = ("summary", "analysis", "policy", "log", "settings")
+_FAILURES = 50
+
+
+def run_detail(space: Workspace, run: RunRow) -> None:
+    """Draw a run. What it shows is in the URL: ``run`` and ``tab``."""
+    going = run.status in OPEN
+    with st.container(border=True):
+        live_card(space, run)
+        _actions(space, run, going)
+    if run.error:
+        st.error(f"{md(run.error)}{f'  {chr(10)}{md(run.hint)}' if run.hint else ''}")
+    tab = st.segmented_control(
+        "Show", TABS, default="summary", required=True, key="tab", bind="query-params",
+        label_visibility="collapsed",
+    )  # fmt: skip
+    with errors_shown():
+        match tab:
+            case "analysis":
+                _analysis(space, run, going)
+            case "policy":
+                _policy(space, run, going)
+            case "log":
+                _log(run, going)
+            case "settings":
+                _settings(run)
+            case _:
+                _summary(space, run)
+
+
+def live_card(space: Workspace, run: RunRow) -> None:
+    """The card; as long as the run goes, it renews itself, and only it."""
+    if run.status not in OPEN:
+        draw_card(space, run)
+        return
+
+    @st.fragment(run_every=1.0)
+    def live() -> None:
+        with errors_shown():
+            now = space.runs.get(run.id)
+            draw_card(space, now)
+        if now.status not in OPEN:
+            st.rerun()  # it has ended: the rest of the page changes too
+        space.supervise()
+
+    live()
+
+
+def _actions(space: Workspace, run: RunRow, going: bool) -> None:
+    with st.container(horizontal=True, gap="small", vertical_alignment="center"), errors_shown():
+        if is_operator():
+            if going and st.button("Cancel", key="cancel_run"):
+                space.launcher.cancel(run.id)
+                space.supervise()
+                st.rerun()
+            resumable = run.job_id is not None and run.status in RESUMABLE
+            counts = run_counts(space.runs.counts(run.id), run.policy) if resumable else None
+            left = counts.total - counts.done if counts else 0
+            about = f"{left:,} are left, failed ones included"
+            if left > 0 and st.button("Resume", key="resume_run", help=about):
+                space.launcher.resume(run.id)
+                space.supervise()
+                st.rerun()
+            if run.job_id is not None and st.button("Run again with changes", key="again_run"):
+                st.query_params.from_dict({"new": "1", "from": str(run.id)})
+                st.rerun()
+        page_link("browse", "Browse its predictions", run=str(run.id))
+        page_link("compare", "Compare with another run", b=str(run.id))
+        if run.status == "queued":
+            st.caption("Waits until its device is free.")
+
+
+def _summary(space: Workspace, run: RunRow) -> None:
+    counts = run_counts(space.runs.counts(run.id), run.policy)
+    if not counts.done and not counts.failed:
+        empty("Nothing yet", "Predictions are counted here as soon as the first are stored.")
+        return
+    left, right = st.columns(2, gap="medium")
+    with left, st.container(border=True):
+        st.markdown(
+            f"**Why {many(counts.rejected, 'prediction')} of {counts.done:,} are rejected**"
+        )
+        _reasons(run.id, dict(counts.reasons))
+        overruled = counts.effective - counts.accepted
+        if overruled:
+            st.caption(f"Rulings by people change what counts as accepted by {overruled:+,}.")
+    with right, st.container(border=True):
+        st.markdown(f"**{many(counts.failed, 'prediction')} failed**")
+        if counts.failed:
+            _failures_list(space, run.id)
+        else:
+            st.caption("Every pair that was reached could be judged.")
+
+
+def _reasons(run_id: int, reasons: dict[str, int]) -> None:
+    if not reasons:
+        st.caption("None is.")
+        return
+    rows = sorted(reasons.items(), key=lambda row: -row[1])
+    total = sum(reasons.values())
+    fig = go.Figure(
+        go.Bar(
+            x=[n for _, n in rows],
+            y=[name.replace("_", " ") for name, _ in rows],
+            orientation="h",
+            marker={"color": REJECTED, "pattern": {
+                "shape": ["/" if name == "unreadable" else "" for name, _ in rows]}},
+            text=[f"{n:,} · {percent(n / total, 0)}" for _, n in rows],
+            textposition="auto",
+            hovertemplate="%{y}: %{text}<extra></extra>",
+        )
+    )  # fmt: skip
+    fig.update_xaxes(visible=False)
+    fig.update_yaxes(autorange="reversed", showgrid=False)
+    chart(fig, key=f"reasons_{run_id}", height=32 + 36 * len(rows))
+
+
+def _failures_list(space: Workspace, run_id: int) -> None:
+    given = st.query_params.get("failed", "0")
+    after = int(given) if given.isdecimal() and len(given) < 19 else 0
+    rows = AnalysisRows(space.database).failures(run_id, after=after, limit=_FAILURES + 1)
+    st.dataframe(
+        [
+            {"pair": row.idx, "order": row.order, "sample": row.sample, "tries": row.attempts,
+             "error": clean(row.error, 500), "hint": clean(row.hint or "", 300)}
+            for row in rows[:_FAILURES]
+        ],
+        hide_index=True, width="stretch", height=320, key=f"failures_{run_id}",
+    )  # fmt: skip
+    with st.container(horizontal=True):
+        if after and st.button("From the first", key="failed_first"):
+            st.query_params.pop("failed", None)
+            st.rerun()
+        if len(rows) > _FAILURES and st.button("More", key="failed_more"):
+            st.query_params["failed"] = str(rows[_FAILURES - 1].failure_id)
+            st.rerun()
+
+
+def analysis_of(space: Workspace, run: RunRow) -> Analysis | None:
+    """A run's sums, or ``None`` while they are being made."""
+    going = run.status in OPEN
+    count = space.runs.prediction_count(run.id)
+    return ready(
+        ("analysis", str(space.folder), run.id, count, json.dumps(run.policy, sort_keys=True)),
+        lambda: analyse(space.database, space.folder, run, keep=not going),
+        words=f"Adding up {count:,} predictions",
+        height=480,
+    )
+
+
+def _analysis(space: Workspace, run: RunRow, going: bool) -> None:
+    found = analysis_of(space, run)
+    if found is None:
+        return
+    if not found.predictions:
+        empty("Nothing to analyse yet", "The first predictions are not there yet.")
+        return
+    if going:
+        st.caption(f"Of the {found.predictions:,} predictions so far; reload for more.")
+    analysis_charts(found, run.id)
+
+
+def _policy(space: Workspace, run: RunRow, going: bool) -> None:
+    if going:
+        empty("Later", "Another policy can be tried on a run that has ended.")
+        return
+    found = analysis_of(space, run)
+    if found is not None:
+        what_if_panel(space, run, found)
+
+
+def _log(run: RunRow, going: bool) -> None:
+    if not going:
+        draw_log(run)
+        return
+
+    @st.fragment(run_every=2.0)
+    def tail() -> None:
+        draw_log(run)
+
+    tail()
+
+
+def _settings(run: RunRow) -> None:
+    left, right = st.columns(2, gap="medium")
+    options = run.spec.get("options", {})
+    plain = {
+        name: value for name, value in run.spec.items() if name not in ("options", "instruction")
+    }
+    with left:
+        st.markdown("**What was asked**")
+        st.dataframe(
+            _rows({**plain, **options}), hide_index=True, width="stretch", height="content"
+        )
+    with right:
+        st.markdown("**Policy in force**")
+        st.dataframe(_rows(run.policy), hide_index=True, width="stretch", height="content")
+        st.markdown("**Instruction**")
+        kinds = {str(kind): str(text) for kind, text in run.spec.get("instruction", {}).items()}
+        for text in dict.fromkeys(kinds.values()):
+            names = ", ".join(f"{kind}s" for kind, one in kinds.items() if one == text)
+            with st.expander(f"For {md(names)}"):
+                st.code(clean_lines(text), language=None, wrap_lines=True)
+
+
+def clean_lines(text: str) -> str:
+    """A text of several lines that somebody wrote, for display."""
+    return visible(text[:MAX_SHOWN])
+
+
+def _rows(values: dict[str, object]) -> list[dict[str, str]]:
+    return [
+        {"option": clean(name), "value": "–" if value in (None, [], "") else clean(_word(value))}
+        for name, value in values.items()
+    ]
+
+
+def _word(value: object) -> str:
+    if isinstance(value, list):
+        return ", ".join(map(str, value))
+    return {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)

@@ -1,0 +1,288 @@
+"""The launch form: four fields in view, the rest folded, the command and the checks beside it."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import Any
+
+import streamlit as st
+from pydantic import ValidationError
+
+from backend.demo.judge import shipped_judge
+from backend.domain.filtering import PRESETS as POLICIES
+from backend.domain.filtering import Policy
+from backend.domain.pairs import MediaKind, OrderPolicy
+from backend.domain.prompts import default_instruction
+from backend.engines.base import EngineOptions
+from backend.engines.registry import ENGINES
+from backend.errors import DemoError, UsageError
+from backend.inference.command_line import command_line
+from backend.inference.launch import RunRequest, default_order
+from backend.inference.preflight import Check, Level, preflight
+from backend.store.datasets import DatasetRow
+from backend.store.runs import RunRow
+from backend.workspace import Workspace
+from dashboard.empty import empty
+from dashboard.numbers import many
+from dashboard.page import errors_shown
+from dashboard.runs.card import model_name
+from dashboard.runs.options import ALL, ENGINE_NAMES, GROUPS, PRESETS, Option
+from dashboard.runs.policy import load_policy_state, policy_fields, policy_state
+from dashboard.text import clean, md
+
+_KEY = "launch_"
+_POLICY = "launch_policy"
+_LOADED = "launch_loaded"
+_SOURCE_ORDER = "as usual"
+_ENGINE_WORDS = {
+    "auto": "auto: the best that is installed",
+    "vllm": "vllm: fastest, on GPUs",
+    "transformers": "transformers: everywhere, slower",
+    "openai": "openai: servers that are running already",
+    "scripted": "scripted: replays texts from a file",
+}
+
+
+def load_form(run: RunRow | None, datasets: list[DatasetRow], *, again: str) -> None:
+    """Fill the form once for each ``again``: from a run, or with the defaults."""
+    # Streamlit forgets widgets that a visit to another page did not draw.
+    if st.session_state.get(_LOADED) == again and _KEY + "dataset" in st.session_state:
+        return
+    st.session_state[_LOADED] = again
+    values: dict[str, Any] = {option.name: option.default for option in ALL.values()}
+    values |= {
+        "dataset": datasets[-1].name,
+        "model": None,
+        "engine": "auto",
+        "order": _SOURCE_ORDER,
+    }
+    policy = POLICIES["agreement"]
+    if asked := st.query_params.get("dataset"):
+        values["dataset"] = asked if asked in {row.name for row in datasets} else values["dataset"]
+    if run is not None:
+        values |= _values_of(run)
+        policy = Policy.from_mapping(run.policy)
+    for name, value in values.items():
+        st.session_state[_KEY + name] = _to_widget(name, value)
+    load_policy_state(_POLICY, policy)
+
+
+def _values_of(run: RunRow) -> dict[str, Any]:
+    spec = run.spec
+    values = {
+        name: spec[name] for name in ("model", "order", "samples", "seed", "limit", "use_cot")
+    }
+    values |= {name: spec["options"][name] for name in ENGINE_NAMES if name in spec["options"]}
+    engine = spec["engine"] if spec["engine"] in ENGINES else "auto"
+    values |= {"dataset": run.dataset, "engine": engine, "instruction": _own_instruction(spec)}
+    return values
+
+
+def _own_instruction(spec: dict[str, Any]) -> str | None:
+    """The instruction a run was given, unless it is Winnow's."""
+    for kind, text in spec.get("instruction", {}).items():
+        if text != default_instruction(MediaKind(kind), use_cot=bool(spec.get("use_cot", True))):
+            return str(text)
+    return None
+
+
+def _to_widget(name: str, value: Any) -> Any:
+    option = ALL.get(name)
+    if option is None:
+        return value
+    if option.kind == "lines":
+        return "\n".join(value or ())
+    if option.kind in ("text", "long"):
+        return value or ""
+    if option.kind == "float" and value is not None:
+        return float(value)
+    return value
+
+
+@st.fragment
+def launch_form(space: Workspace, datasets: list[DatasetRow], runs: list[RunRow]) -> None:
+    """Draw the form; starts the run and opens it."""
+    left, right = st.columns([3, 2], gap="large")
+    with left, errors_shown():
+        _presets()
+        _four_fields(datasets, runs)
+        for title, options in GROUPS.items():
+            _folded(title, options)
+        with st.expander(_title("Filter", [] if policy_state(_POLICY) == POLICIES["agreement"] else
+                                [policy_state(_POLICY).name])):  # fmt: skip
+            st.caption("Default agreement. Another one can be applied later without judging again.")
+            policy_fields(_POLICY)
+    with right, errors_shown():
+        if not st.session_state.get(_KEY + "model"):
+            st.caption("Choose a model; the command and the checks appear here.")
+            return
+        request = request_from_form()
+        st.markdown("**The same as a command**")
+        st.code(command_line(request, workspace=space.folder), language=None, wrap_lines=True)
+        stopped = _checks(preflight(space.database, space.folder, space.settings.engine_pythons, request))  # fmt: skip
+        if st.button("Start run", type="primary", disabled=stopped, key="launch_start"):
+            run_id, _ = space.launcher.start(request)
+            space.supervise()
+            st.session_state.pop(_LOADED, None)
+            st.query_params.from_dict({"run": str(run_id)})
+            st.rerun()
+
+
+def request_from_form() -> RunRequest:
+    """What the form asks for.
+
+    Raises:
+        UsageError: A field is empty or out of range.
+    """
+    state = st.session_state
+    model = (state.get(_KEY + "model") or "").strip()
+    if not model:
+        raise UsageError("no model yet", hint="give a model's folder, or its hub name")
+    values = {name: _from_widget(option) for name, option in ALL.items()}
+    order = state.get(_KEY + "order")
+    try:
+        options = EngineOptions(**{name: values[name] for name in ENGINE_NAMES})
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = ".".join(str(part) for part in first["loc"])
+        raise UsageError(f"{name}: {first['msg']}") from error
+    return RunRequest(
+        dataset=state[_KEY + "dataset"],
+        model=model,
+        engine=state[_KEY + "engine"],
+        options=options,
+        order=None if order in (None, _SOURCE_ORDER) else OrderPolicy(order),
+        samples=values["samples"] or 1,
+        seed=values["seed"] or 0,
+        limit=values["limit"],
+        use_cot=values["use_cot"],
+        instruction=values["instruction"] or None,
+        policy=policy_state(_POLICY),
+    )
+
+
+def _from_widget(option: Option) -> Any:
+    value = st.session_state.get(_KEY + option.name)
+    if option.kind == "lines":
+        return tuple(line.strip() for line in (value or "").splitlines() if line.strip())
+    if option.kind == "text":
+        return (value or "").strip() or option.default
+    if option.kind == "bool":
+        return bool(value)
+    return option.default if value is None else value
+
+
+def _presets() -> None:
+    with st.container(horizontal=True, gap="small", vertical_alignment="center"):
+        for preset in PRESETS:
+            st.button(preset.name, help=preset.about, key=f"preset_{preset.name}",
+                      on_click=_apply, args=(preset.values,))  # fmt: skip
+
+
+def _apply(values: dict[str, Any]) -> None:
+    """A purpose changes its own options and puts the others back; dataset, model and engine stay."""
+    for name, option in ALL.items():
+        if not values or name in ("limit", "samples", "temperature"):
+            st.session_state[_KEY + name] = _to_widget(name, values.get(name, option.default))
+    st.session_state[_KEY + "order"] = values.get("order", _SOURCE_ORDER)
+    load_policy_state(_POLICY, POLICIES[values.get("policy", "agreement")])
+
+
+def _four_fields(datasets: list[DatasetRow], runs: list[RunRow]) -> None:
+    by_name = {row.name: row for row in datasets}
+    dataset = st.selectbox(
+        "Dataset", list(reversed(by_name)), key=_KEY + "dataset",
+        format_func=lambda name: f"{clean(name, 80)} · {many(by_name[name].counts.get('pairs', 0), 'pair')}",
+    )  # fmt: skip
+    st.selectbox(
+        "Model", _known_models(runs), key=_KEY + "model", accept_new_options=True, index=None,
+        placeholder="folder, or ORGANISATION/NAME", format_func=_model_words,
+    )  # fmt: skip
+    left, right = st.columns(2)
+    left.selectbox("Engine", ["auto", *ENGINES], key=_KEY + "engine", format_func=_ENGINE_WORDS.get)  # type: ignore[arg-type]
+    usual = default_order(by_name[dataset].source).value if dataset in by_name else ""
+    right.selectbox(
+        "Shown order", [_SOURCE_ORDER, *(order.value for order in OrderPolicy)],
+        key=_KEY + "order",
+        format_func=lambda order: f"as usual: {usual}" if order == _SOURCE_ORDER else order,
+        help="A file that names the better side first is shuffled, or position would tell the label.",
+    )  # fmt: skip
+
+
+def _known_models(runs: list[RunRow]) -> list[str]:
+    known = [run.model for run in reversed(runs) if run.engine in ENGINES]
+    with suppress(DemoError):
+        known.append(str(shipped_judge()))
+    typed = st.session_state.get(_KEY + "model")
+    return list(dict.fromkeys([*known, *([typed] if typed else [])]))
+
+
+def _model_words(model: str) -> str:
+    name = model_name(model)
+    return name if name == model else f"{name} · {clean(model, 120)}"
+
+
+def _title(name: str, changed: list[str]) -> str:
+    return f"{name} · {', '.join(changed)}" if changed else name
+
+
+def _folded(title: str, options: tuple[Option, ...]) -> None:
+    changed = [
+        f"{option.name} {clean(_from_widget(option), 30)}"
+        for option in options
+        if _from_widget(option) not in (option.default, None)
+    ]
+    with st.expander(md(_title(title, changed), 160)):
+        columns = st.columns(2, gap="medium")
+        for place, option in enumerate(options):
+            with columns[place % 2] if option.kind not in ("long", "lines") else st.container():
+                _field(option)
+
+
+def _field(option: Option) -> None:
+    key = _KEY + option.name
+    if option.kind in ("int", "float"):
+        cast = int if option.kind == "int" else float
+        st.number_input(
+            option.name, key=key, value=None, placeholder="none" if option.default is None else str(option.default),
+            min_value=None if option.lowest is None else cast(option.lowest),
+            max_value=None if option.highest is None else cast(option.highest),
+            step=cast(option.step) if option.step else (1 if option.kind == "int" else 0.1),
+            format="%d" if option.kind == "int" else "%g",
+        )  # fmt: skip
+    elif option.kind == "bool":
+        st.toggle(option.name, key=key)
+    elif option.kind == "choice":
+        st.selectbox(option.name, option.choices, key=key)
+    elif option.kind in ("lines", "long"):
+        st.text_area(option.name, key=key, height=96)
+    else:
+        st.text_input(option.name, key=key)
+    st.caption(f"Default {_said(option.default)}. Change: {option.when}.")
+
+
+def _said(value: Any) -> str:
+    if value is None or value == ():
+        return "none"
+    return {True: "on", False: "off"}.get(value, str(value)) if isinstance(value, bool) else str(value)  # fmt: skip
+
+
+_MARKS = {Level.OK: "✓", Level.WARNING: "▲", Level.STOP: "✕"}
+
+
+def _checks(checks: list[Check]) -> bool:
+    """Draw what was looked at; whether something stands in the way."""
+    st.markdown("**Before it starts**")
+    for check in checks:
+        hint = f" · {md(check.hint)}" if check.hint and check.level is not Level.OK else ""
+        st.markdown(f"{_MARKS[check.level]} **{check.name}** {md(check.text)}{hint}")
+    return any(check.level is Level.STOP for check in checks)
+
+
+def nothing_to_judge() -> None:
+    """In place of the form, while there is no dataset."""
+    empty(
+        "No dataset to judge",
+        "A run needs a dataset that is ready.",
+        link=("datasets", "Add a dataset"),
+    )

@@ -1,0 +1,99 @@
+"""Another policy, seen before it is applied."""
+
+from __future__ import annotations
+
+import plotly.graph_objects as go
+import streamlit as st
+
+from backend.domain.filtering import Policy
+from backend.inference.analysis import Analysis
+from backend.inference.whatif import WhatIf, what_if
+from backend.store.runs import RunRow
+from backend.workspace import Workspace
+from dashboard.background import ready
+from dashboard.numbers import many, percent
+from dashboard.page import errors_shown
+from dashboard.roles import is_operator
+from dashboard.runs.policy import load_policy_state, policy_fields
+from dashboard.theme import ACCEPTED, REJECTED, WAITING, chart
+
+_DONE = "whatif_done"
+
+
+def what_if_panel(space: Workspace, run: RunRow, found: Analysis) -> None:
+    """Choose a policy, see what it would accept, apply it."""
+    key = f"whatif_{run.id}"
+    if f"{key}_name" not in st.session_state:
+        load_policy_state(key, Policy.from_mapping(run.policy))
+    left, right = st.columns([2, 3], gap="large")
+    with left, errors_shown():
+        st.markdown("**What if the policy were**")
+        policy = policy_fields(key)
+    with right, errors_shown():
+        seen = ready(
+            ("whatif", run.id, found.predictions, str(run.policy), str(policy.to_mapping())),
+            lambda: what_if(space.database, run.id, policy, found),
+            words="Deciding every pair under this policy",
+        )
+        if seen is not None:
+            _seen(seen, run)
+            _apply(space, run, policy)
+
+
+def _seen(seen: WhatIf, run: RunRow) -> None:
+    change = seen.after - seen.before
+    st.markdown(
+        f"**{seen.after:,} of {seen.predictions:,} would be accepted** "
+        f"({percent(seen.after / seen.predictions if seen.predictions else None)}), "
+        f"{f'{change:+,}' if change else 'as many as'} {'against' if change else ''} now"
+    )
+    fig = go.Figure()
+    for name, count in (("now", seen.before), ("then", seen.after)):
+        for word, n, colour in (
+            ("accepted", count, ACCEPTED),
+            ("rejected", seen.predictions - count, REJECTED),
+        ):
+            fig.add_bar(
+                y=[name], x=[n], orientation="h", marker={"color": colour},
+                text=[f"{n:,} {word}"], textposition="inside", insidetextanchor="start",
+                insidetextfont={"color": "white"}, hovertemplate=f"{n:,} {word}<extra></extra>",
+            )  # fmt: skip
+    fig.update_layout(barmode="stack")
+    fig.update_xaxes(visible=False)
+    fig.update_yaxes(autorange="reversed", showgrid=False)
+    chart(fig, key=f"whatif_chart_{run.id}", height=104)
+    st.caption(
+        f"{seen.gained:,} more come in, {seen.lost:,} fall out. Of what would be accepted, "
+        f"{percent(seen.first / seen.after if seen.after else None, 0)} name the first shown. "
+        "Rulings by people stand whatever the policy says."
+    )
+    fig = go.Figure(
+        go.Bar(
+            y=[reason.replace("_", " ") for reason in seen.reasons],
+            x=list(seen.reasons.values()),
+            orientation="h",
+            marker={"color": WAITING},
+            text=[f"{n:,}" for n in seen.reasons.values()],
+            textposition="auto",
+            hovertemplate="%{y}: %{x:,}<extra></extra>",
+        )
+    )
+    if seen.reasons:
+        st.markdown("**Rejected then, by reason**")
+        fig.update_xaxes(visible=False)
+        fig.update_yaxes(autorange="reversed", showgrid=False, categoryorder="total descending")
+        chart(fig, key=f"whatif_reasons_{run.id}", height=48 + 32 * len(seen.reasons))
+
+
+def _apply(space: Workspace, run: RunRow, policy: Policy) -> None:
+    if message := st.session_state.pop(_DONE, None):
+        st.success(message)
+    if not is_operator():
+        return
+    same = {**policy.to_mapping(), "name": ""} == {**run.policy, "name": ""}
+    if st.button("Apply to the run", type="primary", disabled=same, key=f"apply_{run.id}",
+                 help="This is the policy in force" if same else "Decides anew; nothing is judged again"):  # fmt: skip
+        with st.spinner("Deciding"):
+            changed = space.launcher.refilter(run.id, policy)
+        st.session_state[_DONE] = f"{many(changed, 'decision')} changed."
+        st.rerun()

@@ -1,0 +1,66 @@
+"""Datasets: add them, see what is wrong in them, look at their pairs."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from dashboard.datasets.adding import add_form, imports
+from dashboard.datasets.pairs import gallery
+from dashboard.datasets.report import facts, issues
+from dashboard.empty import empty
+from dashboard.navigation import page_link
+from dashboard.numbers import many
+from dashboard.page import page
+from dashboard.roles import is_operator
+from dashboard.space import space
+from dashboard.text import clean, md
+
+
+def from_the_first() -> None:
+    for place in ("after", "issue"):
+        st.query_params.pop(place, None)
+
+
+with page(None):
+    datasets = space().datasets.list()
+    left, right = st.columns([5, 2], vertical_alignment="center")
+    left.header("Datasets", anchor=False)
+    if datasets and is_operator():
+        line = right.container(horizontal=True, horizontal_alignment="right")
+        with line.popover("Add a dataset", icon=":material/add:"):
+            add_form(space())
+    imports(space())
+    if not datasets:
+        empty(
+            "No datasets yet",
+            "A dataset is a file of pairs: a caption, two images or videos, and which one people "
+            "prefer. The file stays where it is; its rows are read and checked.",
+        )
+        if is_operator():
+            with st.container(border=True):
+                add_form(space())
+    else:
+        counts = {row.name: row.counts.get("pairs", 0) for row in datasets}
+        name = st.selectbox(
+            "Dataset", list(reversed(counts)), key="name", bind="query-params",
+            format_func=lambda one: f"{clean(one, 80)} · {many(counts[one], 'pair')}",
+            label_visibility="collapsed", on_change=from_the_first,
+        )  # fmt: skip
+        dataset = next(row for row in datasets if row.name == name)
+        facts(dataset)
+        if dataset.status != "ready":
+            st.warning(
+                f"It is not ready ({md(dataset.status)}). Add the same files again to go on."
+            )
+        with st.container(horizontal=True, vertical_alignment="center"):
+            tab = st.segmented_control(
+                "Part", ["pairs", "report"], default="pairs", required=True, key="tab",
+                bind="query-params", label_visibility="collapsed",
+                format_func={"pairs": "Pairs", "report": "What was found wrong"}.__getitem__,
+            )  # fmt: skip
+            if dataset.status == "ready" and is_operator():
+                page_link("runs", "Start a run over it", new="1", dataset=dataset.name)
+        if tab == "report":
+            issues(space(), dataset)
+        else:
+            gallery(space(), dataset)
