@@ -111,12 +111,15 @@ def _title(kind: QueueKind, runs: list[RunRow]) -> str:
     return f"{KINDS[kind].name} of {models or 'all runs'}"
 
 
-def queue_line(queue: QueueRow) -> str:
-    """One queue in one line, for a choice."""
+def queue_state(queue: QueueRow) -> str:
+    """How far a queue is, and its settings, in a few words."""
     extras = [
         word
-        for word, on in (("blind", queue.blind), ("two rulings", queue.rulings_wanted > 1))
+        for word, on in (
+            ("blind", queue.blind),
+            ("two rulings each", queue.rulings_wanted > 1),
+            ("cut off", bool(queue.spec.get("cut_off"))),
+        )
         if on
     ]
-    more = f" · {', '.join(extras)}" if extras else ""
-    return f"{clean(queue.title, 80)} · {queue.done} of {queue.items} done{more}"
+    return " · ".join([f"{queue.done:,} of {queue.items:,} done", *extras])

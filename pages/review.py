@@ -12,7 +12,7 @@ from dashboard.components.pair_viewer import pair_viewer
 from dashboard.empty import empty
 from dashboard.identity import ask_name
 from dashboard.page import errors_shown, page
-from dashboard.queue_form import new_queue, queue_line
+from dashboard.queue_form import new_queue, queue_state
 from dashboard.session import api_token
 from dashboard.space import person, space
 from dashboard.text import md
@@ -61,11 +61,12 @@ def queues_list(queues: list[QueueRow]) -> None:
     if not queues:
         empty("No queues yet", "A queue is what you review in one go. Make the first one beside.")
     for queue in queues:
-        with st.container(border=True):
+        with st.container(border=True, gap="xsmall"):
             left, right = st.columns([5, 1], vertical_alignment="center")
-            left.markdown(f"**{md(queue.title, 120)}**")
-            left.caption(f"{md(queue_line(queue).split(' · ', 1)[1])} · by {md(queue.created_by)}")
-            left.progress(min(1.0, queue.done / queue.items))
+            with left.container(gap="xsmall"):
+                st.markdown(f"**{md(queue.title, 120)}**")
+                st.caption(f"{queue_state(queue)} · by {md(queue.created_by)}")
+                st.progress(min(1.0, queue.done / queue.items))
             if right.button("Open", key=f"open_{queue.id}", width="stretch"):
                 open_queue(queue)
 
