@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from backend.curation.rulings import Rulings
+from backend.curation.sets import Balance, SetRow, freeze
 from backend.domain.people import LOCAL, Person, Role
-from backend.errors import StoreError
-from backend.inference.launch import Launcher
+from backend.errors import RunError, StoreError
+from backend.inference.launch import ACTIVE, Launcher
 from backend.jobs.reconcile import reconcile
 from backend.jobs.supervisor import ensure_supervisor
 from backend.settings import Settings
@@ -20,6 +21,9 @@ from backend.store.jobs import Jobs
 from backend.store.predictions import Predictions
 from backend.store.runs import Runs
 from backend.store.upgrade import upgrade
+
+if TYPE_CHECKING:
+    from backend.export.exporter import Manifest
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +75,50 @@ class Workspace:
             check_media=check_media,
             progress=progress,
         )
+
+    def freeze(
+        self,
+        name: str,
+        run_ids: Sequence[int],
+        *,
+        balance: Balance | None = None,
+        progress: Callable[[int], None] | None = None,
+    ) -> SetRow:
+        """Freeze a set in the present person's name; see :func:`backend.curation.sets.freeze`.
+
+        Raises:
+            Forbidden: Only operators may.
+            RunError: A run is still going.
+        """
+        self.person.require(Role.OPERATOR, "freeze a set")
+        for run_id in run_ids:
+            run = self.runs.get(run_id)
+            if run.status in ACTIVE:
+                raise RunError(f"run {run_id} is {run.status}", hint="wait for it, or cancel it")
+        return freeze(self.database, name, run_ids, balance=balance, progress=progress)
+
+    def export(
+        self,
+        set_row: SetRow,
+        *,
+        format: str,
+        out: Path,
+        split: float = 0.0,
+        bundle: bool = False,
+        progress: Callable[[int], None] | None = None,
+    ) -> Manifest:
+        """Export a set in the present person's name; see :func:`backend.export.export_set`.
+
+        Raises:
+            Forbidden: Only operators may.
+        """
+        from backend.export import export_set
+
+        self.person.require(Role.OPERATOR, "export a set")
+        return export_set(
+            self.database, set_row, format=format, out=out, split=split, bundle=bundle,
+            progress=progress,
+        )  # fmt: skip
 
     def reconcile(self) -> None:
         """Find runs whose process is gone and mark them."""

@@ -8,27 +8,22 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
-import logging
-from collections.abc import Callable
-from functools import wraps
 from pathlib import Path
 
 from starlette.requests import Request
-from starlette.responses import FileResponse, JSONResponse, Response
+from starlette.responses import FileResponse, Response
 from starlette.routing import Route
 
 from backend.domain.pairs import MediaKind
-from backend.errors import Forbidden, MediaError, NotFound, WinnowError
+from backend.errors import Forbidden, MediaError
 from backend.media.paths import resolve_media
 from backend.media.thumbnails import browser_image, thumbnail
 from backend.store.locating import locate
+from dashboard.answering import answering
 from dashboard.media import CONTENT_TYPES, opened
 from dashboard.session import session_in
 from dashboard.space import shared
 
-log = logging.getLogger(__name__)
-
-Handler = Callable[[Request], Response]
 _HOUR_S = 3_600
 _HEADERS = {
     "X-Content-Type-Options": "nosniff",
@@ -36,31 +31,6 @@ _HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Cache-Control": f"private, max-age={_HOUR_S}",
 }
-_STATUS: tuple[tuple[type[WinnowError], int], ...] = (
-    (Forbidden, 403), (NotFound, 404), (MediaError, 422), (WinnowError, 400),
-)  # fmt: skip
-
-
-def answering(handler: Handler) -> Handler:
-    """The routes' error edge: one line and a hint as JSON, never a traceback."""
-
-    @wraps(handler)
-    def wrapped(request: Request) -> Response:
-        try:
-            return handler(request)
-        except WinnowError as error:
-            status = next(code for kind, code in _STATUS if isinstance(error, kind))
-            return _refusal(status, error.message, error.hint)
-        except Exception:
-            log.exception("route %s failed", request.url.path.split("/")[2])
-            return _refusal(500, "something went wrong here", "the server's log says what")
-
-    return wrapped
-
-
-def _refusal(status: int, message: str, hint: str | None) -> JSONResponse:
-    headers = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"}
-    return JSONResponse({"message": message, "hint": hint}, status, headers=headers)
 
 
 @answering

@@ -9,9 +9,8 @@ import typer
 
 from backend.cli.output import Json, print_json, print_table, progress_bar, say, workspace
 from backend.curation import sets as curated
-from backend.errors import RunError, UsageError
+from backend.errors import UsageError
 from backend.export import FORMATS, export_set
-from backend.inference.launch import ACTIVE
 
 app = typer.Typer(help="Freeze curated sets.", no_args_is_help=True)
 
@@ -33,15 +32,15 @@ def as_json(row: curated.SetRow) -> dict[str, Any]:
 def create(
     name: str,
     run: Annotated[list[int], typer.Option(help="A run; may be repeated")],
+    balance: Annotated[
+        bool, typer.Option("--balance", help="Leave out rows until both answers are as frequent")
+    ] = False,
+    seed: Annotated[int, typer.Option(help="Draws which rows --balance leaves out")] = 0,
     json: Json = False,
 ) -> None:
     """Freeze everything accepted in one or more runs as a new version of a set."""
     with workspace() as space:
-        for run_id in run:
-            row = space.runs.get(run_id)
-            if row.status in ACTIVE:
-                raise RunError(f"run {run_id} is {row.status}", hint="wait for it, or cancel it")
-        frozen = curated.freeze(space.database, name, run)
+        frozen = space.freeze(name, run, balance=curated.Balance(seed) if balance else None)
         if json:
             print_json(as_json(frozen))
         else:
