@@ -38,7 +38,7 @@ def open_pair(hits: list[Hit], chosen: int) -> None:
     if number is None:
         title = f"Browse, {len(ids)} from prediction {ids[0]}"
         queue = Queues(space().database).make(
-            NewQueue(kind=QueueKind.FILTER, title=title),
+            NewQueue(kind=QueueKind.FILTER, title=title, listed=False),
             created_by=person().name or "somebody",
             ids=ids,
         )

@@ -13,7 +13,7 @@ from dashboard.empty import empty
 from dashboard.identity import ask_name
 from dashboard.page import errors_shown, page
 from dashboard.queue_form import new_queue, queue_state
-from dashboard.session import api_token
+from dashboard.session import api_token, workspace_mark
 from dashboard.space import person, space
 from dashboard.text import md
 
@@ -49,6 +49,7 @@ def room(queue: QueueRow) -> None:
         },
         at=min(int(at), queue.items - 1) if at.isdecimal() and len(at) < 10 else 0,
         person=name,
+        workspace=workspace_mark(),
         token=api_token(),
         keys=kept.get("keys", {}),
         blind=bool(kept.get("blind", False)),

@@ -62,6 +62,7 @@ class NewQueue:
         flaws: For ``flawed``; any when empty.
         blind: Verdict and label stay hidden until the reviewer has chosen.
         rulings_wanted: 1, or 2 for independent rulings by two reviewers.
+        listed: Stands in the list of queues. One that was only made to look at a pair does not.
     """
 
     kind: QueueKind
@@ -75,6 +76,7 @@ class NewQueue:
     flaws: tuple[Flaw, ...] = ()
     blind: bool = False
     rulings_wanted: int = 1
+    listed: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,6 +128,7 @@ class Queues:
             "runs": list(new.run_ids),
             "blind": new.blind,
             "rulings_wanted": new.rulings_wanted,
+            "listed": new.listed,
             **_settings(new),
         }
         found = iter(ids if ids is not None else self._chosen(new))

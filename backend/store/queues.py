@@ -99,7 +99,10 @@ class QueueRows:
         """The newest queues, with how many of their items have every ruling they want."""
         query = (
             select(review_queues)
-            .where(review_queues.c["items"] > 0)
+            .where(
+                review_queues.c["items"] > 0,
+                func.coalesce(review_queues.c.spec["listed"].as_boolean(), True),
+            )
             .order_by(review_queues.c.id.desc())
             .limit(limit)
         )

@@ -103,6 +103,13 @@ def test_the_name_is_asked_for_before_anything_else(demo_space: Workspace, open_
     assert "Who is reviewing" in page.markdown[0].value
 
 
+@pytest.mark.parametrize("at", ["0", "3", "999999", "-1", "x", "9" * 30])
+def test_the_room_opens_wherever_the_url_says(queue: QueueRow, open_page: Open, at: str) -> None:
+    page = open_page("review", queue=str(queue.id), at=at)
+    assert not page.exception
+    assert not page.error
+
+
 def test_items_are_of_the_shown_order(client: TestClient, queue: QueueRow) -> None:
     rows = get_items(client, queue, "from=0&count=60")
     by_order = {row["order"]: row for row in rows if row["pair"] == rows[0]["pair"]}

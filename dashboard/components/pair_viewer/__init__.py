@@ -36,6 +36,7 @@ def pair_viewer(
     queue: dict[str, Any],
     at: int,
     person: str,
+    workspace: str,
     token: str,
     keys: dict[str, str],
     blind: bool,
@@ -46,6 +47,8 @@ def pair_viewer(
     Args:
         queue: ``id``, ``title``, ``kind``, ``items``, ``blind``, ``rulings_wanted``.
         at: The position to open.
+        workspace: Tells this workspace from others under the same address: rulings that could not
+            be stored yet wait in the browser, for this one alone.
         token: What the component shows our routes; see :func:`dashboard.session.api_token`.
         keys: The person's own keys by action.
         blind: The person reviews blind by choice.
@@ -56,6 +59,7 @@ def pair_viewer(
             "queue": queue,
             "at": at,
             "person": person,
+            "workspace": workspace,
             "token": token,
             "keys": keys,
             "blind": blind,

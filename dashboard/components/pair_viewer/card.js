@@ -166,20 +166,20 @@ function drawAudit(parent, progress, audit, seconds) {
   parent.replaceChildren();
   const list = document.createElement("dl");
   const row = (name, value) => list.append(makeElement("dt", "", name), makeElement("dd", "", value));
-  const share = ({ share, low, high, n }) =>
-    share === null ? "–" : `${percent(share)} (${(100 * low).toFixed(0)}–${(100 * high).toFixed(0)}), n ${n}`;
-  row("accepted that stand", share(audit.precision));
-  row("rejected that stand", share(audit.rejection));
-  for (const [name, value] of [["precision", audit.precision], ["rejection", audit.rejection]]) {
-    if (value.more) row(`for ±${Math.round(100 * value.more.half_width)} points (${name})`, `about ${value.more.n} more`);
+  const share = (name, { share, low, high, n }) =>
+    row(n ? `${name} (${n})` : name, share === null ? "–" : `${percent(share, 0)}, ${(100 * low).toFixed(0)}–${(100 * high).toFixed(0)}`);
+  share("accepted that stand", audit.precision);
+  share("rejected that stand", audit.rejection);
+  for (const [name, value] of [["accepted", audit.precision], ["rejected", audit.rejection]]) {
+    if (value.more) row(`${name} to ±${Math.round(100 * value.more.half_width)}`, `about ${value.more.n} more`);
   }
-  row("you and the judge", share(audit.judge));
-  row("you and the label", share(audit.label));
+  share("with the judge", audit.judge);
+  share("with the label", audit.label);
   if (audit.reviewers > 1) {
     const { alpha, low, high, items, same } = audit.agreement;
     row("reviewers agree", `${same} of ${items}`);
-    row("Krippendorff's α", alpha === null ? "undefined: all alike" :
-      alpha.toFixed(2) + (low === null ? "" : ` (${low.toFixed(2)}–${high.toFixed(2)})`));
+    row("Krippendorff's α", alpha === null ? "all alike" :
+      alpha.toFixed(2) + (low === null ? "" : `, ${low.toFixed(2)}–${high.toFixed(2)}`));
   }
   if (seconds) {
     row("pace", seconds.toFixed(1) + " s a pair");

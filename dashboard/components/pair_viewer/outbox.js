@@ -5,8 +5,9 @@ const OUTBOX_BATCH = 40;
 const OUTBOX_LONGEST_WAIT_MS = 10000;
 
 class Outbox {
-  constructor(person, token, onChange, onAnswer) {
-    this.prefix = "winnow.ruling." + person + ".";
+  constructor(workspace, person, token, onChange, onAnswer) {
+    // Another workspace may be served under the same address tomorrow, with other pairs in its queue 1.
+    this.prefix = `winnow.ruling.${workspace}.${person}.`;
     this.token = token;
     this.onChange = onChange;
     this.onAnswer = onAnswer;

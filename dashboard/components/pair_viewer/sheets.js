@@ -49,7 +49,7 @@ const SHEETS = {
     const close = makeElement("button", "", "Close");
     close.addEventListener("click", () => this.closeVeil());
     row.append(usual, close);
-    sheet.append(makeElement("p", "dim", "Choose a key to change it. Keys are off while you write."), list, row);
+    sheet.append(makeElement("p", "dim", "Press a key's button to change it. Keys are off while you write. The wheel zooms both media, dragging moves them, a double click zooms in and out."), list, row);
   },
 
   askKey(action, button) {

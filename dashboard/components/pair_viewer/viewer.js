@@ -19,10 +19,10 @@ class Viewer {
     this.drawn = null;
     this.stats = null;
     this.statsAt = 0;
-    this.historyName = `winnow.history.${data.person}.${this.queue.id}`;
-    this.placeName = `winnow.place.${data.person}.${this.queue.id}`;
+    this.historyName = `winnow.history.${data.workspace}.${data.person}.${this.queue.id}`;
+    this.placeName = `winnow.place.${data.workspace}.${data.person}.${this.queue.id}`;
     this.history = this.loadHistory();
-    this.outbox = new Outbox(data.person, data.token, () => this.drawMark(), (answer, sent) => this.answered(answer, sent));
+    this.outbox = new Outbox(data.workspace, data.person, data.token, () => this.drawMark(), (answer, sent) => this.answered(answer, sent));
     this.feed = new Feed(this.queue, data.token, this.outbox, (answer) => this.itemsCame(answer));
     this.zoom = new Zoom([...root.querySelectorAll(".frame")], (scale) => { this.part.zoom.textContent = Math.round(scale * 100) + " %"; });
     const { scrub, time, play, speed, loop } = this.part;
@@ -263,6 +263,8 @@ class Viewer {
       const ruling = sent.find((one) => one.token === token);
       this.alert(`Not stored, pair ${ruling.position + 1}: ${message}${hint ? " (" + hint + ")" : ""}`);
       this.history = this.history.filter((one) => one.token !== token);
+      const item = this.feed.items.find((one) => one.mine?.token === token);
+      if (item) item.mine = null;
       this.keepHistory();
     }
     this.drawHead();

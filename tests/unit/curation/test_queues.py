@@ -129,6 +129,17 @@ def test_a_queue_of_a_filter_keeps_its_order_and_no_item_twice(db: Database, jud
     assert (queue.items, queue.title) == (3, "by margin")
 
 
+def test_a_queue_made_for_a_look_is_not_listed(db: Database, judge: Judge) -> None:
+    number = judge(1)
+    queues = Queues(db)
+    kept = queues.make(NewQueue(kind=QueueKind.FILTER, title="a"), created_by="ann", ids=[number])
+    look = queues.make(
+        NewQueue(kind=QueueKind.FILTER, title="b", listed=False), created_by="ann", ids=[number]
+    )
+    assert [queue.id for queue in queues.newest()] == [kept.id]
+    assert queues.get(look.id).items == 1
+
+
 def test_a_queue_is_cut_off_and_says_so(
     db: Database, judge: Judge, monkeypatch: pytest.MonkeyPatch
 ) -> None:
