@@ -37,14 +37,19 @@ def pages(folder: Path) -> StreamlitPage:
     return st.navigation(list(known.values()))
 
 
-def page_link(name: str, label: str, **query: str) -> None:
+def known(name: str) -> bool:
+    """Whether there is such a page; taken for granted where a page runs alone, as in tests."""
+    return name in st.session_state.get(_KNOWN, (name,))
+
+
+def page_link(name: str, label: str, /, **query: str) -> None:
     """A link to one of our pages, with what it should show; nothing where that page is not."""
     page = st.session_state.get(_KNOWN, {}).get(name)
     if page is not None:
         st.page_link(page, label=label, icon=":material/arrow_forward:", query_params=query or None)
 
 
-def go(name: str, **query: str) -> None:
+def go(name: str, /, **query: str) -> None:
     """Go to one of our pages."""
     page = st.session_state.get(_KNOWN, {}).get(name)
     if page is not None:

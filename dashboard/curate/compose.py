@@ -1,0 +1,151 @@
+"""Composing a set: runs, name, balance; and what it would hold, before it is frozen."""
+
+from __future__ import annotations
+
+import plotly.graph_objects as go
+import streamlit as st
+
+from backend.curation.preview import Preview, preview
+from backend.curation.sets import Balance
+from backend.inference.launch import ACTIVE
+from backend.store.runs import RunRow
+from backend.workspace import Workspace
+from dashboard.background import ready
+from dashboard.labels import label
+from dashboard.navigation import page_link
+from dashboard.numbers import many, percent
+from dashboard.page import errors_shown
+from dashboard.roles import is_operator
+from dashboard.text import clean, md
+from dashboard.theme import FIRST, SECOND, WAITING, chart
+
+_RUNS = "curate_runs"
+
+
+def compose(space: Workspace, runs: list[RunRow]) -> str | None:
+    """Draw the form and the preview; the name of a set that was just frozen, with its version."""
+    names = {run.id: f"{run.id} · {clean(run.dataset, 24)} · {clean(run.model.rsplit('/', 1)[-1], 24)}"
+             for run in runs}  # fmt: skip
+    _from_url(names)
+    left, right = st.columns([2, 3], gap="large")
+    frozen = None
+    with left, errors_shown():
+        chosen = st.multiselect("Runs", list(names), format_func=names.__getitem__, key=_RUNS,
+                                placeholder="what they accepted goes into the set")  # fmt: skip
+        st.query_params["runs"] = ",".join(map(str, chosen))
+        for run in runs:
+            if run.id in chosen:
+                policy = md(str(run.policy.get("name", "custom")), 40)
+                going = f", {run.status}" if run.status in ACTIVE else ""
+                st.caption(
+                    f"Run {run.id}: decided by the policy *{policy}*, and by rulings{going}."
+                )
+        if chosen:
+            page_link("runs", "Try another policy", run=str(chosen[0]), tab="whatif")
+        name = st.text_input("Name", key="curate_name", max_chars=100, placeholder="grm-t2i")
+        even = st.toggle("Balance by position", key="curate_balance",
+                         help="Leaves rows out, drawn by the seed, until “first” and “second” are "
+                         "answered equally often. A judge trained on more of one prefers a position.")  # fmt: skip
+        seed = st.number_input("Seed", value=0, step=1, key="curate_seed") if even else 0
+    with right, errors_shown():
+        seen = _previewed(space, chosen, runs) if chosen else None
+        if seen is not None:
+            _show(seen, even)
+    with left, errors_shown():
+        ready_to = bool(chosen and name.strip() and seen is not None and seen.items)
+        if not is_operator():
+            st.caption("Operators freeze sets.")
+        elif st.button("Freeze", type="primary", disabled=not ready_to):
+            with st.status("Freezing", expanded=False) as status:
+                done = space.freeze(
+                    name.strip(),
+                    chosen,
+                    balance=Balance(int(seed)) if even else None,
+                    progress=lambda rows: status.update(label=f"Freezing: {rows:,} rows"),
+                )
+            frozen = f"{done.name}@{done.version}"
+    return frozen
+
+
+def _from_url(names: dict[int, str]) -> None:
+    if _RUNS not in st.session_state:
+        wanted = st.query_params.get("runs", "").split(",")
+        st.session_state[_RUNS] = [run for run in names if str(run) in wanted]
+    st.session_state[_RUNS] = [run for run in st.session_state[_RUNS] if run in names]
+
+
+def _previewed(space: Workspace, chosen: list[int], runs: list[RunRow]) -> Preview | None:
+    policies = [str(run.policy) for run in runs if run.id in chosen]
+    newest = [space.runs.counts(run)["effective_accepted"] for run in chosen]
+    return ready(
+        ("preview", tuple(chosen), tuple(policies), tuple(newest)),
+        lambda: preview(space.database, chosen),
+        words="Adding up what these runs accepted",
+    )
+
+
+def _show(seen: Preview, even: bool) -> None:
+    if not seen.items:
+        st.info("These runs have accepted nothing that names a side.")
+        return
+    items = seen.balanced_items if even else seen.items
+    one, two, three = st.columns(3)
+    one.metric("Rows", f"{items:,}")
+    two.metric("Pairs", f"{seen.captions[1]:,}", help=f"of {seen.captions[0]:,} that were judged")
+    three.metric("By a ruling", f"{seen.by_ruling:,}")
+    first, second = seen.answers.get("first", 0), seen.answers.get("second", 0)
+    if even:
+        first = second = min(first, second)
+    _bar("Answers", [("first", first, FIRST), ("second", second, SECOND)], "curate_answers")
+    if len(seen.kinds) > 1:
+        kinds = [(f"{kind}s", count, WAITING) for kind, count in sorted(seen.kinds.items())]
+        _bar("Media", kinds, "curate_kinds")
+    if seen.lead:
+        fig = go.Figure(go.Bar(
+            y=[label(name, 40) for name in seen.lead], x=list(seen.lead.values()), orientation="h",
+            marker={"color": WAITING}, text=[f"{lead:+.1f}" for lead in seen.lead.values()],
+            hovertemplate="%{y}: %{x:+.2f}<extra></extra>",
+        ))  # fmt: skip
+        st.markdown("**By how much the answered side leads, by dimension**")
+        fig.update_xaxes(visible=False)
+        fig.update_yaxes(autorange="reversed", showgrid=False)
+        chart(fig, key="curate_lead", height=48 + 30 * len(seen.lead))
+    if seen.winners:
+        st.markdown("**Generators named better, before and after the filter**")
+        total_before = sum(share.before for share in seen.winners)
+        total_after = sum(share.after for share in seen.winners)
+        st.dataframe(
+            [
+                {
+                    "generator": clean(share.name, 60),
+                    "before": percent(share.before / total_before if total_before else None),
+                    "after": percent(share.after / total_after if total_after else None),
+                }
+                for share in seen.winners
+            ],
+            hide_index=True,
+            height="content",
+        )
+    st.caption(
+        f"Captions have {seen.caption_length[0]:.0f} characters on average, those accepted "
+        f"{seen.caption_length[1]:.0f}. Dimensions, generators and captions are from a sample of "
+        f"{many(seen.sampled, 'prediction')}."
+    )
+
+
+def _bar(title: str, parts: list[tuple[str, int, str]], key: str) -> None:
+    total = sum(count for _, count, _ in parts)
+    fig = go.Figure()
+    for name, count, colour in parts:
+        fig.add_bar(
+            y=[""], x=[count], orientation="h", marker={"color": colour},
+            text=[f"{name} {count:,} ({percent(count / total if total else None, 0)})"],
+            textposition="inside", insidetextanchor="start",
+            insidetextfont={"color": "#14171A" if colour == SECOND else "white"},
+            hovertemplate=f"{name}: {count:,}<extra></extra>",
+        )  # fmt: skip
+    fig.update_layout(barmode="stack")
+    fig.update_xaxes(visible=False)
+    fig.update_yaxes(visible=False)
+    st.markdown(f"**{title}**")
+    chart(fig, key=key, height=56)

@@ -1,0 +1,174 @@
+"""Frozen sets: the list, and one of them with its lineage, its exports and what changed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import streamlit as st
+
+from backend.curation.sets import SetRow
+from backend.export import FORMATS
+from backend.store.previews import Previews
+from backend.workspace import Workspace
+from dashboard.api.downloads import download_url
+from dashboard.curate import exports
+from dashboard.navigation import go, page_link
+from dashboard.numbers import ago, many
+from dashboard.page import errors_shown, show
+from dashboard.roles import is_operator
+from dashboard.text import clean, md
+
+_FORMATS = {
+    "lightrft": "LightRFT: conversations with two media",
+    "sharegpt": "ShareGPT, for LLaMA-Factory",
+    "parquet": "Parquet, one row a prediction",
+    "jsonl": "JSON lines, one row a prediction",
+}
+
+
+def set_list(rows: list[SetRow]) -> None:
+    """Every set, newest first."""
+    for row in reversed(rows):
+        with st.container(border=True):
+            left, right = st.columns([5, 1], vertical_alignment="center")
+            left.markdown(f"**{md(row.name)}** version {row.version}")
+            left.caption(f"{_holds(row)} · {ago(row.created_at)}")
+            if right.button("Open", key=f"set_{row.id}", width="stretch"):
+                st.query_params.from_dict({"set": f"{row.name}@{row.version}"})
+                st.rerun()
+
+
+def one_set(space: Workspace, row: SetRow, rows: list[SetRow]) -> None:
+    """One frozen set."""
+    if st.button("All sets", icon=":material/arrow_back:", type="tertiary"):
+        st.query_params.clear()
+        st.rerun()
+    st.subheader(f"{md(row.name)} version {row.version}", anchor=False)
+    st.caption(
+        f"{_holds(row)} · frozen {ago(row.created_at)} · content `{(row.content_hash or '')[:16]}`"
+    )
+    left, right = st.columns(2, gap="large")
+    with left, errors_shown():
+        st.markdown("**Export**")
+        _export_form(space, row)
+        _exports(space, row)
+    with right, errors_shown():
+        st.markdown("**Where it comes from**")
+        _lineage(row)
+        st.markdown("**What changed**")
+        _difference(space, row, rows)
+
+
+def _holds(row: SetRow) -> str:
+    counts = row.counts
+    parts = [many(int(counts.get("items", 0)), "row")]
+    parts += [many(int(counts[kind]), kind) for kind in ("image", "video") if counts.get(kind)]
+    parts.append(f"{counts.get('first', 0):,} first, {counts.get('second', 0):,} second")
+    if counts.get("left_out"):
+        parts.append(f"{counts['left_out']:,} left out for balance")
+    return " · ".join(parts)
+
+
+def _export_form(space: Workspace, row: SetRow) -> None:
+    if not is_operator():
+        st.caption("Operators export sets.")
+        return
+    format_ = st.selectbox(
+        "Format", list(FORMATS), format_func=lambda f: _FORMATS.get(f, f), key="export_format"
+    )
+    left, right = st.columns(2, vertical_alignment="bottom")
+    split = left.number_input(
+        "Share of pairs for validation", 0.0, 0.5, 0.0, 0.01, key="export_split"
+    )
+    bundle = right.toggle("Copy the media beside it", key="export_bundle")
+    if st.button("Export", type="primary"):
+        exports.start(space, row, format=format_, split=float(split), bundle=bundle)
+
+
+def _exports(space: Workspace, row: SetRow) -> None:
+    busy = any(not one.finished for one in exports.going(space))
+
+    @st.fragment(run_every=1.0 if busy else None)
+    def progress() -> None:
+        for one in exports.going(space):
+            if one.error is not None:
+                show(one.error)
+                if st.button("Put away", key=f"forget_{one.folder.name}", type="tertiary"):
+                    exports.forget(one)
+                    st.rerun(scope="fragment")
+            else:
+                share = min(1.0, one.done / max(1, one.total))
+                st.progress(share, f"{md(one.folder.name)}: {one.done:,} of {one.total:,} rows")
+        if busy and not any(not one.finished for one in exports.going(space)):
+            st.rerun()
+
+    progress()
+    for folder, manifest in exports.finished(space, row):
+        with st.container(border=True):
+            st.markdown(f"**{md(manifest['format'])}** · {many(int(manifest['rows']), 'row')} · "
+                        f"{ago(float(manifest['created_at']))}")  # fmt: skip
+            st.code(str(folder), language=None)
+            st.link_button("Download as zip", download_url(folder), icon=":material/download:")
+            page_link("training", "Train on it", set=row.name)
+
+
+def _lineage(row: SetRow) -> None:
+    for run in row.lineage.get("runs", []):
+        number = str(run["id"])
+        with st.container(border=True):
+            st.markdown(
+                f"Run {number} of **{md(run['model'].rsplit('/', 1)[-1], 60)}** on **{md(run['dataset'], 60)}**  \n"
+                f"policy *{md(str(run['policy'].get('name', 'custom')), 60)}*, "
+                f"{many(int(run.get('reviews') or 0), 'ruling')} up to then"
+            )
+            with st.container(horizontal=True):
+                page_link("runs", "The run", run=number)
+                page_link("browse", "Its rulings", run=number, reviewed="yes")
+                page_link("datasets", "The dataset", name=run["dataset"])
+    if balance := row.lineage.get("balance"):
+        st.caption(f"Balanced by {md(balance['by'])}, seed {balance['seed']}.")
+    counts = row.counts
+    st.caption(
+        f"{counts.get('by_filter', 0):,} rows by the filter, {counts.get('by_accept', 0):,} by an "
+        f"accepting ruling, {counts.get('by_relabel', 0):,} by a relabel."
+    )
+
+
+def _difference(space: Workspace, row: SetRow, rows: list[SetRow]) -> None:
+    others = {other.id: other for other in rows if other.id != row.id}
+    if not others:
+        st.caption("There is no other set to compare with.")
+        return
+    earlier = [
+        one.id for one in others.values() if one.name == row.name and one.version < row.version
+    ]
+    options = list(others)
+    chosen = st.selectbox(
+        "Compared with", options, index=options.index(earlier[-1]) if earlier else 0,
+        format_func=lambda i: f"{clean(others[i].name)} version {others[i].version}", key=f"diff_{row.id}",
+    )  # fmt: skip
+    reading = Previews(space.database)
+    found = reading.difference(chosen, row.id)
+    st.markdown(
+        f"{found['shared']:,} rows in both, **{found['added']:,} added**, "
+        f"**{found['removed']:,} removed**, {found['relabelled']:,} under another label"
+    )
+    for word, one, other in (("Added", row.id, chosen), ("Removed", chosen, row.id)):
+        changed: list[Any] = reading.only_in(one, other)
+        if changed and st.button(f"Look at those {word.lower()}", key=f"look_{word}_{row.id}"):
+            _look(
+                space,
+                [item.prediction_id for item in changed],
+                f"{word} in {row.name}@{row.version}",
+            )
+
+
+def _look(space: Workspace, ids: list[int], title: str) -> None:
+    from backend.curation.queues import NewQueue, QueueKind, Queues
+
+    queue = Queues(space.database).make(
+        NewQueue(kind=QueueKind.FILTER, title=title),
+        created_by=space.person.name or "somebody",
+        ids=ids,
+    )
+    go("review", queue=str(queue.id))

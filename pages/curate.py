@@ -1,0 +1,37 @@
+"""Curate: freeze what was accepted, look at versions, export."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from backend.curation.sets import get_set, list_sets
+from dashboard.curate.compose import compose
+from dashboard.curate.sets import one_set, set_list
+from dashboard.empty import empty
+from dashboard.page import errors_shown, page
+from dashboard.space import space
+
+with page("Curate"):
+    rows = list_sets(space().database)
+    if wanted := st.query_params.get("set", ""):
+        one_set(space(), get_set(space().database, wanted), rows)
+    else:
+        runs = space().runs.list()
+        if not runs:
+            empty("Nothing to freeze yet", "A set is made of what runs accepted and people ruled.",
+                  link=("overview", "Start on the overview"))  # fmt: skip
+            st.stop()
+        with st.container(border=True):
+            st.subheader("New version", anchor=False)
+            frozen = compose(space(), runs)
+        if frozen:
+            st.query_params.from_dict({"set": frozen})
+            st.rerun()
+        with errors_shown():
+            st.subheader("Frozen sets", anchor=False)
+            if rows:
+                set_list(rows)
+            else:
+                st.caption(
+                    "None yet. A frozen set never changes; freezing again makes a new version."
+                )
