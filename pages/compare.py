@@ -16,36 +16,34 @@ from dashboard.page import page
 from dashboard.runs.card import run_name
 from dashboard.runs.detail import analysis_of
 from dashboard.space import space
+from dashboard.urls import follow, number_in_url, write
 
 
 def two_runs(runs: list[RunRow]) -> tuple[RunRow, RunRow]:
     """Choose them; B's choices are the other runs of A's dataset."""
     by_id = {run.id: run for run in runs}
-    several = [run.id for run in runs if sum(run.dataset_id == one.dataset_id for one in runs) > 1]
+    several = [run.id for run in runs if _others(by_id, run)]
+    asked = number_in_url("b")
+    default = several[-1]
+    if asked in several:  # a link may name one run: another one of its dataset stands beside it
+        default = _others(by_id, by_id[asked])[-1]
     left, right = st.columns(2)
-    asked = st.query_params.get("b", "")
-    if "a" not in st.query_params and asked.isdecimal() and int(asked) in several:
-        # A link that names one run: set another one of its dataset beside it.
-        other = [
-            n
-            for n in several
-            if n != int(asked) and by_id[n].dataset_id == by_id[int(asked)].dataset_id
-        ]
-        st.query_params["a"] = str(other[-1])
+    follow("a", several, default)
     a = by_id[
-        left.selectbox("A", several, key="a", bind="query-params",
-                       format_func=lambda n: run_name(by_id[n]), on_change=_from_the_first)
+        left.selectbox("A", several, key="a", format_func=lambda n: run_name(by_id[n]),
+                       on_change=write("a", "after"))
     ]  # fmt: skip
-    others = [n for n in several if by_id[n].dataset_id == a.dataset_id and n != a.id]
+    others = _others(by_id, a)
+    follow("b", others, others[-1])
     b = by_id[
-        right.selectbox("B", list(reversed(others)), key="b", bind="query-params",
-                        format_func=lambda n: run_name(by_id[n]), on_change=_from_the_first)
+        right.selectbox("B", others, key="b", format_func=lambda n: run_name(by_id[n]),
+                        on_change=write("b", "after"))
     ]  # fmt: skip
     return a, b
 
 
-def _from_the_first() -> None:
-    st.query_params.pop("after", None)
+def _others(by_id: dict[int, RunRow], run: RunRow) -> list[int]:
+    return [n for n, one in by_id.items() if one.dataset_id == run.dataset_id and n != run.id]
 
 
 def compared(space: Workspace, a: RunRow, b: RunRow) -> Comparison | None:
@@ -76,14 +74,13 @@ with page("Compare"):
         elif found is not None:
             with st.container(border=True):
                 outcomes(found)
-            left, middle, right = st.columns(3, gap="medium")
-            with left, st.container(border=True):
+            left, right = st.columns(2, gap="small")
+            with left, st.container(border=True, height="stretch"):
                 accuracies(found, a, b)
-            with middle, st.container(border=True):
                 of_a, of_b = analysis_of(space(), a), analysis_of(space(), b)
                 if of_a and of_b:
                     consistency(a, b, of_a, of_b)
-            with right, st.container(border=True):
+            with right, st.container(border=True, height="stretch"):
                 flips(found)
             with st.container(horizontal=True):
                 page_link("runs", "Open A", run=str(a.id))

@@ -14,12 +14,7 @@ from dashboard.page import page
 from dashboard.roles import is_operator
 from dashboard.space import space
 from dashboard.text import clean, md
-
-
-def from_the_first() -> None:
-    for place in ("after", "issue"):
-        st.query_params.pop(place, None)
-
+from dashboard.urls import follow, write
 
 with page(None):
     datasets = space().datasets.list()
@@ -41,10 +36,12 @@ with page(None):
                 add_form(space())
     else:
         counts = {row.name: row.counts.get("pairs", 0) for row in datasets}
+        follow("name", list(counts), datasets[-1].name)
+        follow("tab", ["pairs", "report"], "pairs")
         name = st.selectbox(
-            "Dataset", list(reversed(counts)), key="name", bind="query-params",
+            "Dataset", list(reversed(counts)), key="name",
             format_func=lambda one: f"{clean(one, 80)} · {many(counts[one], 'pair')}",
-            label_visibility="collapsed", on_change=from_the_first,
+            label_visibility="collapsed", on_change=write("name", "after", "issue"),
         )  # fmt: skip
         dataset = next(row for row in datasets if row.name == name)
         facts(dataset)
@@ -54,8 +51,8 @@ with page(None):
             )
         with st.container(horizontal=True, vertical_alignment="center"):
             tab = st.segmented_control(
-                "Part", ["pairs", "report"], default="pairs", required=True, key="tab",
-                bind="query-params", label_visibility="collapsed",
+                "Part", ["pairs", "report"], required=True, key="tab", on_change=write("tab"),
+                label_visibility="collapsed",
                 format_func={"pairs": "Pairs", "report": "What was found wrong"}.__getitem__,
             )  # fmt: skip
             if dataset.status == "ready" and is_operator():

@@ -9,15 +9,19 @@ from backend.inference.progress import run_counts
 from backend.store.overview import Overview
 from backend.store.runs import RunRow
 from dashboard.navigation import page_link
+from dashboard.numbers import many
 from dashboard.overview.demo import demo_progress, start_demo
 from dashboard.overview.funnel import funnel
-from dashboard.overview.history import history
+from dashboard.overview.history import acceptance_chart, accuracy_chart, history_numbers
 from dashboard.overview.waiting import needs_a_person
 from dashboard.page import errors_shown, page
 from dashboard.roles import is_operator
 from dashboard.runs.card import card_style
 from dashboard.runs.detail import live_card
 from dashboard.space import space
+
+# So many runs, the newest, are in the charts. (A bare string here would be drawn.)
+RUNS = 40
 
 
 def first_step() -> None:
@@ -40,10 +44,9 @@ def first_step() -> None:
 
 def under_way(runs: list[RunRow]) -> None:
     """What is running or queued."""
-    st.subheader("Under way", anchor=False)
     going = [run for run in runs if run.status in OPEN]
-    if not going:
-        st.caption("No run is going on.")
+    if going:
+        st.subheader(f"{many(len(going), 'run')} under way", anchor=False)
     for run in going:
         with st.container(border=True):
             live_card(space(), run)
@@ -60,9 +63,17 @@ with page("Overview"):
         first_step()
     else:
         funnel(loop)
-        left, right = st.columns([3, 2], gap="large")
-        with left:
-            under_way(runs)
-        with right:
+        under_way(runs)
+        counted = [
+            (run, run_counts(space().runs.counts(run.id), run.policy)) for run in runs[-RUNS:]
+        ]
+        rows = [row for row in counted if row[1].done]
+        left, middle, right = st.columns(3, gap="small")
+        with left, st.container(border=True, height="stretch"):
             needs_a_person(overview.waiting(), loop, runs)
-        history([(run, run_counts(space().runs.counts(run.id), run.policy)) for run in runs[-40:]])
+        if rows:
+            with middle, st.container(border=True, height="stretch"):
+                accuracy_chart(rows)
+            with right, st.container(border=True, height="stretch"):
+                acceptance_chart(rows)
+            history_numbers(rows)

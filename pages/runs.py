@@ -15,13 +15,9 @@ from dashboard.runs.card import card_style, draw_card
 from dashboard.runs.detail import live_card, run_detail
 from dashboard.runs.launch import launch_form, load_form, nothing_to_judge
 from dashboard.space import space
+from dashboard.urls import number_in_url
 
 PER_PAGE = 12
-
-
-def number_in_url(name: str) -> int | None:
-    given = st.query_params.get(name, "")
-    return int(given) if given.isdecimal() and len(given) < 19 else None
 
 
 def show(**query: str) -> None:
@@ -71,7 +67,10 @@ def entry(run: RunRow, *, live: bool) -> None:
     with st.container(border=True):
         left, right = st.columns([9, 1], vertical_alignment="center")
         with left:
-            live_card(space(), run) if live else draw_card(space(), run)
+            if live:
+                live_card(space(), run)
+            else:
+                draw_card(space(), run)
         if right.button("Open", key=f"open_{run.id}", width="stretch"):
             show(run=str(run.id))
 

@@ -32,7 +32,7 @@ MOST_GROUPS = 100_000
 CAPTION_LENGTHS = (25, 50, 100, 200, 400)
 """Captions are told apart by these numbers of characters."""
 _MOST_DIMENSIONS = 12
-_WINDOW = 5_000
+_WINDOW, _LARGEST_WINDOW = 5_000, 100_000
 
 _v = verdicts.c
 _READABLE = and_(_v.answer.is_not(None), _v.preferred != "tie")
@@ -232,14 +232,17 @@ class AnalysisRows:
             last = page[-1].pair_id
 
     def _windows(self, run_id: int, after: int) -> Iterator[tuple[int, int]]:
-        """Ranges of pair ids that hold some thousand verdicts of a run each."""
+        """Ranges of pair ids: small at first, for a page that is full at once; then larger, for
+        what is rare."""
+        size = _WINDOW
         while True:
             query = (
                 select(_v.pair_id)
                 .where(_v.run_id == run_id, _v.pair_id > after)
                 .order_by(_v.pair_id)
-                .limit(_WINDOW)
+                .limit(size)
             )
+            size = min(2 * size, _LARGEST_WINDOW)
             with self._db.read() as connection:
                 ids = connection.execute(query).scalars().all()
             if not ids:
@@ -292,30 +295,32 @@ def _count(condition: ColumnElement[bool]) -> ColumnElement[int]:
     return func.sum(case((condition, 1), else_=0))
 
 
-# JSON is taken apart where it lies: a million rows would take Python some seconds.
+# JSON is taken apart where it lies, and each text of it once: judges give few different scores.
 _DIMENSIONS = """
 WITH scored AS ({scored})
 SELECT name,
   SUM(CASE WHEN (one > two AND preferred = 'first') OR (one < two AND preferred = 'second')
-      THEN 1 ELSE 0 END) AS agree,
+      THEN n ELSE 0 END) AS agree,
   SUM(CASE WHEN (one > two AND preferred = 'second') OR (one < two AND preferred = 'first')
-      THEN 1 ELSE 0 END) AS disagree,
-  SUM(CASE WHEN one = two THEN 1 ELSE 0 END) AS equal
+      THEN n ELSE 0 END) AS disagree,
+  SUM(CASE WHEN one = two THEN n ELSE 0 END) AS equal
 FROM scored WHERE one IS NOT NULL AND two IS NOT NULL
-GROUP BY name ORDER BY COUNT(*) DESC, name LIMIT :most
+GROUP BY name ORDER BY SUM(n) DESC, name LIMIT :most
 """
 _DIMENSIONS_SQLITE = _DIMENSIONS.format(
     scored="""
-    SELECT v.preferred, json_extract(d.value, '$[0]') AS name,
+    SELECT v.preferred, v.n, json_extract(d.value, '$[0]') AS name,
       json_extract(d.value, '$[1]') AS one, json_extract(d.value, '$[2]') AS two
-    FROM verdicts v, json_each(v.scores, '$.dimensions') d
-    WHERE v.run_id = :run AND v.preferred <> 'tie'"""
+    FROM (SELECT preferred, scores, COUNT(*) AS n FROM verdicts
+          WHERE run_id = :run AND preferred <> 'tie' GROUP BY preferred, scores) v,
+      json_each(v.scores, '$.dimensions') d"""
 )
 _DIMENSIONS_POSTGRES = _DIMENSIONS.format(
     scored="""
-    SELECT v.preferred, d.value ->> 0 AS name,
+    SELECT v.preferred, v.n, d.value ->> 0 AS name,
       CAST(d.value ->> 1 AS double precision) AS one,
       CAST(d.value ->> 2 AS double precision) AS two
-    FROM verdicts v, json_array_elements(v.scores -> 'dimensions') AS d(value)
-    WHERE v.run_id = :run AND v.preferred <> 'tie'"""
+    FROM (SELECT preferred, CAST(scores AS text) AS scores, COUNT(*) AS n FROM verdicts
+          WHERE run_id = :run AND preferred <> 'tie' GROUP BY preferred, CAST(scores AS text)) v,
+      json_array_elements(CAST(v.scores AS json) -> 'dimensions') AS d(value)"""
 )

@@ -8,6 +8,7 @@ import streamlit as st
 from backend.inference.analysis import Analysis
 from backend.inference.compare import Comparison
 from backend.store.runs import RunRow
+from dashboard.labels import ink
 from dashboard.numbers import many, percent, with_interval
 from dashboard.runs.charts import numbers, shares
 from dashboard.theme import ACCEPTED, FIRST, REJECTED, SECOND, chart
@@ -18,7 +19,7 @@ WORDS = {
 }  # fmt: skip
 _COLOURS = {"both_right": ACCEPTED, "only_a": FIRST, "only_b": SECOND, "both_wrong": REJECTED}
 _SAYS = ("first", "second", "tie", "none")
-_SAID = {"first": "first", "second": "second", "tie": "tie", "none": "no clear answer"}
+_SAID = {"first": "first", "second": "second", "tie": "tie", "none": "unclear"}
 
 
 def verdict(found: Comparison) -> str:
@@ -45,7 +46,7 @@ def outcomes(found: Comparison) -> None:
     for name, count in found.outcomes.items():
         fig.add_bar(
             y=[""], x=[count], orientation="h", name=WORDS[name],
-            marker={"color": _COLOURS[name], "pattern": {"shape": "/" if name == "both_wrong" else ""}},
+            marker={"color": _COLOURS[name]},
             text=[f"{WORDS[name]}<br>{count:,} · {percent(count / found.compared if found.compared else None, 0)}"],
             textposition="inside", insidetextanchor="middle", textangle=0,
             insidetextfont={"color": "#14171A" if name == "only_b" else "white"},
@@ -103,15 +104,16 @@ def flips(found: Comparison) -> None:
     fig = go.Figure(
         go.Heatmap(
             z=counts,
-            x=[f"B: {_SAID[word]}" for word in says],
-            y=[f"A: {_SAID[word]}" for word in says],
+            x=[_SAID[word] for word in says],
+            y=[_SAID[word] for word in says],
             text=[[f"{n:,}" if n else "" for n in row] for row in counts],
             texttemplate="%{text}",
-            hovertemplate="%{y}, %{x}: %{z:,}<extra></extra>",
+            textfont={"color": ink()},
+            hovertemplate="A: %{y}, B: %{x}: %{z:,}<extra></extra>",
             colorscale=[[0, "rgba(138,144,150,0.06)"], [1, "rgba(138,144,150,0.6)"]],
             zmin=0, zmax=most, showscale=False, xgap=2, ygap=2,
         )
     )  # fmt: skip
-    fig.update_xaxes(showgrid=False)
-    fig.update_yaxes(autorange="reversed", showgrid=False)
-    chart(fig, key="compare_flips", height=64 + 48 * len(says))
+    fig.update_xaxes(showgrid=False, tickangle=0, title={"text": "B says", "standoff": 12})
+    fig.update_yaxes(autorange="reversed", showgrid=False, title={"text": "A says", "standoff": 12})
+    chart(fig, key="compare_flips", height=96 + 56 * len(says))

@@ -10,9 +10,10 @@ from backend.curation.queues import MOST_ITEMS, NewQueue, QueueKind, Queues
 from backend.domain.pairs import MediaKind
 from backend.domain.prompts import noun
 from backend.inference.compare import Comparison
-from backend.store.analysis import OUTCOMES, AnalysisRows, FlippedPair
+from backend.store.analysis import AnalysisRows, FlippedPair
 from backend.store.runs import RunRow
 from backend.workspace import Workspace
+from dashboard.background import ready
 from dashboard.compare.charts import WORDS
 from dashboard.components.pair_gallery import pair_gallery
 from dashboard.media import media_url, thumb_url
@@ -21,22 +22,22 @@ from dashboard.numbers import many
 from dashboard.page import errors_shown
 from dashboard.space import person
 from dashboard.text import clean
+from dashboard.urls import follow, number_in_url, write
 
 PER_PAGE = 24
-_SAID = {"first": "first", "second": "second", "tie": "tie", "none": "nothing clear"}
+_SAID = {"first": "first", "second": "second", "tie": "tie", "none": "unclear"}
 
 
 def flipped_pairs(space: Workspace, a: RunRow, b: RunRow, found: Comparison) -> None:
     """Choose an outcome, see its pairs, review them."""
-    choices = [
-        name for name in ("only_a", "only_b", "both_wrong", "both_right") if name in OUTCOMES
-    ]
+    choices = ["only_a", "only_b", "both_wrong", "both_right"]
+    follow("pairs", choices, "only_a")
     left, right = st.columns([3, 2], vertical_alignment="center")
     with left:
         chosen = st.segmented_control(
-            "Pairs", choices, default="only_a", required=True, key="pairs", bind="query-params",
+            "Pairs", choices, required=True, key="pairs", on_change=write("pairs", "after"),
             format_func=lambda name: f"{WORDS[name]} · {found.outcomes[name]:,}",
-            on_change=lambda: st.query_params.pop("after", None), label_visibility="collapsed",
+            label_visibility="collapsed",
         )  # fmt: skip
     with right.container(horizontal=True, horizontal_alignment="right"), errors_shown():
         count = found.outcomes[chosen]
@@ -44,15 +45,23 @@ def flipped_pairs(space: Workspace, a: RunRow, b: RunRow, found: Comparison) -> 
             if st.button(f"Review with {name}'s reasoning", disabled=not count, key=f"review_{name}",
                          help=f"makes a queue of at most {MOST_ITEMS:,}"):  # fmt: skip
                 _review(space, a, b, run, chosen)
-    given = st.query_params.get("after", "0")
-    after = int(given) if given.isdecimal() and len(given) < 19 else 0
-    rows = AnalysisRows(space.database).pairs_said(
-        a.id, b.id, chosen, after=after, limit=PER_PAGE + 1
+    after = number_in_url("after") or 0
+    if not found.outcomes[chosen]:
+        st.caption("None.")
+        return
+    rows = ready(
+        ("flipped", str(space.folder), a.id, b.id, found.said, chosen, after),
+        lambda: AnalysisRows(space.database).pairs_said(
+            a.id, b.id, chosen, after=after, limit=PER_PAGE + 1
+        ),
+        words="Looking for the pairs",
     )
+    if rows is None:
+        return
     if rows:
         pair_gallery([_card(row) for row in rows[:PER_PAGE]], key=f"flipped_{a.id}_{b.id}")
     else:
-        st.caption("None." if not after else "That was the last one.")
+        st.caption("That was the last one.")
     with st.container(horizontal=True):
         if after and st.button("From the first", key="flipped_first"):
             st.query_params.pop("after", None)

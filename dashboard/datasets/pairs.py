@@ -15,6 +15,7 @@ from backend.workspace import Workspace
 from dashboard.components.pair_gallery import pair_gallery
 from dashboard.media import media_url, thumb_url
 from dashboard.text import clean
+from dashboard.urls import follow, number_in_url, write
 
 PER_PAGE = 24
 _CODES = {"duplicates": "duplicate", "conflicts": "conflict"}
@@ -51,13 +52,13 @@ def pair_card(pair: GalleryPair, more: str = "") -> dict[str, Any]:
 
 def gallery(space: Workspace, dataset: DatasetRow) -> None:
     """Draw the filter, a page, and the way on. All of it is in the URL."""
+    follow("filter", FILTERS, "all")
     chosen = st.segmented_control(
-        "Show", FILTERS, default="all", required=True, key="filter", bind="query-params",
-        format_func=_WORDS.__getitem__, on_change=lambda: st.query_params.pop("after", None),
+        "Show", FILTERS, required=True, key="filter", format_func=_WORDS.__getitem__,
+        on_change=write("filter", "after"),
         label_visibility="collapsed",
     )  # fmt: skip
-    given = st.query_params.get("after", "")
-    after = int(given) if given.isdecimal() and len(given) < 19 else None
+    after = number_in_url("after")
     if chosen in _CODES:
         cards, following = _by_issue(space, dataset, chosen, after)
     else:

@@ -11,6 +11,7 @@ from backend.store.gallery import Gallery
 from backend.workspace import Workspace
 from dashboard.numbers import ago
 from dashboard.text import clean
+from dashboard.urls import follow, number_in_url, write
 
 COUNTS = {
     "rows": "rows read", "pairs": "pairs", "ties": "ties", "duplicates": "duplicates",
@@ -45,13 +46,13 @@ def facts(dataset: DatasetRow) -> None:
 
 def issues(space: Workspace, dataset: DatasetRow) -> None:
     """Issues by code, in pages."""
+    follow("code", ("all", *CODES), "all")
     code = st.selectbox(
-        "Kind", ("all", *CODES), key="code", bind="query-params", width=240,
+        "Kind", ("all", *CODES), key="code", width=240,
         format_func=lambda one: "every kind" if one == "all" else one,
-        on_change=lambda: st.query_params.pop("issue", None),
+        on_change=write("code", "issue"),
     )  # fmt: skip
-    given = st.query_params.get("issue", "0")
-    after = int(given) if given.isdecimal() and len(given) < 19 else 0
+    after = number_in_url("issue") or 0
     rows = Gallery(space.database, dataset.id).issues(
         None if code == "all" else code, after=after, limit=_ISSUES + 1
     )

@@ -39,11 +39,12 @@ def funnel(loop: Loop) -> None:
 def _step(name: str, count: int, of: int | None, words: str, colour: str) -> str:
     share = min(1.0, count / of) if of else 0.0
     said = f"{percent(count / of)} {words}" if of else words
-    level = "" if of is None else f'<i style="width:{100 * share:.2f}%"></i>'
+    bar = f'<div class="wn-level"><i style="width:{100 * share:.2f}%"></i></div>'
+    level = "" if of is None else bar
     return (
         f'<div class="wn-step" role="listitem" style="--wn-step:{colour}"><span>{escape(name)}</span>'
         f'<b>{count:,}</b><span class="wn-of">{escape(said)}</span>'
-        f'<div class="wn-level">{level}</div></div>'
+        f"{level}</div>"
     )
 
 

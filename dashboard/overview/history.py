@@ -13,23 +13,24 @@ from dashboard.runs.card import model_name
 from dashboard.text import clean
 from dashboard.theme import ACCEPTED, FIRST, WAITING, chart
 
-_MOST = 40
 History = list[tuple[RunRow, RunCounts]]
 
 
-def history(rows: History) -> None:
-    """One chart for accuracy and one for acceptance, the same runs below each other."""
-    rows = [row for row in rows if row[1].done][-_MOST:]
-    if not rows:
-        return
-    left, right = st.columns(2, gap="medium")
-    with left, st.container(border=True):
-        st.markdown("**Accuracy of each run**, with its 95 % interval")
-        _accuracy(rows)
-    with right, st.container(border=True):
-        st.markdown("**Share accepted in each run**, rulings included")
-        _accepted(rows)
-    with st.expander("Numbers"):
+def accuracy_chart(rows: History) -> None:
+    """Accuracy of each run, those of one dataset joined by a line."""
+    st.markdown("**Accuracy of each run**, with its 95 % interval")
+    _accuracy(rows)
+
+
+def acceptance_chart(rows: History) -> None:
+    """The share of each run that counts as accepted."""
+    st.markdown("**Share accepted in each run**, rulings included")
+    _accepted(rows)
+
+
+def history_numbers(rows: History) -> None:
+    """The table behind both charts."""
+    with st.popover("Numbers of the runs", type="tertiary"):
         st.dataframe(
             [
                 {"run": run.id, "dataset": clean(run.dataset), "model": model_name(run.model),
@@ -110,4 +111,5 @@ def _axes(fig: go.Figure, rows: History) -> None:
     places = [_place(run) for run, _ in rows]
     fig.update_xaxes(categoryorder="array", categoryarray=places, range=[-0.6, len(places) - 0.1],
                      showgrid=False, type="category")  # fmt: skip
-    fig.update_yaxes(range=[0, 108], ticksuffix=" %", tickvals=[0, 25, 50, 75, 100])
+    ticks = [0, 25, 50, 75, 100]
+    fig.update_yaxes(range=[0, 108], tickvals=ticks, ticktext=[f"{tick} %" for tick in ticks])

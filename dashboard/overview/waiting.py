@@ -7,7 +7,7 @@ import streamlit as st
 from backend.domain.jobs import JobStatus
 from backend.store.overview import Loop, Waiting
 from backend.store.runs import RunRow
-from dashboard.navigation import page_link
+from dashboard.navigation import known, page_link
 from dashboard.numbers import many
 from dashboard.runs.card import model_name
 from dashboard.text import clean, md
@@ -19,14 +19,15 @@ _MOST = 9
 
 def needs_a_person(waiting: Waiting, loop: Loop, runs: list[RunRow]) -> None:
     """Draw the list, most pressing first."""
-    st.subheader("Next", anchor=False)
+    st.markdown("**Next for a person**")
     items = _items(waiting, loop, runs)
     if not items:
         st.caption("Nothing waits for you.")
     for text, words, page, query in items[:_MOST]:
-        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-            st.markdown(text)
-            page_link(page, words, **query)
+        if known(page):
+            with st.container(gap=None):
+                st.markdown(text)
+                page_link(page, words, **query)
 
 
 def _items(waiting: Waiting, loop: Loop, runs: list[RunRow]) -> list[Item]:

@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from backend.inference.analysis import Analysis, Share
-from dashboard.labels import label
+from dashboard.labels import ink, label
 from dashboard.numbers import many, percent, with_interval
 from dashboard.text import clean
 from dashboard.theme import ACCEPTED, FIRST, REJECTED, SECOND, WAITING, chart
@@ -28,18 +28,18 @@ def analysis_charts(found: Analysis, run_id: int) -> None:
         for column, part in zip(
             st.columns(2, gap="medium"), parts[start : start + 2], strict=False
         ):
-            with column, st.container(border=True):
+            with column, st.container(border=True, height="stretch"):
                 part(found, f"{run_id}_{part.__name__}")
 
 
 def numbers(rows: Sequence[dict[str, Any]], key: str) -> None:
     """The table behind a chart."""
-    with st.expander("Numbers", key=f"numbers_{key}"):
+    with st.popover("Numbers", type="tertiary", key=f"numbers_{key}"):
         st.dataframe(pd.DataFrame(rows), hide_index=True, width="stretch", key=f"table_{key}")
 
 
 def shares(rows: Sequence[tuple[str, Share, str]], *, key: str, reference: float | None = None,
-           height: int = _HEIGHT) -> None:  # fmt: skip
+           height: int | None = None) -> None:  # fmt: skip
     """Shares with their 95 % intervals as dots and whiskers, labelled in words.
 
     Args:
@@ -72,9 +72,10 @@ def shares(rows: Sequence[tuple[str, Share, str]], *, key: str, reference: float
     )  # fmt: skip
     if reference is not None:
         fig.add_vline(x=reference, line={"color": WAITING, "dash": "dot", "width": 1.5})
-    fig.update_xaxes(range=[-4, 104], ticksuffix=" %", tickvals=[0, 25, 50, 75, 100])
+    ticks = [0, 25, 50, 75, 100]
+    fig.update_xaxes(range=[-4, 104], tickvals=ticks, ticktext=[f"{tick} %" for tick in ticks])
     fig.update_yaxes(autorange="reversed", showgrid=False)
-    chart(fig, key=key, height=height)
+    chart(fig, key=key, height=height or 48 + 40 * len(rows))
 
 
 def _confusion(found: Analysis, key: str) -> None:
@@ -95,20 +96,23 @@ def _confusion(found: Analysis, key: str) -> None:
     fig = go.Figure(
         go.Heatmap(
             z=[[n / total for n in row] for row, total in zip(counts, totals, strict=True)],
-            x=[f"judge: {_SIDES[judge]}" for judge in judges],
-            y=[f"human: {_SIDES[human]}" for human in humans],
+            x=[_SIDES[judge] for judge in judges],
+            y=[_SIDES[human] for human in humans],
             text=[
                 [f"{n:,}<br>{n / total:.0%}" for n in row]
                 for row, total in zip(counts, totals, strict=True)
             ],
             texttemplate="%{text}",
-            hovertemplate="%{y}<br>%{x}<br>%{text}<extra></extra>",
+            textfont={"color": ink()},
+            hovertemplate="human: %{y}<br>judge: %{x}<br>%{text}<extra></extra>",
             colorscale=[[0, "rgba(0,114,178,0.04)"], [1, "rgba(0,114,178,0.55)"]],
             zmin=0, zmax=1, showscale=False, xgap=2, ygap=2,
         )
     )  # fmt: skip
-    fig.update_xaxes(showgrid=False)
-    fig.update_yaxes(autorange="reversed", showgrid=False)
+    fig.update_xaxes(showgrid=False, tickangle=0, title={"text": "judge says", "standoff": 12})
+    fig.update_yaxes(
+        autorange="reversed", showgrid=False, title={"text": "human prefers", "standoff": 12}
+    )
     chart(fig, key=key, height=_HEIGHT)
     numbers(
         [
@@ -133,10 +137,15 @@ def _position(found: Analysis, key: str) -> None:
         rows.append(("flips with the order", found.flips, REJECTED))
     shares(rows, key=key, reference=50)
     if found.flips.n:
+        to_first = found.flips_to_first
+        bias = (
+            f"; {percent(to_first.value, 0)} of the changes are for the first shown"
+            if to_first.n
+            else ""
+        )
         st.caption(
-            f"Judged in both orders: {many(found.flips.n, 'time')}, the winner changed in "
-            f"{with_interval(found.flips)}; of the changes that name a side both times, "
-            f"{percent(found.flips_to_first.value, 0)} are for the first shown."
+            f"Judged in both orders: {many(found.flips.n, 'time')}; the winner changed in "
+            f"{with_interval(found.flips)}{bias}."
         )
     else:
         st.caption("No pair was judged in both orders; a run with order “both” shows what flips.")
@@ -162,7 +171,6 @@ def _dimensions(found: Analysis, key: str) -> None:
     shares(
         [(name, share, FIRST) for name, share, _ in rows],
         key=key,
-        height=max(_HEIGHT, 44 * len(rows)),
     )
     st.caption("Of the pairs to which the dimension gives different scores.")
     numbers(
@@ -183,11 +191,18 @@ def _margins(found: Analysis, key: str) -> None:
         fig.add_bar(
             x=list(places),
             y=[counts[right][place] for place in places],
-            marker={"color": colour, "pattern": {"shape": "" if right else "/"}},
+            marker={
+                "color": colour,
+                "pattern": {
+                    "shape": "" if right else "/",
+                    "fillmode": "overlay",
+                    "fgcolor": "rgba(255,255,255,0.6)",
+                },
+            },
             hovertemplate=f"margin %{{x}}: %{{y:,}} {name}<extra></extra>",
         )
     fig.update_layout(barmode="stack")
-    fig.update_xaxes(title={"text": "total of the answered side minus the other's", "standoff": 4})
+    fig.update_xaxes(title={"text": "total of the answered side minus the other's", "standoff": 12})
     chart(fig, key=key, height=_HEIGHT)
     exact = "" if found.exact else " Margins are rounded to whole numbers."
     st.caption(f"Green: right. Vermilion, hatched: wrong.{exact}")
@@ -210,6 +225,7 @@ def _flaws(found: Analysis, key: str) -> None:
             x=[count for _, count, _ in rows],
             y=[flaw.value.replace("_", " ") for flaw, _, _ in rows],
             orientation="h",
+            width=0.6,
             marker={"color": SECOND},
             text=[
                 f"{count:,}" + (f" · {percent(share.value, 0)} right" if share.n else "")
@@ -220,7 +236,8 @@ def _flaws(found: Analysis, key: str) -> None:
         )
     )  # fmt: skip
     fig.update_yaxes(autorange="reversed", showgrid=False)
-    chart(fig, key=key, height=max(_HEIGHT, 32 * len(rows)))
+    fig.update_xaxes(visible=False)
+    chart(fig, key=key, height=24 + 36 * len(rows))
     numbers(
         [
             {"flaw": f.value.replace("_", " "), "texts": n, "right": with_interval(s)}

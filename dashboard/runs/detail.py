@@ -25,6 +25,7 @@ from dashboard.runs.log import draw_log
 from dashboard.runs.whatif import what_if_panel
 from dashboard.text import MAX_SHOWN, clean, md, visible
 from dashboard.theme import REJECTED, chart
+from dashboard.urls import follow, number_in_url, write
 
 TABS = ("summary", "analysis", "policy", "log", "settings")
 _FAILURES = 50
@@ -38,8 +39,9 @@ def run_detail(space: Workspace, run: RunRow) -> None:
         _actions(space, run, going)
     if run.error:
         st.error(f"{md(run.error)}{f'  {chr(10)}{md(run.hint)}' if run.hint else ''}")
+    follow("tab", TABS, "summary")
     tab = st.segmented_control(
-        "Show", TABS, default="summary", required=True, key="tab", bind="query-params",
+        "Show", TABS, required=True, key="tab", on_change=write("tab"),
         label_visibility="collapsed",
     )  # fmt: skip
     with errors_shown():
@@ -132,6 +134,7 @@ def _reasons(run_id: int, reasons: dict[str, int]) -> None:
             y=[name.replace("_", " ") for name, _ in rows],
             orientation="h",
             marker={"color": REJECTED, "pattern": {
+                "fillmode": "overlay", "fgcolor": "rgba(255,255,255,0.4)",
                 "shape": ["/" if name == "unreadable" else "" for name, _ in rows]}},
             text=[f"{n:,} · {percent(n / total, 0)}" for _, n in rows],
             textposition="auto",
@@ -144,8 +147,7 @@ def _reasons(run_id: int, reasons: dict[str, int]) -> None:
 
 
 def _failures_list(space: Workspace, run_id: int) -> None:
-    given = st.query_params.get("failed", "0")
-    after = int(given) if given.isdecimal() and len(given) < 19 else 0
+    after = number_in_url("failed") or 0
     rows = AnalysisRows(space.database).failures(run_id, after=after, limit=_FAILURES + 1)
     st.dataframe(
         [

@@ -35,11 +35,11 @@ _POLICY = "launch_policy"
 _LOADED = "launch_loaded"
 _SOURCE_ORDER = "as usual"
 _ENGINE_WORDS = {
-    "auto": "auto: the best that is installed",
-    "vllm": "vllm: fastest, on GPUs",
-    "transformers": "transformers: everywhere, slower",
-    "openai": "openai: servers that are running already",
-    "scripted": "scripted: replays texts from a file",
+    "auto": "auto · best installed",
+    "vllm": "vllm · on GPUs",
+    "transformers": "transformers",
+    "openai": "openai · servers",
+    "scripted": "scripted · replay",
 }
 
 
@@ -199,7 +199,10 @@ def _four_fields(datasets: list[DatasetRow], runs: list[RunRow]) -> None:
         placeholder="folder, or ORGANISATION/NAME", format_func=_model_words,
     )  # fmt: skip
     left, right = st.columns(2)
-    left.selectbox("Engine", ["auto", *ENGINES], key=_KEY + "engine", format_func=_ENGINE_WORDS.get)  # type: ignore[arg-type]
+    left.selectbox(
+        "Engine", ["auto", *ENGINES], key=_KEY + "engine", format_func=_ENGINE_WORDS.__getitem__,
+        help="auto is vllm where it is installed and there is a GPU, else transformers.",
+    )  # fmt: skip
     usual = default_order(by_name[dataset].source).value if dataset in by_name else ""
     right.selectbox(
         "Shown order", [_SOURCE_ORDER, *(order.value for order in OrderPolicy)],

@@ -40,10 +40,11 @@ def policy_fields(key: str) -> Policy:
     """Draw the choice; returns the policy it amounts to."""
     name = st.selectbox(
         "Filter policy", [*PRESETS, OWN], key=f"{key}_name",
-        format_func=lambda one: f"{one}: {_ABOUT[one]}" if one in _ABOUT else "a policy of your own",
+        format_func=lambda one: "a policy of your own" if one == OWN else one,
         on_change=_fill, args=(key,),
     )  # fmt: skip
     if name != OWN:
+        st.caption(_ABOUT.get(name, ""))
         return PRESETS[name]
     left, right = st.columns(2, gap="medium")
     with left:
