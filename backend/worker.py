@@ -37,14 +37,15 @@ def main(arguments: list[str] | None = None) -> int:
         level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr
     )
     logging.getLogger("httpx").setLevel(logging.WARNING)
-    workspace = open_workspace(settings_for(given.workspace))
     try:
-        return _work(workspace, workspace.runs.get(given.run))
+        workspace = open_workspace(settings_for(given.workspace))
+        try:
+            return _work(workspace, workspace.runs.get(given.run))
+        finally:
+            workspace.close()
     except WinnowError as error:
-        log.error("%s", error.message)
+        log.error("%s", _line(error))
         return 1
-    finally:
-        workspace.close()
 
 
 def _work(workspace: Workspace, run: RunRow) -> int:
@@ -60,7 +61,7 @@ def _work(workspace: Workspace, run: RunRow) -> int:
         try:
             _run(workspace, run, stop)
         except WinnowError as error:
-            log.error("%s%s", error.message, f" ({error.hint})" if error.hint else "")
+            log.error("%s", _line(error))
             _finish(workspace, run, pid, JobStatus.FAILED, error.message, error.hint)
             return 1
         except Exception as error:
@@ -86,6 +87,10 @@ def _work(workspace: Workspace, run: RunRow) -> int:
     _finish(workspace, run, pid, JobStatus.FINISHED, None, None)
     log.info("run %d finished: %s", run.id, workspace.runs.counts(run.id))
     return 0
+
+
+def _line(error: WinnowError) -> str:
+    return f"{error.message} ({error.hint})" if error.hint else error.message
 
 
 def _pass_on(cancelled: threading.Event, stop: threading.Event) -> None:

@@ -150,7 +150,12 @@ class _write_errors:
         self, kind: type[BaseException] | None, error: BaseException | None, _: object
     ) -> None:
         if isinstance(error, OSError):
-            hint = "free some space and export again" if error.errno == errno.ENOSPC else None
+            full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+            hint = (
+                "free some space and export again"
+                if full
+                else "check that the folder can be written, or give another"
+            )
             raise ExportError(
                 f"{self._path}: cannot be written ({error.strerror})", hint=hint
             ) from error

@@ -156,7 +156,10 @@ class Launcher:
         if run.status in ACTIVE:
             raise RunError(f"run {run_id} is {run.status}", hint=f"`winnow run show {run_id}`")
         if run.status == JobStatus.FINISHED and not Predictions(self._db).failures(run_id):
-            raise RunError(f"run {run_id} is finished and nothing failed")
+            raise RunError(
+                f"run {run_id} is finished and nothing failed",
+                hint="start another run to judge the dataset again",
+            )
         self._jobs.requeue(run.job_id)
 
     def cancel(self, run_id: int) -> RunRow:
@@ -169,7 +172,10 @@ class Launcher:
         self._person.require(Role.OPERATOR, "cancel a run")
         run = self._runs.get(run_id)
         if run.job_id is None or run.status not in ACTIVE:
-            raise RunError(f"run {run_id} is {run.status}; there is nothing to cancel")
+            raise RunError(
+                f"run {run_id} is {run.status}; there is nothing to cancel",
+                hint="`winnow run list` shows what is going",
+            )
         self._jobs.request_cancel(run.job_id)
         return run
 
