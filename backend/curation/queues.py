@@ -2,81 +2,38 @@
 
 from __future__ import annotations
 
-import random
 import time
-from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from itertools import chain, islice
 from typing import Any
 
 from sqlalchemy import Connection
 
+from backend.curation.choosing import (
+    MOST_ITEMS,
+    NOTHING,
+    NewQueue,
+    QueueKind,
+    check,
+    chosen,
+    settings,
+)
 from backend.curation.rulings import Rulings
 from backend.domain.rulings import Ruling
-from backend.domain.verdict import Flaw, flaw_mask
 from backend.errors import ReviewError, WinnowError
 from backend.store.claims import Claims, Slot
 from backend.store.database import Database
 from backend.store.picks import Picks
 from backend.store.queues import QueueRow, QueueRows
 
-MOST_ITEMS = 100_000
-"""Items of one queue: some months of reviewing. What is left over makes the next queue."""
+__all__ = ["MOST_ITEMS", "Handed", "NewQueue", "QueueKind", "Queues", "Sent"]
+
 CLAIM_S = 600.0
 """How long a pair stays with a reviewer who shows no sign of life."""
 _CHUNK = 5_000
 _LEAST_HANDED_OUT = 8
 _LONGEST_TITLE = 300
-
-
-class QueueKind(StrEnum):
-    """What a queue is made of."""
-
-    UNREVIEWED = "unreviewed"
-    AUDIT_ACCEPTED = "audit_accepted"
-    """A random sample of what the filter accepted, to measure its precision."""
-    AUDIT_REJECTED = "audit_rejected"
-    WIDE_MARGIN = "wide_margin"
-    """Rejected although the judge was sure: its mistake, or the label's."""
-    SUSPECT_LABELS = "suspect_labels"
-    """Samples, orders or runs agree with each other against the recorded preference."""
-    FLAWED = "flawed"
-    FLAGGED = "flagged"
-    FILTER = "filter"
-    """What a filter in Browse found; its ids are given."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NewQueue:
-    """What to make a queue of.
-
-    Attributes:
-        run_ids: Runs to choose from; all when empty.
-        size: Of an audit sample.
-        seed: Of an audit sample: the same seed gives the same sample of the same predictions.
-        margin: The least margin of ``wide_margin``.
-        votes: How many readable answers a suspect pair needs.
-        agreement: The share of them that must be against its label.
-        flaws: For ``flawed``; any when empty.
-        blind: Verdict and label stay hidden until the reviewer has chosen.
-        rulings_wanted: 1, or 2 for independent rulings by two reviewers.
-        listed: Stands in the list of queues. One that was only made to look at a pair does not.
-    """
-
-    kind: QueueKind
-    title: str
-    run_ids: tuple[int, ...] = ()
-    size: int = 200
-    seed: int = 0
-    margin: float = 3.0
-    votes: int = 2
-    agreement: float = 1.0
-    flaws: tuple[Flaw, ...] = ()
-    blind: bool = False
-    rulings_wanted: int = 1
-    listed: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,19 +80,19 @@ class Queues:
         Raises:
             ReviewError: The choice makes no sense, or nothing matches it.
         """
-        _check(new, ids is not None)
+        check(new, has_ids=ids is not None)
         spec: dict[str, Any] = {
             "runs": list(new.run_ids),
             "blind": new.blind,
             "rulings_wanted": new.rulings_wanted,
             "listed": new.listed,
-            **_settings(new),
+            **settings(new),
         }
-        found = iter(ids if ids is not None else self._chosen(new))
+        found = iter(ids if ids is not None else chosen(self._picks, new))
         first = list(islice(found, _CHUNK))
         if not first:
             raise ReviewError(
-                "nothing in this workspace belongs into this queue", hint=_NOTHING[new.kind]
+                "nothing in this workspace belongs into this queue", hint=NOTHING[new.kind]
             )
         title = " ".join(new.title.split())[:_LONGEST_TITLE] or new.kind.value.replace("_", " ")
         queue_id = self._rows.begin(
@@ -160,30 +117,6 @@ class Queues:
                 self._rows.append(queue_id, count, fresh)
             count += len(fresh)
         return count
-
-    def _chosen(self, new: NewQueue) -> Iterable[int]:
-        match new.kind:
-            case QueueKind.UNREVIEWED:
-                return self._picks.unreviewed(new.run_ids)
-            case QueueKind.AUDIT_ACCEPTED:
-                return self._sample(new, "accepted")
-            case QueueKind.AUDIT_REJECTED:
-                return self._sample(new, "rejected")
-            case QueueKind.WIDE_MARGIN:
-                return self._picks.wide_margin(new.run_ids, new.margin, MOST_ITEMS + 1)
-            case QueueKind.SUSPECT_LABELS:
-                return self._picks.suspect_labels(
-                    new.run_ids, new.votes, new.agreement, MOST_ITEMS + 1
-                )
-            case QueueKind.FLAWED:
-                return self._picks.flawed(new.run_ids, flaw_mask(new.flaws or tuple(Flaw)))
-            case _:
-                return self._picks.flagged(new.run_ids)
-
-    def _sample(self, new: NewQueue, decision: str) -> Sequence[int]:
-        # Eight bytes a prediction; and in random order, so that an audit may stop anywhere.
-        ids = array("q", self._picks.decided(new.run_ids, decision))
-        return random.Random(new.seed).sample(ids, min(new.size, len(ids)))
 
     def get(self, queue_id: int) -> QueueRow:
         """One queue.
@@ -310,40 +243,3 @@ class Queues:
             connection, one.prediction_id, reviewer, since=made_at
         )
         self._claims.set_done(connection, one.queue_id, one.position, reviewer, done=done)
-
-
-_NOTHING = {
-    QueueKind.UNREVIEWED: "everything has been reviewed; make an audit instead",
-    QueueKind.AUDIT_ACCEPTED: "the filter accepted nothing in these runs",
-    QueueKind.AUDIT_REJECTED: "the filter rejected nothing in these runs",
-    QueueKind.WIDE_MARGIN: "try a smaller margin",
-    QueueKind.SUSPECT_LABELS: "needs several samples, both orders or several runs of one pair",
-    QueueKind.FLAWED: "no text in these runs has these flaws",
-    QueueKind.FLAGGED: "nobody has flagged anything that is not settled",
-    QueueKind.FILTER: "change the filter",
-}
-
-
-def _settings(new: NewQueue) -> dict[str, Any]:
-    match new.kind:
-        case QueueKind.AUDIT_ACCEPTED | QueueKind.AUDIT_REJECTED:
-            return {"seed": new.seed, "size": new.size}
-        case QueueKind.WIDE_MARGIN:
-            return {"margin": new.margin}
-        case QueueKind.SUSPECT_LABELS:
-            return {"votes": new.votes, "agreement": new.agreement}
-        case QueueKind.FLAWED:
-            return {"flaws": [flaw.value for flaw in new.flaws]}
-        case _:
-            return {}
-
-
-def _check(new: NewQueue, has_ids: bool) -> None:
-    if (new.kind is QueueKind.FILTER) != has_ids:
-        raise ReviewError("a queue of a filter, and no other, is given its predictions")
-    if new.rulings_wanted not in (1, 2):
-        raise ReviewError("a queue asks for one ruling or for two")
-    if not 1 <= new.size <= MOST_ITEMS:
-        raise ReviewError(f"a sample has 1 to {MOST_ITEMS} items")
-    if new.votes < 1 or not 0.5 < new.agreement <= 1:
-        raise ReviewError("suspect labels need at least one vote, and more than half of them")

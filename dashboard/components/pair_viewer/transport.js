@@ -110,7 +110,8 @@ class Transport {
   }
 
   toggle() {
-    if (this.playing) this.pause();
+    // At its end it stands still already, even if the clock has not noticed yet.
+    if (this.playing && !this.lead?.ended) this.pause();
     else this.play();
   }
 
