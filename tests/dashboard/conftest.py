@@ -41,7 +41,7 @@ def demo_space(workspace_folder: Path) -> Workspace:
 def open_page(workspace_folder: Path) -> Open:
     """``open_page("runs", run="1")`` runs a page's script as the app does, with that query."""
 
-    def open_(name: str, *, as_person: str = "Ada", **query: str) -> AppTest:
+    def open_(name: str, /, *, as_person: str = "Ada", **query: str) -> AppTest:
         test = AppTest.from_file(str(ROOT / "pages" / f"{name}.py"), default_timeout=60)
         test.session_state["winnow_name"] = as_person
         for key, value in query.items():

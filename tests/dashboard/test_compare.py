@@ -1,0 +1,54 @@
+"""The page Compare: two runs of one dataset, pair by pair."""
+
+from __future__ import annotations
+
+from backend.curation.queues import Queues
+from backend.inference.compare import compare
+from backend.workspace import Workspace
+from tests.dashboard.conftest import Open
+
+
+def test_without_two_runs_of_one_dataset_it_says_what_is_missing(
+    empty_space: Workspace, open_page: Open
+) -> None:
+    test = open_page("compare")
+    assert not test.exception
+    assert test.subheader[0].value == "Nothing to compare yet"
+
+
+def test_the_url_names_both_runs_and_the_outcome(demo_space: Workspace, open_page: Open) -> None:
+    found = compare(demo_space.database, demo_space.runs.get(2), demo_space.runs.get(1))
+    test = open_page("compare", a="2", b="1", pairs="only_b")
+    assert not test.exception
+    assert not test.error
+    assert (test.session_state["a"], test.session_state["b"]) == (2, 1)
+    assert test.session_state["pairs"] == "only_b"
+    said = " ".join(element.value for element in test.markdown)
+    assert f"A {found.outcomes['only_a']:,} times and B {found.outcomes['only_b']:,} times" in said
+    assert "McNemar" in said
+
+
+def test_a_link_that_names_one_run_sets_another_of_its_dataset_beside_it(
+    demo_space: Workspace, open_page: Open
+) -> None:
+    test = open_page("compare", b="1")
+    assert (test.session_state["a"], test.session_state["b"]) == (2, 1)
+    # Run 3 is the only one of its dataset: there is nothing to set beside it.
+    assert not open_page("compare", b="3").error
+
+
+def test_flipped_pairs_become_a_review_queue(demo_space: Workspace, open_page: Open) -> None:
+    found = compare(demo_space.database, demo_space.runs.get(1), demo_space.runs.get(2))
+    test = open_page("compare", a="1", b="2", pairs="only_a")
+    test.button(key="review_B").click().run()
+    assert not test.error
+    (queue,) = Queues(demo_space.database).newest()
+    assert queue.items == found.outcomes["only_a"] > 0
+    assert queue.spec["runs"] == [2]
+    assert "only A right" in queue.title
+
+
+def test_what_the_url_cannot_mean_is_ignored(demo_space: Workspace, open_page: Open) -> None:
+    test = open_page("compare", a="<script>", b="-1", pairs="x", after="9" * 40)
+    assert not test.exception
+    assert not test.error

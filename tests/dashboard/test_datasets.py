@@ -1,0 +1,178 @@
+"""The page Datasets: adding in the background, the report, the gallery and its filters."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from backend.domain.people import Person, Role
+from backend.errors import Forbidden, UsageError
+from backend.store.gallery import Gallery
+from backend.workspace import Workspace
+from dashboard import background
+from dashboard.datasets.adding import start
+from tests.dashboard.conftest import Open
+from tests.workspaces import write_image_pairs
+
+
+@pytest.fixture
+def odd_pairs(tmp_path: Path) -> str:
+    """Ten pairs, of which one is a tie, one is listed twice, one contradicts, one lacks a file."""
+    folder = tmp_path / "odd"
+    write_image_pairs(folder, 10)
+    rows = [
+        {"prompt": row["prompt"], "first": row["path1"], "second": row["path2"],
+         "preference": "tie" if i == 3 else "first"}
+        for i, row in enumerate(json.loads((folder / "pairs.json").read_text()))
+    ]  # fmt: skip
+    rows += [rows[1], {**rows[2], "preference": "second"}]
+    (folder / "006-lose.jpg").unlink()
+    file = folder / "pairs.jsonl"
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return f"pairs:{file}"
+
+
+def wait_for_import(space: Workspace, name: str) -> None:
+    task = background.find(("import", str(space.folder), name))
+    assert task is not None
+    task.future.exception(timeout=60)
+
+
+def in_url(test: AppTest, name: str) -> str:
+    value = test.query_params[name]
+    return value if isinstance(value, str) else value[0]
+
+
+def captions(test: AppTest) -> list[str]:
+    """The facts on the gallery's cards."""
+    (gallery,) = test.get("bidi_component")
+    return [card["facts"] for card in json.loads(gallery.proto.json)["cards"]]
+
+
+def test_an_empty_workspace_explains_datasets_and_shows_the_form(
+    empty_space: Workspace, open_page: Open
+) -> None:
+    test = open_page("datasets")
+    assert not test.exception
+    assert not test.error
+    assert test.subheader[0].value == "No datasets yet"
+    assert test.text_input
+
+
+def test_a_dataset_is_added_in_the_background_and_shown(
+    empty_space: Workspace, open_page: Open, odd_pairs: str
+) -> None:
+    test = open_page("datasets")
+    source, name, _root = test.text_input
+    source.input(odd_pairs)
+    name.input("odd")
+    test.button[0].click().run()
+    wait_for_import(empty_space, "odd")
+    test.run()
+    assert not test.error
+    counts = empty_space.datasets.get("odd").counts
+    assert (counts["pairs"], counts["ties"], counts["conflicts"], counts["missing"]) == (
+        10,
+        1,
+        1,
+        1,
+    )
+    report = "".join(element.proto.body for element in test.get("html"))
+    assert "<b>10</b><span>pairs</span>" in report
+
+
+def test_an_import_that_fails_says_why_and_can_be_dismissed(
+    empty_space: Workspace, open_page: Open
+) -> None:
+    start(empty_space, "pairs:/nowhere.jsonl", "lost", "", True)
+    wait_for_import(empty_space, "lost")
+    test = open_page("datasets")
+    (error,) = test.error
+    assert "no such file" in error.value
+    test.button(key="dismiss_lost").click().run()
+    assert not test.error
+
+
+@pytest.mark.parametrize(("source", "name"), [("no source", "x"), ("pairs:/x", ""), ("", "x")])
+def test_what_cannot_be_added_is_refused_at_once(
+    empty_space: Workspace, source: str, name: str
+) -> None:
+    with pytest.raises(UsageError):
+        start(empty_space, source, name, "", True)
+
+
+def test_filters_show_ties_repeated_contradicted_and_missing(
+    empty_space: Workspace, open_page: Open, odd_pairs: str
+) -> None:
+    empty_space.add_dataset(name="odd", spec=odd_pairs)
+    shown = {
+        chosen: captions(open_page("datasets", name="odd", filter=chosen))
+        for chosen in ("all", "ties", "duplicates", "conflicts", "missing")
+    }
+    assert len(shown["all"]) == 10
+    assert shown["ties"] == ["row 3 · tie"]
+    assert shown["duplicates"] == ["row 1 · again in row 10", "row 2 · again in row 11"]
+    assert shown["conflicts"] == ["row 2 · contradicted in row 11"]
+    assert shown["missing"] == ["row 6 · media missing or unreadable"]
+
+
+def test_pages_follow_each_other_and_the_url_says_where_one_is(
+    empty_space: Workspace, open_page: Open, tmp_path: Path
+) -> None:
+    write_image_pairs(tmp_path / "many", 30)
+    empty_space.add_dataset(name="many", spec=f"hpdv3:{tmp_path / 'many' / 'pairs.json'}")
+    test = open_page("datasets", name="many")
+    first = captions(test)
+    test.button(key="pairs_next").click().run()
+    rest = captions(test)
+    assert first + rest == [f"row {i}" for i in range(30)]
+    assert captions(open_page("datasets", name="many", after=in_url(test, "after"))) == rest
+
+
+def test_the_rare_ones_are_found_by_an_index(empty_space: Workspace) -> None:
+    gallery = Gallery(empty_space.database, 1)
+    assert empty_space.database.is_sqlite
+    plans: list[str] = []
+    with empty_space.database.engine.connect() as connection:
+        from sqlalchemy import event
+
+        def note(
+            _c: object, _k: object, statement: str, parameters: object, *_rest: object
+        ) -> None:
+            if "pairs" in statement and not statement.startswith("EXPLAIN"):
+                raw = connection.connection.dbapi_connection
+                rows = raw.execute(f"EXPLAIN QUERY PLAN {statement}", parameters).fetchall()  # type: ignore[union-attr]
+                plans.append(" ".join(str(row[-1]) for row in rows))
+
+        event.listen(empty_space.database.engine, "before_cursor_execute", note)
+        gallery.pairs("ties")
+        gallery.pairs("missing")
+        event.remove(empty_space.database.engine, "before_cursor_execute", note)
+    ties, missing = plans
+    assert "ix_pairs_ties" in ties
+    assert "ix_pairs_media_missing" in missing
+
+
+def test_the_report_lists_file_and_row(
+    empty_space: Workspace, open_page: Open, odd_pairs: str
+) -> None:
+    empty_space.add_dataset(name="odd", spec=odd_pairs)
+    test = open_page("datasets", name="odd", tab="report", code="conflict")
+    (table,) = test.dataframe
+    assert list(table.value["row"]) == [11]
+    assert "prefers second where index 2" in table.value["message"][0]
+
+
+def test_a_reviewer_cannot_add_datasets(
+    demo_space: Workspace, open_page: Open, odd_pairs: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    eve = Person("eve", Role.REVIEWER)
+    monkeypatch.setattr("dashboard.identity.present_person", lambda: eve)
+    test = open_page("datasets", name="clips")
+    assert not test.error
+    assert not test.text_input
+    with pytest.raises(Forbidden):
+        demo_space.acting_as(eve).add_dataset(name="odd", spec=odd_pairs)

@@ -1,0 +1,85 @@
+"""The page Overview: the loop, what is under way, what needs a person."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from backend.curation import sets as curated
+from backend.domain.people import Person, Role
+from backend.errors import Forbidden
+from backend.workspace import Workspace
+from dashboard import background
+from dashboard.overview.demo import start_demo
+from tests.dashboard.conftest import Open
+
+
+def html(test: AppTest) -> str:
+    return "".join(element.proto.body for element in test.get("html"))
+
+
+def test_an_empty_workspace_explains_the_first_step_and_offers_the_demo(
+    empty_space: Workspace, open_page: Open
+) -> None:
+    test = open_page("overview")
+    assert not test.exception
+    assert not test.error
+    assert test.subheader[0].value == "Start with pairs"
+    assert [button.label for button in test.button] == ["Try the demo"]
+
+
+def test_the_loop_shows_how_far_everything_has_come(demo_space: Workspace, open_page: Open) -> None:
+    curated.freeze(demo_space.database, "first", [1, 2])
+    test = open_page("overview")
+    assert not test.exception
+    assert not test.error
+    steps = html(test)
+    accepted = sum(demo_space.runs.counts(run)["accepted"] for run in (1, 2, 3))
+    for count in (30, 24 + 96 + 6, accepted):
+        assert f"<b>{count:,}</b>" in steps
+    said = " ".join(element.value for element in test.markdown)
+    assert f"{accepted} predictions accepted, none reviewed" in said
+    assert "Set first is frozen and no training has used it" in said
+
+
+def test_flags_and_conflicts_wait_for_a_person(demo_space: Workspace, open_page: Open) -> None:
+    row = next(iter(demo_space.predictions.iter_rows(1)))
+    demo_space.rulings.add(row["id"], "flag", reviewer="Ada")
+    said = " ".join(element.value for element in open_page("overview").markdown)
+    assert "1 prediction flagged and not settled" in said
+
+
+def test_the_demo_runs_in_the_background_and_says_what_it_does(
+    empty_space: Workspace, open_page: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def steps(
+        _database: object, launcher: object, folder: Path, *, wait: object, say: object
+    ) -> None:
+        say("1. rendering")  # type: ignore[operator]
+        while not (folder / "go").exists():
+            time.sleep(0.01)
+
+    monkeypatch.setattr("dashboard.overview.demo.run_demo", steps)
+    test = open_page("overview")
+    test.button(key="start_demo").click().run()
+    assert not test.error
+    assert "rendering" in test.info[0].value
+    (empty_space.folder / "go").touch()
+    task = background.find(("demo", str(empty_space.folder)))
+    assert task is not None
+    task.future.result(timeout=20)
+    assert not test.run().info
+
+
+def test_a_reviewer_is_not_offered_the_demo_and_refused_it(
+    empty_space: Workspace, open_page: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    eve = Person("eve", Role.REVIEWER)
+    monkeypatch.setattr("dashboard.identity.present_person", lambda: eve)
+    assert not open_page("overview").button
+    with pytest.raises(Forbidden):
+        start_demo(empty_space.acting_as(eve))
+    assert background.find(("demo", str(empty_space.folder))) is None

@@ -1,0 +1,232 @@
+"""The page Runs: list, launch form, one run with its tabs, and what a reviewer may see."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from backend.domain.filtering import PRESETS
+from backend.domain.people import Person, Role
+from backend.engines.base import EngineOptions
+from backend.inference.launch import RunRequest
+from backend.workspace import Workspace
+from dashboard.runs.log import log_tail
+from tests.dashboard.conftest import Open
+
+
+def html(test: AppTest) -> str:
+    return "".join(element.proto.body for element in test.get("html"))
+
+
+def buttons(test: AppTest) -> dict[str, bool]:
+    """Labels of the buttons, and whether each can be pressed."""
+    return {button.label: not button.disabled for button in test.button}
+
+
+@pytest.fixture
+def as_reviewer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Workspace, "supervise", lambda _self: None)  # what is queued stays so
+    eve = Person("eve", Role.REVIEWER)
+    monkeypatch.setattr("dashboard.identity.present_person", lambda: eve)
+
+
+@pytest.fixture
+def texts(demo_space: Workspace) -> Path:
+    """A file for the scripted engine, which answers the same to everything."""
+    file = demo_space.folder / "texts.jsonl"
+    file.write_text(
+        json.dumps("<think>\nfine\n</think>\n<answer>Image 1 is better</answer>") + "\n"
+    )
+    return file
+
+
+def test_an_empty_workspace_says_what_a_run_is(empty_space: Workspace, open_page: Open) -> None:
+    test = open_page("runs")
+    assert not test.exception
+    assert not test.error
+    assert test.subheader[0].value == "No runs yet"
+
+
+def test_every_run_is_a_card_with_its_counts(demo_space: Workspace, open_page: Open) -> None:
+    test = open_page("runs")
+    assert not test.exception
+    assert not test.error
+    cards = html(test)
+    for run in demo_space.runs.list():
+        counts = demo_space.runs.counts(run.id)
+        assert f"{counts['done']:,} of {counts['total']:,}" in cards
+    assert buttons(test)["New run"]
+
+
+def test_names_that_others_chose_are_text_on_the_card(
+    demo_space: Workspace, open_page: Open
+) -> None:
+    hostile = "<img src=x onerror=alert(1)>\u202e"
+    _stored(demo_space, hostile)
+    cards = html(open_page("runs"))
+    assert "&lt;img src=x" in cards
+    assert "<img" not in cards
+    assert "\u202e" not in cards
+
+
+def _stored(space: Workspace, model: str) -> None:
+    run = space.runs.get(1)
+    with space.database.write() as connection:
+        space.runs.add(connection, dataset_id=run.dataset_id, model=model, engine="import",
+                       spec=run.spec, policy=run.policy, total=0, job_id=None)  # fmt: skip
+
+
+@pytest.mark.parametrize("tab", ["summary", "analysis", "policy", "log", "settings"])
+@pytest.mark.parametrize("run", ["1", "2", "3"])
+def test_each_tab_of_each_run_opens_by_its_url(
+    demo_space: Workspace, open_page: Open, run: str, tab: str
+) -> None:
+    test = open_page("runs", run=run, tab=tab)
+    assert not test.exception
+    assert not test.error
+    assert test.session_state["tab"] == tab
+    assert test.header[0].value == f"Run {run}"
+
+
+def test_a_run_that_is_not_there_is_one_line_and_a_way_on(
+    demo_space: Workspace, open_page: Open
+) -> None:
+    test = open_page("runs", run="99")
+    (error,) = test.error
+    assert "there is no run 99" in error.value
+    assert "All runs" in buttons(test)
+
+
+def test_analysis_names_accuracy_with_its_interval(demo_space: Workspace, open_page: Open) -> None:
+    said = " ".join(
+        element.value for element in open_page("runs", run="1", tab="analysis").markdown
+    )
+    assert "Right in 66.7 % (45–83)" in said
+    assert "Flaws in" in said
+
+
+def test_what_if_shows_the_change_and_applies_it(demo_space: Workspace, open_page: Open) -> None:
+    test = open_page("runs", run="1", tab="policy")
+    assert not buttons(test)["Apply to the run"]  # it is in force already
+    test.selectbox(key="whatif_1_name").select("clean").run()
+    said = " ".join(element.value for element in test.markdown)
+    before = demo_space.runs.counts(1)["accepted"]
+    test.button(key="apply_1").click().run()
+    assert not test.error
+    after = demo_space.runs.counts(1)["accepted"]
+    assert f"**{after:,} of 24 would be accepted**" in said
+    assert after < before
+    assert demo_space.runs.get(1).policy["name"] == "clean"
+
+
+def test_the_form_shows_the_command_and_starts_the_run(
+    demo_space: Workspace, open_page: Open, texts: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Workspace, "supervise", lambda _self: None)
+    test = open_page("runs", new="1")
+    assert "Start run" not in buttons(test)  # no model yet
+    test = open_page("runs", new="1", **{"from": "1"})
+    test.button(key="preset_Defaults").click()
+    test.selectbox(key="launch_engine").select("scripted").run()
+    assert not buttons(test)["Start run"]  # no texts yet: preflight says so
+    test.text_input(key="launch_scripted_file").input(str(texts)).run()
+    test.number_input(key="launch_limit").set_value(5).run()
+    (command,) = test.code
+    assert "--model judge-a --engine scripted --limit 5" in command.value
+    assert f"--scripted-file {texts}" in command.value
+    test.button(key="launch_start").click().run()
+    assert not test.error
+    run = demo_space.runs.get(4)
+    assert (run.status, run.total, run.spec["order"]) == ("queued", 5, "shuffled")
+    assert "4" in test.query_params["run"]
+    assert "Cancel" in buttons(test)
+
+
+def test_a_preset_fills_the_form_and_defaults_empty_it(
+    demo_space: Workspace, open_page: Open
+) -> None:
+    test = open_page("runs", new="1", **{"from": "1"})
+    test.button(key="preset_Consensus of 4").click().run()
+    assert "--samples 4" in test.code[0].value
+    assert "--policy consensus" in test.code[0].value
+    test.button(key="preset_Both orders").click().run()
+    assert "--order both --policy order-consistent" in test.code[0].value
+    assert "--samples" not in test.code[0].value
+    test.button(key="preset_Defaults").click().run()
+    assert test.code[0].value.endswith("--dataset pictures --model judge-a")
+
+
+def test_a_policy_of_ones_own_is_in_the_command(demo_space: Workspace, open_page: Open) -> None:
+    test = open_page("runs", new="1", **{"from": "1"})
+    test.selectbox(key="launch_policy_name").select("confident").run()
+    test.selectbox(key="launch_policy_name").select("own").run()
+    assert test.number_input(key="launch_policy_margin").value == 3
+    test.number_input(key="launch_policy_margin").set_value(4.5).run()
+    assert '"min_margin": 4.5' in test.code[0].value
+
+
+def test_run_again_fills_the_form_with_what_the_run_was(
+    demo_space: Workspace, open_page: Open, texts: Path
+) -> None:
+    source = demo_space.launcher.start(
+        RunRequest(dataset="pictures", model="replayed", engine="scripted", samples=3, limit=7,
+                   options=_options(texts), policy=PRESETS["one-per-pair"])
+    )[0]  # fmt: skip
+    test = open_page("runs", new="1", **{"from": str(source)})
+    assert not test.error
+    command = test.code[0].value
+    assert "--engine scripted --order shuffled --samples 3 --limit 7" in command
+    assert "--policy one-per-pair" in command
+    assert "--max-new-tokens 99" in command
+
+
+def _options(texts: Path) -> EngineOptions:
+    return EngineOptions(scripted_file=str(texts), max_new_tokens=99)
+
+
+def test_a_queued_run_can_be_cancelled_and_then_resumed(
+    demo_space: Workspace, open_page: Open, texts: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Workspace, "supervise", lambda _self: None)
+    run_id = demo_space.launcher.start(
+        RunRequest(dataset="pictures", model="m", engine="scripted", options=_options(texts))
+    )[0]
+    test = open_page("runs", run=str(run_id))
+    test.button(key="cancel_run").click().run()
+    assert demo_space.runs.get(run_id).status == "cancelled"
+    test.button(key="resume_run").click().run()
+    assert demo_space.runs.get(run_id).status == "queued"
+
+
+@pytest.mark.usefixtures("as_reviewer")
+def test_a_reviewer_sees_runs_without_what_starts_or_changes_them(
+    demo_space: Workspace, open_page: Open, texts: Path
+) -> None:
+    run_id = demo_space.launcher.start(
+        RunRequest(dataset="pictures", model="m", engine="scripted", options=_options(texts))
+    )[0]
+    for query in ({}, {"run": "1", "tab": "policy"}, {"run": str(run_id)}, {"new": "1"}):
+        test = open_page("runs", **query)
+        assert not test.error
+        assert not set(buttons(test)) & {
+            "New run", "Cancel", "Resume", "Run again with changes", "Apply to the run", "Start run",
+        }  # fmt: skip
+    assert demo_space.runs.get(run_id).status == "queued"
+
+
+def test_a_log_is_text_whatever_is_in_it(tmp_path: Path) -> None:
+    log = tmp_path / "run.log"
+    log.write_bytes(
+        b"\x1b[31mred\x1b[0m <b>x</b>\x00\n50%\r75%\r100%\r\n\xff\xfe\n" + "a\u202eb\n".encode()
+    )
+    text, cut = log_tail(log)
+    assert text == "red <b>x</b>\ufffd\n100%\n\ufffd\ufffd\na\ufffdb"
+    assert not cut
+    log.write_bytes(b"x" * 100_000 + b"\n" + b"line\n" * 1_000)
+    text, cut = log_tail(log)
+    assert cut
+    assert text.split("\n") == ["line"] * 199
+    assert log_tail(tmp_path / "none.log") == ("", False)
