@@ -18,6 +18,8 @@ from dashboard.page import errors_shown, page
 from dashboard.space import person, space
 from dashboard.text import md
 
+COUNT_S = 1.0  # how long a page waits for the number of matches
+
 
 def place() -> Cursor | None:
     """Where in the results the URL is."""
@@ -128,11 +130,20 @@ with page("Browse"):
                 write_url(wanted, after=f"{hits[-1].key:g}~{hits[-1].id}")
                 st.rerun()
         # Last, so that results never wait for it.
-        count = browse.count(wanted)
-        counted.markdown(f"**{count:,}** match{'' if count == 1 else 'es'}")
+        count = browse.count_within(wanted, COUNT_S)
+        if count is None:
+            with counted.container(horizontal=True, vertical_alignment="center"):
+                st.markdown("**many** matches")
+                if st.button("Count", type="tertiary", help="may take some seconds"):
+                    count = browse.count(wanted)
+        if count is not None:
+            counted.markdown(f"**{count:,}** match{'' if count == 1 else 'es'}")
         with actions.container(horizontal=True, gap="small"):
-            review_all(wanted, count)
+            review_all(wanted, len(hits))
             with st.popover("Rule on all"), errors_shown():
-                bulk_ruling(wanted, count)
+                if count is None:
+                    st.caption("Count the matches first: what is ruled on at once is never a guess.")
+                else:
+                    bulk_ruling(wanted, count)
         if who and kept != wanted.to_query():
             people.keep(who, browse=wanted.to_query())

@@ -16,19 +16,20 @@ from sqlalchemy import (
     ColumnElement,
     Select,
     and_,
-    case,
     exists,
     false,
     func,
     literal,
+    literal_column,
     or_,
     select,
     true,
 )
+from sqlalchemy.exc import DBAPIError, OperationalError
 
 from backend.domain.browse import ANY_FLAW, NOT_REVIEWED, BrowseFilter
 from backend.domain.verdict import Flaw, flaw_mask
-from backend.store.database import Database
+from backend.store.database import Database, time_limit
 from backend.store.schema import pairs, reviews, verdicts
 from backend.store.search import SearchIndex, matching
 
@@ -98,8 +99,11 @@ class Browse:
         else:
             if after is not None:
                 further = key < after.key if descending else key > after.key
-                query = query.where(or_(further, and_(key == after.key, id_ > after.id)))
-            query = query.order_by(key.desc() if descending else key, id_)
+                later = id_ < after.id if descending else id_ > after.id
+                # The first condition bounds the index; the second is exact.
+                bound = key <= after.key if descending else key >= after.key
+                query = query.where(bound, or_(further, and_(key == after.key, later)))
+            query = query.order_by(*_both_ways(key, id_, descending))
         with self._db.read() as connection:
             found = {row[0]: row[1] for row in connection.execute(query.limit(limit))}
             if not found:
@@ -114,6 +118,17 @@ class Browse:
         with self._db.read() as connection:
             return int(connection.execute(query).scalar_one())
 
+    def count_within(self, wanted: BrowseFilter, seconds: float) -> int | None:
+        """:meth:`count`, or ``None`` when that takes longer than a page should wait."""
+        query = select(func.count()).select_from(verdicts).where(self._condition(wanted))
+        with self._db.read() as connection, time_limit(connection, seconds):
+            try:
+                return int(connection.execute(query).scalar_one())
+            except (OperationalError, DBAPIError) as error:
+                if "interrupt" in str(error.orig) or "timeout" in str(error.orig):
+                    return None
+                raise
+
     def ids(self, wanted: BrowseFilter, *, at_most: int | None = None) -> array[int]:
         """Ids of all matches, in the filter's order: eight bytes a match."""
         key, descending = _sort(wanted)
@@ -122,7 +137,7 @@ class Browse:
         if wanted.sort in ("oldest", "newest"):
             query = query.order_by(id_.desc() if descending else id_)
         else:
-            query = query.order_by(key.desc() if descending else key, id_)
+            query = query.order_by(*_both_ways(key, id_, descending))
         if at_most is not None:
             query = query.limit(at_most)
         found = array("q")
@@ -275,12 +290,18 @@ def _sort(wanted: BrowseFilter) -> tuple[ColumnElement[Any], bool]:
     descending = wanted.sort.startswith("-") or wanted.sort == "newest"
     name = wanted.sort.lstrip("-")
     if name == "margin":
-        # What has no margin comes last, whichever way one sorts.
-        last = -1e9 if descending else 1e9
-        return case((verdicts.c.margin.is_(None), last), else_=verdicts.c.margin), descending
+        # What has no margin comes last, whichever way one sorts. Literals, because the indexes over
+        # these expressions are only used for the same expressions.
+        last = "-1e9" if descending else "1e9"
+        return func.coalesce(verdicts.c.margin, literal_column(last)), descending
     if name == "length":
         return verdicts.c.text_length, descending
     return verdicts.c.prediction_id, descending
+
+
+def _both_ways(key: Any, id_: Any, descending: bool) -> tuple[Any, Any]:
+    """One direction for both, so that an index can be read backwards."""
+    return (key.desc(), id_.desc()) if descending else (key, id_)
 
 
 def _element(value: Any, place: int, sqlite: bool) -> Any:

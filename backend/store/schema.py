@@ -183,7 +183,15 @@ verdicts = Table(
     Index("ix_verdicts_run_id_decision", "run_id", "decision", "reason", "prediction_id"),
     Index("ix_verdicts_run_id_effective", "run_id", "effective", "prediction_id"),
     Index("ix_verdicts_run_id_pair_id", "run_id", "pair_id"),
-)
+    # The few among a million that somebody has ruled on, and the orders Browse sorts by.
+    Index(
+        "ix_verdicts_reviewed", "ruling", "prediction_id",
+        sqlite_where=text("ruling IS NOT NULL"), postgresql_where=text("ruling IS NOT NULL"),
+    ),
+    Index("ix_verdicts_text_length", "text_length"),
+    Index("ix_verdicts_widest", text("coalesce(margin, -1e9)")),
+    Index("ix_verdicts_narrowest", text("coalesce(margin, 1e9)")),
+)  # fmt: skip
 
 failures = Table(
     "failures",

@@ -43,6 +43,17 @@ def upgrade() -> None:
         f"UPDATE verdicts SET reviewer = ({newest.format(column='r.reviewer')}),"  # noqa: S608
         f" reviewed_at = ({newest.format(column='r.created_at')}) WHERE ruling IS NOT NULL"
     )
+    # The few that somebody has ruled on, and the orders Browse sorts by.
+    op.create_index(
+        "ix_verdicts_reviewed",
+        "verdicts",
+        ["ruling", "prediction_id"],
+        sqlite_where=sa.text("ruling IS NOT NULL"),
+        postgresql_where=sa.text("ruling IS NOT NULL"),
+    )
+    op.create_index("ix_verdicts_text_length", "verdicts", ["text_length"])
+    op.create_index("ix_verdicts_widest", "verdicts", [sa.text("coalesce(margin, -1e9)")])
+    op.create_index("ix_verdicts_narrowest", "verdicts", [sa.text("coalesce(margin, 1e9)")])
     # The rare ones among a million, for the gallery's filters.
     for name, which in (
         ("ix_pairs_ties", {"sqlite": "preference = 'tie'", "postgresql": "preference = 'tie'"}),
