@@ -121,8 +121,9 @@ class Workspace:
         )  # fmt: skip
 
     def reconcile(self) -> None:
-        """Find runs whose process is gone and mark them."""
+        """Find runs whose process is gone and mark them; finish what was cut off without one."""
         reconcile(self.jobs, self.folder, stale_seconds=self.settings.stale_seconds)
+        self.launcher.finish_deciding()
 
     def _url(self) -> str:
         return self.database.url.render_as_string(hide_password=False)

@@ -21,6 +21,7 @@ from sqlalchemy import Connection
 from backend.errors import NotFound, ReviewError
 from backend.store.database import Database
 from backend.store.sets import ItemRow, SetRow, Sets
+from backend.store.unfinished import refuse_unfinished
 
 CHUNK = 2_000
 _ABANDONED_S = 24 * 3600
@@ -52,12 +53,15 @@ def freeze(
 
     Raises:
         ReviewError: Nothing is accepted, or the name cannot be used.
+        RunError: A run is being imported or decided anew.
     """
     if not name.strip() or "@" in name:
         raise ReviewError(f"a set cannot be called {name!r}", hint="a name without @")
     sets, runs = Sets(database), list(dict.fromkeys(run_ids))
     _clear_abandoned(database, sets)
     with database.read() as snapshot:
+        for run in runs:
+            refuse_unfinished(snapshot, run)
         lineage: dict[str, Any] = {"runs": [sets.lineage_of_run(snapshot, run) for run in runs]}
         kept = (
             _Everything()

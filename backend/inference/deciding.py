@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Iterable
 from itertools import groupby
 from operator import attrgetter
@@ -12,7 +13,9 @@ from backend.domain.filtering import Candidate, Policy, decide_pair
 from backend.domain.verdict import Flaw, flaw_mask, repeated_threshold
 from backend.store.database import Database
 from backend.store.predictions import Judged, Predictions
+from backend.store.unfinished import check_mark, clear_mark, set_mark
 
+CHUNK = 2_000
 _REPEATED = flaw_mask(frozenset({Flaw.REPEATED_REASONING}))
 # A ruling that settles the matter by itself; the filter's decision no longer counts.
 _SETTLED = frozenset({"accept", "reject", "relabel"})
@@ -56,7 +59,12 @@ def decide_pairs(
 
 
 def redecide(database: Database, run_id: int, policy: Policy, pairs: int) -> int:
-    """Decide a whole run under ``policy``, in one transaction and without inference.
+    """Decide a whole run under ``policy``, without inference and without keeping anybody waiting.
+
+    The policy is recorded first, together with a mark; then each chunk of pairs is read and decided
+    outside of any write transaction and written in a short one. What a crash leaves is marked, and
+    ``Launcher.finish_deciding`` does it again: deciding twice gives the same. When another policy is
+    applied meanwhile, this call stops, because that one goes over every pair.
 
     This is also where reasoning that repeats over many pairs is marked, because only the whole run
     shows it.
@@ -66,23 +74,45 @@ def redecide(database: Database, run_id: int, policy: Policy, pairs: int) -> int
 
     Returns:
         How many predictions have another decision, or another flaw, than before.
+
+    Raises:
+        RunError: Another policy was applied meanwhile; it stands.
     """
     predictions = Predictions(database)
-    count = 0
-    with database.write() as connection:
-        repeated = predictions.repeated_reasoning(connection, run_id, repeated_threshold(pairs))
-        for page in predictions.iter_judged(connection, run_id):
-            marked = []
-            for item in page:
-                flaws = item.flaws & ~_REPEATED
-                if item.reasoning_hash in repeated:
-                    flaws |= _REPEATED
-                if flaws != item.flaws:
-                    item.flaws = flaws
-                    marked.append(item)
-            changed = {item.prediction_id: item for item in marked}
-            changed.update((item.prediction_id, item) for item in decide(policy, page))
-            predictions.decide(connection, list(changed.values()))
-            count += len(changed)
+    attempt = secrets.token_hex(8)
+    count, last = 0, -1
+    with database.write(durable=True) as connection:
         predictions.set_policy(connection, run_id, policy.to_mapping())
+        set_mark(connection, run_id, "deciding", attempt)
+    with database.read() as connection:
+        repeated = predictions.repeated_reasoning(connection, run_id, repeated_threshold(pairs))
+    while True:
+        with database.read() as connection:
+            page = predictions.judged_page(connection, run_id, last, CHUNK)
+        if not page:
+            break
+        last = page[-1].pair_id
+        changed = _changed(policy, page, repeated)
+        with database.write() as connection:
+            check_mark(connection, run_id, attempt)
+            predictions.decide(connection, changed)
+            set_mark(connection, run_id, "deciding", attempt)
+        count += len(changed)
+    with database.write(durable=True) as connection:
+        check_mark(connection, run_id, attempt)
+        clear_mark(connection, run_id)
     return count
+
+
+def _changed(policy: Policy, page: list[Judged], repeated: set[int]) -> list[Judged]:
+    """The verdicts of a page whose flaws or decision are others now."""
+    changed: dict[int, Judged] = {}
+    for item in page:
+        flaws = item.flaws & ~_REPEATED
+        if item.reasoning_hash in repeated:
+            flaws |= _REPEATED
+        if flaws != item.flaws:
+            item.flaws = flaws
+            changed[item.prediction_id] = item
+    changed.update((item.prediction_id, item) for item in decide(policy, page))
+    return list(changed.values())

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import secrets
+from array import array
 from collections.abc import Iterator
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from backend.domain.filtering import Policy
 from backend.domain.pairs import Order, Pair
 from backend.engines.base import Completion
-from backend.errors import DatasetError
+from backend.errors import DatasetError, RunError
 from backend.inference.deciding import decide_pairs, redecide
 from backend.inference.pipeline import Place, new_prediction
 from backend.inference.spec import RunSpec
@@ -19,86 +25,147 @@ from backend.store.database import Database
 from backend.store.datasets import Datasets
 from backend.store.predictions import Predictions
 from backend.store.runs import Runs
+from backend.store.unfinished import Unfinished, check_mark, read_mark, set_mark
 
-CHUNK = 1_000
+CHUNK = 500
+MAX_SAMPLE = 1 << 16
 _HINT = 'each line is {"index": row or "key": …, "order": "dataset"|"swapped", "sample": 0, "text": "…"}'
+
+Line = tuple[int, dict[str, Any]]
+"""A line's number, from 1, and its object."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Checked:
+    """A file without a fault: how many predictions it holds, and what it is known by."""
+
+    total: int
+    digest: str
 
 
 def import_predictions(
     database: Database, dataset_id: int, spec: RunSpec, policy: Policy, file: Path
 ) -> int:
-    """Store the texts of ``file`` as a run of their own, in one transaction; returns its id.
+    """Store the texts of ``file`` as a run of their own; returns its id.
 
-    ``order`` says which order the judge saw; it defaults to the dataset's. Nothing is stored when
-    any line is wrong.
+    The file is read twice, in bounded memory: first every line is checked, so that a broken one is
+    reported by its number before anything is stored; then the lines are stored, a chunk in a short
+    transaction. An import that was cut off goes on at its line when the same file is imported again,
+    and one that is complete is found and left as it is.
+
+    ``order`` says which order the judge saw; it defaults to the dataset's.
 
     Raises:
         DatasetError: The file or one of its lines cannot be used, or names no pair of the dataset.
+        RunError: Another process is importing this very file.
     """
     datasets, predictions, runs = Datasets(database), Predictions(database), Runs(database)
-    lines = list(_lines(file)) if file.stat().st_size < 1 << 20 else None
-    total = len(lines) if lines is not None else sum(1 for _ in _lines(file))
-    if not total:
-        raise DatasetError(f"{file}: holds no predictions", hint=_HINT)
-    source = iter(lines) if lines is not None else _lines(file)
+    checked = _check(datasets, dataset_id, file)
+    parts = [checked.digest, spec.model_dump_json(), json.dumps(policy.to_mapping())]
+    identity = hashlib.sha256("\n".join(parts).encode()).hexdigest()
+    attempt = secrets.token_hex(8)
     with database.write() as connection:
-        run_id = runs.add(
+        found = runs.find_import(connection, dataset_id, identity)
+        mark = read_mark(found[1]) if found else None
+        if found and mark is None:
+            return found[0]
+        if mark and not mark.abandoned:
+            raise RunError(f"{file}: is being imported by another process", hint="wait for it")
+        run_id = found[0] if found else runs.add(
             connection,
             dataset_id=dataset_id,
             model=spec.model,
             engine=spec.engine,
             spec=spec.model_dump(mode="json"),
             policy=policy.to_mapping(),
-            total=total,
+            total=checked.total,
             job_id=None,
-        )
-        seen: set[tuple[int, str, int]] = set()
-        while chunk := list(islice(source, CHUNK)):
-            found = datasets.find_pairs(
-                dataset_id,
-                indexes=[row["index"] for _, row in chunk if "index" in row],
-                keys=[row["key"] for _, row in chunk if "index" not in row],
-            )
-            new = []
-            for number, row in chunk:
-                place = _place(f"{file}:{number}", row, found)
-                key = (place.pair_id, place.shown.order.value, place.sample)
-                if key in seen:
-                    raise DatasetError(
-                        f"{file}:{number}: this pair, order and sample was given before",
-                        hint='tell several texts of one pair apart by "sample"',
-                    )
-                seen.add(key)
-                completion = Completion(
-                    id=0, text=row["text"], finish_reason=row.get("finish_reason")
-                )
-                new.append(new_prediction(place, completion, use_cot=spec.use_cot))
+            progress={"imported": identity},
+        )  # fmt: skip
+        start = mark.line if isinstance(mark, Unfinished) else 0
+        set_mark(connection, run_id, "importing", attempt, line=start)
+    lines = (line for line in _lines(file) if line[0] > start)
+    while chunk := list(islice(lines, CHUNK)):
+        places = _places(datasets, dataset_id, file, chunk)
+        new = [
+            new_prediction(place, _completion(row), use_cot=spec.use_cot)
+            for place, (_, row) in zip(places, chunk, strict=True)
+        ]
+        with database.write() as connection:
+            check_mark(connection, run_id, attempt)
             stored = predictions.add(connection, run_id, new)
-            decide_pairs(
-                connection, predictions, run_id, policy, {pair_id for pair_id, _, _ in stored}
-            )
-    redecide(database, run_id, policy, total)
+            pairs = {pair_id for pair_id, _, _ in stored}
+            decide_pairs(connection, predictions, run_id, policy, pairs)
+            set_mark(connection, run_id, "importing", attempt, line=chunk[-1][0])
+    redecide(database, run_id, policy, checked.total)
     return run_id
 
 
-def _lines(file: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    with file.open(encoding="utf-8") as stream:
-        for number, line in enumerate(stream, start=1):
-            if not line.strip():
-                continue
-            try:
-                row = json.loads(line)
-            except ValueError as error:
-                raise DatasetError(f"{file}:{number}: invalid JSON", hint=_HINT) from error
-            if (
-                not isinstance(row, dict)
-                or not isinstance(row.get("text"), str)
-                or not (isinstance(row.get("index"), int) or isinstance(row.get("key"), str))
-            ):
-                raise DatasetError(
-                    f"{file}:{number}: needs a text, and an index or a key", hint=_HINT
-                )
-            yield number, row
+def _check(datasets: Datasets, dataset_id: int, file: Path) -> _Checked:
+    """Read the whole file and find the first line that cannot be used."""
+    digest = hashlib.sha256()
+    # Eight bytes a line: what a set of tuples would need grows into hundreds of megabytes.
+    codes, numbers = array("q"), array("q")
+    lines = _lines(file, digest)
+    while chunk := list(islice(lines, CHUNK)):
+        for place, (number, _) in zip(
+            _places(datasets, dataset_id, file, chunk), chunk, strict=True
+        ):
+            swapped = place.shown.order is Order.SWAPPED
+            codes.append((place.pair_id * MAX_SAMPLE + place.sample) * 2 + swapped)
+            numbers.append(number)
+    if not codes:
+        raise DatasetError(f"{file}: holds no predictions", hint=_HINT)
+    seen = np.frombuffer(codes, dtype=np.int64)
+    in_order = np.argsort(seen, kind="stable")
+    again = in_order[1:][seen[in_order[1:]] == seen[in_order[:-1]]]
+    if len(again):
+        raise DatasetError(
+            f"{file}:{numbers[int(again.min())]}: this pair, order and sample was given before",
+            hint='tell several texts of one pair apart by "sample"',
+        )
+    return _Checked(len(codes), digest.hexdigest())
+
+
+def _lines(file: Path, digest: Any = None) -> Iterator[Line]:
+    try:
+        with file.open("rb") as stream:
+            for number, line in enumerate(stream, start=1):
+                if digest is not None:
+                    digest.update(line)
+                if not line.strip():
+                    continue
+                yield number, _object(f"{file}:{number}", line)
+    except OSError as error:
+        raise DatasetError(f"{file}: cannot be read ({error.strerror})") from error
+
+
+def _object(where: str, line: bytes) -> dict[str, Any]:
+    try:
+        row = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        raise DatasetError(f"{where}: invalid JSON", hint=_HINT) from error
+    if (
+        not isinstance(row, dict)
+        or not isinstance(row.get("text"), str)
+        or not (type(row.get("index")) is int or isinstance(row.get("key"), str))
+    ):
+        raise DatasetError(f"{where}: needs a text, and an index or a key", hint=_HINT)
+    return row
+
+
+def _completion(row: dict[str, Any]) -> Completion:
+    reason = row.get("finish_reason")
+    return Completion(id=0, text=row["text"], finish_reason=None if reason is None else str(reason))
+
+
+def _places(datasets: Datasets, dataset_id: int, file: Path, chunk: list[Line]) -> list[Place]:
+    found = datasets.find_pairs(
+        dataset_id,
+        indexes=[row["index"] for _, row in chunk if "index" in row],
+        keys=[row["key"] for _, row in chunk if "index" not in row],
+    )
+    return [_place(f"{file}:{number}", row, found) for number, row in chunk]
 
 
 def _place(where: str, row: dict[str, Any], found: dict[int | str, tuple[int, Pair]]) -> Place:
@@ -110,7 +177,7 @@ def _place(where: str, row: dict[str, Any], found: dict[int | str, tuple[int, Pa
     except ValueError as error:
         raise DatasetError(f"{where}: unknown order {row['order']!r}", hint=_HINT) from error
     sample = row.get("sample", 0)
-    if not isinstance(sample, int) or sample < 0:
-        raise DatasetError(f"{where}: sample must be 0 or more", hint=_HINT)
+    if type(sample) is not int or not 0 <= sample < MAX_SAMPLE:
+        raise DatasetError(f"{where}: sample must be 0 to {MAX_SAMPLE - 1}", hint=_HINT)
     pair_id, pair = found[name]
     return Place(pair_id, pair.shown(order), sample)

@@ -7,7 +7,7 @@ import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from backend.domain.filtering import Policy
+from backend.domain.filtering import Policy, load_policy
 from backend.domain.jobs import JobStatus
 from backend.domain.pairs import OrderPolicy
 from backend.domain.people import LOCAL, Person, Role
@@ -22,6 +22,7 @@ from backend.store.datasets import DatasetRow, Datasets
 from backend.store.jobs import Jobs
 from backend.store.predictions import Predictions
 from backend.store.runs import RunRow, Runs
+from backend.store.unfinished import marked_runs
 
 ACTIVE = frozenset({JobStatus.QUEUED, JobStatus.STARTING, JobStatus.RUNNING})
 
@@ -192,9 +193,25 @@ class Launcher:
             raise RunError(
                 f"run {run_id} is {run.status}", hint="wait for it to finish, or cancel it"
             )
+        return self._redecide(run, policy)
+
+    def finish_deciding(self) -> list[int]:
+        """Decide anew the runs whose re-deciding was cut off; returns their ids.
+
+        A run that has a process is left to it: it decides everything when it ends.
+        """
+        done = []
+        for run_id, mark in marked_runs(self._db).items():
+            run = self._runs.get(run_id)
+            if mark.what == "deciding" and mark.abandoned and run.status not in ACTIVE:
+                self._redecide(run, load_policy(run.policy))
+                done.append(run_id)
+        return done
+
+    def _redecide(self, run: RunRow, policy: Policy) -> int:
         spec = RunSpec.model_validate(run.spec)
         dataset = self._datasets.by_id(run.dataset_id)
-        return redecide(self._db, run_id, policy, judged_pairs(dataset, spec.limit))
+        return redecide(self._db, run.id, policy, judged_pairs(dataset, spec.limit))
 
     def _resolve(self, request: RunRequest) -> ResolvedEngine:
         name = request.engine

@@ -57,8 +57,9 @@ def completion_seed(seed: int, key: str, order: Order, sample: int) -> int:
 
 def new_prediction(place: Place, completion: Completion, *, use_cot: bool) -> NewPrediction:
     """Parse what the judge wrote and bind it to the pair as it was shown."""
+    text = storable(completion.text)
     verdict = parse_verdict(
-        completion.text,
+        text,
         place.shown.kind,
         finish_reason=completion.finish_reason,
         use_cot=use_cot,
@@ -67,7 +68,7 @@ def new_prediction(place: Place, completion: Completion, *, use_cot: bool) -> Ne
         pair_id=place.pair_id,
         shown_order=place.shown.order,
         sample=place.sample,
-        text=completion.text,
+        text=text,
         finish_reason=completion.finish_reason,
         prompt_tokens=completion.prompt_tokens,
         completion_tokens=completion.completion_tokens,
@@ -79,6 +80,17 @@ def new_prediction(place: Place, completion: Completion, *, use_cot: bool) -> Ne
         scores=verdict.to_scores_json(),
         kind=place.shown.kind.value,
     )
+
+
+def storable(text: str) -> str:
+    """``text`` as every database holds it: half surrogate pairs and NUL become U+FFFD."""
+    if "\0" in text:
+        text = text.replace("\0", "\ufffd")
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return text
 
 
 class Pipeline:

@@ -7,14 +7,28 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, func, insert, select, tuple_, update
+from sqlalchemy import (
+    Connection,
+    bindparam,
+    case,
+    delete,
+    func,
+    insert,
+    or_,
+    select,
+    tuple_,
+    update,
+)
 
 from backend.domain.pairs import Order
+from backend.domain.rulings import SETTLING
 from backend.errors import NotFound
 from backend.store.database import Database
 from backend.store.schema import failures, pairs, predictions, runs, verdicts
 
 PAGE = 2_000
+# Not IN: its list of values cannot be sent for many rows at once.
+_SETTLED = or_(*(verdicts.c.ruling == ruling.value for ruling in sorted(SETTLING)))
 Key = tuple[int, str, int]
 """What is unique inside a run: pair id, shown order, sample."""
 
@@ -237,26 +251,34 @@ class Predictions:
     ) -> Iterator[list[Judged]]:
         """The verdicts of a run in pages of whole pairs, ordered by pair."""
         last = -1
-        while True:
-            query = (
-                select(*_JUDGED)
-                .where(verdicts.c.run_id == run_id, verdicts.c.pair_id > last)
-                .order_by(verdicts.c.pair_id)
-                .limit(page)
-            )
-            rows = [Judged(*tuple(row)) for row in connection.execute(query)]
-            if not rows:
-                return
-            if len(rows) == page:
-                # The page may end inside a pair: leave that pair to the next page.
-                cut = rows[-1].pair_id
-                whole = [row for row in rows if row.pair_id != cut]
-                rows = whole or self.judged_of(connection, run_id, [cut])
+        while rows := self.judged_page(connection, run_id, last, page):
             last = rows[-1].pair_id
             yield rows
 
+    def judged_page(
+        self, connection: Connection, run_id: int, after_pair: int, page: int
+    ) -> list[Judged]:
+        """The verdicts on the whole pairs behind ``after_pair``, about ``page`` of them."""
+        query = (
+            select(*_JUDGED)
+            .where(verdicts.c.run_id == run_id, verdicts.c.pair_id > after_pair)
+            .order_by(verdicts.c.pair_id)
+            .limit(page)
+        )
+        rows = [Judged(*tuple(row)) for row in connection.execute(query)]
+        if len(rows) < page:
+            return rows
+        # The page may end inside a pair: leave that pair to the next page.
+        cut = rows[-1].pair_id
+        whole = [row for row in rows if row.pair_id != cut]
+        return whole or self.judged_of(connection, run_id, [cut])
+
     def decide(self, connection: Connection, changed: Sequence[Judged]) -> None:
-        """Write decision, reason, effective decision and flaws back."""
+        """Write decision, reason, effective decision and flaws back.
+
+        The effective decision only where no ruling settled the matter: one may have been recorded
+        since the verdicts were read.
+        """
         if changed:
             connection.execute(
                 update(verdicts)
@@ -264,7 +286,10 @@ class Predictions:
                 .values(
                     decision=bindparam("d"),
                     reason=bindparam("r"),
-                    effective=bindparam("e"),
+                    effective=case(
+                        (_SETTLED, verdicts.c.effective),
+                        else_=bindparam("d"),
+                    ),
                     flaws=bindparam("f"),
                 ),
                 [
@@ -272,7 +297,6 @@ class Predictions:
                         "p": item.prediction_id,
                         "d": item.decision,
                         "r": item.reason,
-                        "e": item.effective,
                         "f": item.flaws,
                     }
                     for item in changed

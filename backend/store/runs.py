@@ -12,11 +12,13 @@ from sqlalchemy import Connection, Row, func, insert, select, update
 from backend.errors import NotFound
 from backend.store.database import Database
 from backend.store.schema import datasets, failures, jobs, predictions, runs, verdicts
+from backend.store.unfinished import read_mark
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunRow:
-    """A run, with the state of its job (``finished`` for an imported run, which has none)."""
+    """A run, with the state of its job. An imported run has none: it is ``finished``, or
+    ``interrupted`` when its import was cut off."""
 
     id: int
     job_id: int | None
@@ -66,6 +68,7 @@ class Runs:
         policy: Mapping[str, Any],
         total: int,
         job_id: int | None,
+        progress: Mapping[str, Any] | None = None,
     ) -> int:
         """Insert a run inside the caller's transaction; returns its id."""
         result = connection.execute(
@@ -77,12 +80,24 @@ class Runs:
                 spec=dict(spec),
                 policy=dict(policy),
                 total=total,
-                progress={},
+                progress=dict(progress or {}),
                 created_at=time.time(),
             )
         )
         key: tuple[Any, ...] = tuple(result.inserted_primary_key or ())
         return int(key[0])
+
+    def find_import(
+        self, connection: Connection, dataset_id: int, identity: str
+    ) -> tuple[int, dict[str, Any]] | None:
+        """Id and progress of the run that an import of this identity made."""
+        query = select(runs.c.id, runs.c.progress).where(
+            runs.c.dataset_id == dataset_id, runs.c.job_id.is_(None)
+        )
+        for row in connection.execute(query):
+            if row.progress.get("imported") == identity:
+                return int(row.id), row.progress
+        return None
 
     def set_job(self, connection: Connection, run_id: int, job_id: int) -> None:
         """Give a run its process."""
@@ -163,5 +178,9 @@ def _select() -> Any:
 def _run(row: Row[Any]) -> RunRow:
     values = dict(row._mapping)
     if values["job_id"] is None:
+        mark = read_mark(values["progress"])
         values["status"] = "finished"
+        if mark and mark.what == "importing":
+            values["status"] = "interrupted" if mark.abandoned else "running"
+            values["hint"] = "import the same file again: it goes on where it was cut off"
     return RunRow(**values)
