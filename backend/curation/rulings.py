@@ -5,14 +5,15 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
 from sqlalchemy import Connection
 
+from backend.curation.acts import Act, effective_of, in_force, replaced, rule, undo
 from backend.domain.pairs import Order, Preference
-from backend.domain.rulings import SETTLING, Ruling, effective_decision
+from backend.domain.rulings import Ruling
 from backend.errors import NotFound, ReviewError
 from backend.store.database import Database
 from backend.store.reviews import Reviewable, ReviewRow, Reviews
@@ -99,28 +100,41 @@ class Rulings:
         tags: Sequence[str] = (),
         reviewer: str,
         token: str | None = None,
+        progress: Callable[[int], None] | None = None,
     ) -> int:
-        """One ruling on many predictions; committed in chunks, so a reader never waits long.
+        """One ruling on many predictions; committed in chunks, so that nobody waits long.
 
         Args:
             token: Of the whole act; each row's token is derived from it, so that an act that broke
-                off can be sent again.
+                off can be sent again, and be undone as one.
+            progress: Called with how many are done.
 
         Returns:
             How many predictions were ruled on.
         """
         kind, side = _checked(ruling, relabel, reviewer, token)
+        own = None if token is None else _act_token(token)
+        act = Act(
+            ruling=kind, relabel=side, note=note, tags=tuple(tags), reviewer=reviewer, token=own
+        )
         ids = iter(prediction_ids)
         count = 0
         while chunk := list(islice(ids, CHUNK)):
             with self._db.write(durable=True) as connection:
-                for prediction_id in chunk:
-                    own = None if token is None else _act_token(token, prediction_id)
-                    self._add(connection, prediction_id, kind, side, note, tags, reviewer, own)
+                if kind is Ruling.UNDO:
+                    for prediction_id in chunk:
+                        each = None if own is None else f"{own}{prediction_id}"
+                        self._add(connection, prediction_id, kind, None, note, tags, reviewer, each)
+                else:
+                    rule(connection, self._reviews, act, chunk)
             count += len(chunk)
+            if progress:
+                progress(count)
         return count
 
-    def undo_act(self, token: str, *, reviewer: str) -> tuple[int, int]:
+    def undo_act(
+        self, token: str, *, reviewer: str, progress: Callable[[int], None] | None = None
+    ) -> tuple[int, int]:
         """Take back what one call of :meth:`add_many` did; committed in chunks.
 
         A prediction on which somebody has ruled since keeps that ruling. Calling it again goes on
@@ -130,26 +144,17 @@ class Rulings:
             How many rulings were taken back, and how many were left because of newer ones.
         """
         undone = left = 0
-        after = 0
+        after = ""
         while True:
             with self._db.write(durable=True) as connection:
-                rows = self._reviews.of_act(connection, _act_token(token, None), after, CHUNK)
-                live = self._reviews.live(connection, [row.prediction_id for row in rows])
-                for row in rows:
-                    stack = live.get(row.prediction_id, [])
-                    if not any(one.id == row.id for one in stack):
-                        continue  # taken back already
-                    if stack[-1].id != row.id:
-                        left += 1
-                        continue
-                    self._add(
-                        connection, row.prediction_id, Ruling.UNDO, None, "", (), reviewer,
-                        None, row.token,
-                    )  # fmt: skip
-                    undone += 1
+                rows = self._reviews.of_act(connection, _act_token(token), after, CHUNK)
+                taken, kept = undo(connection, self._reviews, rows, reviewer)
+            undone, left = undone + taken, left + kept
+            if progress:
+                progress(undone + left)
             if len(rows) < CHUNK:
                 return undone, left
-            after = rows[-1].id
+            after = rows[-1].token or ""
 
     def has_ruled(
         self, connection: Connection, prediction_id: int, reviewer: str, since: float
@@ -311,11 +316,7 @@ class Rulings:
             note=note,
             tags=tags,
             reviewer=reviewer,
-            replaced={
-                "effective": verdict.effective,
-                "ruling": verdict.ruling,
-                "review_id": live[-1].id if live else None,
-            },
+            replaced=replaced(verdict, live),
             undoes=undone.id if undone else None,
             token=token,
         )
@@ -326,16 +327,8 @@ class Rulings:
     def _settle(
         self, connection: Connection, verdict: Reviewable, stack: Sequence[ReviewRow]
     ) -> None:
-        settling = [row for row in stack if row.ruling in SETTLING]
-        # A flag on top of a settled prediction does not hide what settled it: re-deciding a run
-        # reads ``verdicts.ruling`` to know which decisions are a person's.
-        top = settling[-1] if settling else (stack[-1] if stack else None)
-        effective = effective_decision(
-            verdict.decision,
-            verdict.answer,
-            top.ruling if top else None,
-            top.relabel if top else None,
-        )
+        top = in_force(stack)
+        effective = effective_of(verdict, top)
         self._reviews.set_verdict(connection, verdict.prediction_id, top, effective)
 
 
@@ -386,10 +379,9 @@ def _mapping(raw: str | Mapping[str, Any]) -> Mapping[str, Any]:
     return row
 
 
-def _act_token(token: str, prediction_id: int | None) -> str:
-    """A row's token inside an act, or with no prediction what they all begin with."""
-    act = f"act-{_digest([token])[:32]}:"
-    return act if prediction_id is None else f"{act}{prediction_id}"
+def _act_token(token: str) -> str:
+    """What the tokens of an act's rows begin with; the prediction's id follows."""
+    return f"act-{_digest([token])[:32]}:"
 
 
 def _digest(parts: Sequence[Any]) -> str:

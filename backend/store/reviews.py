@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, insert, select, update
 
 from backend.store.database import Database
 from backend.store.schema import pairs, predictions, reviews, verdicts
@@ -93,20 +93,24 @@ class Reviews:
         return {key: [row for row in stack if row.id not in undone] for key, stack in rows.items()}
 
     def of_act(
-        self, connection: Connection, prefix: str, after: int, limit: int
+        self, connection: Connection, prefix: str, after: str, limit: int
     ) -> list[ReviewRow]:
-        """The rows whose token begins with ``prefix``, by id."""
+        """The rows whose token begins with ``prefix`` and comes behind ``after``, by token."""
         query = (
             select(reviews)
             .where(
-                reviews.c.id > after,
-                reviews.c.token >= prefix,
+                reviews.c.token > max(after, prefix),
                 reviews.c.token < prefix[:-1] + chr(ord(prefix[-1]) + 1),
             )
-            .order_by(reviews.c.id)
+            .order_by(reviews.c.token)
             .limit(limit)
         )
         return [_review(row) for row in connection.execute(query)]
+
+    def known_tokens(self, connection: Connection, tokens: Sequence[str]) -> set[str]:
+        """Those of the clients' own ids that are stored."""
+        query = select(reviews.c.token).where(reviews.c.token.in_(tokens))
+        return set(connection.execute(query).scalars()) if tokens else set()
 
     def append(
         self,
@@ -139,6 +143,56 @@ class Reviews:
         }
         key: Any = connection.execute(insert(reviews).values(**values)).inserted_primary_key
         return ReviewRow(id=int(key[0]), **{**values, "tags": tuple(tags)})
+
+    def append_many(self, connection: Connection, rows: Sequence[ReviewRow]) -> None:
+        """Insert rows; their own ids are not looked at."""
+        if rows:
+            connection.execute(
+                insert(reviews),
+                [
+                    {
+                        "prediction_id": row.prediction_id,
+                        "run_id": row.run_id,
+                        "ruling": row.ruling,
+                        "relabel": row.relabel,
+                        "shown_order": row.shown_order,
+                        "note": row.note,
+                        "tags": {"tags": list(row.tags)},
+                        "reviewer": row.reviewer,
+                        "replaced": row.replaced,
+                        "undoes": row.undoes,
+                        "token": row.token,
+                        "created_at": row.created_at,
+                    }
+                    for row in rows
+                ],
+            )
+
+    def set_verdicts(
+        self, connection: Connection, states: Sequence[tuple[int, ReviewRow | None, str]]
+    ) -> None:
+        """:meth:`set_verdict` for many: prediction id, ruling in force, effective decision."""
+        if states:
+            connection.execute(
+                update(verdicts)
+                .where(verdicts.c.prediction_id == bindparam("p"))
+                .values(
+                    ruling=bindparam("r"),
+                    reviewer=bindparam("w"),
+                    reviewed_at=bindparam("t"),
+                    effective=bindparam("e"),
+                ),
+                [
+                    {
+                        "p": prediction_id,
+                        "r": top.ruling if top else None,
+                        "w": top.reviewer if top else None,
+                        "t": top.created_at if top else None,
+                        "e": effective,
+                    }
+                    for prediction_id, top, effective in states
+                ],
+            )
 
     def set_verdict(
         self,
