@@ -86,11 +86,16 @@ def _converted(report: ConvertReport, output: Path, json: bool) -> None:
                 "written": report.written,
                 "inverted": report.inverted,
                 "skipped": report.skipped,
+                "malformed": report.malformed,
                 "output": str(output),
             }
         )
         return
     say(f"{report.written} of {report.rows} rows written to {output}, {report.skipped} skipped")
+    if report.malformed:
+        note(
+            f"{report.malformed} malformed rows were left out, the first: {report.first_malformed}"
+        )
     say(f"{report.inverted} rows would have carried an inverted label, and are right now")
 
 

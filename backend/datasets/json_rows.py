@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from backend.datasets.base import BrokenRow, RowProblem, SourceRow
+from backend.domain.json_text import load_json
 from backend.errors import DatasetError
 
 BUFFER = 1 << 20
@@ -62,7 +63,7 @@ def _lines(file: TextIO) -> Iterator[tuple[int, Any]]:
         if line.isspace():
             continue
         try:
-            yield row, json.loads(line)
+            yield row, load_json(line)
         except (json.JSONDecodeError, RecursionError) as error:
             yield row, BrokenRow(row, f"line {number}: invalid JSON ({_reason(error)})")
         row += 1

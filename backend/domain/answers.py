@@ -82,6 +82,28 @@ class Reading:
 
 def take_apart(text: str) -> Sections:
     """Find reasoning and answers in ``text``, wherever a model put them."""
+    return _take_plain(text) or _take_any(text)
+
+
+def _take_plain(text: str) -> Sections | None:
+    """The one form that nearly all texts have: both tags, once, and no other "<"."""
+    if not text.startswith("<think>") or text.count("<") != 4:
+        return None
+    close = text.find("</think>")
+    start = text.find("<answer>", close)
+    end = text.find("</answer>", start)
+    if not 0 < close < start < end:
+        return None
+    return Sections(
+        reasoning=text[7:close].strip(),
+        outside=f"\n{text[close + 8 : start]}\n{text[end + 9 :]}",
+        opened=True,
+        closed=True,
+        answers=(text[start + 8 : end],),
+    )
+
+
+def _take_any(text: str) -> Sections:
     thoughts: list[str] = []
     rest: list[str] = []
     start: int | None = None

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Literal
 
 from backend.domain.pairs import MediaKind, Preference
@@ -108,6 +109,7 @@ def fill_instruction(template: str, prompt: str) -> str:
     return prompt.join(template.split(CAPTION_PLACE))
 
 
+@cache
 def answer_text(kind: MediaKind, answer: Preference) -> str:
     """The words inside ``<answer>`` that name ``answer``, relative to the shown order."""
     if answer is Preference.TIE:

@@ -33,6 +33,7 @@ from backend.export.files import JsonArray, write_json
 from backend.export.rows import response_text
 
 _SIDES = {"A": Preference.FIRST, "B": Preference.SECOND}
+_HINT = "a filtered_samples.json is wanted, or a T2I training file"
 _NEEDED = ("prompt", "path1", "path2", "preference")
 
 
@@ -43,12 +44,16 @@ class ConvertReport:
     Attributes:
         inverted: Rows whose label upstream's converter inverts, or had inverted; right now.
         skipped: Rows left out: ties, unreadable ones, and answers that disagree with the preference.
+        malformed: Rows left out because they lack what a row needs.
+        first_malformed: The first of them and what it lacks.
     """
 
     rows: int = 0
     written: int = 0
     inverted: int = 0
     skipped: int = 0
+    malformed: int = 0
+    first_malformed: str | None = None
 
 
 def convert_t2i(
@@ -110,10 +115,17 @@ def _convert(
         for number, row in enumerate(_rows(source)):
             report.rows += 1
             where = f"{source}: row {number}"
-            if "conversations" in row:
-                fixed = _repaired(where, row, kind, report)
-            else:
-                fixed = _from_filtered(where, row, kind, template, report)
+            try:
+                if not isinstance(row, dict):
+                    raise _Malformed("is no object")
+                if "conversations" in row:
+                    fixed = _repaired(where, row, kind, report)
+                else:
+                    fixed = _from_filtered(row, kind, template, report)
+            except _Malformed as problem:
+                report.malformed += 1
+                report.first_malformed = report.first_malformed or f"row {number} {problem}"
+                continue
             if fixed is None:
                 report.skipped += 1
                 continue
@@ -124,7 +136,11 @@ def _convert(
             file.add(fixed)
             report.written += 1
         if not report.rows:
-            raise DatasetError(f"{source}: holds no rows")
+            raise DatasetError(f"{source}: holds no rows", hint=_HINT)
+        if report.malformed == report.rows:
+            raise DatasetError(
+                f"{source}: no row can be used; {report.first_malformed}", hint=_HINT
+            )
         # Before the rows appear under their name: a repaired file without its note could be
         # "repaired" again, which would invert it.
         write_json(_repaired_note(output), {"made_by": "winnow convert", **asdict(report)})
@@ -135,30 +151,29 @@ def _repaired_note(path: Path) -> Path:
     return path.with_name(path.name + ".repaired.json")
 
 
-def _rows(source: Path) -> Iterator[dict[str, Any]]:
+class _Malformed(ValueError):
+    """A row that lacks what it needs; the message goes on from its number."""
+
+
+def _rows(source: Path) -> Iterator[Any]:
     try:
         with source.open("rb") as stream:
-            for row in ijson.items(stream, "item", use_float=True):
-                if not isinstance(row, dict):
-                    raise DatasetError(f"{source}: holds rows that are no objects")
-                yield row
+            yield from ijson.items(stream, "item", use_float=True)
     except ijson.JSONError as error:
         raise DatasetError(
             f"{source}: invalid JSON ({str(error).splitlines()[0]})",
             hint="a JSON array is wanted; nothing was written",
         ) from error
     except OSError as error:
-        raise DatasetError(f"{source}: cannot be read ({error.strerror})") from error
+        raise DatasetError(f"{source}: cannot be read ({error.strerror})", hint=_HINT) from error
 
 
 def _from_filtered(
-    where: str, row: dict[str, Any], kind: MediaKind, template: str, report: ConvertReport
+    row: dict[str, Any], kind: MediaKind, template: str, report: ConvertReport
 ) -> dict[str, Any] | None:
     missing = [key for key in _NEEDED if not isinstance(row.get(key), str)]
     if missing:
-        raise DatasetError(
-            f"{where} lacks {', '.join(missing)}", hint="is this a filtered_samples.json?"
-        )
+        raise _Malformed(f"lacks {', '.join(missing)}")
     preferred = _SIDES.get(row["preference"])
     text = str(row.get("generated_text") or "")
     said = parse_verdict(text, kind).answer or _said(row.get("predicted_answer"), kind)
@@ -189,8 +204,15 @@ def _repaired(
             hint="give the filtered_samples.json that it was made from",
         )
     media, turns = row.get("images"), row["conversations"]
-    if not (isinstance(media, list) and len(media) == 2 and isinstance(turns, list) and turns):
-        raise DatasetError(f"{where} is no training row", hint="it needs two images and turns")
+    if not (
+        isinstance(media, list)
+        and len(media) == 2
+        and all(isinstance(path, str) for path in media)
+        and isinstance(turns, list)
+        and turns
+        and isinstance(turns[-1], dict)
+    ):
+        raise _Malformed("lacks two images and turns")
     said = _said(turns[-1].get("value"), kind)
     if said not in (Preference.FIRST, Preference.SECOND):
         return None

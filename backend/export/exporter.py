@@ -9,7 +9,7 @@ import os
 import shutil
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from backend.domain.pairs import MediaKind
 from backend.errors import ExportError, UsageError
 from backend.export.files import WholeFile, write_json
 from backend.export.formats import FORMATS
-from backend.export.rows import TrainingRow, training_row
+from backend.export.rows import RowMaker, TrainingRow
 from backend.media.paths import resolve_media
 from backend.store.database import Database
 from backend.store.sets import SetRow, Sets
@@ -78,8 +78,9 @@ def export_set(
         bundle: Copy the media into ``out/media`` and name them by relative paths.
 
     Raises:
-        ExportError: The folder holds something else, a medium is missing (``bundle``), or the disk
-            is full. What an earlier complete export left stays until its files are replaced.
+        ExportError: The folder holds something else, a medium lies outside of its data root or is
+            missing (``bundle``), or the disk is full. An earlier export is gone by then: a folder
+            without its manifest is never taken for a complete one.
         UsageError: Unknown format.
     """
     if format not in FORMATS:
@@ -87,16 +88,16 @@ def export_set(
     _claim(out)
     sets = Sets(database)
     runs = sets.runs_of(set_row)
+    makers = {run: RowMaker(spec, root) for run, (spec, root) in runs.items()}
     kinds = {kind for kind in MediaKind if set_row.counts.get(kind.value)}
     writer = FORMATS[format](out, kinds, split=split > 0)
     bundler = _Bundler(out) if bundle else None
     count = 0
     with writer.stack:
         for item in sets.iter_items(set_row.id):
-            spec, data_root = runs[item.run_id]
-            row = training_row(item, spec, data_root)
+            row = makers[item.run_id].row(item)
             if bundler:
-                row = bundler.bundled(row, Path(data_root))
+                row = bundler.bundled(row, Path(runs[item.run_id][1]))
             writer.add(row, "val" if _held_out(row.key, split) else "train")
             count += 1
             if progress and count % 1000 == 0:
@@ -169,8 +170,8 @@ class _Bundler:
         self._known: dict[str, str] = {}
 
     def bundled(self, row: TrainingRow, data_root: Path) -> TrainingRow:
-        return replace(
-            row, first=self._copy(data_root, row.first), second=self._copy(data_root, row.second)
+        return row._replace(
+            first=self._copy(data_root, row.first), second=self._copy(data_root, row.second)
         )
 
     def _copy(self, data_root: Path, path: str) -> str:

@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Self
@@ -14,10 +15,10 @@ from typing import IO, Any, Self
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from backend.domain.json_text import dump_json
 from backend.errors import ExportError
 
-# json.dumps would build an encoder for every row.
-_encode = json.JSONEncoder(ensure_ascii=False).encode
+BUFFER = 1 << 18
 
 
 class WholeFile:
@@ -37,13 +38,15 @@ class WholeFile:
     def __enter__(self) -> Self:
         with _write_errors(self.path):
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            self._stream = self._partial.open("wb")
+            self._stream = self._partial.open("wb", buffering=BUFFER)
         return self
 
     def write(self, data: bytes) -> None:
         assert self._stream is not None
-        with _write_errors(self.path):
+        try:
             self._stream.write(data)
+        except OSError as error:
+            raise _cannot_write(self.path, error) from error
 
     def finish(self) -> None:
         """What a format writes after its last row."""
@@ -56,7 +59,8 @@ class WholeFile:
     ) -> None:
         assert self._stream is not None
         if kind is not None:
-            self._stream.close()
+            with suppress(OSError):  # closing writes what is buffered, for which there is no room
+                self._stream.close()
             self._partial.unlink(missing_ok=True)
             return
         try:
@@ -67,6 +71,8 @@ class WholeFile:
                 self._stream.close()
                 os.replace(self._partial, self.path)
         except ExportError:
+            with suppress(OSError):
+                self._stream.close()
             self._partial.unlink(missing_ok=True)
             raise
 
@@ -82,7 +88,7 @@ class JsonArray(WholeFile):
     """A JSON array, one row a line, never whole in memory."""
 
     def add(self, row: Mapping[str, Any]) -> None:
-        self.write((b",\n" if self.rows else b"[\n") + _dump(row))
+        self.write((b",\n" if self.rows else b"[\n") + dump_json(row))
         self.rows += 1
 
     def finish(self) -> None:
@@ -93,7 +99,7 @@ class JsonLines(WholeFile):
     """One JSON object a line."""
 
     def add(self, row: Mapping[str, Any]) -> None:
-        self.write(_dump(row) + b"\n")
+        self.write(dump_json(row) + b"\n")
         self.rows += 1
 
 
@@ -133,10 +139,6 @@ def write_json(path: Path, value: Any) -> None:
         file.write(json.dumps(value, indent=2, ensure_ascii=False, default=str).encode() + b"\n")
 
 
-def _dump(row: Mapping[str, Any]) -> bytes:
-    return _encode(row).encode("utf-8", "surrogateescape")
-
-
 class _write_errors:
     """Turn what the disk says into one line."""
 
@@ -150,12 +152,12 @@ class _write_errors:
         self, kind: type[BaseException] | None, error: BaseException | None, _: object
     ) -> None:
         if isinstance(error, OSError):
-            full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-            hint = (
-                "free some space and export again"
-                if full
-                else "check that the folder can be written, or give another"
-            )
-            raise ExportError(
-                f"{self._path}: cannot be written ({error.strerror})", hint=hint
-            ) from error
+            raise _cannot_write(self._path, error) from error
+
+
+def _cannot_write(path: Path, error: OSError) -> ExportError:
+    full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+    hint = "check that the folder can be written, or give another"
+    if full:
+        hint = "free some space and export again"
+    return ExportError(f"{path}: cannot be written ({error.strerror})", hint=hint)

@@ -6,19 +6,24 @@ is the prediction's.
 
 from __future__ import annotations
 
-import os
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from backend.domain.pairs import MediaKind, MediaRef, Order, Pair, Preference
 from backend.domain.prompts import answer_text, default_instruction, fill_instruction
 from backend.domain.verdict import reasoning_of
+from backend.errors import ExportError, MediaError
+from backend.media.paths import MediaRoot
 from backend.store.sets import ItemRow
 
+# Looking a member up is twice as fast as making it from its value.
+_KINDS = {kind.value: kind for kind in MediaKind}
+_ORDERS = {order.value: order for order in Order}
+_SIDES = {side.value: side for side in Preference}
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TrainingRow:
-    """Everything any format needs. ``first`` and ``second`` are in shown order.
+
+class TrainingRow(NamedTuple):
+    """Everything any format needs. ``first`` and ``second`` are in shown order. A tuple, because a
+    million of them pass by.
 
     Attributes:
         answer: The label, ``first`` or ``second``, relative to the shown order.
@@ -50,44 +55,68 @@ class TrainingRow:
         return (self.first, self.second)
 
 
-def training_row(item: ItemRow, spec: dict[str, Any], data_root: str) -> TrainingRow:
-    """The training row of one accepted prediction, with absolute media paths."""
-    kind = MediaKind(item.kind)
-    shown = Pair(
-        key=item.key,
-        index=item.idx,
-        kind=kind,
-        prompt=item.prompt,
-        first=MediaRef(path=item.first_path),
-        second=MediaRef(path=item.second_path),
-        preference=Preference(item.preference),
-    ).shown(Order(item.shown_order))
-    answer = Preference(item.answer)
-    use_cot = bool(spec.get("use_cot", True))
-    reasoning = reasoning_of(item.text).strip() if use_cot else ""
-    template = (spec.get("instruction") or {}).get(item.kind)
-    first_total, second_total = item.scores.get("totals") or (None, None)
-    return TrainingRow(
-        kind=kind,
-        prompt=item.prompt,
-        instruction=fill_instruction(
-            template or default_instruction(kind, use_cot=use_cot), item.prompt
-        ),
-        first=os.path.join(data_root, shown.first.path),
-        second=os.path.join(data_root, shown.second.path),
-        answer=answer,
-        reasoning=reasoning,
-        response=response_text(kind, reasoning, answer),
-        text=item.text,
-        video_fps=float((spec.get("options") or {}).get("video_fps", 2.0)),
-        recorded=shown.preferred,
-        totals=(first_total, second_total),
-        key=item.key,
-        index=item.idx,
-        order=shown.order,
-        sample=item.sample,
-        run=item.run_id,
-    )
+class RowMaker:
+    """Makes the rows of one run.
+
+    Args:
+        spec: The run's, as stored; the instruction that the judge was given is in it.
+        data_root: The dataset's.
+    """
+
+    def __init__(self, spec: dict[str, Any], data_root: str) -> None:
+        self._root = MediaRoot(data_root)
+        self._use_cot = bool(spec.get("use_cot", True))
+        self._fps = float((spec.get("options") or {}).get("video_fps", 2.0))
+        given = spec.get("instruction") or {}
+        self._templates = {
+            kind: given.get(kind.value) or default_instruction(kind, use_cot=self._use_cot)
+            for kind in MediaKind
+        }
+
+    def row(self, item: ItemRow) -> TrainingRow:
+        """The training row of one accepted prediction, with absolute media paths.
+
+        Raises:
+            ExportError: A medium's path leaves the data root; names the pair.
+        """
+        kind = _KINDS[item.kind]
+        shown = Pair(
+            key=item.key,
+            index=item.idx,
+            kind=kind,
+            prompt=item.prompt,
+            first=MediaRef(path=item.first_path),
+            second=MediaRef(path=item.second_path),
+            preference=_SIDES[item.preference],
+        ).shown(_ORDERS[item.shown_order])
+        try:
+            first, second = self._root.join(shown.first.path), self._root.join(shown.second.path)
+        except MediaError as error:
+            raise ExportError(
+                f"pair {item.idx} ({item.key}): {error.message}", hint=error.hint
+            ) from error
+        answer = _SIDES[item.answer]
+        reasoning = reasoning_of(item.text).strip() if self._use_cot else ""
+        first_total, second_total = item.scores.get("totals") or (None, None)
+        return TrainingRow(
+            kind=kind,
+            prompt=item.prompt,
+            instruction=fill_instruction(self._templates[kind], item.prompt),
+            first=first,
+            second=second,
+            answer=answer,
+            reasoning=reasoning,
+            response=response_text(kind, reasoning, answer),
+            text=item.text,
+            video_fps=self._fps,
+            recorded=shown.preferred,
+            totals=(first_total, second_total),
+            key=item.key,
+            index=item.idx,
+            order=shown.order,
+            sample=item.sample,
+            run=item.run_id,
+        )
 
 
 def response_text(kind: MediaKind, reasoning: str, answer: Preference) -> str:

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from backend.domain.filtering import Policy
+from backend.domain.json_text import load_json
 from backend.domain.pairs import Order, Pair
 from backend.engines.base import Completion
 from backend.errors import DatasetError, RunError
@@ -142,7 +143,7 @@ def _lines(file: Path, digest: Any = None) -> Iterator[Line]:
 
 def _object(where: str, line: bytes) -> dict[str, Any]:
     try:
-        row = json.loads(line)
+        row = load_json(line)
     except (ValueError, RecursionError) as error:
         raise DatasetError(f"{where}: invalid JSON", hint=_HINT) from error
     if (

@@ -53,6 +53,36 @@ def resolve_media(data_root: Path, path: str) -> Path:
     return Path(resolved)
 
 
+class MediaRoot:
+    """Absolute names for many paths of one data root, each refused as :func:`resolve_media` does.
+
+    A folder's links are followed once and remembered; only the file itself is looked at each time.
+    """
+
+    _MOST_FOLDERS = 100_000
+
+    def __init__(self, data_root: str) -> None:
+        self._root = data_root
+        self._folders: set[str] = set()
+
+    def join(self, path: str) -> str:
+        """The file that ``path`` names, below the data root as that is written.
+
+        Raises:
+            MediaError: See :func:`resolve_media`.
+        """
+        folder, _, name = path.rpartition("/")
+        joined = os.path.join(self._root, path)
+        if folder not in self._folders or name in ("", ".", "..") or ":" in path or "\0" in path:
+            resolve_media(Path(self._root), path)
+            if len(self._folders) < self._MOST_FOLDERS and name not in ("", ".", ".."):
+                resolve_media(Path(self._root), f"{folder}/." if folder else ".")
+                self._folders.add(folder)
+        elif os.path.islink(joined):  # noqa: PTH114 - a Path for each would take twice as long
+            resolve_media(Path(self._root), path)
+        return joined
+
+
 def media_kind(path: str) -> MediaKind:
     """Whether a file is an image or a video, by its extension.
 

@@ -19,6 +19,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, exc, make_url, text
 
+from backend.domain.json_text import load_json
 from backend.errors import StoreError
 
 log = logging.getLogger(__name__)
@@ -50,9 +51,9 @@ class Database:
         parsed = make_url(f"sqlite+pysqlite:///{url}") if isinstance(url, Path) else make_url(url)
         self.url = parsed
         self.is_sqlite = parsed.get_backend_name() == "sqlite"
-        options: dict[str, Any] = {}
+        options: dict[str, Any] = {"json_deserializer": load_json}
         if self.is_sqlite:
-            options = {
+            options |= {
                 "module": sqlite_driver(),
                 # Transactions are begun by the events below, never implicitly by the driver.
                 "connect_args": {"isolation_level": None, "check_same_thread": False},

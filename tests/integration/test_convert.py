@@ -140,3 +140,24 @@ def test_a_file_that_was_repaired_is_not_inverted_again(tmp_path: Path) -> None:
     convert_t2i(source, tmp_path / "fixed.json")
     with pytest.raises(WinnowError):
         convert_t2i(tmp_path / "fixed.json", tmp_path / "again.json")
+
+
+def test_malformed_rows_are_left_out_and_counted_and_the_others_are_right(tmp_path: Path) -> None:
+    whole = [sample("Image", side, "good.png", "bad.png") for side in "AB"]
+    broken: list[Any] = [7, {"prompt": "p"}, {**whole[0], "path2": None}]
+    broken += [
+        {"conversations": [], "images": ["a", "b"]},
+        {"conversations": ["x"], "images": ["a", "b"]},
+    ]
+    out = tmp_path / "t.json"
+    report = convert_t2i(write(tmp_path / "f.json", [whole[0], *broken, whole[1]]), out)
+    assert (report.rows, report.written, report.malformed, report.skipped) == (7, 2, 5, 0)
+    assert report.first_malformed == "row 1 is no object"
+    assert {named(row) for row in json.loads(out.read_text())} == {"good.png"}
+
+
+def test_a_file_in_which_every_row_is_malformed_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(WinnowError, match="no row can be used; row 0 lacks path1") as caught:
+        convert_t2i(write(tmp_path / "f.json", [{"prompt": "p"}]), tmp_path / "t.json")
+    assert caught.value.hint
+    assert not list(tmp_path.glob("t.json*"))
