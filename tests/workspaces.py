@@ -120,3 +120,56 @@ def _text(
 
 __all__ = ["IMAGE_PAIRS", "VIDEO_PAIRS", "build_workspace", "write_image_pairs",
            "write_video_pairs"]  # fmt: skip
+
+
+HOSTILE = (
+    "<img src=x onerror=\"window.pwned='html'\"><script>window.pwned='script'</script>",
+    "[click](javascript:window.pwned='link') ![x](https://example.invalid/track.png) **bold** :red[x]",
+    "$\\href{javascript:window.pwned='latex'}{x}$ $$\\frac{1}{0}$$",
+    "\x1b[31mred\x1b[0m \x07 \u202egnp.exe\u2066 \x00end",
+    "`code` | a | b |\n|---|---|\n# heading\n- list\n> quote",
+    "%{customdata}<b>bold</b><br>&lt;i&gt;",
+)
+"""Texts that would do something where they are interpreted."""
+
+
+def build_hostile_workspace(folder: Path) -> Workspace:
+    """Every text that others write is hostile: captions, reasoning, models, generators, notes, tags."""
+    media = folder / "media"
+    media.mkdir(parents=True)
+    rows = []
+    for i, text in enumerate((*HOSTILE, "x" * 1_000_000)):
+        for side in ("a", "b"):
+            Image.new("RGB", (64, 64), (40 * (i % 6), 90, 120)).save(media / f"{i}{side}.png")
+        rows.append({"prompt": text.replace("\x00", "\\u0000"), "path1": f"{i}a.png",
+                     "path2": f"{i}b.png", "model1": text[:200], "model2": "plain"})  # fmt: skip
+    (media / "pairs.json").write_text(json.dumps(rows), encoding="utf-8")
+    space = open_workspace(settings_for(folder))
+    import_dataset(
+        space.database, name=HOSTILE[0][:80], spec=f"hpdv3:{media / 'pairs.json'}", data_root=None
+    )
+    dataset = space.datasets.list()[0]
+    lines = [
+        json.dumps(
+            {
+                "index": i,
+                "text": f"<think>{text[:400_000]}\nQuality: Image 1: 8/10, Image 2: 3/10"
+                f"</think><answer>Image {1 + i % 2} is better</answer>",
+            }
+        )
+        for i, text in enumerate((*HOSTILE, "y" * 1_000_000))
+    ]
+    texts = folder / "texts.jsonl"
+    texts.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    for name in (HOSTILE[0], HOSTILE[1]):
+        spec = RunSpec(model=name, engine="import", instruction=instructions(None, use_cot=True))
+        import_predictions(space.database, dataset.id, spec, Policy(), texts)
+    for prediction, text in enumerate(HOSTILE[:3], start=1):
+        space.rulings.add(
+            prediction,
+            "accept",
+            note=text,
+            tags=[text[:60]],
+            reviewer=text[:60].replace("\x00", ""),
+        )
+    return space
