@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from backend.domain.answers import _take_any, take_apart
 from backend.domain.pairs import MediaKind, Preference
 from backend.domain.verdict import (
     Flaw,
@@ -224,3 +225,16 @@ def test_a_hostile_text_of_any_shape_is_read_to_its_end(unit: str, opening: str)
 def test_a_megabyte_without_an_answer_is_read_as_one(unit: str) -> None:
     verdict = parse_verdict("<think>" + unit * (1_000_000 // len(unit)), MediaKind.IMAGE)
     assert verdict.answer is None
+
+
+@given(
+    st.lists(
+        st.sampled_from(
+            ["<think>", "</think>", "<answer>", "</answer>", " why ", "Image 1", "\n", "<"]
+        ),
+        max_size=9,
+    ).map("".join)
+)
+def test_the_short_way_to_the_sections_finds_what_the_long_way_finds(text: str) -> None:
+    for whole in (text, f"<think>{text}</think>\n<answer>Image 2</answer>\n"):
+        assert take_apart(whole) == _take_any(whole)
