@@ -11,7 +11,10 @@ from dashboard.page import page
 from dashboard.sidebar import sidebar
 from dashboard.style import apply_style
 
-st.set_page_config(page_title="Winnow", page_icon=":material/filter_alt:", layout="wide")
+# A file of our own: an icon by name would be fetched from elsewhere.
+ICON = Path(__file__).parent / "icon.png"
+
+st.set_page_config(page_title="Winnow", page_icon=str(ICON), layout="wide")
 apply_style()
 with page(None):
     chosen = pages(Path(__file__).parents[1] / "pages")

@@ -95,6 +95,14 @@ def test_the_page_opens_without_errors(server: Server, person: Callable[..., Pag
     page = person()
     problems: list[str] = []
     page.on("pageerror", lambda error: problems.append(str(error)))
+    page.on(
+        "request",
+        lambda request: (
+            None
+            if request.url.startswith((server.url, "ws://127.", "data:", "blob:"))
+            else problems.append(f"asked elsewhere: {request.url}")
+        ),
+    )
     page.goto(server.url)
     settled(page)
     assert page.get_by_role("heading", name="Overview").is_visible()
