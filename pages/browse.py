@@ -11,6 +11,7 @@ from backend.store.people import People
 from dashboard.browse.bulk import bulk_ruling, undo_line
 from dashboard.browse.cards import card
 from dashboard.browse.filters import SORTS, chips, filter_column, present_filter, write_url
+from dashboard.browse.indexing import keep_up, not_indexed
 from dashboard.components.result_grid import result_grid
 from dashboard.empty import empty
 from dashboard.navigation import go
@@ -18,6 +19,7 @@ from dashboard.page import errors_shown, page
 from dashboard.space import person, space
 from dashboard.text import md
 
+INDEX_S = 0.2  # how long a page waits for the indexes of words and scores
 COUNT_S = 1.0  # how long a page waits for the number of matches
 
 
@@ -70,6 +72,7 @@ with page("Browse"):
               link=("pages/overview.py", "Start on the overview"))  # fmt: skip
         st.stop()
     browse, people = Browse(space().database), People(space().database)
+    keep_up(space().database)
     who = person().name
     kept = people.settings(who).get("browse", {}) if who else {}
     before, refused = present_filter(kept)
@@ -86,17 +89,15 @@ with page("Browse"):
         undo_line()
         head = st.container(horizontal=True, vertical_alignment="center", gap="small")
         chips(wanted)
-        if wanted.words:
-            waiting = browse.index.catch_up()
-            if waiting:
-                st.caption(
-                    f"{waiting:,} predictions are not in the text index yet; they are read one by one."
-                )
+        if waiting := not_indexed(browse, wanted, INDEX_S):
+            st.caption(
+                f"{waiting:,} predictions are not indexed yet; this search reads them one by one."
+            )
         hits = browse.page(wanted, after=after, limit=PAGE + 1)
         more, hits = len(hits) > PAGE, hits[:PAGE]
         write_url(
             wanted,
-            after=f"{after.key:g}~{after.id}" if after else "",
+            after=f"{after.key!r}~{after.id}" if after else "",
             focus=st.query_params.get("focus", ""),
         )
         with head:
@@ -127,7 +128,7 @@ with page("Browse"):
                 st.rerun()
             if more and st.button("Next", icon=":material/arrow_forward:", icon_position="right"):
                 trail.append(st.query_params.get("after", ""))
-                write_url(wanted, after=f"{hits[-1].key:g}~{hits[-1].id}")
+                write_url(wanted, after=f"{hits[-1].key!r}~{hits[-1].id}")
                 st.rerun()
         # Last, so that results never wait for it.
         count = browse.count_within(wanted, COUNT_S)
@@ -142,7 +143,9 @@ with page("Browse"):
             review_all(wanted, len(hits))
             with st.popover("Rule on all"), errors_shown():
                 if count is None:
-                    st.caption("Count the matches first: what is ruled on at once is never a guess.")
+                    st.caption(
+                        "Count the matches first: what is ruled on at once is never a guess."
+                    )
                 else:
                     bulk_ruling(wanted, count)
         if who and kept != wanted.to_query():

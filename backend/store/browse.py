@@ -2,7 +2,8 @@
 
 A page is found in two steps. The first touches only ``verdicts``, narrow enough that a million of
 its rows are read in a fraction of a second whatever the filter; the second fetches what is shown of
-the few rows on the page.
+the few rows on the page. Words and dimension scores have indexes of their own, which a search for
+words is led by.
 """
 
 from __future__ import annotations
@@ -14,12 +15,11 @@ from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
+    FromClause,
     Select,
     and_,
-    exists,
     false,
     func,
-    literal,
     literal_column,
     or_,
     select,
@@ -29,9 +29,10 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 
 from backend.domain.browse import ANY_FLAW, NOT_REVIEWED, BrowseFilter
 from backend.domain.verdict import Flaw, flaw_mask
+from backend.store import dimension_scores, search
 from backend.store.database import Database, time_limit
 from backend.store.schema import pairs, reviews, verdicts
-from backend.store.search import SearchIndex, matching
+from backend.store.side_index import SideIndex
 
 PAGE = 48
 
@@ -83,16 +84,18 @@ class Browse:
 
     def __init__(self, database: Database) -> None:
         self._db = database
-        self.index = SearchIndex(database)
+        self.words_index = SideIndex(database, search.RECIPE)
+        self.scores_index = SideIndex(database, dimension_scores.RECIPE)
 
     def page(
         self, wanted: BrowseFilter, *, after: Cursor | None = None, limit: int = PAGE
     ) -> list[Hit]:
         """The next ``limit`` matches in the filter's order."""
-        key, descending = _sort(wanted)
-        id_ = verdicts.c.prediction_id
-        query = select(id_, key.label("key")).where(self._condition(wanted))
-        if wanted.sort in ("oldest", "newest"):
+        source, condition, id_ = self._matches(wanted)
+        by_id = wanted.sort in ("oldest", "newest")
+        key, descending = (id_, wanted.sort == "newest") if by_id else _sort(wanted)
+        query = select(id_, key.label("key")).select_from(source).where(condition)
+        if by_id:
             if after is not None:
                 query = query.where(id_ < after.id if descending else id_ > after.id)
             query = query.order_by(id_.desc() if descending else id_)
@@ -114,13 +117,13 @@ class Browse:
 
     def count(self, wanted: BrowseFilter) -> int:
         """How many predictions match."""
-        query = select(func.count()).select_from(verdicts).where(self._condition(wanted))
+        query = self._counting(wanted)
         with self._db.read() as connection:
             return int(connection.execute(query).scalar_one())
 
     def count_within(self, wanted: BrowseFilter, seconds: float) -> int | None:
         """:meth:`count`, or ``None`` when that takes longer than a page should wait."""
-        query = select(func.count()).select_from(verdicts).where(self._condition(wanted))
+        query = self._counting(wanted)
         with self._db.read() as connection, time_limit(connection, seconds):
             try:
                 return int(connection.execute(query).scalar_one())
@@ -131,12 +134,12 @@ class Browse:
 
     def ids(self, wanted: BrowseFilter, *, at_most: int | None = None) -> array[int]:
         """Ids of all matches, in the filter's order: eight bytes a match."""
-        key, descending = _sort(wanted)
-        id_ = verdicts.c.prediction_id
-        query: Select[Any] = select(id_).where(self._condition(wanted))
+        source, condition, id_ = self._matches(wanted)
+        query: Select[Any] = select(id_).select_from(source).where(condition)
         if wanted.sort in ("oldest", "newest"):
-            query = query.order_by(id_.desc() if descending else id_)
+            query = query.order_by(id_.desc() if wanted.sort == "newest" else id_)
         else:
+            key, descending = _sort(wanted)
             query = query.order_by(*_both_ways(key, id_, descending))
         if at_most is not None:
             query = query.limit(at_most)
@@ -173,7 +176,37 @@ class Browse:
             reviewers=list(reviewers), tags=sorted(tags), dimensions=sorted(names.values())
         )
 
-    def _condition(self, wanted: BrowseFilter) -> ColumnElement[bool]:
+    def _counting(self, wanted: BrowseFilter) -> Select[int]:
+        source, condition, _ = self._matches(wanted.model_copy(update={"sort": "oldest"}))
+        return select(func.count()).select_from(source).where(condition)
+
+    def _matches(
+        self, wanted: BrowseFilter
+    ) -> tuple[FromClause, ColumnElement[bool], ColumnElement[int]]:
+        """Where to look, what has to hold there, and which column is the prediction's id."""
+        parts = self._conditions(wanted)
+        if not wanted.words:
+            by_id = wanted.sort in ("oldest", "newest")
+            only_scores = wanted.model_dump(exclude_defaults=True).keys() <= _ABOUT_SCORES
+            if wanted.dimension and by_id and only_scores and self.scores_index.complete():
+                source = dimension_scores.scores
+                return source, dimension_scores.indexed_scores(wanted), source.c.prediction_id
+            return verdicts, and_(true(), *parts), verdicts.c.prediction_id
+        if not self.words_index.complete():
+            parts.append(search.matching(wanted.words, upto=self.words_index.upto()))
+            return verdicts, and_(true(), *parts), verdicts.c.prediction_id
+        # Led by the index, whose rows come in the order of their ids: the first page of a common
+        # word is found without reading the rest.
+        id_ = search.search.c.rowid
+        alone = not parts and wanted.sort in ("oldest", "newest")
+        led = (
+            search.search
+            if alone
+            else search.search.join(verdicts, verdicts.c.prediction_id == id_)
+        )
+        return led, and_(search.found(wanted.words), *parts), id_
+
+    def _conditions(self, wanted: BrowseFilter) -> list[ColumnElement[bool]]:
         parts: list[ColumnElement[bool]] = [*_plain(wanted), *_ranges(wanted)]
         if wanted.ruling:
             chosen = [ruling for ruling in wanted.ruling if ruling != NOT_REVIEWED]
@@ -188,29 +221,13 @@ class Browse:
                 mask = flaw_mask(Flaw(flaw) for flaw in wanted.flaw)
                 parts.append(verdicts.c.flaws.op("&")(mask) != 0)
         if wanted.dimension:
-            parts.append(self._dimension(wanted))
+            indexed = self.scores_index.complete()
+            parts.append(
+                dimension_scores.scored(wanted, indexed=indexed, sqlite=self._db.is_sqlite)
+            )
         if wanted.tag:
             parts.append(self._tag(wanted.tag))
-        if wanted.words:
-            parts.append(matching(wanted.words, upto=self.index.upto()))
-        return and_(true(), *parts)
-
-    def _dimension(self, wanted: BrowseFilter) -> ColumnElement[bool]:
-        sqlite = self._db.is_sqlite
-        each = (
-            func.json_each(verdicts.c.scores, "$.dimensions")
-            if sqlite
-            else (func.json_array_elements(verdicts.c.scores["dimensions"]))
-        )
-        row = each.table_valued("value", name="dimension")
-        name, first, second = (_element(row.c.value, place, sqlite) for place in range(3))
-        value = {"first": first, "second": second, "difference": first - second}[wanted.measure]
-        conditions = [func.lower(name) == (wanted.dimension or "").lower()]
-        if wanted.score_min is not None:
-            conditions.append(value >= wanted.score_min)
-        if wanted.score_max is not None:
-            conditions.append(value <= wanted.score_max)
-        return exists(select(literal(1)).select_from(row).where(*conditions))
+        return parts
 
     def _tag(self, tag: str) -> ColumnElement[bool]:
         undone = select(reviews.c.undoes).where(reviews.c.undoes.is_not(None))
@@ -229,6 +246,7 @@ class Browse:
         return verdicts.c.prediction_id.in_(tagged)
 
 
+_ABOUT_SCORES = frozenset({"dimension", "measure", "score_min", "score_max", "sort"})
 _HIT = select(
     verdicts.c.prediction_id.label("id"),
     verdicts.c.run_id,
@@ -302,12 +320,6 @@ def _sort(wanted: BrowseFilter) -> tuple[ColumnElement[Any], bool]:
 def _both_ways(key: Any, id_: Any, descending: bool) -> tuple[Any, Any]:
     """One direction for both, so that an index can be read backwards."""
     return (key.desc(), id_.desc()) if descending else (key, id_)
-
-
-def _element(value: Any, place: int, sqlite: bool) -> Any:
-    if sqlite:
-        return func.json_extract(value, f"$[{place}]")
-    return value.op("->>")(place)
 
 
 def _tagged(database: Database) -> ColumnElement[bool]:

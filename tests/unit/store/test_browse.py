@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sqlalchemy import text as sql
 
 from backend.curation.rulings import Rulings
-from backend.domain.browse import BrowseFilter
+from backend.domain.browse import BrowseFilter, Measure, Sort
 from backend.domain.verdict import Flaw, flaws_of
 from backend.store.browse import Browse, Cursor, Hit
 from backend.workspace import Workspace
@@ -136,6 +137,47 @@ def test_a_dimension_can_be_searched_by_side_and_by_difference(space: Workspace)
     assert browse.count(BrowseFilter(dimension="no such thing")) == 0
 
 
+@pytest.mark.parametrize("measure", ["first", "second", "difference"])
+def test_indexed_scores_are_those_of_the_verdicts(tmp_path: Path, measure: Measure) -> None:
+    space = build_workspace(tmp_path / "ws", videos=2)
+    browse = Browse(space.database)
+    sorts: tuple[Sort, ...] = ("oldest", "-margin")
+    wanted = [
+        BrowseFilter(dimension=name, measure=measure, score_min=low, score_max=high, sort=sort)
+        for name in ("Authenticity", "temporal COHERENCE", "no such thing")
+        for low, high in ((None, None), (6.0, None), (-2.0, 4.0))
+        for sort in sorts
+    ]
+    read = [list(browse.ids(one)) for one in wanted]
+    assert any(read)
+    assert not browse.scores_index.complete()
+    assert browse.scores_index.catch_up(60) == 0
+    assert browse.scores_index.complete()
+    with space.database.write() as connection:
+        # Nothing is left to be read by hand: what is found now is found in the index.
+        connection.execute(sql("UPDATE verdicts SET scores = '{}'"))
+    assert [list(browse.ids(one)) for one in wanted] == read
+
+
+def test_new_predictions_are_found_before_they_are_indexed(tmp_path: Path) -> None:
+    space = build_workspace(tmp_path / "ws", videos=1)
+    browse = Browse(space.database)
+    wanted = BrowseFilter(dimension="authenticity", measure="first", score_min=6)
+    before = browse.count(wanted)
+    browse.scores_index.catch_up(60)
+    with space.database.write() as connection:
+        connection.execute(sql("UPDATE dimension_upto SET upto = upto - 5"))
+        connection.execute(
+            sql(
+                "DELETE FROM dimension_scores WHERE prediction_id > (SELECT upto FROM dimension_upto)"
+            )
+        )
+    assert browse.scores_index.behind() == 5
+    assert browse.count(wanted) == before
+    browse.scores_index.catch_up(60)
+    assert browse.count(wanted) == before
+
+
 def test_tags_that_were_undone_are_not_found(space: Workspace) -> None:
     browse = Browse(space.database)
     assert [hit.id for hit in browse.page(BrowseFilter(tag="hands"))] == [1]
@@ -146,7 +188,7 @@ def test_tags_that_were_undone_are_not_found(space: Workspace) -> None:
 def test_search_words_are_never_syntax(space: Workspace, text: str) -> None:
     browse = Browse(space.database)
     before = browse.count(BrowseFilter(text=text))
-    browse.index.catch_up()
+    browse.words_index.catch_up(60)
     after = browse.count(BrowseFilter(text=text))
     assert (before, after) >= (0, 0)
 
@@ -156,13 +198,11 @@ def test_the_index_finds_what_reading_finds_and_new_rows_too(tmp_path: Path) -> 
     browse = Browse(space.database)
     wanted = BrowseFilter(text="artefacts number")
     slow = list(browse.ids(wanted))
-    assert browse.index.upto() == 0
-    assert browse.index.catch_up() == 0
-    assert browse.index.upto() == max(hit.id for hit in everything(space))
+    assert browse.words_index.upto() == 0
+    assert browse.words_index.catch_up(60) == 0
+    assert browse.words_index.upto() == max(hit.id for hit in everything(space))
     assert list(browse.ids(wanted)) == slow
     with space.database.write() as connection:
-        from sqlalchemy import text as sql
-
         connection.execute(sql("DELETE FROM search_docsize WHERE id > 20"))
     assert list(browse.ids(wanted)) == slow
 
