@@ -78,7 +78,8 @@ def _work(workspace: Workspace, run: RunRow) -> int:
             return 1
         if stop.is_set():
             log.info("run %d stopped", run.id)
-            cancelled = heartbeat.cancelled.is_set()
+            # The supervisor's signal may come before the heartbeat has seen why.
+            cancelled = heartbeat.cancelled.is_set() or _cancel_requested(workspace, run)
             status = JobStatus.CANCELLED if cancelled else JobStatus.INTERRUPTED
             _finish(
                 workspace, run, pid, status, None, f"`winnow run resume {run.id}` goes on with it"
@@ -119,6 +120,11 @@ def _run(workspace: Workspace, run: RunRow, stop: threading.Event) -> None:
         engine.close()
     if not stop.is_set():
         redecide(workspace.database, run.id, policy, judged_pairs(dataset, spec.limit))
+
+
+def _cancel_requested(workspace: Workspace, run: RunRow) -> bool:
+    assert run.job_id is not None
+    return workspace.jobs.get(run.job_id).cancel_requested
 
 
 def _finish(

@@ -37,9 +37,7 @@ def as_reviewer(monkeypatch: pytest.MonkeyPatch) -> None:
 def texts(demo_space: Workspace) -> Path:
     """A file for the scripted engine, which answers the same to everything."""
     file = demo_space.folder / "texts.jsonl"
-    file.write_text(
-        json.dumps("<think>\nfine\n</think>\n<answer>Image 1 is better</answer>") + "\n"
-    )
+    file.write_text(json.dumps({"text": "<answer>Image 1 is better</answer>"}) + "\n")
     return file
 
 
