@@ -6,6 +6,8 @@ variable                   meaning                                           def
 WINNOW_WORKSPACE           the workspace's folder                            ./winnow-workspace
 WINNOW_DATABASE_URL        an SQLAlchemy URL (SQLite or PostgreSQL)          winnow.db in the folder
 WINNOW_<ENGINE>_PYTHON     the interpreter in which that engine runs         this interpreter
+WINNOW_LIGHTRFT_PYTHON     the interpreter in which LightRFT trains          this interpreter
+LIGHTRFT_HOME              LightRFT's checkout                               none
 WINNOW_HEARTBEAT_SECONDS   time between a worker's signs of life             2
 WINNOW_STALE_SECONDS       age of a sign of life that counts as death        30
 WINNOW_OPERATORS           e-mail addresses of operators, comma-separated; "*"   nobody
@@ -45,6 +47,7 @@ _VARIABLES = {
     "operators": "WINNOW_OPERATORS",
     "allow_open": "WINNOW_ALLOW_OPEN",
     "hosts": "WINNOW_HOSTS",
+    "lightrft_home": "LIGHTRFT_HOME",
 }
 _HINTS = {
     "workspace": "give a folder, or leave it unset for ./winnow-workspace",
@@ -55,6 +58,7 @@ _HINTS = {
     "operators": "give e-mail addresses separated by commas",
     "allow_open": "give yes or no",
     "hosts": "give host names separated by commas",
+    "lightrft_home": "give the folder of a checkout of LightRFT, or leave it unset",
 }
 
 
@@ -64,11 +68,12 @@ class Settings(BaseModel):
     Attributes:
         workspace: The workspace's folder, absolute.
         database_url: The database, or ``None`` for ``winnow.db`` in the folder.
-        engine_pythons: Interpreters by engine name; an engine that is not in it runs in this one.
+        engine_pythons: Interpreters by engine or trainer name; one that is not in it runs in this one.
         heartbeat_seconds: Time between a worker's signs of life.
         stale_seconds: Age of a sign of life that counts as death.
         operators: Who is an operator when there is a login; ``*`` is everybody who is logged in.
         allow_open: Serve the dashboard without a login on an address that others can reach.
+        lightrft_home: LightRFT's checkout; what is in it is looked at when it is needed.
         hosts: Names under which the dashboard may be asked for, besides this machine's loopback.
     """
 
@@ -82,6 +87,7 @@ class Settings(BaseModel):
     operators: frozenset[str] = frozenset()
     allow_open: bool = False
     hosts: frozenset[str] = frozenset()
+    lightrft_home: Path | None = None
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> Self:
@@ -124,6 +130,11 @@ class Settings(BaseModel):
     def python_for(self, engine: str) -> str:
         """The interpreter in which an engine runs."""
         return self.engine_pythons.get(engine, sys.executable)
+
+    @property
+    def lightrft_python(self) -> str:
+        """The interpreter in which LightRFT trains."""
+        return self.python_for("lightrft")
 
     @field_validator("workspace")
     @classmethod

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Self
 
 from backend.curation.rulings import Rulings
 from backend.curation.sets import Balance, SetRow, freeze
+from backend.domain.pairs import OrderPolicy
 from backend.domain.people import LOCAL, Person, Role
+from backend.engines.base import EngineOptions
 from backend.errors import RunError, StoreError
-from backend.inference.launch import ACTIVE, Launcher
+from backend.inference.launch import ACTIVE, Launcher, RunRequest
 from backend.jobs.reconcile import reconcile
 from backend.jobs.supervisor import ensure_supervisor
 from backend.settings import Settings
@@ -20,7 +22,10 @@ from backend.store.datasets import DatasetRow, Datasets
 from backend.store.jobs import Jobs
 from backend.store.predictions import Predictions
 from backend.store.runs import Runs
+from backend.store.trainings import Trainings
 from backend.store.upgrade import upgrade
+from backend.training.launch import TrainingLauncher, asked_with, judge_of
+from backend.training.registry import Tools
 
 if TYPE_CHECKING:
     from backend.export.exporter import Manifest
@@ -39,11 +44,18 @@ class Workspace:
     jobs: Jobs
     rulings: Rulings
     launcher: Launcher
+    trainings: Trainings
+    trainer: TrainingLauncher
     person: Person = LOCAL
 
     def acting_as(self, person: Person) -> Self:
         """The same workspace in somebody's name: what they may not do is refused."""
-        return replace(self, person=person, launcher=self.launcher.acting_as(person))
+        return replace(
+            self,
+            person=person,
+            launcher=self.launcher.acting_as(person),
+            trainer=self.trainer.acting_as(person),
+        )
 
     def supervise(self) -> None:
         """See to it that queued runs start and cancelled ones stop."""
@@ -120,6 +132,55 @@ class Workspace:
             progress=progress,
         )  # fmt: skip
 
+    def evaluate(
+        self,
+        training_id: int,
+        dataset: str,
+        *,
+        checkpoint: Path | None = None,
+        engine: str = "auto",
+        options: EngineOptions | None = None,
+        order: OrderPolicy | None = None,
+        limit: int | None = None,
+    ) -> int:
+        """Start a run that measures a training's checkpoint; returns the run's id.
+
+        The judge is asked with the instruction that it was trained on.
+
+        Args:
+            checkpoint: One of the training's; the best one when not given.
+
+        Raises:
+            TrainingError: There is no checkpoint that a judge can be loaded from.
+            Forbidden: Only operators may.
+        """
+        self.person.require(Role.OPERATOR, "evaluate a checkpoint")
+        view = self.trainer.view(training_id)
+        path = judge_of(view, checkpoint)
+        use_cot, instruction = asked_with(self.database, view.spec)
+        run_id, _ = self.launcher.start(
+            RunRequest(
+                dataset=dataset,
+                model=str(path),
+                engine=engine,
+                options=options or EngineOptions(video_fps=view.spec.fps),
+                order=order,
+                limit=limit,
+                use_cot=use_cot,
+                instruction=instruction,
+            )
+        )
+        with self.database.write() as connection:
+            self.trainings.add_evaluation(
+                connection, run_id=run_id, training_id=training_id, checkpoint=str(path)
+            )
+        return run_id
+
+    @property
+    def tools(self) -> Tools:
+        """Where trainers find what is not ours."""
+        return tools_of(self.settings)
+
     def reconcile(self) -> None:
         """Find runs whose process is gone and mark them; finish what was cut off without one."""
         reconcile(self.jobs, self.folder, stale_seconds=self.settings.stale_seconds)
@@ -136,6 +197,12 @@ def settings_for(folder: Path | None) -> Settings:
     """The environment's settings, with the workspace's folder replaced where one is given."""
     settings = Settings.from_environment()
     return settings.model_copy(update={"workspace": folder}) if folder else settings
+
+
+def tools_of(settings: Settings) -> Tools:
+    """Interpreters and checkouts of the trainers, as the environment names them."""
+    home = settings.lightrft_home
+    return Tools(dict(settings.engine_pythons), str(home) if home else None)
 
 
 def open_workspace(settings: Settings) -> Workspace:
@@ -164,6 +231,8 @@ def open_workspace(settings: Settings) -> Workspace:
         predictions=Predictions(database),
         jobs=Jobs(database),
         rulings=Rulings(database),
+        trainings=Trainings(database),
+        trainer=TrainingLauncher(database, folder, tools=tools_of(settings)),
         launcher=Launcher(
             database,
             folder,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import typer
 
-from backend.cli import datasets, demo, doctor, files, review, runs, serve, sets
+from backend.cli import datasets, demo, doctor, files, loop, review, runs, serve, sets, train
 from backend.cli.output import err, given, note
 from backend.errors import UsageError, WinnowError
 
@@ -23,6 +23,8 @@ app.add_typer(datasets.app, name="dataset")
 app.add_typer(runs.app, name="run")
 app.add_typer(review.app, name="review")
 app.add_typer(sets.app, name="set")
+app.add_typer(train.app, name="train")
+app.add_typer(loop.app, name="loop")
 app.command("export")(sets.export)
 app.command("serve")(serve.serve)
 app.command("doctor")(doctor.doctor)

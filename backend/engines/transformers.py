@@ -7,18 +7,16 @@ A batch is as long as its longest answer; vLLM has no such tail and is the engin
 from __future__ import annotations
 
 import hashlib
-import inspect
 import logging
 from collections.abc import Iterator
 from itertools import groupby, islice
 from pathlib import Path
 from typing import Any
 
-from backend.domain.pairs import MediaKind
 from backend.engines.base import Completion, EngineOptions, Failure, Outcome, Request
-from backend.engines.chat import media_in_order, one_line, template_messages
+from backend.engines.chat import one_line
+from backend.engines.processing import prompt_inputs
 from backend.errors import EngineError, EngineUnavailable
-from backend.media.video import VideoFrames
 
 log = logging.getLogger(__name__)
 
@@ -60,10 +58,6 @@ class TransformersEngine:
                 f"{model}: cannot be loaded ({one_line(error)})",
                 hint="give a folder of a Qwen2-VL, Qwen2.5-VL or Qwen3-VL model",
             ) from error
-        self._video_arguments: dict[str, Any] = {"do_sample_frames": False}
-        if "cap_pixels_per_frame" in inspect.getsource(type(self._processor.video_processor)):
-            # The behaviour of the family's own code, said outright: the default is about to change.
-            self._video_arguments["cap_pixels_per_frame"] = True
         log.info("loaded %s on %s as %s", model, self._device, self._model.dtype)
 
     def generate(self, requests: Iterator[Request]) -> Iterator[Outcome]:
@@ -103,7 +97,7 @@ class TransformersEngine:
 
     def _batch(self, requests: list[Request]) -> Iterator[Completion]:
         torch, options = self._torch, self._options
-        inputs = self._inputs(requests).to(self._device)
+        inputs = prompt_inputs(self._processor, requests).to(self._device)
         for name, value in inputs.items():
             if torch.is_tensor(value) and value.is_floating_point() and "pixel" in name:
                 inputs[name] = value.to(self._model.dtype)
@@ -140,30 +134,6 @@ class TransformersEngine:
                 prompt_tokens=int(prompt),
                 completion_tokens=len(tokens) if end is None else end,
             )
-
-    def _inputs(self, requests: list[Request]) -> Any:
-        texts = [
-            self._processor.apply_chat_template(
-                template_messages(request), tokenize=False, add_generation_prompt=True
-            )
-            for request in requests
-        ]
-        media = [medium for request in requests for medium in media_in_order(request)]
-        arguments: dict[str, Any] = {
-            "text": texts,
-            "return_tensors": "pt",
-            "padding": True,
-            "padding_side": "left",
-        }
-        if requests[0].kind is MediaKind.IMAGE:
-            return self._processor(images=media, **arguments)
-        videos = [medium for medium in media if isinstance(medium, VideoFrames)]
-        return self._processor(
-            videos=[video.frames.transpose(0, 3, 1, 2) for video in videos],
-            video_metadata=[video.metadata() for video in videos],
-            **self._video_arguments,
-            **arguments,
-        )
 
 
 def _plain_generation(own: Any) -> Any:

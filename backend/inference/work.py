@@ -14,9 +14,8 @@ from backend.domain.pairs import MediaKind, Order, Pair, shown_orders
 from backend.engines.base import Medium
 from backend.errors import MediaError, WinnowError
 from backend.inference.spec import RunSpec
-from backend.media.images import read_image, resize_frames
 from backend.media.paths import resolve_media
-from backend.media.video import read_video
+from backend.media.reading import read_medium
 from backend.store.datasets import Datasets
 from backend.store.predictions import Predictions
 
@@ -82,11 +81,10 @@ def decode_media(work: PairWork, data_root: Path, spec: RunSpec, factor: int) ->
 
 
 def _decode(path: Path, kind: MediaKind, spec: RunSpec, factor: int) -> Medium:
-    max_pixels = spec.options.max_pixels
-    if kind is MediaKind.IMAGE:
-        return read_image(path, max_pixels=max_pixels, factor=factor)
-    frames = read_video(path, fps=spec.options.video_fps)
-    return resize_frames(frames, max_pixels, factor=factor) if max_pixels else frames
+    options = spec.options
+    return read_medium(
+        path, kind, fps=options.video_fps, max_pixels=options.max_pixels, factor=factor
+    )
 
 
 def decode_ahead(

@@ -58,24 +58,29 @@ class Metric:
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """A whole model folder that a judge can be loaded from.
+    """A whole checkpoint.
 
     Attributes:
         step: Optimizer steps done; ``None`` for the final one when unknown.
+        judge: Whether a judge can be loaded from the folder as it is. DeepSpeed's shards cannot.
     """
 
     path: Path
     step: int | None
     final: bool
+    judge: bool = True
 
 
 class Trainer(Protocol):
-    """One way to train. ``folder`` is the training's output folder; its ``data`` folder holds the
-    export (``rejection_sampling_train.json``, or ``…_t2i.json`` and ``…_t2v.json``)."""
+    """One way to train. ``folder`` is the training's output folder, see :mod:`.folder`; its ``data``
+    holds the exports of the sets by the time the command runs."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """As in the spec."""
+        ...
 
-    def preflight(self, spec: TrainingSpec, folder: Path) -> Sequence[Check]:
+    def preflight(self, spec: TrainingSpec) -> Sequence[Check]:
         """What this trainer needs, checked now; the checks all trainers share are elsewhere."""
         ...
 

@@ -10,6 +10,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from backend.domain.pairs import MediaKind
+
 MAX_PIXELS = 360 * 28 * 28
 
 
@@ -25,7 +27,7 @@ class LoraSpec(BaseModel):
 
 
 class SetRef(BaseModel):
-    """One frozen set, by id and content."""
+    """One frozen set, by id and content; ``kinds`` are the media kinds in it."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -33,6 +35,7 @@ class SetRef(BaseModel):
     name: str
     version: int
     content_hash: str
+    kinds: tuple[MediaKind, ...] = ()
 
 
 class TrainingSpec(BaseModel):
@@ -50,8 +53,13 @@ class TrainingSpec(BaseModel):
         fps: Frames a second of video that the judge is shown.
         validation: Share of the pairs that is held out.
         save_steps: Optimizer steps between checkpoints; ``max_ckpt_num`` of them are kept.
-        device: ``auto``, ``cpu`` or ``cuda``.
+        device: ``auto``, ``cpu``, ``cuda`` or a device set such as ``cuda:0,1``; jobs that share a
+            device wait for one another.
+        gpus_per_node: Processes on each node, one a device (``torchrun``).
+        task_instruction: What later runs will ask with; ``None`` is Winnow's own instruction. Only
+            compared with the sets': their rows carry the instruction that they were judged with.
         command: Arguments of the ``command`` trainer, with ``{data}``, ``{model}``, ``{output}``.
+        data_format: In which the ``command`` trainer gets the sets.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -89,13 +97,25 @@ class TrainingSpec(BaseModel):
     master_addr: str = "localhost"
     master_port: int = Field(29_500, ge=1, le=65_535)
 
+    task_instruction: str | None = None
     command: tuple[str, ...] = ()
+    data_format: Literal["lightrft", "sharegpt", "parquet", "jsonl"] = "lightrft"
+
+    @property
+    def visible_devices(self) -> dict[str, str]:
+        """The variable that shows a trainer's processes the GPUs that were named, and no others."""
+        named = [part for part in self.device.replace("cuda:", "").split(",") if part.isdigit()]
+        return {"CUDA_VISIBLE_DEVICES": ",".join(named)} if named else {}
+
+    @property
+    def processes(self) -> int:
+        """Training processes over all nodes."""
+        return self.gpus_per_node * self.nnodes
 
     @property
     def gradient_accumulation_steps(self) -> int:
         """Micro batches an optimizer step adds up, on each device."""
-        devices = self.gpus_per_node * self.nnodes if self.trainer == "lightrft" else 1
-        return max(1, self.train_batch_size // (self.micro_train_batch_size * devices))
+        return max(1, self.train_batch_size // (self.micro_train_batch_size * self.processes))
 
 
 PRESETS: dict[str, dict[str, object]] = {

@@ -1,0 +1,79 @@
+"""Hyperparameters as command-line options: presets, LoRA and how checks are printed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Any
+
+import typer
+from pydantic import ValidationError
+
+from backend.cli.output import say
+from backend.errors import UsageError
+from backend.training.base import Check, Level
+from backend.training.spec import PRESETS, LoraSpec
+
+Preset = Annotated[
+    str | None,
+    typer.Option(help=f"Starting point: {', '.join(PRESETS)}; other options override it"),
+]
+Lora = Annotated[
+    bool | None, typer.Option("--lora/--full", help="Low-rank adapters, or all weights")
+]
+Command = Annotated[
+    str | None,
+    typer.Option(help="Of the command trainer: its arguments with {data}, {model}, {output}, …"),
+]
+DataFormat = Annotated[
+    str | None, typer.Option(help="In which the command gets the sets: lightrft, sharegpt, …")
+]
+
+_MARKS = {Level.OK: "ok  ", Level.WARN: "warn", Level.FAIL: "FAIL"}
+
+
+def with_preset(name: str | None, given: Mapping[str, Any]) -> dict[str, Any]:
+    """A preset's values under those that were given.
+
+    Raises:
+        UsageError: There is no such preset.
+    """
+    if name is not None and name not in PRESETS:
+        raise UsageError(f"unknown preset {name!r}", hint=f"one of {', '.join(PRESETS)}")
+    values = dict(PRESETS[name]) if name else {}
+    values |= {key: value for key, value in given.items() if value is not None}
+    if values.get("lora") is False:
+        del values["lora"]
+    return values
+
+
+def lora_values(
+    wanted: bool | None,
+    rank: int | None,
+    alpha: int | None,
+    dropout: float | None,
+    modules: list[str] | None,
+) -> LoraSpec | bool | None:
+    """The adapters that were asked for; false for none of them, ``None`` when nothing was said.
+
+    Raises:
+        UsageError: A value is out of range.
+    """
+    given = {"rank": rank, "alpha": alpha, "dropout": dropout, "target_modules": modules}
+    values = {name: value for name, value in given.items() if value}
+    if wanted is False:
+        return False
+    if wanted is None and not values:
+        return None
+    try:
+        return LoraSpec.model_validate(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise UsageError(f"--lora-{first['loc'][0]}: {first['msg']}") from error
+
+
+def note_checks(checks: Iterable[Check]) -> None:
+    """A line each, and a hint where there is one."""
+    for check in checks:
+        say(f"{_MARKS[check.level]} {check.name}: {check.message}")
+        if check.hint and check.level is not Level.OK:
+            say(f"     {check.hint}")

@@ -1,0 +1,219 @@
+"""The process of one training: ``python -m backend.trainer TRAINING --workspace FOLDER``.
+
+It exports the sets, looks at the media, starts the trainer's own command in its process group, and
+writes down how far that is. The twin of :mod:`backend.worker`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+from backend.errors import TrainingError, WinnowError
+from backend.export.exporter import MANIFEST, export_set
+from backend.jobs.heartbeat import Heartbeat
+from backend.jobs.processes import this_process
+from backend.jobs.states import JobStatus
+from backend.store.database import Database
+from backend.store.sets import Sets
+from backend.store.trainings import TrainingRow
+from backend.training.base import Command, Trainer
+from backend.training.command import write_dataset_info
+from backend.training.data import check_media, set_folder
+from backend.training.failures import explain
+from backend.training.folder import FAILURE, claim, held, read_json
+from backend.training.launch import command_line, owner
+from backend.training.progress import progress_of
+from backend.training.registry import load_trainer
+from backend.training.spec import TrainingSpec
+from backend.workspace import Workspace, open_workspace, settings_for
+
+log = logging.getLogger("winnow.trainer")
+
+_GRACE_S = 8.0
+_POLL_S = 0.2
+_PROGRESS_S = 1.0
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one training; the exit code is 0 only when it finished."""
+    parser = argparse.ArgumentParser(prog="backend.trainer")
+    parser.add_argument("training", type=int)
+    parser.add_argument("--workspace", type=Path, required=True)
+    given = parser.parse_args(arguments)
+    logging.basicConfig(
+        level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr
+    )
+    try:
+        workspace = open_workspace(settings_for(given.workspace))
+        try:
+            return _work(workspace, workspace.trainings.get(given.training))
+        finally:
+            workspace.close()
+    except WinnowError as error:
+        log.error("%s", _line(error))
+        return 1
+
+
+def _work(workspace: Workspace, row: TrainingRow) -> int:
+    pid, started = this_process(workspace.jobs.get(row.job_id).pid)
+    workspace.jobs.claim(row.job_id, pid, started, socket.gethostname())
+    stop = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    status, error, hint = JobStatus.FINISHED, None, None
+    seconds = workspace.settings.heartbeat_seconds
+    with Heartbeat(workspace.jobs, row.job_id, seconds, pid=pid) as heartbeat:
+        threading.Thread(target=_pass_on, args=(heartbeat.cancelled, stop), daemon=True).start()
+        try:
+            if not _train(workspace, row, stop):
+                cancelled = heartbeat.cancelled.is_set()
+                status = JobStatus.CANCELLED if cancelled else JobStatus.INTERRUPTED
+                hint = f"`winnow train resume {row.id}` goes on with it"
+                log.info("training %d stopped", row.id)
+        except WinnowError as failure:
+            log.error("%s", _line(failure))
+            status, error, hint = JobStatus.FAILED, failure.message, failure.hint
+        except Exception as failure:
+            log.exception("training %d failed", row.id)
+            status, error = JobStatus.FAILED, f"{type(failure).__name__}: {failure}".splitlines()[0]
+            hint = f"`winnow train log {row.id}` has the rest"
+    code = 0 if status is JobStatus.FINISHED else 1
+    workspace.jobs.finish(row.job_id, status, exit_code=code, error=error, hint=hint, pid=pid)
+    return code
+
+
+def _line(error: WinnowError) -> str:
+    return f"{error.message} ({error.hint})" if error.hint else error.message
+
+
+def _pass_on(cancelled: threading.Event, stop: threading.Event) -> None:
+    cancelled.wait()
+    stop.set()
+
+
+def _train(workspace: Workspace, row: TrainingRow, stop: threading.Event) -> bool:
+    """Everything of one training; false when it was stopped."""
+    spec, folder = TrainingSpec.model_validate(row.spec), Path(row.output_dir)
+    trainer = load_trainer(spec.trainer, workspace.tools)
+    claim(folder, owner(workspace.folder, row.id), spec)
+    with held(folder):
+        workspace.trainings.set_progress(row.id, {"stage": "exporting"})
+        export_sets(workspace.database, spec, folder)
+        if stop.is_set():
+            return False
+        count = check_media(folder)
+        log.info("training %d: %d media, all as they were", row.id, count)
+        (folder / FAILURE).unlink(missing_ok=True)
+        command = trainer.command(spec, folder)
+        log.info("training %d: %s", row.id, command_line(command))
+        code = _watch(workspace, row, spec, trainer, command, stop)
+        workspace.trainings.set_progress(row.id, progress_of(spec, trainer, folder))
+        if stop.is_set():
+            return False
+        if code != 0:
+            said = read_json(folder / FAILURE)
+            if "error" in said:
+                raise TrainingError(said["error"], hint=said.get("hint"))
+            message, hint = explain(Path(row.log_path), code)
+            raise TrainingError(message, hint=hint)
+        if spec.trainer != "command" and not any(c.final for c in trainer.checkpoints(folder)):
+            raise TrainingError(
+                "the trainer ended well but left no finished judge", hint="its log says more"
+            )
+    log.info("training %d finished", row.id)
+    return True
+
+
+def export_sets(database: Database, spec: TrainingSpec, folder: Path) -> None:
+    """Write each set into the training's folder, unless its export is there already.
+
+    Raises:
+        TrainingError: A set is not what it was when the training was started.
+        ExportError: It cannot be written.
+    """
+    known = {row.id: row for row in Sets(database).list()}
+    format = spec.data_format if spec.trainer == "command" else "lightrft"
+    for ref in spec.sets:
+        row = known.get(ref.id)
+        if row is None or row.content_hash != ref.content_hash:
+            raise TrainingError(
+                f"set {ref.name}@{ref.version} is not what it was", hint="start a new training"
+            )
+        out = set_folder(folder, ref.id)
+        made = read_json(out / MANIFEST)
+        if made.get("set", {}).get("content_hash") == ref.content_hash:
+            continue
+        log.info("exporting %s@%d to %s", ref.name, ref.version, out)
+        # What an export that was cut off left behind.
+        shutil.rmtree(out, ignore_errors=True)
+        export_set(database, row, format=format, out=out, split=spec.validation)
+    if spec.trainer == "command":
+        write_dataset_info(folder)
+
+
+def _watch(
+    workspace: Workspace,
+    row: TrainingRow,
+    spec: TrainingSpec,
+    trainer: Trainer,
+    command: Command,
+    stop: threading.Event,
+) -> int:
+    """Run the command to its end, or stop it; its exit code.
+
+    Raises:
+        TrainingError: It cannot be started, or its loss is no number any more.
+    """
+    folder = Path(row.output_dir)
+    (folder / "model").mkdir(exist_ok=True)
+    try:
+        # In our process group and session, so that whoever stops us stops it as well.
+        child = subprocess.Popen(  # noqa: S603 - a list of arguments, and no shell
+            list(command.argv),
+            env={**os.environ, **command.env},
+            cwd=command.cwd,
+            stdin=subprocess.DEVNULL,
+        )
+    except OSError as error:
+        raise TrainingError(
+            f"cannot start {command.argv[0]}: {error.strerror}",
+            hint="check that the trainer's interpreter or program exists",
+        ) from error
+    try:
+        due = 0.0
+        while child.poll() is None and not stop.is_set():
+            if time.monotonic() >= due:
+                started = time.monotonic()
+                progress = progress_of(spec, trainer, folder)
+                workspace.trainings.set_progress(row.id, progress)
+                if progress.get("diverged"):
+                    raise TrainingError(
+                        f"the loss is not a number at step {progress['step']}",
+                        hint="lower --actor-learning-rate and start another training",
+                    )
+                # Long curves take longer to read; no more than a twentieth of the time goes there.
+                took = time.monotonic() - started
+                due = time.monotonic() + max(_PROGRESS_S, 20 * took)
+            stop.wait(_POLL_S)
+    finally:
+        if child.poll() is None:
+            child.terminate()
+            try:
+                child.wait(_GRACE_S)
+            except subprocess.TimeoutExpired:
+                child.kill()
+                child.wait()
+    return int(child.returncode)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

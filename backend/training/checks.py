@@ -1,0 +1,183 @@
+"""The preflight: whether a training would work, asked before it is started. Nothing is loaded."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from backend.domain.prompts import default_instruction
+from backend.engines.models import check_model
+from backend.errors import WinnowError
+from backend.store.database import Database
+from backend.store.sets import SetRow
+from backend.store.trainings import Trainings
+from backend.training.base import Check, Level, Trainer
+from backend.training.folder import check_free, read_json
+from backend.training.probing import check_disk, check_gpus
+from backend.training.spec import TrainingSpec
+
+LOOKED_AT = 20_000
+"""Media that a preflight looks at; the training itself looks at all before it begins."""
+
+_LEAST_FOR_BALANCE = 40
+_LOPSIDED = 0.6
+
+
+def preflight(
+    database: Database, spec: TrainingSpec, trainer: Trainer, sets: Sequence[SetRow], devices: str
+) -> list[Check]:
+    """Everything that can be known before a training starts, in the order a person asks it.
+
+    Args:
+        sets: Those of the spec.
+        devices: The device set that the training will hold.
+    """
+    weights = weight_bytes(spec.model)
+    checks = [_data(sets), *_media(database, sets), _balance(sets)]
+    checks += [_instruction(spec, sets), *_as_judged(spec, sets)]
+    checks += [_model(spec, weights), _output(spec)]
+    wanted = spec.gpus_per_node
+    checks.append(check_gpus(devices, wanted, weights, spec))
+    checks.append(check_disk(Path(spec.output_dir), weights, spec))
+    return [*checks, *trainer.preflight(spec)]
+
+
+def weight_bytes(model: str) -> int | None:
+    """Size of a model folder's weights; ``None`` for a name on the hub."""
+    folder = Path(model)
+    if not folder.is_dir():
+        return None
+    files = [*folder.glob("*.safetensors")] or [*folder.glob("*.bin")]
+    return sum(file.stat().st_size for file in files)
+
+
+def _data(sets: Sequence[SetRow]) -> Check:
+    said = ", ".join(f"{row.name}@{row.version}: {row.counts['items']:,} rows" for row in sets)
+    return Check("Data", Level.OK, said)
+
+
+def _media(database: Database, sets: Sequence[SetRow]) -> Iterator[Check]:
+    missing: list[str] = []
+    changed: list[str] = []
+    seen: set[str] = set()
+    for row in sets:
+        for item in Trainings(database).media_of_set(row.id):
+            if len(seen) >= LOOKED_AT:
+                break
+            for name in (item.first_path, item.second_path):
+                path = os.path.join(item.data_root, name)
+                if path in seen:
+                    continue
+                seen.add(path)
+                try:
+                    if Path(path).stat().st_mtime > row.created_at:
+                        changed.append(path)
+                except OSError:
+                    missing.append(path)
+    if missing:
+        yield Check(
+            "Media", Level.FAIL, f"{len(missing):,} files are missing, such as {missing[0]}",
+            "bring them back, or freeze a set without these pairs",
+        )  # fmt: skip
+    if changed:
+        yield Check(
+            "Media", Level.WARN,
+            f"{len(changed):,} files were written after the set was frozen, such as {changed[0]}",
+            "judge and freeze again if their content is another",
+        )  # fmt: skip
+    if not missing and not changed:
+        among = "all of" if len(seen) < LOOKED_AT else "the first of"
+        yield Check("Media", Level.OK, f"{among} {len(seen):,} files are as they were when frozen")
+
+
+def _balance(sets: Sequence[SetRow]) -> Check:
+    counts: Counter[str] = Counter()
+    for row in sets:
+        counts.update({side: row.counts.get(side, 0) for side in ("first", "second")})
+    total = counts["first"] + counts["second"]
+    share = counts["first"] / total if total else 0.5
+    text = f"{counts['first']:,} rows answer first, {counts['second']:,} second"
+    if total >= _LEAST_FOR_BALANCE and max(share, 1 - share) > _LOPSIDED:
+        return Check(
+            "Labels", Level.WARN, text,
+            "the judge may learn to prefer a place; `winnow set create --balance` evens them out",
+        )  # fmt: skip
+    return Check("Labels", Level.OK, text)
+
+
+def _runs(sets: Sequence[SetRow]) -> Iterator[dict[str, Any]]:
+    for row in sets:
+        for run in row.lineage.get("runs", ()):
+            yield run["spec"]
+
+
+def _instruction(spec: TrainingSpec, sets: Sequence[SetRow]) -> Check:
+    """Whether the judge is trained on the question that it will be asked."""
+    kinds = {kind for ref in spec.sets for kind in ref.kinds}
+    for kind in sorted(kinds):
+        found = set()
+        for run in _runs(sets):
+            use_cot = bool(run.get("use_cot", True))
+            asked = (run.get("instruction") or {}).get(kind.value)
+            found.add(asked or default_instruction(kind, use_cot=use_cot))
+        if len(found) > 1:
+            return Check(
+                "Instruction", Level.WARN,
+                f"the runs behind the sets asked with {len(found)} instructions for {kind.value}s",
+                "train on runs of one instruction, or the judge learns a mixture",
+            )  # fmt: skip
+        use_cot = all(run.get("use_cot", True) for run in _runs(sets))
+        later = spec.task_instruction or default_instruction(kind, use_cot=use_cot)
+        if found and later not in found:
+            return Check(
+                "Instruction", Level.WARN,
+                "the sets were judged under another instruction than later runs will ask with",
+                "give later runs the same --task-instruction; `winnow train evaluate` does",
+            )  # fmt: skip
+    return Check("Instruction", Level.OK, "the same in training as at inference")
+
+
+def _as_judged(spec: TrainingSpec, sets: Sequence[SetRow]) -> Iterator[Check]:
+    options = [run.get("options") or {} for run in _runs(sets)]
+    rates = {float(option.get("video_fps", 2.0)) for option in options}
+    if any("video" in ref.kinds for ref in spec.sets) and rates - {spec.fps}:
+        yield Check(
+            "Frames", Level.WARN,
+            f"the judge saw {', '.join(f'{rate:g}' for rate in sorted(rates))} frames a second, "
+            f"training shows {spec.fps:g}",
+            f"--fps {min(rates):g}",
+        )  # fmt: skip
+    pixels = {int(option["max_pixels"]) for option in options if option.get("max_pixels")}
+    if pixels - {spec.max_pixels}:
+        yield Check(
+            "Pixels", Level.WARN,
+            f"the judge saw at most {min(pixels):,} pixels, training shows {spec.max_pixels:,}",
+            f"--max-pixels {min(pixels)}",
+        )  # fmt: skip
+
+
+def _model(spec: TrainingSpec, weights: int | None) -> Check:
+    try:
+        check_model(spec.model)
+    except WinnowError as error:
+        return Check("Model", Level.FAIL, error.message, error.hint)
+    if weights is None:
+        return Check(
+            "Model", Level.WARN, "a name on the hub, not a folder here",
+            "the trainer looks for it in its cache, then downloads it",
+        )  # fmt: skip
+    if not weights:
+        return Check("Model", Level.FAIL, f"{spec.model} holds no weights", "copy the whole model")
+    kind = read_json(Path(spec.model) / "config.json").get("model_type")
+    return Check("Model", Level.OK, f"{kind}, {weights / 1e9:.2f} GB of weights")
+
+
+def _output(spec: TrainingSpec) -> Check:
+    try:
+        check_free(Path(spec.output_dir))
+    except WinnowError as error:
+        return Check("Output folder", Level.FAIL, error.message, error.hint)
+    return Check("Output folder", Level.OK, spec.output_dir)

@@ -1,0 +1,197 @@
+"""The ``command`` trainer: any program, by a template of its arguments.
+
+``{data}``, ``{model}`` and the others in :func:`places` are filled in, inside of one argument each: there
+is no shell, so nothing in a path or a name can become a second argument.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from backend.errors import UsageError
+from backend.training import tensorboard
+from backend.training.base import Check, Checkpoint, Command, Level, Metric
+from backend.training.data import data_files
+from backend.training.folder import read_json, write_whole
+from backend.training.spec import TrainingSpec
+
+_PLACE = re.compile(r"\{([a-z_]+)\}")
+_LOGS = ("trainer_log.jsonl", "logging.jsonl")
+"""What LLaMA-Factory and ms-swift write beside their checkpoints."""
+
+_NUMBERS = (
+    "actor_learning_rate", "max_epochs", "train_batch_size", "micro_train_batch_size",
+    "gradient_accumulation_steps", "lr_warmup_ratio", "prompt_max_len", "max_pixels", "fps", "seed",
+    "save_steps", "max_ckpt_num", "zero_stage", "gpus_per_node", "nnodes", "node_rank",
+    "master_addr", "master_port", "l2",
+)  # fmt: skip
+
+
+def split_template(text: str) -> tuple[str, ...]:
+    """A template as its arguments, quoted as in a POSIX shell.
+
+    Raises:
+        UsageError: A quote is not closed.
+    """
+    try:
+        return tuple(shlex.split(text))
+    except ValueError as error:
+        raise UsageError(f"the command cannot be read ({error})") from error
+
+
+def places(spec: TrainingSpec, folder: Path) -> dict[str, str]:
+    """What a template may name: data, folders, the model and every number of the spec."""
+    files = data_files(folder)
+    train = [str(file.path) for file in files if not file.validation]
+    validation = [str(file.path) for file in files if file.validation]
+    return {
+        "data": ",".join(train),
+        "validation_data": ",".join(validation),
+        "data_dir": str(folder / "data"),
+        "dataset": ",".join(dataset_names(folder)),
+        "model": spec.model,
+        "output": str(folder / "model"),
+        **{name: str(getattr(spec, name)) for name in _NUMBERS},
+    }
+
+
+def dataset_names(folder: Path) -> list[str]:
+    """The training files' names in ``data/dataset_info.json``."""
+    return [
+        f"{file.path.parent.name}_{file.path.stem}"
+        for file in data_files(folder)
+        if not file.validation
+    ]
+
+
+def write_dataset_info(folder: Path) -> None:
+    """One ``dataset_info.json`` over all sets, as LLaMA-Factory reads it."""
+    merged: dict[str, Any] = {}
+    for export in sorted((folder / "data").glob("set-*")):
+        for name, info in read_json(export / "dataset_info.json").items():
+            entry = {**info, "file_name": f"{export.name}/{info['file_name']}"}
+            merged[f"{export.name}_{name}"] = entry
+    if merged:
+        write_whole(folder / "data" / "dataset_info.json", merged)
+
+
+@dataclass(frozen=True, slots=True)
+class CommandTrainer:
+    """Whatever the template says."""
+
+    name: str = "command"
+
+    def preflight(self, spec: TrainingSpec) -> Sequence[Check]:
+        """See :class:`backend.training.base.Trainer`."""
+        if not spec.command:
+            return [Check("Command", Level.FAIL, "no command is given", "--command 'PROGRAM …'")]
+        unknown = _unknown(spec)
+        if unknown:
+            return [Check("Command", Level.FAIL, f"unknown place {unknown}", _known_places())]
+        program = shutil.which(spec.command[0])
+        if program is None:
+            return [
+                Check(
+                    "Command", Level.FAIL, f"there is no program {spec.command[0]}",
+                    "give its path, or install it where this runs",
+                )
+            ]  # fmt: skip
+        checks = [Check("Command", Level.OK, program)]
+        if not any("{output}" in word for word in spec.command):
+            checks.append(
+                Check(
+                    "Output", Level.WARN, "the command does not name {output}",
+                    "checkpoints are looked for there alone",
+                )
+            )  # fmt: skip
+        return checks
+
+    def command(self, spec: TrainingSpec, folder: Path) -> Command:
+        """The template with its places filled in.
+
+        Raises:
+            UsageError: It names something that is not known, or is empty.
+        """
+        if not spec.command:
+            raise UsageError("the command trainer needs a command", hint="--command 'PROGRAM …'")
+        unknown = _unknown(spec)
+        if unknown:
+            raise UsageError(f"unknown place {unknown} in the command", hint=_known_places())
+        known = places(spec, folder)
+        argv = tuple(_PLACE.sub(lambda m: known[m[1]], word) for word in spec.command)
+        return Command(argv, spec.visible_devices, str(folder))
+
+    def metrics(self, folder: Path) -> Sequence[Metric]:
+        """From the program's TensorBoard files, else from the logs of the trainers that are known."""
+        found = tensorboard.read_metrics(folder)
+        return found or _logged(folder / "model")
+
+    def checkpoints(self, folder: Path) -> Sequence[Checkpoint]:
+        """Model folders under ``{output}``, by the step in their name; the output itself last."""
+        save = folder / "model"
+        found = []
+        for path in save.glob("**/checkpoint-*"):
+            number = path.name.removeprefix("checkpoint-")
+            if number.isdigit() and (path / "config.json").is_file():
+                found.append(Checkpoint(path, int(number), final=False, judge=_weights(path)))
+        found.sort(key=lambda checkpoint: checkpoint.step or 0)
+        if (save / "config.json").is_file():
+            found.append(Checkpoint(save, None, final=True, judge=_weights(save)))
+        return found
+
+
+def _weights(path: Path) -> bool:
+    return any(path.glob("*.safetensors"))
+
+
+def _unknown(spec: TrainingSpec) -> str | None:
+    known = {"data", "validation_data", "data_dir", "dataset", "model", "output", *_NUMBERS}
+    for word in spec.command:
+        for name in _PLACE.findall(word):
+            if name not in known:
+                return f"{{{name}}}"
+    return None
+
+
+def _known_places() -> str:
+    names = ("data", "validation_data", "data_dir", "dataset", "model", "output", *_NUMBERS)
+    return "known: " + ", ".join(f"{{{name}}}" for name in names)
+
+
+def _logged(save: Path) -> list[Metric]:
+    found: dict[int, Metric] = {}
+    for name in _LOGS:
+        for path in sorted(save.glob(f"**/{name}")):
+            with path.open(encoding="utf-8", errors="replace") as stream:
+                for line in stream:
+                    metric = _metric(line)
+                    if metric is not None:
+                        found[metric.step] = metric
+    return [found[step] for step in sorted(found)]
+
+
+def _metric(line: str) -> Metric | None:
+    """One line of ``trainer_log.jsonl`` (``current_steps, loss, lr``) or of ms-swift's
+    ``logging.jsonl`` (``global_step/max_steps, loss, learning_rate``)."""
+    try:
+        row = json.loads(line)
+        step = row.get("current_steps") or str(row["global_step/max_steps"]).partition("/")[0]
+        return Metric(
+            step=int(step),
+            loss=_number(row.get("loss")),
+            validation_loss=_number(row.get("eval_loss")),
+            learning_rate=_number(row.get("lr", row.get("learning_rate"))),
+        )
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return None
+
+
+def _number(value: object) -> float | None:
+    return float(value) if isinstance(value, int | float) else None

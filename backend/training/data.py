@@ -1,0 +1,170 @@
+"""What is trained on: the exported rows of frozen sets, read one at a time."""
+
+from __future__ import annotations
+
+import json
+from array import array
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from backend.domain.pairs import MediaKind
+from backend.errors import TrainingError
+from backend.training.folder import read_json, write_whole
+
+MEDIA = "media.json"
+_MANIFEST = "manifest.json"
+_AGAIN = "freeze the set again from the media as they are now, and start a new training"
+
+
+@dataclass(frozen=True, slots=True)
+class DataFile:
+    """One exported file of training rows.
+
+    Attributes:
+        kind: ``None`` for a file of both kinds.
+    """
+
+    path: Path
+    kind: MediaKind | None
+    rows: int
+    validation: bool
+
+
+def set_folder(folder: Path, set_id: int) -> Path:
+    """Where a set's export lies in a training's folder."""
+    return folder / "data" / f"set-{set_id}"
+
+
+def data_files(folder: Path) -> list[DataFile]:
+    """The exported files of training rows in a training's folder, by set, then by name."""
+    found = []
+    exports = (folder / "data").glob("set-*")
+    for export in sorted(exports, key=lambda path: (len(path.name), path.name)):
+        for file in read_json(export / _MANIFEST).get("files", ()):
+            name, _, ending = str(file["name"]).rpartition(".")
+            if not name.startswith(("rejection_sampling_train", "winnow")) or not file["rows"]:
+                continue
+            path = export / f"{name}.{ending}"
+            found.append(DataFile(path, _kind(path, name), file["rows"], name.endswith("_val")))
+    return found
+
+
+def _kind(path: Path, name: str) -> MediaKind | None:
+    for mark, kind in (("_t2i", MediaKind.IMAGE), ("_t2v", MediaKind.VIDEO)):
+        if name.removesuffix("_val").endswith(mark):
+            return kind
+    if path.suffix != ".json":
+        return None
+    with path.open("rb") as stream:
+        stream.readline()
+        row = json.loads(stream.readline().rstrip(b",\n"))
+    return MediaKind.VIDEO if "video_fps" in row or "videos" in row else MediaKind.IMAGE
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One training row, in shown order; media paths are absolute."""
+
+    kind: MediaKind
+    instruction: str
+    response: str
+    media: tuple[str, str]
+
+
+class Rows(Sequence[Row]):
+    """The rows of some ``lightrft`` exports; only where each begins is kept in memory.
+
+    Raises:
+        TrainingError: A file is not what Winnow's exporter wrote.
+    """
+
+    def __init__(self, files: Sequence[DataFile]) -> None:
+        self._files = list(files)
+        self._places = array("q")
+        self._owners = array("l")
+        for number, file in enumerate(self._files):
+            count = 0
+            with file.path.open("rb") as stream:
+                position = len(stream.readline())
+                for line in stream:
+                    if line.startswith(b"{"):
+                        self._places.append(position)
+                        self._owners.append(number)
+                        count += 1
+                    position += len(line)
+            if count != file.rows:
+                raise TrainingError(
+                    f"{file.path} holds {count} rows, its manifest says {file.rows}",
+                    hint="the file was changed after its export; start a new training",
+                )
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def __getitem__(self, index: Any) -> Any:
+        file = self._files[self._owners[index]]
+        with file.path.open("rb") as stream:
+            stream.seek(self._places[index])
+            line = stream.readline()
+        return parse_row(json.loads(line.rstrip().rstrip(b",")), file)
+
+
+def parse_row(value: dict[str, Any], file: DataFile) -> Row:
+    """One row of a ``lightrft`` export."""
+    first, second = (str(file.path.parent / path) for path in value["images"])
+    turns = value["conversations"]
+    kind = MediaKind.VIDEO if "video_fps" in value else MediaKind.IMAGE
+    return Row(kind, turns[0]["value"], turns[-1]["value"], (first, second))
+
+
+def check_media(folder: Path, progress: Callable[[int], None] | None = None) -> int:
+    """Check that every medium is there, and as it was when this training began.
+
+    The first call writes down each one's size and time; later ones compare.
+
+    Returns:
+        How many media there are.
+
+    Raises:
+        TrainingError: A medium is missing or was changed.
+    """
+    before = read_json(folder / "data" / MEDIA)
+    now: dict[str, list[int]] = {}
+    for path in _media(folder):
+        if path in now:
+            continue
+        try:
+            state = Path(path).stat()
+        except OSError as error:
+            raise TrainingError(
+                f"{path}: missing ({error.strerror})", hint=f"bring it back, or {_AGAIN}"
+            ) from error
+        now[path] = [state.st_size, state.st_mtime_ns]
+        if before and before.get(path) != now[path]:
+            raise TrainingError(f"{path}: changed since the training began", hint=_AGAIN)
+        if progress and len(now) % 1000 == 0:
+            progress(len(now))
+    if not before:
+        write_whole(folder / "data" / MEDIA, now)
+    return len(now)
+
+
+def _media(folder: Path) -> Iterator[str]:
+    for file in data_files(folder):
+        if file.path.suffix == ".parquet":
+            import pyarrow.parquet as pq
+
+            for batch in pq.ParquetFile(file.path).iter_batches(columns=["first", "second"]):
+                for row in batch.to_pylist():
+                    yield from (row["first"], row["second"])
+            continue
+        with file.path.open("rb") as stream:
+            for line in stream:
+                if line.startswith(b"{"):
+                    row = json.loads(line.rstrip().rstrip(b","))
+                    for path in (
+                        row.get("images") or row.get("videos") or (row["first"], row["second"])
+                    ):
+                        yield str(file.path.parent / path)

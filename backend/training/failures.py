@@ -1,0 +1,50 @@
+"""What a trainer's last words mean, and which knob helps."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from backend.jobs.reconcile import last_line
+
+_TAIL = 60_000
+_MEANINGS = (
+    (
+        re.compile(r"CUDA out of memory|OutOfMemoryError|CUDA error: out of memory", re.I),
+        "out of GPU memory",
+        "lower --micro-train-batch-size, --max-pixels, --fps or --prompt-max-len; or use --lora, or "
+        "--zero-stage 3 over more GPUs",
+    ),
+    (
+        re.compile(r"EADDRINUSE|address already in use", re.I),
+        "the port is taken",
+        "start another training with another --master-port",
+    ),
+    (
+        re.compile(r"The data handler for source \S+ is not implemented"),
+        "LightRFT does not know one of the sources",
+        "update the checkout that LIGHTRFT_HOME names",
+    ),
+    (
+        re.compile(r"No space left on device|ENOSPC"),
+        "the disk is full",
+        "free some space, then `winnow train resume`",
+    ),
+)
+
+
+def explain(log: Path, code: int) -> tuple[str, str]:
+    """One line and a hint about a command that failed, from the end of its log."""
+    try:
+        with log.open("rb") as stream:
+            stream.seek(0, 2)
+            stream.seek(max(0, stream.tell() - _TAIL))
+            tail = stream.read().decode("utf-8", "replace")
+    except OSError:
+        tail = ""
+    for pattern, meaning, hint in _MEANINGS:
+        if pattern.search(tail):
+            return meaning, hint
+    line = last_line(log)
+    detail = f": {line}" if line else ""
+    return f"the trainer ended with exit code {code}{detail}", "its log says more"

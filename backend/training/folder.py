@@ -1,0 +1,141 @@
+"""A training's output folder: what lies where, who owns it, and that nobody else trains into it.
+
+::
+
+    training.json            the spec; written first, and says whose folder it is
+    training.lock            held by the trainer's process while it goes
+    data/set-ID/             the export of each set, with its manifest
+    data/media.json          size and time of each medium when the training began
+    metrics.jsonl            one line a step           (local)
+    tensorboard/             event files
+    checkpoints/step-N/      whole model folders       (local)
+    model/                   LightRFT's own folder: it deletes the oldest sub-folder of the one it
+                             saves to, so nothing of ours lies in it
+    final_checkpoint/        the finished judge        (local)
+    failure.json             why the trainer's command stopped, where it could say
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from backend.errors import TrainingError
+from backend.training.spec import TrainingSpec
+
+CLAIM = "training.json"
+METRICS = "metrics.jsonl"
+TENSORBOARD = "tensorboard"
+FINAL = "final_checkpoint"
+FAILURE = "failure.json"
+_LOCK = "training.lock"
+
+
+def write_whole(path: Path, value: Any) -> None:
+    """A small JSON document that appears whole.
+
+    Raises:
+        TrainingError: It cannot be written.
+    """
+    partial = path.with_name(path.name + ".partial")
+    try:
+        with partial.open("w", encoding="utf-8") as stream:
+            json.dump(value, stream, indent=2, ensure_ascii=False)
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.replace(partial, path)
+    except OSError as error:
+        raise TrainingError(
+            f"{path}: cannot be written ({error.strerror})",
+            hint="free some space, or give another output folder",
+        ) from error
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """A JSON object, or an empty one where there is none to read."""
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def read_spec(folder: Path) -> TrainingSpec:
+    """The spec that the folder was claimed with.
+
+    Raises:
+        TrainingError: It was not.
+    """
+    claim = read_json(folder / CLAIM)
+    if "spec" not in claim:
+        raise TrainingError(
+            f"{folder} holds no training", hint="start one with `winnow train start`"
+        )
+    return TrainingSpec.model_validate(claim["spec"])
+
+
+def check_free(folder: Path, owner: str | None = None) -> None:
+    """Refuse a folder that holds something else.
+
+    Args:
+        owner: The training that may go on in it.
+
+    Raises:
+        TrainingError: It is somebody else's, or cannot be used.
+    """
+    hint = "give another --output-dir, or delete what is in it"
+    try:
+        inside = sorted(path.name for path in folder.iterdir())
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise TrainingError(f"{folder}: cannot be used ({error.strerror})", hint=hint) from error
+    known = read_json(folder / CLAIM).get("owner")
+    if known is not None and known == owner:
+        return
+    if known is not None:
+        raise TrainingError(f"{folder} holds another training ({known})", hint=hint)
+    if inside:
+        raise TrainingError(f"{folder} is not empty and holds no training", hint=hint)
+
+
+def claim(folder: Path, owner: str, spec: TrainingSpec) -> None:
+    """Make the folder this training's. To claim it again is harmless.
+
+    Raises:
+        TrainingError: It is somebody else's, or cannot be written.
+    """
+    check_free(folder, owner)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise TrainingError(
+            f"{folder}: cannot be made ({error.strerror})", hint="give another --output-dir"
+        ) from error
+    write_whole(folder / CLAIM, {"owner": owner, "spec": spec.model_dump(mode="json")})
+
+
+@contextlib.contextmanager
+def held(folder: Path) -> Iterator[None]:
+    """Hold the folder while training into it; the kernel lets go of it also after ``kill -9``.
+
+    Raises:
+        TrainingError: Another process trains into it.
+    """
+    descriptor = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise TrainingError(
+                f"{folder} is in use: another process trains into it",
+                hint="wait until it has ended, or stop it with `winnow train stop`",
+            ) from error
+        yield
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,220 @@
+"""The ``lightrft`` trainer: LightRFT's own script from a checkout, in its own interpreter.
+
+The command is that of LightRFT's shell scripts (``examples/grm_training/run_grm_vl.sh``). For videos,
+where the checkout has no handler for them, :mod:`backend.training.lightrft_entry` stands before the
+script, adds one, and runs the script unchanged.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from backend.domain.pairs import MediaKind
+from backend.errors import TrainerUnavailable
+from backend.training import tensorboard
+from backend.training.base import Check, Checkpoint, Command, Level, Metric
+from backend.training.data import data_files, set_folder
+from backend.training.folder import TENSORBOARD
+from backend.training.probing import check_packages, check_port
+from backend.training.spec import TrainingSpec
+
+SCRIPT = "examples/grm_training/train_grm_vl.py"
+T2I_SOURCE = "imagegen-cot-reward-5k"
+T2V_SOURCE = "rejection-sampling-t2v"
+_DATASET = "lightrft/datasets/grm_dataset.py"
+_ENTRY = Path(__file__).with_name("lightrft_entry.py")
+_HOME_HINT = "git clone LightRFT and name the checkout in LIGHTRFT_HOME"
+_PACKAGES = (
+    "torch", "transformers", "deepspeed", "qwen_vl_utils", "loguru", "peft", "datasets", "einops",
+    "tensorboard",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class LightRFTTrainer:
+    """Training by LightRFT, on CUDA.
+
+    Args:
+        python: The interpreter that has LightRFT's packages.
+        home: LightRFT's checkout.
+    """
+
+    python: str
+    home: str | None
+    name: str = "lightrft"
+
+    def preflight(self, spec: TrainingSpec) -> Sequence[Check]:
+        """See :class:`backend.training.base.Trainer`."""
+        checks = []
+        try:
+            home = self._checkout()
+        except TrainerUnavailable as error:
+            checks.append(Check("LightRFT", Level.FAIL, error.message, error.hint))
+        else:
+            own = "has its own" if has_video_handler(home) else "gets Winnow's"
+            checks.append(Check("LightRFT", Level.OK, f"{home}; the video handler: {own}"))
+        packages = (*_PACKAGES, "flash_attn") if spec.flash_attn else _PACKAGES
+        hint = "name LightRFT's interpreter in WINNOW_LIGHTRFT_PYTHON"
+        checks.append(check_packages(self.python, packages, hint=hint))
+        checks.append(check_port(spec))
+        checks.append(_check_batch(spec))
+        if spec.max_ckpt_num < 2:
+            checks.append(
+                Check(
+                    "Checkpoints", Level.WARN,
+                    "LightRFT deletes the oldest checkpoint before it writes the next",
+                    "--max-ckpt-num 2 keeps one whole at any time",
+                )
+            )  # fmt: skip
+        return checks
+
+    def command(self, spec: TrainingSpec, folder: Path) -> Command:
+        """``torchrun`` on LightRFT's script; see :class:`backend.training.base.Trainer`."""
+        home = self._checkout()
+        sources = _sources(spec, folder)
+        script = [SCRIPT]
+        if any(T2V_SOURCE in source for source in sources[0]) and not has_video_handler(home):
+            script = [str(_ENTRY), SCRIPT]
+        argv = [
+            self.python, "-m", "torch.distributed.run",
+            "--nnodes", str(spec.nnodes), "--nproc-per-node", str(spec.gpus_per_node),
+            "--node_rank", str(spec.node_rank), "--master-port", str(spec.master_port),
+            "--master-addr", spec.master_addr,
+            *script, *_arguments(spec, folder, *sources),
+        ]  # fmt: skip
+        if (folder / "model" / "latest").is_file():
+            argv.append("--load_checkpoint")
+        return Command(tuple(argv), self._environment(spec, home), str(home))
+
+    def node_lines(self, spec: TrainingSpec, folder: Path) -> list[str]:
+        """The line to start on each node, quoted for a POSIX shell; the first is started here."""
+        lines = []
+        for rank in range(spec.nnodes):
+            node = spec.model_copy(update={"node_rank": rank})
+            command = self.command(node, folder)
+            words = [f"{name}={value}" for name, value in sorted(command.env.items())]
+            line = shlex.join(["env", *words, *command.argv])
+            lines.append(f"cd {shlex.quote(str(command.cwd))} && {line}")
+        return lines
+
+    def metrics(self, folder: Path) -> Sequence[Metric]:
+        """See :class:`backend.training.base.Trainer`."""
+        return tensorboard.read_metrics(folder / TENSORBOARD)
+
+    def checkpoints(self, folder: Path) -> Sequence[Checkpoint]:
+        """DeepSpeed's shards, from which LightRFT resumes, and the finished judge."""
+        save = folder / "model"
+        found = []
+        for path in save.glob("global_step*"):
+            number = path.name.removeprefix("global_step")
+            if number.isdigit() and (any(path.glob("*.pt")) or any(path.glob("*.safetensors"))):
+                found.append(Checkpoint(path, int(number), final=False, judge=False))
+        found.sort(key=lambda checkpoint: checkpoint.step or 0)
+        final = save / "final_checkpoint"
+        if (final / "config.json").is_file() and any(final.glob("*.safetensors")):
+            found.append(Checkpoint(final, None, final=True))
+        return found
+
+    def _checkout(self) -> Path:
+        if self.home is None:
+            raise TrainerUnavailable("LIGHTRFT_HOME is not set", hint=_HOME_HINT)
+        home = Path(self.home).absolute()
+        for needed in (SCRIPT, _DATASET):
+            if not (home / needed).is_file():
+                raise TrainerUnavailable(
+                    f"{home} is no LightRFT checkout, or too old: it lacks {needed}",
+                    hint=_HOME_HINT,
+                )
+        return home
+
+    def _environment(self, spec: TrainingSpec, home: Path) -> dict[str, str]:
+        return {
+            "GPUS_PER_NODE": str(spec.gpus_per_node),
+            "NNODES": str(spec.nnodes),
+            "NODE_RANK": str(spec.node_rank),
+            "MASTER_ADDR": spec.master_addr,
+            "MASTER_PORT": str(spec.master_port),
+            "PYTORCH_CUDA_ALLOC_CONF": "expandable_segments:True",
+            # Its script lies outside of its package. Not ours: its interpreter needs nothing of it.
+            "PYTHONPATH": str(home),
+            **spec.visible_devices,
+        }
+
+
+def has_video_handler(home: Path) -> bool:
+    """Whether a checkout's ``GRMDataset`` knows the rows of rejection sampling on videos."""
+    text = (home / _DATASET).read_text(encoding="utf-8", errors="replace")
+    return f'"{T2V_SOURCE}"' in text or f"'{T2V_SOURCE}'" in text
+
+
+def _sources(spec: TrainingSpec, folder: Path) -> tuple[list[str], list[str]]:
+    """``SOURCE:PATH`` of training and of validation files; before the export, what it will write."""
+    train: list[str] = []
+    validation: list[str] = []
+    files = data_files(folder)
+    for file in files:
+        source = T2V_SOURCE if file.kind is MediaKind.VIDEO else T2I_SOURCE
+        (validation if file.validation else train).append(f"{source}:{file.path}")
+    for ref in () if files else spec.sets:
+        for kind in ref.kinds:
+            source, mark = (T2V_SOURCE, "_t2v") if kind is MediaKind.VIDEO else (T2I_SOURCE, "_t2i")
+            name = f"rejection_sampling_train{mark if len(ref.kinds) > 1 else ''}.json"
+            train.append(f"{source}:{set_folder(folder, ref.id) / name}")
+    return train, validation
+
+
+def _arguments(
+    spec: TrainingSpec, folder: Path, train: list[str], validation: list[str]
+) -> list[str]:
+    """The script's arguments, in the order of LightRFT's own shell scripts."""
+    # It deletes the oldest folder of the one it saves to, so that one is for it alone.
+    save = str(folder / "model")
+    words = [
+        "--pretrain", spec.model,
+        "--save_path", save, "--ckpt_path", save,
+        "--train_batch_size", str(spec.train_batch_size),
+        "--micro_train_batch_size", str(spec.micro_train_batch_size),
+        "--max_epochs", str(spec.max_epochs),
+        "--lr_warmup_ratio", str(spec.lr_warmup_ratio),
+        "--prompt_max_len", str(spec.prompt_max_len),
+        "--fps", str(spec.fps), "--max_pixels", str(spec.max_pixels),
+        "--zero_stage", str(spec.zero_stage),
+    ]  # fmt: skip
+    if spec.bf16 != "no":
+        words.append("--bf16")
+    words += ["--actor_learning_rate", str(spec.actor_learning_rate)]
+    words += ["--train_data", ",".join(train)]
+    if validation:
+        words += ["--eval_data", ",".join(validation), "--eval_steps", str(spec.save_steps)]
+    if spec.gradient_checkpointing:
+        words.append("--gradient_checkpointing")
+    words += ["--save_steps", str(spec.save_steps), "--max_ckpt_num", str(spec.max_ckpt_num)]
+    words += ["--use_tensorboard", str(folder / TENSORBOARD), "--l2", str(spec.l2)]
+    if spec.flash_attn:
+        words.append("--flash_attn")
+    words += ["--seed", str(spec.seed)]
+    if spec.lora is not None:
+        words += ["--lora_rank", str(spec.lora.rank), "--lora_alpha", str(spec.lora.alpha)]
+        words += ["--lora_dropout", str(spec.lora.dropout)]
+        words += ["--target_modules", *spec.lora.target_modules]
+    if spec.task_instruction is not None:
+        words += ["--task_instruction", spec.task_instruction]
+    return words
+
+
+def _check_batch(spec: TrainingSpec) -> Check:
+    least = spec.micro_train_batch_size * spec.processes
+    if spec.train_batch_size % least:
+        return Check(
+            "Batch", Level.FAIL,
+            f"train_batch_size {spec.train_batch_size} is no multiple of micro_train_batch_size "
+            f"{spec.micro_train_batch_size} x {spec.processes} GPUs",
+            f"--train-batch-size {max(least, spec.train_batch_size // least * least)}",
+        )  # fmt: skip
+    return Check(
+        "Batch", Level.OK,
+        f"{spec.gradient_accumulation_steps} micro batches a step on each of {spec.processes} GPUs",
+    )  # fmt: skip

@@ -1,0 +1,183 @@
+"""Training rows as model inputs: the prompt as at inference, then the response.
+
+The prompt's token ids and pixels come from :func:`backend.engines.processing.prompt_inputs`, which
+the transformers engine calls too; the response's ids follow them, as generated ones would.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from backend.domain.pairs import MediaKind
+from backend.domain.prompts import judge_messages
+from backend.engines.base import Request
+from backend.engines.processing import prompt_inputs
+from backend.errors import MediaError, TrainingError
+from backend.media.reading import read_medium
+from backend.training.data import Row
+from backend.training.spec import TrainingSpec
+
+if TYPE_CHECKING:
+    import torch
+
+log = logging.getLogger(__name__)
+
+IGNORED = -100
+"""Label of a token that is not learned (``torch.nn.functional.cross_entropy``'s own default)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Micro:
+    """Rows of one kind that go through the model at once.
+
+    Attributes:
+        inputs: The model's keyword arguments, padded on the left.
+        labels: ``[B, L]`` int64, :data:`IGNORED` outside the responses.
+        keep: Positions at the end within which all responses lie, and one before them.
+        tokens: How many are learned.
+    """
+
+    inputs: dict[str, torch.Tensor]
+    labels: torch.Tensor
+    keep: int
+    rows: int
+    tokens: int
+
+
+class Collator:
+    """Turns rows into :class:`Micro` batches.
+
+    Args:
+        processor: The model's.
+        factor: Of the model, see :func:`backend.engines.models.pixel_factor`.
+    """
+
+    def __init__(self, processor: Any, spec: TrainingSpec, factor: int) -> None:
+        self._processor = processor
+        self._spec = spec
+        self._factor = factor
+        self.left_out = 0
+
+    def request(self, row: Row) -> Request:
+        """What the judge was asked.
+
+        Raises:
+            TrainingError: A medium is missing or broken.
+        """
+        try:
+            first, second = (
+                read_medium(
+                    Path(path),
+                    row.kind,
+                    fps=self._spec.fps,
+                    max_pixels=self._spec.max_pixels,
+                    factor=self._factor,
+                )
+                for path in row.media
+            )
+        except MediaError as error:
+            raise TrainingError(
+                error.message, hint="bring the file back, then `winnow train resume`"
+            ) from error
+        return Request(
+            id=0,
+            kind=row.kind,
+            messages=judge_messages(row.kind, row.instruction),
+            media={"first": first, "second": second},
+        )
+
+    def sample(self, row: Row) -> tuple[dict[str, torch.Tensor], int] | None:
+        """One row's inputs, unpadded, and the length of its response; ``None`` when it is too long."""
+        import torch
+
+        inputs = dict(prompt_inputs(self._processor, [self.request(row)]))
+        tokenizer = self._processor.tokenizer
+        response = tokenizer(
+            row.response + tokenizer.eos_token, add_special_tokens=False, return_tensors="pt"
+        ).input_ids
+        shape = inputs["input_ids"].shape
+        length = response.shape[1]
+        if shape[1] + length > self._spec.prompt_max_len:
+            self.left_out += 1
+            log.warning(
+                "a row of %d tokens is left out (prompt_max_len is %d)",
+                shape[1] + length, self._spec.prompt_max_len,
+            )  # fmt: skip
+            return None
+        for name, value in inputs.items():
+            if name == "input_ids":
+                inputs[name] = torch.cat([value, response], dim=1)
+            elif value.shape == shape:
+                # Attended to like the prompt, and of no medium.
+                fill = torch.ones_like if name == "attention_mask" else torch.zeros_like
+                inputs[name] = torch.cat([value, fill(response)], dim=1)
+        return inputs, length
+
+    def micro_batches(self, rows: Sequence[Row]) -> Iterator[Micro]:
+        """The rows of one micro batch, split by kind: a processor takes one kind at a time.
+
+        Gradients are sums over tokens, so the split changes nothing about the step.
+        """
+        for kind in MediaKind:
+            samples = [self.sample(row) for row in rows if row.kind is kind]
+            kept = [sample for sample in samples if sample is not None]
+            if kept:
+                yield self._together(kept)
+
+    def _together(self, samples: list[tuple[dict[str, torch.Tensor], int]]) -> Micro:
+        import torch
+
+        longest = max(inputs["input_ids"].shape[1] for inputs, _ in samples)
+        pad = self._processor.tokenizer.pad_token_id
+        joined: dict[str, torch.Tensor] = {}
+        for name, value in samples[0][0].items():
+            values = [inputs[name] for inputs, _ in samples]
+            if value.shape == samples[0][0]["input_ids"].shape:
+                fill = pad if name == "input_ids" else 0
+                values = [
+                    torch.nn.functional.pad(one, (longest - one.shape[1], 0), value=fill)
+                    for one in values
+                ]
+            joined[name] = torch.cat(values)
+        labels = torch.full_like(joined["input_ids"], IGNORED)
+        for number, (_, length) in enumerate(samples):
+            labels[number, -length:] = joined["input_ids"][number, -length:]
+        lengths = [length for _, length in samples]
+        return Micro(joined, labels, max(lengths) + 1, len(samples), sum(lengths))
+
+
+def ahead(
+    collator: Collator, batches: Iterator[tuple[int, list[list[Row]]]], *, workers: int = 2
+) -> Iterator[tuple[int, Iterator[Micro]]]:
+    """Decode the next micro batches while the device works on the present one.
+
+    Args:
+        batches: Steps, each with the rows of its micro batches.
+    """
+    pool = ThreadPoolExecutor(workers, thread_name_prefix="collate")
+    try:
+        for step, micros in batches:
+            yield step, _step(pool, collator, micros, workers)
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _step(
+    pool: ThreadPoolExecutor, collator: Collator, micros: list[list[Row]], workers: int
+) -> Iterator[Micro]:
+    waiting = []
+    for rows in micros:
+        waiting.append(pool.submit(_collate, collator, rows))
+        if len(waiting) > workers:
+            yield from waiting.pop(0).result()
+    for future in waiting:
+        yield from future.result()
+
+
+def _collate(collator: Collator, rows: list[Row]) -> list[Micro]:
+    return list(collator.micro_batches(rows))

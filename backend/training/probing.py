@@ -1,0 +1,134 @@
+"""Looking at a machine before something is started on it: packages, ports, GPUs, disk."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import socket
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+from backend.jobs.gpus import list_gpus
+from backend.training.base import Check, Level
+from backend.training.spec import TrainingSpec
+
+_PROBE = (
+    "import importlib.util, json, sys\n"
+    "found = [n for n in sys.argv[1:] if importlib.util.find_spec(n) is None]\n"
+    "print(json.dumps(found))"
+)
+_GB = 1e9
+
+
+def check_packages(
+    python: str, packages: Sequence[str], *, hint: str, name: str = "Interpreter"
+) -> Check:
+    """Whether an interpreter has some packages; nothing is imported there."""
+    try:
+        done = subprocess.run(  # noqa: S603 - a list, and the interpreter is the operator's setting
+            [python, "-c", _PROBE, *packages],
+            capture_output=True, text=True, timeout=60, check=True,
+        )  # fmt: skip
+        missing = json.loads(done.stdout.splitlines()[-1])
+    except (OSError, subprocess.SubprocessError, ValueError, IndexError) as error:
+        reason = str(error).splitlines()[0]
+        return Check(name, Level.FAIL, f"{python} cannot be asked ({reason})", hint)
+    if missing:
+        return Check(name, Level.FAIL, f"{python} lacks {', '.join(missing)}", hint)
+    return Check(name, Level.OK, f"{python} has {', '.join(packages)}")
+
+
+def check_port(spec: TrainingSpec) -> Check:
+    """Whether the processes of a training can meet at their port, where it is this machine's."""
+    if spec.node_rank != 0:
+        return Check("Port", Level.OK, f"{spec.master_addr}:{spec.master_port} is another node's")
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("", spec.master_port))
+        except OSError:
+            return Check(
+                "Port", Level.FAIL, f"port {spec.master_port} is taken",
+                f"another --master-port; {free_port()} is free",
+            )  # fmt: skip
+    return Check("Port", Level.OK, f"port {spec.master_port} is free")
+
+
+def free_port() -> int:
+    """Some port that is free now."""
+    with socket.socket() as probe:
+        probe.bind(("", 0))
+        return int(probe.getsockname()[1])
+
+
+def check_gpus(devices: str, wanted: int, weights: int | None, spec: TrainingSpec) -> Check:
+    """GPUs and memory, as far as they can be asked.
+
+    Args:
+        devices: The device set that the training will hold.
+        wanted: GPUs on this node.
+        weights: Bytes of the model's weights; ``None`` when unknown.
+    """
+    if devices in ("", "cpu"):
+        return Check("Device", Level.OK, "CPU")
+    gpus = list_gpus()
+    if gpus is None:
+        return Check(
+            "Device", Level.WARN, f"{devices}; the GPUs cannot be asked for their memory",
+            "pip install nvidia-ml-py, on a machine with NVIDIA's driver",
+        )  # fmt: skip
+    named = {int(part) for part in devices.replace("cuda:", "").split(",") if part.isdigit()}
+    used = [gpu for gpu in gpus if not named or gpu.index in named]
+    if len(used) < wanted:
+        return Check(
+            "Device", Level.FAIL, f"{wanted} GPUs are wanted, {len(used)} are there",
+            "lower --gpus-per-node",
+        )  # fmt: skip
+    text = "; ".join(
+        f"{gpu.index}: {gpu.name}, {gpu.free / _GB:.0f} of {gpu.total / _GB:.0f} GB free"
+        for gpu in used
+    )
+    needed = bytes_needed(weights, spec)
+    if needed is not None and needed > min(gpu.free for gpu in used):
+        return Check(
+            "Device", Level.WARN, text,
+            f"weights, gradients and optimizer alone take about {needed / _GB:.0f} GB of each: "
+            "--lora, more GPUs under LightRFT with --zero-stage 3, or a smaller model",
+        )  # fmt: skip
+    return Check("Device", Level.OK, text)
+
+
+def bytes_needed(weights: int | None, spec: TrainingSpec) -> float | None:
+    """Memory of weights, gradients and Adam's two moments on each device, without activations.
+
+    From 2-byte weights on disk: 16 bytes a parameter for full training in mixed precision; ZeRO
+    divides optimizer (1), gradients (2) and weights (3) by the devices (Rajbhandari et al. 2020).
+    """
+    if weights is None:
+        return None
+    parameters = weights / 2
+    if spec.lora is not None:
+        return 2.1 * parameters
+    if spec.trainer != "lightrft":
+        return 16 * parameters
+    kept = {0: 16.0, 1: 4.0, 2: 2.0, 3: 0.0}[spec.zero_stage]
+    return parameters * (kept + (16 - kept) / spec.processes)
+
+
+def check_disk(folder: Path, weights: int | None, spec: TrainingSpec) -> Check:
+    """Whether the checkpoints fit: weights of each, and full training's float32 weights and moments."""
+    above = folder
+    while not above.exists():
+        above = above.parent
+    free = shutil.disk_usage(above).free
+    if weights is None:
+        return Check("Disk", Level.OK, f"{free / _GB:.1f} GB free")
+    state = 0.1 if spec.lora is not None else 6
+    needed = weights * ((spec.max_ckpt_num + 1) * (1 + state) + 1)
+    text = f"about {needed / _GB:.1f} GB of {free / _GB:.1f} GB free"
+    if needed > free:
+        return Check(
+            "Disk", Level.FAIL, text, "lower --max-ckpt-num, use --lora, or another --output-dir"
+        )
+    return Check("Disk", Level.OK, text)
