@@ -32,14 +32,16 @@ def flipped_pairs(space: Workspace, a: RunRow, b: RunRow, found: Comparison) -> 
     """Choose an outcome, see its pairs, review them."""
     choices = ["only_a", "only_b", "both_wrong", "both_right"]
     follow("pairs", choices, "only_a")
-    left, right = st.columns([3, 2], vertical_alignment="center")
-    with left:
+    line = st.container(
+        horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"
+    )
+    with line:
         chosen = st.segmented_control(
             "Pairs", choices, required=True, key="pairs", on_change=write("pairs", "after"),
             format_func=lambda name: f"{WORDS[name]} · {found.outcomes[name]:,}",
             label_visibility="collapsed",
         )  # fmt: skip
-    with right.container(horizontal=True, horizontal_alignment="right"), errors_shown():
+    with line.container(horizontal=True, width="content"), errors_shown():
         count = found.outcomes[chosen]
         for name, run in (("A", a), ("B", b)):
             if st.button(f"Review with {name}'s reasoning", disabled=not count, key=f"review_{name}",

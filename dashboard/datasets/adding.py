@@ -25,7 +25,12 @@ def add_form(space: Workspace) -> None:
             help=f"Sources: {', '.join(SOURCES)}. Several files are separated by commas.",
         )  # fmt: skip
         left, right = st.columns(2)
-        name = left.text_input("Name", placeholder="hpdv3-train", max_chars=_MOST_NAME)
+        name = left.text_input(
+            "Name",
+            placeholder="hpdv3-train",
+            max_chars=_MOST_NAME,
+            help="What it is called in this workspace.",
+        )
         root = right.text_input(
             "Data root", placeholder="where the source keeps them",
             help="Folder that the media paths are relative to. No path leads out of it.",
