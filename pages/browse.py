@@ -9,9 +9,10 @@ from backend.domain.browse import BrowseFilter
 from backend.store.browse import PAGE, Browse, Cursor, Hit
 from backend.store.people import People
 from dashboard.browse.bulk import bulk_ruling, undo_line
-from dashboard.browse.cards import card
+from dashboard.browse.cards import cards
 from dashboard.browse.filters import SORTS, chips, filter_column, present_filter, write_url
 from dashboard.browse.indexing import keep_up, not_indexed
+from dashboard.browse.known import known_facets
 from dashboard.components.result_grid import result_grid
 from dashboard.empty import empty
 from dashboard.navigation import go
@@ -78,7 +79,7 @@ with page("Browse"):
     before, refused = present_filter(kept)
     filters, results = st.columns([1, 4], gap="medium")
     with filters:
-        wanted = filter_column(runs, browse.facets())
+        wanted = filter_column(runs, known_facets(space().database))
     after = place() if wanted.to_query() == st.session_state.get("browse_shown") else None
     if "browse_shown" not in st.session_state:
         after = place()
@@ -111,7 +112,7 @@ with page("Browse"):
             actions = st.empty()
         if hits:
             focus = st.query_params.get("focus", "")
-            chosen = result_grid([card(hit) for hit in hits], table=table, key="browse_grid",
+            chosen = result_grid(cards(hits), table=table, key="browse_grid",
                                  focus=int(focus) if focus.isdecimal() else None)  # fmt: skip
             if chosen is not None:
                 open_pair(hits, chosen)

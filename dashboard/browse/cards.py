@@ -8,7 +8,8 @@ from backend.domain.pairs import MediaKind
 from backend.domain.prompts import noun
 from backend.domain.verdict import flaws_of
 from backend.store.browse import Hit
-from dashboard.media import thumb_url
+from dashboard.media import Side, sign
+from dashboard.session import session_id
 from dashboard.text import clean
 
 REASONS = {
@@ -28,10 +29,17 @@ REASONS = {
 _RULINGS = {"accept": "accepted", "reject": "rejected", "relabel": "relabelled", "flag": "flagged"}
 
 
-def card(hit: Hit) -> dict[str, Any]:
-    """One result as the grid component draws it; sides are in shown order."""
+def cards(hits: list[Hit]) -> list[dict[str, Any]]:
+    """Results as the grid component draws them; sides are in shown order."""
+    session = session_id() or ""
+    return [_card(hit, session) for hit in hits]
+
+
+def _card(hit: Hit, session: str) -> dict[str, Any]:
     word = noun(MediaKind(hit.kind))
-    sides = ("first", "second") if hit.order == "dataset" else ("second", "first")
+    sides: tuple[Side, Side] = (
+        ("first", "second") if hit.order == "dataset" else ("second", "first")
+    )
     number = {"first": "1", "second": "2", "tie": "tie", None: "none"}
     ruled = _RULINGS.get(hit.ruling or "", "")
     by = f"{ruled} by {clean(hit.reviewer, 40)}" if ruled else ""
@@ -44,7 +52,7 @@ def card(hit: Hit) -> dict[str, Any]:
     return {
         "id": hit.id,
         "noun": word,
-        "thumbs": [thumb_url(hit.pair_id, side) for side in sides],  # type: ignore[arg-type]
+        "thumbs": [sign(session, hit.pair_id, side, 320) for side in sides],
         "caption": clean(hit.prompt, 240),
         "answer": hit.answer,
         "preferred": hit.preferred,

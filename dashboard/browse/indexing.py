@@ -15,8 +15,11 @@ STEP_S = 0.2
 PAUSE_S = 0.2
 """Between steps, for rulings, runs, and the processor that pages need."""
 
+LOOK_S = 5.0
+"""How often at most to look whether something is missing."""
+
 _lock = threading.Lock()
-_going: dict[str, threading.Thread] = {}
+_going: dict[str, tuple[threading.Thread, float]] = {}
 
 
 def keep_up(database: Database) -> None:
@@ -25,11 +28,12 @@ def keep_up(database: Database) -> None:
         return
     name = str(database.url)
     with _lock:
-        known = _going.get(name)
-        if known is None or not known.is_alive():
-            thread = threading.Thread(target=_fill, args=(database,), name="index", daemon=True)
-            _going[name] = thread
-            thread.start()
+        thread, looked = _going.get(name, (None, 0.0))
+        if time.monotonic() - looked < LOOK_S or (thread is not None and thread.is_alive()):
+            return
+        thread = threading.Thread(target=_fill, args=(database,), name="index", daemon=True)
+        _going[name] = (thread, time.monotonic())
+    thread.start()
 
 
 def not_indexed(browse: Browse, wanted: BrowseFilter, seconds: float) -> int:

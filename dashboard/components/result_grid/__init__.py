@@ -25,7 +25,7 @@ def result_grid(
     """Draw the results; the id of the one that was just opened.
 
     Args:
-        cards: As :func:`dashboard.browse.cards.card` makes them; their texts are shown as text.
+        cards: As :func:`dashboard.browse.cards.cards` makes them; their texts are shown as text.
         focus: Id of the card that has the focus, to return to the same place.
     """
     found = _component(
