@@ -45,7 +45,7 @@ class TrainingRow(NamedTuple):
     recorded: Preference
     totals: tuple[float | None, float | None]
     key: str
-    index: int
+    index: int  # type: ignore[assignment]  # also the name of a method of tuples, unused here
     order: Order
     sample: int
     run: int
