@@ -56,7 +56,7 @@ class LightRFTTrainer:
         else:
             own = "has its own" if has_video_handler(home) else "gets Winnow's"
             checks.append(Check("LightRFT", Level.OK, f"{home}; the video handler: {own}"))
-        packages = (*_PACKAGES, "flash_attn") if spec.flash_attn else _PACKAGES
+        packages = _PACKAGES if spec.flash_attn is False else (*_PACKAGES, "flash_attn")
         hint = "name LightRFT's interpreter in WINNOW_LIGHTRFT_PYTHON"
         checks.append(check_packages(self.python, packages, hint=hint))
         checks.append(check_port(spec))
@@ -193,7 +193,7 @@ def _arguments(
         words.append("--gradient_checkpointing")
     words += ["--save_steps", str(spec.save_steps), "--max_ckpt_num", str(spec.max_ckpt_num)]
     words += ["--use_tensorboard", str(folder / TENSORBOARD), "--l2", str(spec.l2)]
-    if spec.flash_attn:
+    if spec.flash_attn is not False:
         words.append("--flash_attn")
     words += ["--seed", str(spec.seed)]
     if spec.lora is not None:

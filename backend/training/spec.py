@@ -56,6 +56,7 @@ class TrainingSpec(BaseModel):
         device: ``auto``, ``cpu``, ``cuda`` or a device set such as ``cuda:0,1``; jobs that share a
             device wait for one another.
         gpus_per_node: Processes on each node, one a device (``torchrun``).
+        flash_attn: ``None`` is the trainer's own default: on for LightRFT, off for ours.
         task_instruction: What later runs will ask with; ``None`` is Winnow's own instruction. Only
             compared with the sets': their rows carry the instruction that they were judged with.
         command: Arguments of the ``command`` trainer, with ``{data}``, ``{model}``, ``{output}``.
@@ -83,7 +84,7 @@ class TrainingSpec(BaseModel):
     seed: int = 42
     bf16: Literal["auto", "yes", "no"] = "auto"
     gradient_checkpointing: bool = True
-    flash_attn: bool = False
+    flash_attn: bool | None = None
     lora: LoraSpec | None = None
     validation: float = Field(0.0, ge=0, lt=1)
     save_steps: int = Field(1000, ge=1)
@@ -121,6 +122,7 @@ class TrainingSpec(BaseModel):
 PRESETS: dict[str, dict[str, object]] = {
     "full": {},
     "lora": {"lora": LoraSpec(), "actor_learning_rate": 1e-4, "zero_stage": 2},
+    "two-gpus": {"gpus_per_node": 2},
     "smoke": {"max_steps": 5, "train_batch_size": 2, "save_steps": 5, "max_epochs": 1},
 }
 """Starting points by name: what differs from the defaults."""

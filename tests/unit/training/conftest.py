@@ -18,10 +18,12 @@ from tests.workspaces import build_workspace
 
 @pytest.fixture(scope="session")
 def space(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
-    """Set ``mixed`` has images (run 1) and videos (run 3), set ``images`` images in both orders."""
+    """Set ``mixed`` has images (run 1) and videos (run 3), ``images`` images in both orders,
+    ``clips`` videos."""
     opened = build_workspace(tmp_path_factory.mktemp("training"), images=10, videos=4)
     opened.freeze("mixed", [1, 3])
     opened.freeze("images", [2])
+    opened.freeze("clips", [3])
     yield opened
     opened.close()
 
