@@ -9,7 +9,7 @@ import typer
 
 from backend.cli.engine_options import engine_options
 from backend.cli.output import Json, print_json, print_table, say, workspace
-from backend.cli.runs import read_policy
+from backend.cli.run_start import read_policy
 from backend.cli.training_options import Preset, with_preset
 from backend.domain.pairs import OrderPolicy
 from backend.errors import UsageError

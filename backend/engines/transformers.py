@@ -52,7 +52,9 @@ class TransformersEngine:
                 model, dtype=dtype, **common
             )
             self._model.to(self._device).eval()
-            self._model.generation_config = _plain_generation(self._model.generation_config)
+            self._model.generation_config = _plain_generation(
+                self._model.generation_config, self._processor.tokenizer
+            )
         except (OSError, ValueError, KeyError, ImportError) as error:
             raise EngineError(
                 f"{model}: cannot be loaded ({one_line(error)})",
@@ -136,13 +138,19 @@ class TransformersEngine:
             )
 
 
-def _plain_generation(own: Any) -> Any:
+def _plain_generation(own: Any, tokenizer: Any) -> Any:
     """The checkpoint's special tokens without its sampling: greedy is to mean greedy, and answers
     are compared with one another. A Qwen-VL checkpoint brings a repetition penalty, for instance."""
     from transformers import GenerationConfig
 
     names = ("bos_token_id", "eos_token_id", "pad_token_id")
-    return GenerationConfig(**{name: getattr(own, name, None) for name in names})
+    tokens = {name: getattr(own, name, None) for name in names}
+    return GenerationConfig(
+        **{
+            name: getattr(tokenizer, name, None) if token is None else token
+            for name, token in tokens.items()
+        }
+    )
 
 
 def _device(torch: Any, wanted: str) -> str:

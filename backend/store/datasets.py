@@ -1,22 +1,23 @@
-"""Datasets, their pairs, and what was found wrong in their files: all SQL for the three."""
+"""Datasets and what is written into them: their pairs, and how an import ends."""
 
 from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
-from sqlalchemy import Row, Table, bindparam, delete, func, insert, select, tuple_, update
+from sqlalchemy import Row, Table, bindparam, delete, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from backend.domain.pairs import MediaKind, MediaRef, Pair, Preference
 from backend.errors import NotFound
 from backend.store.database import Database
+from backend.store.issues import DatasetIssues, NewIssue
+from backend.store.pairs import LOOKUP, HeldPair, NewPair, PairReading, StoredPair
 from backend.store.schema import dataset_issues, datasets, pairs
 
-_LOOKUP = 500  # bound values in one IN; far below every database's limit
+__all__ = ["DatasetRow", "Datasets", "HeldPair", "NewIssue", "NewPair", "StoredPair"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,52 +35,6 @@ class DatasetRow:
     counts: dict[str, int]
 
 
-class NewPair(NamedTuple):
-    """A pair to be stored; sides and preference are in dataset order."""
-
-    idx: int
-    key: str
-    kind: MediaKind
-    prompt: str
-    first: str
-    second: str
-    preference: Preference
-    media_ok: bool
-    extra: str  # JSON
-
-
-class HeldPair(NamedTuple):
-    """What the store holds under a key."""
-
-    idx: int
-    first: str
-    second: str
-    preference: str
-    media_ok: bool
-
-
-class StoredPair(NamedTuple):
-    """A pair with its row id, and whether both its files were there at import."""
-
-    id: int
-    pair: Pair
-    media_ok: bool
-
-
-class NewIssue(NamedTuple):
-    """Something wrong in a dataset's file; ``row`` is 0-based in that file."""
-
-    code: str
-    file: str
-    row: int
-    message: str
-
-
-_PAIR = (
-    pairs.c.id, pairs.c.key, pairs.c.idx, pairs.c.kind, pairs.c.prompt,
-    pairs.c.first_path, pairs.c.second_path, pairs.c.preference, pairs.c.media_ok,
-)  # fmt: skip
-
 _INSERTED = (
     "dataset_id", "idx", "key", "kind", "prompt",
     "first_path", "second_path", "preference", "media_ok", "extra",
@@ -90,8 +45,8 @@ _SQLITE_INSERT = (
 )
 
 
-class Datasets:
-    """The repository of datasets."""
+class Datasets(PairReading, DatasetIssues):
+    """The repository of datasets, with their pairs and issues."""
 
     def __init__(self, database: Database) -> None:
         self._db = database
@@ -218,8 +173,8 @@ class Datasets:
         )
         found: dict[str, HeldPair] = {}
         with self._db.read() as connection:
-            for start in range(0, len(keys), _LOOKUP):
-                part = {"keys": list(keys[start : start + _LOOKUP])}
+            for start in range(0, len(keys), LOOKUP):
+                part = {"keys": list(keys[start : start + LOOKUP])}
                 for row in connection.execute(query, part):
                     found[row[0]] = HeldPair(*row[1:])
         return found
@@ -242,143 +197,6 @@ class Datasets:
         with self._db.read() as connection:
             return int(connection.execute(query).scalar_one())
 
-    def iter_stored(
-        self,
-        dataset_id: int,
-        *,
-        after_idx: int = -1,
-        limit: int | None = None,
-        chunk: int = 1000,
-    ) -> Iterator[StoredPair]:
-        """Pairs in file order, with their state; one short read transaction a chunk.
-
-        Args:
-            after_idx: Only pairs behind this row.
-            limit: At most so many.
-        """
-        last, last_id, left = after_idx, 1 << 62, limit
-        while left is None or left > 0:
-            size = chunk if left is None else min(chunk, left)
-            query = (
-                select(*_PAIR)
-                .where(
-                    pairs.c.dataset_id == dataset_id,
-                    tuple_(pairs.c.idx, pairs.c.id) > tuple_(last, last_id),
-                )
-                .order_by(pairs.c.idx, pairs.c.id)
-                .limit(size)
-            )
-            with self._db.read() as connection:
-                rows = connection.execute(query).all()
-            for row in rows:
-                yield _stored(row)
-            if len(rows) < size:
-                return
-            last, last_id = rows[-1].idx, rows[-1].id
-            left = None if left is None else left - len(rows)
-
-    def iter_pairs(
-        self,
-        dataset_id: int,
-        *,
-        after_idx: int = -1,
-        limit: int | None = None,
-        chunk: int = 1000,
-    ) -> Iterator[tuple[int, Pair]]:
-        """``(row id, pair)`` in file order; see :meth:`iter_stored`."""
-        stored = self.iter_stored(dataset_id, after_idx=after_idx, limit=limit, chunk=chunk)
-        return ((row.id, row.pair) for row in stored)
-
-    def find_pairs(
-        self, dataset_id: int, *, indexes: Sequence[int] = (), keys: Sequence[str] = ()
-    ) -> dict[int | str, tuple[int, Pair]]:
-        """``(row id, pair)`` under each index and each key that is there."""
-        found: dict[int | str, tuple[int, Pair]] = {}
-        with self._db.read() as connection:
-            for column, values in ((pairs.c.idx, list(indexes)), (pairs.c.key, list(keys))):
-                for start in range(0, len(values), _LOOKUP):
-                    query = select(*_PAIR).where(
-                        pairs.c.dataset_id == dataset_id,
-                        column.in_(values[start : start + _LOOKUP]),
-                    )
-                    for row in connection.execute(query):
-                        stored = _stored(row)
-                        name = stored.pair.index if column is pairs.c.idx else stored.pair.key
-                        found[name] = (stored.id, stored.pair)
-        return found
-
-    def pair_by_key(self, dataset_id: int, key: str) -> StoredPair:
-        """The pair under a key.
-
-        Raises:
-            NotFound: There is none.
-        """
-        return self._one_pair(dataset_id, pairs.c.key == key, f"key {key}")
-
-    def pair_by_index(self, dataset_id: int, index: int) -> StoredPair:
-        """The pair of a row in file order.
-
-        Raises:
-            NotFound: There is none: the row is broken, a duplicate, or behind the end.
-        """
-        return self._one_pair(dataset_id, pairs.c.idx == index, f"index {index}")
-
-    # -- issues --------------------------------------------------------------------------------
-
-    def last_issue(self) -> int:
-        """The newest issue's id, of any dataset; 0 when there is none."""
-        with self._db.read() as connection:
-            newest = connection.execute(select(func.max(dataset_issues.c.id))).scalar_one()
-        return int(newest or 0)
-
-    def add_issues(self, dataset_id: int, issues: Sequence[NewIssue]) -> None:
-        """Store issues in the order given."""
-        if not issues:
-            return
-        rows = [{"dataset_id": dataset_id, **issue._asdict()} for issue in issues]
-        with self._db.write() as connection:
-            connection.execute(insert(dataset_issues), rows)
-
-    def drop_issues(self, dataset_id: int, *, after: int) -> None:
-        """Take back the issues of an import that failed: those behind id ``after``."""
-        with self._db.write() as connection:
-            connection.execute(
-                delete(dataset_issues).where(
-                    dataset_issues.c.dataset_id == dataset_id, dataset_issues.c.id > after
-                )
-            )
-
-    def issues(
-        self, dataset_id: int, code: str | None = None, *, chunk: int = 1000
-    ) -> Iterator[dict[str, Any]]:
-        """Issues with ``code, file, row, message``, in the order found; one read a chunk."""
-        c = dataset_issues.c
-        last = 0
-        while True:
-            query = (
-                select(c.id, c.code, c.file, c.row, c.message)
-                .where(c.dataset_id == dataset_id, c.id > last)
-                .order_by(c.id)
-                .limit(chunk)
-            )
-            if code is not None:
-                query = query.where(c.code == code)
-            with self._db.read() as connection:
-                rows = connection.execute(query).all()
-            for row in rows:
-                yield dict(zip(("code", "file", "row", "message"), row[1:], strict=True))
-            if len(rows) < chunk:
-                return
-            last = rows[-1].id
-
-    def _one_pair(self, dataset_id: int, condition: Any, name: str) -> StoredPair:
-        query = select(*_PAIR).where(pairs.c.dataset_id == dataset_id, condition)
-        with self._db.read() as connection:
-            row = connection.execute(query).first()
-        if row is None:
-            raise NotFound(f"dataset {dataset_id} has no pair with {name}")
-        return _stored(row)
-
 
 def _insert_new(database: Database, table: Table, unique: Sequence[str]) -> Any:
     # The two dialects spell ON CONFLICT alike, but each has its own class for it.
@@ -388,17 +206,3 @@ def _insert_new(database: Database, table: Table, unique: Sequence[str]) -> Any:
 
 def _dataset(row: Row[Any]) -> DatasetRow:
     return DatasetRow(**row._mapping)
-
-
-def _stored(row: Any) -> StoredPair:
-    pair_id, key, index, kind, prompt, first, second, preference, media_ok = row
-    pair = Pair(
-        key=key,
-        index=index,
-        kind=MediaKind(kind),
-        prompt=prompt,
-        first=MediaRef(path=first),
-        second=MediaRef(path=second),
-        preference=Preference(preference),
-    )
-    return StoredPair(pair_id, pair, media_ok)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from tests.integration.engine_driver import BASE, LIMIT
 
 Results = dict[str, list[dict[str, Any]]]
+Check = Callable[[Results], None]
 
 
 def check_answers(results: Results) -> None:
@@ -42,3 +44,10 @@ def check_isolation(results: Results) -> None:
     for number in (0, 1, 2, 4):
         assert outcomes[number]["text"] == results["greedy"][number]["text"]
     assert "\n" not in outcomes[3]["error"] and outcomes[3]["error"]
+
+
+ALL: tuple[Check, ...] = (check_answers, check_cut_off, check_seeds, check_isolation)
+
+
+def name(check: Check) -> str:
+    return check.__name__.removeprefix("check_")

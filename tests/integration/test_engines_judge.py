@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,6 +14,7 @@ from backend.engines.registry import load_engine
 from backend.errors import EngineError, EngineUnavailable
 from tests.integration import engine_checks
 from tests.integration.engine_driver import drive
+from tests.unit.engines.engine_requests import request
 
 pytestmark = pytest.mark.judge
 
@@ -20,20 +24,11 @@ def results(judge_folder: Path) -> engine_checks.Results:
     return drive("transformers", str(judge_folder))
 
 
-def test_image_and_video_requests_in_one_stream_are_all_answered(results):
-    engine_checks.check_answers(results)
-
-
-def test_an_answer_that_meets_the_token_limit_says_so(results):
-    engine_checks.check_cut_off(results)
-
-
-def test_the_same_seed_gives_the_same_text_and_other_seeds_others(results):
-    engine_checks.check_seeds(results)
-
-
-def test_a_broken_request_fails_alone(results):
-    engine_checks.check_isolation(results)
+@pytest.mark.parametrize("check", engine_checks.ALL, ids=engine_checks.name)
+def test_an_engine_does_what_every_engine_must(
+    results: engine_checks.Results, check: engine_checks.Check
+) -> None:
+    check(results)
 
 
 def test_a_folder_without_weights_is_an_engine_error(tmp_path: Path):
@@ -49,3 +44,23 @@ def test_a_device_that_is_not_there_is_said_so(judge_folder: Path):
         pytest.skip("there is a CUDA device here")
     with pytest.raises(EngineUnavailable):
         load_engine("transformers", str(judge_folder), EngineOptions(device="cuda:0"))
+
+
+def test_greedy_leaves_a_checkpoints_own_sampling_out_unless_a_penalty_is_asked_for(
+    judge_folder: Path, tmp_path: Path
+):
+    own = tmp_path / "judge"
+    shutil.copytree(judge_folder, own)
+    settings = {"repetition_penalty": 1.9, "do_sample": True, "temperature": 1.8, "top_k": 5}
+    (own / "generation_config.json").write_text(json.dumps(settings))
+
+    def answer(folder: Path, **options: Any) -> str:
+        given = EngineOptions(device="cpu", max_new_tokens=60, **options)
+        engine = load_engine("transformers", str(folder), given)
+        (outcome,) = engine.generate(iter([request()]))
+        engine.close()
+        return outcome.text
+
+    plain = answer(judge_folder)
+    assert answer(own) == plain
+    assert answer(judge_folder, repetition_penalty=1.9) != plain
