@@ -159,7 +159,7 @@ def test_a_name_is_not_given_to_other_files(db, folder):
 
 @pytest.mark.parametrize("text", ["", "[]", "[", "{}", "no json", "[1, 2]"])
 def test_a_file_without_a_usable_row_is_refused_and_leaves_no_dataset(db, folder, text):
-    with pytest.raises(DatasetError, match="no usable row|breaks off"):
+    with pytest.raises(DatasetError, match=r"no usable row|breaks off"):
         import_dataset(db, name="d", spec=write(folder, [text]))
     with pytest.raises(NotFound):
         Datasets(db).get("d")
