@@ -1,0 +1,142 @@
+"""Winnow's command and exports in a real LightRFT checkout, without CUDA.
+
+LightRFT's parser, ``GRMDataset`` and handlers are real; packages that this interpreter lacks are stubbed
+by the driver. ``scripts/check_lightrft.py`` checks the rest on a machine with a GPU.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from backend.domain.pairs import MediaKind
+from backend.domain.prompts import judge_messages
+from backend.engines.base import Request
+from backend.engines.chat import template_messages
+from backend.trainer import export_sets
+from backend.training.data import Rows, data_files
+from backend.training.folder import claim
+from backend.training.registry import Tools, load_trainer
+from backend.training.spec import LoraSpec, TrainingSpec
+from backend.workspace import Workspace
+from tests.workspaces import build_workspace
+
+HOME = os.environ.get("WINNOW_TEST_LIGHTRFT_HOME", "")
+PYTHON = os.environ.get("WINNOW_TEST_LIGHTRFT_PYTHON", sys.executable)
+DRIVER = Path(__file__).with_name("lightrft_driver.py")
+SCRIPT = "examples/grm_training/train_grm_vl.py"
+T2V = "rejection-sampling-t2v"
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        not (Path(HOME) / SCRIPT).is_file(),
+        reason="no LightRFT checkout: name one in WINNOW_TEST_LIGHTRFT_HOME",
+    ),
+]
+
+
+@pytest.fixture(scope="module")
+def space(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
+    opened = build_workspace(tmp_path_factory.mktemp("lightrft"), images=6, videos=3)
+    opened.freeze("mixed", [2, 3])
+    yield opened
+    opened.close()
+
+
+@pytest.fixture(scope="module")
+def asked(space: Workspace, judge_folder: Path) -> tuple[Path, TrainingSpec]:
+    """A folder with the exports, and a spec in which everything differs from LightRFT's defaults."""
+    folder = space.folder / "out"
+    spec = space.trainer.spec(
+        ["mixed"], trainer="lightrft", model=str(judge_folder), output_dir=str(folder),
+        actor_learning_rate=3e-6, train_batch_size=16, micro_train_batch_size=2, max_epochs=4,
+        lr_warmup_ratio=0.05, prompt_max_len=9000, fps=1.5, max_pixels=100_352, zero_stage=1,
+        save_steps=77, max_ckpt_num=5, l2=0.01, seed=7, validation=0.3,
+        lora=LoraSpec(rank=8, alpha=16, dropout=0.1),
+    )  # fmt: skip
+    claim(folder, "test", spec)
+    export_sets(space.database, spec, folder)
+    return folder, spec
+
+
+@pytest.fixture(scope="module")
+def result(
+    asked: tuple[Path, TrainingSpec], judge_folder: Path, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, Any]:
+    folder, spec = asked
+    words = load_trainer("lightrft", Tools({}, HOME)).command(spec, folder).argv
+    start = words.index(spec.master_addr) + 1
+    entry, *arguments = (
+        str(Path(HOME) / word) if word == SCRIPT else word for word in words[start:]
+    )
+    out = tmp_path_factory.mktemp("driven") / "out.json"
+    done = subprocess.run(
+        [PYTHON, str(DRIVER), HOME, str(judge_folder), entry, str(out), *arguments],
+        cwd=HOME, capture_output=True, text=True, timeout=280,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-4000:]
+    found: dict[str, Any] = json.loads(out.read_text())
+    return found
+
+
+def test_lightrfts_own_parser_reads_every_hyperparameter_as_it_was_given(
+    result: dict[str, Any], asked: tuple[Path, TrainingSpec]
+) -> None:
+    folder, spec = asked
+    parsed = result["parsed"]
+    for name in (
+        "actor_learning_rate", "train_batch_size", "micro_train_batch_size", "max_epochs",
+        "lr_warmup_ratio", "prompt_max_len", "fps", "max_pixels", "zero_stage", "save_steps",
+        "max_ckpt_num", "l2", "seed",
+    ):  # fmt: skip
+        assert parsed[name] == getattr(spec, name), name
+    assert spec.lora is not None
+    assert (parsed["lora_rank"], parsed["lora_alpha"], parsed["lora_dropout"]) == (8, 16, 0.1)
+    assert parsed["target_modules"] == list(spec.lora.target_modules)
+    assert (parsed["pretrain"], parsed["bf16"], parsed["flash_attn"]) == (spec.model, True, True)
+    assert parsed["gradient_checkpointing"] and not parsed["load_checkpoint"]
+    assert parsed["save_path"] == parsed["ckpt_path"] == str(folder / "model")
+    assert len(parsed["train_data"]) == len(parsed["eval_data"]) == 2
+
+
+def test_grm_dataset_loads_every_row_of_both_kinds(
+    result: dict[str, Any], asked: tuple[Path, TrainingSpec]
+) -> None:
+    files = [file for file in data_files(asked[0]) if not file.validation]
+    rows = Rows(files)
+    expected = sorted((row.media, row.response) for row in rows)
+    found = sorted((tuple(row["media"]), row["response"]) for row in result["rows"])
+    assert found == expected
+    assert {row["source"] for row in result["rows"]} == {"imagegen-cot-reward-5k", T2V}
+
+
+def test_a_conversation_is_token_for_token_that_of_inference(
+    result: dict[str, Any], asked: tuple[Path, TrainingSpec], judge_folder: Path
+) -> None:
+    """Rendered by the judge's own template: what LightRFT trains on begins with what a run asks."""
+    transformers = pytest.importorskip("transformers")
+    processor = transformers.AutoProcessor.from_pretrained(judge_folder)
+    texts = {(tuple(row["media"]), row["response"]): row["text"] for row in result["rows"]}
+    for row in Rows([file for file in data_files(asked[0]) if not file.validation]):
+        request = Request(id=0, kind=row.kind, media={},
+                          messages=judge_messages(row.kind, row.instruction))  # fmt: skip
+        prompt = processor.apply_chat_template(
+            template_messages(request), tokenize=False, add_generation_prompt=True
+        )
+        text = texts[row.media, row.response]
+        assert text.startswith(prompt)
+        assert text[len(prompt) :].rstrip("\n") == row.response + processor.tokenizer.eos_token
+
+
+def test_videos_are_shown_at_the_specs_rate_and_size(result: dict[str, Any]) -> None:
+    videos = [part for row in result["rows"] if row["source"] == T2V for part in row["parts"]]
+    shown = [part for part in videos if part["type"] == MediaKind.VIDEO.value]
+    assert shown and all((part["fps"], part["max_pixels"]) == (1.5, 100_352) for part in shown)
