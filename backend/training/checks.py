@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from backend.domain.prompts import default_instruction
+from backend.domain.statistics import mcnemar
 from backend.engines.models import check_model
 from backend.errors import WinnowError
 from backend.store.database import Database
@@ -22,8 +23,8 @@ from backend.training.spec import TrainingSpec
 LOOKED_AT = 20_000
 """Media that a preflight looks at; the training itself looks at all before it begins."""
 
-_LEAST_FOR_BALANCE = 40
 _LOPSIDED = 0.6
+_CHANCE = 0.01
 
 
 def preflight(
@@ -100,7 +101,9 @@ def _balance(sets: Sequence[SetRow]) -> Check:
     total = counts["first"] + counts["second"]
     share = counts["first"] / total if total else 0.5
     text = f"{counts['first']:,} rows answer first, {counts['second']:,} second"
-    if total >= _LEAST_FOR_BALANCE and max(share, 1 - share) > _LOPSIDED:
+    # McNemar's test is the exact binomial one: whether this many of one side may be chance.
+    chance = mcnemar(counts["first"], counts["second"])
+    if max(share, 1 - share) > _LOPSIDED and chance < _CHANCE:
         return Check(
             "Labels", Level.WARN, text,
             "the judge may learn to prefer a place; `winnow set create --balance` evens them out",

@@ -9,6 +9,7 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
+from backend.engines.registry import has_gpu
 from backend.jobs.gpus import list_gpus
 from backend.training.base import Check, Level
 from backend.training.spec import TrainingSpec
@@ -73,6 +74,13 @@ def check_gpus(devices: str, wanted: int, weights: int | None, spec: TrainingSpe
     if devices in ("", "cpu"):
         return Check("Device", Level.OK, "CPU")
     gpus = list_gpus()
+    if gpus is None and not has_gpu():
+        return Check(
+            "Device",
+            Level.FAIL,
+            "there is no NVIDIA GPU here",
+            "--device cpu, with --trainer local",
+        )
     if gpus is None:
         return Check(
             "Device", Level.WARN, f"{devices}; the GPUs cannot be asked for their memory",

@@ -1,0 +1,192 @@
+"""What would stop a training, or spoil it, is said before it starts."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+import pytest
+
+from backend.domain.filtering import Policy
+from backend.domain.people import Person, Role
+from backend.errors import Forbidden, TrainingError, UsageError
+from backend.inference.imports import import_predictions
+from backend.inference.spec import RunSpec, instructions
+from backend.training.base import Check, Level
+from backend.training.launch import asked_with, devices_of
+from backend.workspace import Workspace
+from tests.workspaces import build_workspace
+
+
+@pytest.fixture
+def space(tmp_path: Path) -> Iterator[Workspace]:
+    opened = build_workspace(tmp_path / "ws", images=24, videos=2)
+    opened.freeze("both-orders", [2])
+    opened.freeze("one-sided", [1])
+    yield opened
+    opened.close()
+
+
+def checks(space: Workspace, judge: Path, *sets: str, **values: Any) -> dict[str, Check]:
+    given = {"trainer": "local", "model": str(judge), "device": "cpu",
+             "output_dir": str(space.folder / "out"), **values}  # fmt: skip
+    spec = space.trainer.spec(sets or ("both-orders",), **given)
+    return {check.name: check for check in space.trainer.preflight(spec)}
+
+
+def test_a_training_that_would_work_has_only_good_news(
+    space: Workspace, judge_folder: Path
+) -> None:
+    found = checks(space, judge_folder, max_pixels=282240)
+    assert [check for check in found.values() if check.level is not Level.OK] == []
+    assert "qwen2_5_vl" in found["Model"].message
+    assert {"Data", "Media", "Labels", "Instruction", "Model", "Output folder", "Device", "Disk",
+            "Interpreter"} <= set(found)  # fmt: skip
+
+
+def test_media_that_went_or_were_written_after_the_freeze_are_named(
+    space: Workspace, judge_folder: Path
+) -> None:
+    media = space.folder / "media" / "t2i"
+    later = space.trainings.media_of_set(1)
+    assert sum(1 for _ in later)
+    os.utime(media / "003-win.jpg", (2e9, 2e9))
+    found = checks(space, judge_folder)["Media"]
+    assert found.level is Level.WARN and "003-win.jpg" in found.message
+    (media / "003-win.jpg").unlink()
+    found = checks(space, judge_folder)["Media"]
+    assert found.level is Level.FAIL and "003-win.jpg" in found.message
+    with pytest.raises(TrainingError, match="Media: 1 files are missing"):
+        start(space, judge_folder)
+
+
+def test_answers_of_one_side_are_warned_of(space: Workspace, judge_folder: Path) -> None:
+    assert checks(space, judge_folder)["Labels"].level is Level.OK
+    lopsided = checks(space, judge_folder, "one-sided")["Labels"]
+    assert lopsided.level is Level.WARN and "0 second" in lopsided.message
+    assert lopsided.hint and "--balance" in lopsided.hint
+
+
+def test_a_set_judged_under_another_instruction_is_warned_of_and_evaluated_under_it(
+    space: Workspace, judge_folder: Path
+) -> None:
+    dataset = space.datasets.get("pictures")
+    other = "Which image is prettier? {prompt}"
+    spec = RunSpec(model="j", engine="import", instruction=instructions(other, use_cot=True))
+    run = import_predictions(
+        space.database, dataset.id, spec, Policy(), space.folder / "predictions-a.jsonl"
+    )
+    space.freeze("other", [run])
+    found = checks(space, judge_folder, "other")["Instruction"]
+    assert found.level is Level.WARN and "another instruction" in found.message
+    assert checks(space, judge_folder, "other", task_instruction=other)["Instruction"].level is (
+        Level.OK
+    )
+    mixture = checks(space, judge_folder, "other", "both-orders")["Instruction"]
+    assert mixture.level is Level.WARN and "2 instructions" in mixture.message
+    asked = space.trainer.spec(["other"], trainer="local", model="m/x", output_dir="/o")
+    assert asked_with(space.database, asked) == (True, other)
+
+
+def test_a_port_that_is_taken_is_told_with_one_that_is_free(
+    space: Workspace, judge_folder: Path
+) -> None:
+    with socket.socket() as taken:
+        taken.bind(("", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        found = checks(space, judge_folder, gpus_per_node=2, master_port=port)["Port"]
+        assert found.level is Level.FAIL and str(port) in found.message
+        assert found.hint and "--master-port" in found.hint
+    assert checks(space, judge_folder, gpus_per_node=2, master_port=port)["Port"].level is Level.OK
+
+
+def test_an_output_folder_in_use_a_hub_name_and_a_folder_without_weights_are_told(
+    space: Workspace, judge_folder: Path, tmp_path: Path
+) -> None:
+    used = checks(space, judge_folder, output_dir=str(space.folder))["Output folder"]
+    assert used.level is Level.FAIL and used.hint
+    hub = checks(space, judge_folder, model="Qwen/Qwen2.5-VL-7B-Instruct")["Model"]
+    assert hub.level is Level.WARN and "hub" in hub.message
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "empty" / "config.json").write_text('{"model_type": "qwen2_5_vl"}')
+    empty = checks(space, judge_folder, model=str(tmp_path / "empty"))["Model"]
+    assert empty.level is Level.FAIL and "no weights" in empty.message
+
+
+def test_gpus_that_are_too_few_or_too_small_are_told(
+    space: Workspace, judge_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fake = ModuleType("pynvml")
+    fake.nvmlInit = fake.nvmlShutdown = lambda: None
+    fake.nvmlDeviceGetCount = lambda: 1
+    fake.nvmlDeviceGetHandleByIndex = lambda index: index
+    fake.nvmlDeviceGetName = lambda _handle: "H200"
+    fake.nvmlDeviceGetMemoryInfo = lambda _handle: SimpleNamespace(total=10**7, free=10**6)
+    monkeypatch.setitem(sys.modules, "pynvml", fake)
+    small = checks(space, judge_folder, device="cuda:0")["Device"]
+    assert small.level is Level.WARN and small.hint and "--lora" in small.hint
+    few = checks(space, judge_folder, device="cuda", gpus_per_node=2)["Device"]
+    assert few.level is Level.FAIL and "--gpus-per-node" in (few.hint or "")
+
+
+def test_another_number_of_pixels_than_the_judge_saw_is_told(
+    space: Workspace, judge_folder: Path
+) -> None:
+    spec = space.trainer.spec(["both-orders"], trainer="local", model=str(judge_folder),
+                              output_dir=str(space.folder / "out"))  # fmt: skip
+    assert devices_of(spec.model_copy(update={"device": "cuda:1"})) == "cuda:1"
+    assert "Pixels" not in checks(space, judge_folder)
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [({"max_epochs": 0}, "--max-epochs"), ({"nonsense": 1}, "--nonsense"),
+     ({"trainer": "magic"}, "--trainer")],
+)  # fmt: skip
+def test_a_value_out_of_range_names_its_option(
+    space: Workspace, values: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(UsageError, match=said):
+        space.trainer.spec(
+            ["one-sided"], **{"trainer": "local", "model": "m", "output_dir": "o", **values}
+        )
+
+
+def test_a_reviewer_may_look_but_start_stop_and_clear_nothing(
+    space: Workspace, judge_folder: Path
+) -> None:
+    reviewer = space.acting_as(Person("Ada", Role.REVIEWER))
+    assert reviewer.trainings.list() == []
+    assert checks(reviewer, judge_folder)
+    with pytest.raises(Forbidden):
+        start(reviewer, judge_folder)
+    for act in (reviewer.trainer.stop, reviewer.trainer.resume, reviewer.trainer.clear):
+        with pytest.raises(Forbidden):
+            act(1)
+    with pytest.raises(Forbidden):
+        reviewer.evaluate(1, "pictures")
+
+
+def test_a_second_training_into_the_same_folder_is_refused_while_the_first_is_queued(
+    space: Workspace, judge_folder: Path
+) -> None:
+    first = start(space, judge_folder)
+    with pytest.raises(TrainingError, match=f"in use by training {first}"):
+        start(space, judge_folder)
+    space.trainer.stop(first)
+    assert space.trainings.get(first).status == "cancelled"
+    assert start(space, judge_folder) == first + 1
+
+
+def start(space: Workspace, judge: Path) -> int:
+    spec = space.trainer.spec(
+        ["both-orders"], trainer="local", model=str(judge), device="cpu",
+        output_dir=str(space.folder / "out"),
+    )  # fmt: skip
+    return space.trainer.start(spec)
