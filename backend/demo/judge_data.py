@@ -182,19 +182,6 @@ def description_example(pool: Pool, kind: MediaKind, rng: random.Random) -> Exam
     return Example(kind, chat_text((message,)), text, (position,))
 
 
-def comparison_example(pool: Pool, kind: MediaKind, rng: random.Random) -> Example:
-    """Two unrelated media, each described: which words speak of which medium, and nothing else.
-
-    Every word has to be read from its own medium, so that looking at the wrong one is never right by
-    luck; between the sides of a real pair, which differ in one thing, it mostly would be.
-    """
-    positions = (pool.any(kind, rng), pool.any(kind, rng))
-    name = noun(kind)
-    sides = zip(*(observations(pool.scenes[position]) for position in positions), strict=True)
-    text = "\n".join(f"{name} 1 {one}; {name} 2 {two}" for one, two in sides)
-    return Example(kind, chat_text(judge_messages(kind, "")[1:]), text, positions)
-
-
 def chat_text(messages: tuple[Message, ...]) -> str:
     """What the judge's chat template makes of ``messages``, with the assistant's turn opened."""
     text = ""
@@ -226,7 +213,6 @@ __all__ = [
     "Example",
     "Pool",
     "build_pool",
-    "comparison_example",
     "deciding_words",
     "description_example",
     "pair_example",

@@ -1,10 +1,10 @@
 """Training the demo judge from nothing, on a CPU: reproducible and resumable.
 
-Three phases. In the warm-up the judge describes single media, which teaches its vision tower quickly,
+Four phases. In the warm-up the judge describes single media, which teaches its vision tower quickly,
 because nothing else is asked. Then it judges pairs; the tokens that differ between verdicts (the
 words of an observation, the digits) weigh more than the form around them, which it knows after a
-hundred steps. Last it goes on judging pairs from a risen learning rate: what a small model learns
-late, it learns suddenly, and needs time to refine. Every batch is drawn from the seed and the step
+hundred steps. Then it goes on judging pairs, twice more from a risen learning rate: what a small
+model learns late, it learns suddenly, and needs time to refine. Every batch is drawn from the seed and the step
 alone, so a resumed training sees the batches that an uninterrupted one would have seen.
 """
 
@@ -26,7 +26,6 @@ from backend.demo.judge_data import (
     Example,
     Pool,
     build_pool,
-    comparison_example,
     deciding_words,
     description_example,
     pair_example,
@@ -43,6 +42,8 @@ log = logging.getLogger(__name__)
 STATE_FILE = "training_state.safetensors"
 _DECIDING = re.compile(r"\b(?:" + "|".join(deciding_words()) + r")\b|\d+")
 _MERGED_PATCHES = 4
+_POLISH_PEAK = 0.6
+"""Of the peak learning rate: the last phase only polishes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,8 +52,9 @@ class JudgeTraining:
 
     seed: int = 0
     warmup_steps: int = 600
-    comparison_steps: int = 1500
-    pair_steps: int = 3600
+    pair_steps: int = 4500
+    refine_steps: int = 2400
+    polish_steps: int = 700
     batch_size: int = 16
     warmup_batch_size: int = 32
     learning_rate: float = 1.5e-3
@@ -64,13 +66,15 @@ class JudgeTraining:
 
     @property
     def steps(self) -> int:
-        return self.warmup_steps + self.comparison_steps + self.pair_steps
+        return self.warmup_steps + self.pair_steps + self.refine_steps + self.polish_steps
 
     def learning_rate_at(self, step: int) -> float:
         """Each phase: linear rise over its first twentieth, then a cosine to a hundredth."""
         start, length, peak = 0, 1, self.learning_rate
-        for length in (self.warmup_steps, self.comparison_steps, self.pair_steps):
+        phases = (self.warmup_steps, self.pair_steps, self.refine_steps, self.polish_steps)
+        for phase, length in enumerate(phases):
             if step < start + length:
+                peak *= _POLISH_PEAK if phase == 3 else 1
                 break
             start += length
         done = (step - start) / max(1, length)
@@ -85,8 +89,6 @@ def batch_examples(plan: JudgeTraining, pool: Pool, step: int) -> list[Example]:
     kind = rng.choice(list(MediaKind))
     if step < plan.warmup_steps:
         return [description_example(pool, kind, rng) for _ in range(plan.warmup_batch_size)]
-    if step < plan.warmup_steps + plan.comparison_steps:
-        return [comparison_example(pool, kind, rng) for _ in range(plan.warmup_batch_size)]
     return [pair_example(pool, kind, rng) for _ in range(plan.batch_size)]
 
 
