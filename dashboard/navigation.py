@@ -22,6 +22,8 @@ _PAGES = (
 
 
 _KNOWN = "winnow_pages"
+_HERE = "winnow_here"
+_LEFT = "winnow_left"
 
 
 def pages(folder: Path) -> StreamlitPage:
@@ -34,7 +36,9 @@ def pages(folder: Path) -> StreamlitPage:
         if (folder / f"{name}.py").exists()
     }
     st.session_state[_KNOWN] = known
-    return st.navigation(list(known.values()))
+    chosen = st.navigation(list(known.values()))
+    _mend_back(chosen.url_path)
+    return chosen
 
 
 def known(name: str) -> bool:
@@ -53,7 +57,21 @@ def go(name: str, /, **query: str) -> None:
     """Go to one of our pages."""
     page = st.session_state.get(_KNOWN, {}).get(name)
     if page is not None:
+        left = st.session_state.setdefault(_LEFT, {})
+        left[st.session_state.get(_HERE, "")] = (query, st.query_params.to_dict())
         st.switch_page(page, query_params=query)
+
+
+def _mend_back(here: str) -> None:
+    """Give a page back the query that it had when it was left.
+
+    Streamlit's ``switch_page`` first writes the next page's query beside this page's name, and that
+    is where the browser's Back arrives.
+    """
+    wrong, right = st.session_state.get(_LEFT, {}).get(here, ({}, {}))
+    if here != st.session_state.get(_HERE) and wrong and st.query_params.to_dict() == wrong:
+        st.query_params.from_dict(right)
+    st.session_state[_HERE] = here
 
 
 def _log_in() -> None:

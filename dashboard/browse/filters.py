@@ -46,11 +46,12 @@ def present_filter(kept: dict[str, str]) -> tuple[BrowseFilter, list[str]]:
     query = {
         name: value for name, value in st.query_params.items() if name in BrowseFilter.model_fields
     }
-    written = st.session_state.get(_WRITTEN)
-    if written is None and not query:
+    # Streamlit forgets the widgets of a page that was left.
+    arriving = any(_PREFIX + name not in st.session_state for name in BrowseFilter.model_fields)
+    if arriving and not query:
         query = dict(kept)
     refused: list[str] = []
-    if written is None or query != written:
+    if arriving or query != st.session_state.get(_WRITTEN):
         wanted, refused = BrowseFilter.from_query(query)
         for name in BrowseFilter.model_fields:
             st.session_state[_PREFIX + name] = _to_widget(name, getattr(wanted, name))
