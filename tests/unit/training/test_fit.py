@@ -13,6 +13,7 @@ import torch
 from safetensors.torch import load_file
 from training_folders import Prepare
 
+from backend.domain.pairs import MediaKind
 from backend.engines.base import EngineOptions
 from backend.engines.transformers import TransformersEngine
 from backend.errors import TrainingError
@@ -110,6 +111,20 @@ def test_a_checkpoint_that_was_cut_off_is_passed_over(prepare: Prepare) -> None:
     assert [c.step for c in whole_checkpoints(folder)] == [1, 2]
     assert fit(folder, spec)
     assert same(expected, final(folder))
+
+
+def test_the_loss_is_the_models_own(prepare: Prepare) -> None:
+    """transformers shifts logits against labels in its own code; ours must come to the same."""
+    folder, spec = prepare()
+    made = Fit(folder, spec, take_place(spec))
+    lengthen_every_other(folder)
+    rows = [row for row in Rows(data_files(folder)) if row.kind is MediaKind.IMAGE][:2]
+    (micro,) = made._collator.micro_batches(rows)
+    made.judge.model.eval()
+    with torch.no_grad():
+        own = made.judge.model(**micro.inputs, labels=micro.labels).loss
+        ours = made._loss(micro) / micro.tokens
+    assert float(ours) == pytest.approx(float(own), rel=1e-4)
 
 
 class Recorder:
