@@ -181,6 +181,38 @@ class Workspace:
         """Where trainers find what is not ours."""
         return tools_of(self.settings)
 
+    def rule_on_all(
+        self,
+        prediction_ids: Sequence[int],
+        ruling: str,
+        *,
+        note: str = "",
+        tags: Sequence[str] = (),
+        token: str,
+        progress: Callable[[int], None] | None = None,
+    ) -> int:
+        """One ruling on many predictions in the present person's name; see ``Rulings.add_many``.
+
+        Raises:
+            Forbidden: Only operators may.
+        """
+        self.person.require(Role.OPERATOR, "rule on many predictions at once")
+        return self.rulings.add_many(
+            prediction_ids, ruling, note=note, tags=tags, reviewer=self.person.name, token=token,
+            progress=progress,
+        )  # fmt: skip
+
+    def undo_act(
+        self, token: str, *, progress: Callable[[int], None] | None = None
+    ) -> tuple[int, int]:
+        """Take back a :meth:`rule_on_all`; see ``Rulings.undo_act``.
+
+        Raises:
+            Forbidden: Only operators may.
+        """
+        self.person.require(Role.OPERATOR, "take back many rulings at once")
+        return self.rulings.undo_act(token, reviewer=self.person.name, progress=progress)
+
     def reconcile(self) -> None:
         """Find runs whose process is gone and mark them; finish what was cut off without one."""
         reconcile(self.jobs, self.folder, stale_seconds=self.settings.stale_seconds)

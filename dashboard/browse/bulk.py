@@ -1,16 +1,24 @@
-"""One ruling on all matches, and one undo of the whole act."""
+"""One ruling on all matches, and one undo of the whole act.
+
+Both go on in the background: leaving the page stops neither.
+"""
 
 from __future__ import annotations
 
 import secrets
+from collections.abc import Callable, Hashable
+from concurrent.futures import wait
+from typing import Any
 
 import streamlit as st
 
 from backend.domain.browse import BrowseFilter
-from backend.errors import ReviewError
+from backend.errors import ReviewError, WinnowError
 from backend.store.browse import Browse
 from backend.store.people import People
+from dashboard import background
 from dashboard.page import show
+from dashboard.roles import is_operator
 from dashboard.space import person, space
 from dashboard.text import md
 
@@ -20,18 +28,27 @@ _CHOICES = {
     "flag": "Flag all",
 }
 _DONE = {"accept": "accepted", "reject": "rejected", "flag": "flagged"}
+_DOING = {"accept": "Accepting", "reject": "Rejecting", "flag": "Flagging"}
+_AT_ONCE_S = 1.0
 
 
 def bulk_ruling(wanted: BrowseFilter, count: int) -> None:
     """The form. The count is shown, and must be confirmed, before anything is stored."""
     who = person()
+    if not is_operator():
+        st.caption("Operators rule on all matches at once; reviewers one by one.")
+        return
     if not who.name:
         st.caption("Say who you are (in the sidebar) to rule on all matches.")
         return
     ruling = st.radio("Ruling", list(_CHOICES), format_func=_CHOICES.__getitem__, key="bulk_ruling")
     note = st.text_input("Note", key="bulk_note", max_chars=2000)
-    tag = st.text_input("Tag", key="bulk_tag", max_chars=60)
-    sure = st.checkbox(f"Yes, all {count:,} matches, not only this page", key="bulk_sure")
+    tag = st.text_input("Tag", key="bulk_tag", max_chars=60).strip()
+    # Under a key of its own for each choice: a confirmation never outlives what it was given for.
+    sure = st.checkbox(
+        f"Yes, all {count:,} matches, not only this page",
+        key=f"bulk_sure_{hash((wanted, count, ruling))}",
+    )
     if st.button(f"{_CHOICES[ruling]} {count:,}", disabled=not sure or count == 0, type="primary"):
         ids = Browse(space().database).ids(wanted)
         if len(ids) != count:
@@ -39,45 +56,81 @@ def bulk_ruling(wanted: BrowseFilter, count: int) -> None:
                 f"there are {len(ids):,} matches now, not {count:,}",
                 hint="look again, then confirm",
             )
-        act = secrets.token_hex(16)
+        token = secrets.token_hex(16)
         # Kept before the first row is stored, so that a server that dies leaves an act to undo.
-        People(space().database).keep(
-            who.name, last_act={"token": act, "ruling": ruling, "count": len(ids)}
+        act = {"token": token, "ruling": ruling, "count": len(ids)}
+        People(space().database).keep(who.name, last_act=act)
+        within = space()
+        _begin(
+            ("bulk", token),
+            lambda progress: within.rule_on_all(
+                ids, ruling, note=note, tags=[tag] if tag else [], token=token, progress=progress
+            ),
         )
-        with st.spinner(f"storing {len(ids):,} rulings"):
-            space().rulings.add_many(
-                ids,
-                ruling,
-                note=note,
-                tags=[tag] if tag.strip() else [],
-                reviewer=who.name,
-                token=act,
-            )
-        st.session_state.bulk_sure_reset = True
         st.rerun()
 
 
 def undo_line() -> None:
-    """What this person last did to many at once, and its undo."""
+    """What this person last did to many at once: how far it is, and its undo."""
     who = person()
-    people = People(space().database)
-    act = people.settings(who.name).get("last_act") if who.name else None
+    act = People(space().database).settings(who.name).get("last_act") if who.name else None
     if not act:
         return
+    doing = background.find(("bulk", act["token"]))
+    undoing = background.find(("undo", act["token"]))
     with st.container(border=True, horizontal=True, vertical_alignment="center"):
-        st.markdown(f"You {_DONE[act['ruling']]} {act['count']:,} predictions at once.")
-        if st.button("Undo all of it", key="bulk_undo"):
-            try:
-                undone, left = space().rulings.undo_act(act["token"], reviewer=who.name)
-            except ReviewError as error:
-                show(error)
-                return
-            people.keep(who.name, last_act=None)
-            words = f"{undone:,} rulings taken back"
-            st.toast(
-                md(f"{words}; {left:,} kept, because they were ruled on since" if left else words)
-            )
-            st.rerun()
-        if st.button("Keep it", key="bulk_keep", type="tertiary"):
-            people.keep(who.name, last_act=None)
-            st.rerun()
+        if undoing is not None and not undoing.done:
+            _going(undoing, "Taking back", act["count"])
+        elif undoing is not None:
+            _undone(undoing, act)
+        elif doing is not None and not doing.done:
+            _going(doing, _DOING[act["ruling"]], act["count"])
+        else:
+            if doing is not None and doing.error is not None:
+                _failed(doing.error)
+            _offer(act)
+
+
+def _offer(act: dict[str, Any]) -> None:
+    st.markdown(f"You {_DONE[act['ruling']]} {act['count']:,} predictions at once.")
+    if st.button("Undo all of it", key="bulk_undo"):
+        within, token = space(), act["token"]
+        _begin(("undo", token), lambda progress: within.undo_act(token, progress=progress))
+        st.rerun()
+    if st.button("Keep it", key="bulk_keep", type="tertiary"):
+        People(space().database).keep(person().name, last_act=None)
+        st.rerun()
+
+
+def _undone(task: background.Task, act: dict[str, Any]) -> None:
+    if task.error is not None:
+        _failed(task.error)
+        background.forget(("undo", act["token"]))
+        return
+    undone, left = task.future.result()
+    words = f"{undone:,} rulings taken back"
+    st.toast(md(f"{words}; {left:,} kept, because they were ruled on since" if left else words))
+    People(space().database).keep(person().name, last_act=None)
+    background.forget(("undo", act["token"]))
+    st.markdown(f"{words}.")
+
+
+def _begin(key: Hashable, work: Callable[[Callable[[int], None]], Any]) -> None:
+    """Start it, and wait for what is done in a moment."""
+    task = background.begin(key, lambda task: work(lambda done: task.say(str(done))))
+    wait([task.future], timeout=_AT_ONCE_S)
+
+
+@st.fragment(run_every=0.5)
+def _going(task: background.Task, word: str, count: int) -> None:
+    if task.done:
+        st.rerun()
+    done = int(task.lines[-1]) if task.lines else 0
+    st.progress(min(1.0, done / max(1, count)), f"{word}: {done:,} of {count:,}")
+
+
+def _failed(error: BaseException) -> None:
+    if isinstance(error, WinnowError):
+        show(error)
+    else:
+        st.error("It broke off; what was stored can be taken back.", icon=":material/error:")
