@@ -58,8 +58,8 @@ def lora_values(
     Raises:
         UsageError: A value is out of range.
     """
-    given = {"rank": rank, "alpha": alpha, "dropout": dropout, "target_modules": modules}
-    values = {name: value for name, value in given.items() if value}
+    given = {"rank": rank, "alpha": alpha, "dropout": dropout, "target_modules": modules or None}
+    values = {name: value for name, value in given.items() if value is not None}
     if wanted is False:
         return False
     if wanted is None and not values:
@@ -68,7 +68,10 @@ def lora_values(
         return LoraSpec.model_validate(values)
     except ValidationError as error:
         first = error.errors()[0]
-        raise UsageError(f"--lora-{first['loc'][0]}: {first['msg']}") from error
+        name = str(first["loc"][0]).replace("_", "-")
+        raise UsageError(
+            f"--lora-{name}: {first['msg']}", hint="`winnow train start --help` lists the options"
+        ) from error
 
 
 def note_checks(checks: Iterable[Check]) -> None:

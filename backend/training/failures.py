@@ -45,6 +45,12 @@ def explain(log: Path, code: int) -> tuple[str, str]:
     for pattern, meaning, hint in _MEANINGS:
         if pattern.search(tail):
             return meaning, hint
+    if code < 0:
+        return (
+            f"the trainer was killed by signal {-code}",
+            "the machine may have run out of memory; `winnow train resume` goes on from the last "
+            "checkpoint",
+        )
     line = last_line(log)
     detail = f": {line}" if line else ""
     return f"the trainer ended with exit code {code}{detail}", "its log says more"

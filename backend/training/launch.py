@@ -108,7 +108,9 @@ class TrainingLauncher:
         except ValidationError as error:
             first = error.errors()[0]
             name = "-".join(str(part) for part in first["loc"]).replace("_", "-")
-            raise UsageError(f"--{name}: {first['msg']}") from error
+            raise UsageError(
+                f"--{name}: {first['msg']}", hint="`winnow train start --help` lists the options"
+            ) from error
 
     def preflight(self, spec: TrainingSpec) -> list[Check]:
         """Whether it would work; see :mod:`backend.training.checks`."""

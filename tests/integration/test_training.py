@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,8 @@ from backend.training.folder import claim
 from backend.training.local.devices import take_place
 from backend.training.local.fit import Fit
 from backend.training.local.journal import read_metrics
+from backend.training.probing import free_port
+from backend.training.registry import Tools, load_trainer
 from backend.workspace import Workspace
 from tests.integration.conftest import Winnow
 from tests.integration.test_bad_input import one_line
@@ -26,6 +29,9 @@ from tests.workspaces import build_workspace
 
 SMALL = ("--device", "cpu", "--max-pixels", 56 * 56, "--fps", 1, "--train-batch-size", 4,
          "--actor-learning-rate", 1e-3)  # fmt: skip
+
+WAIT_S = 200
+"""A busy machine needs a minute to load torch."""
 
 
 @pytest.fixture
@@ -103,7 +109,7 @@ def test_a_killed_trainer_is_interrupted_and_its_resumed_judge_is_the_same(
 ) -> None:
     out = tmp_path / "out"
     start(winnow, judge_folder, out, "--max-steps", 12, "--save-steps", 3)
-    wait_for(lambda: step_of(out) >= 5)
+    wait_for(lambda: step_of(out) >= 5, WAIT_S)
     row = space.trainings.get(1)
     leader = psutil.Process(space.jobs.get(row.job_id).pid)
     family = [leader, *leader.children(recursive=True)]
@@ -111,7 +117,7 @@ def test_a_killed_trainer_is_interrupted_and_its_resumed_judge_is_the_same(
     # The machine kills both at once, as its out-of-memory killer or a reboot would.
     for process in family:
         os.kill(process.pid, signal.SIGKILL)
-    wait_for(lambda: space.trainings.get(1).status == "interrupted")
+    wait_for(lambda: space.trainings.get(1).status == "interrupted", WAIT_S)
     assert not processes_of(tmp_path)
     winnow("train", "resume", 1, "--wait")
     assert "going on from" in winnow("train", "log", 1).out
@@ -127,12 +133,50 @@ def test_a_killed_trainer_is_interrupted_and_its_resumed_judge_is_the_same(
     assert all(torch.equal(resumed[name], whole[name]) for name in whole)
 
 
+def test_a_trainer_that_is_killed_alone_is_told_from_one_that_failed(
+    winnow: Winnow, space: Workspace, judge_folder: Path, tmp_path: Path
+) -> None:
+    start(winnow, judge_folder, tmp_path / "out", "--max-epochs", 500)
+    leader = wait_for(lambda: space.jobs.get(space.trainings.get(1).job_id).pid, WAIT_S)
+    (child,) = wait_for(lambda: psutil.Process(leader).children(), WAIT_S)
+    os.kill(child.pid, signal.SIGKILL)
+    wait_for(lambda: space.trainings.get(1).status == "failed", WAIT_S)
+    assert space.trainings.get(1).error == "the trainer was killed by signal 9"
+    assert "resume" in (space.trainings.get(1).hint or "")
+
+
+@pytest.mark.slow
+def test_two_processes_learn_what_one_learns(
+    space: Workspace, judge_folder: Path, tmp_path: Path
+) -> None:
+    """By ``torchrun`` on the CPU (gloo); NCCL needs GPUs and is the same code from there on."""
+    weights, losses = [], []
+    for processes in (1, 2):
+        out = tmp_path / f"out-{processes}"
+        spec = space.trainer.spec(
+            ["mixed"], trainer="local", model=str(judge_folder), output_dir=str(out), device="cpu",
+            max_pixels=56 * 56, fps=1.0, train_batch_size=4, actor_learning_rate=1e-3, max_steps=2,
+            validation=0.3, gpus_per_node=processes, master_port=free_port(),
+        )  # fmt: skip
+        claim(out, "test", spec)
+        export_sets(space.database, spec, out)
+        command = load_trainer("local", Tools()).command(spec, out)
+        done = subprocess.run(command.argv, env={**os.environ, **command.env}, capture_output=True)
+        assert done.returncode == 0, done.stderr.decode()
+        metrics = read_metrics(out)
+        losses.append([value for m in metrics if (value := m.loss or m.validation_loss)])
+        weights.append(load_file(out / "final_checkpoint" / "model.safetensors"))
+    assert losses[1] == pytest.approx(losses[0], rel=1e-4)
+    for name, value in weights[0].items():
+        assert torch.allclose(value, weights[1][name], atol=5e-3), name
+
+
 def test_stop_leaves_no_process_and_a_medium_that_changed_since_is_noticed(
     winnow: Winnow, space: Workspace, judge_folder: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "out"
     start(winnow, judge_folder, out, "--max-epochs", 500, "--save-steps", 2)
-    wait_for(lambda: step_of(out) >= 3)
+    wait_for(lambda: step_of(out) >= 3, WAIT_S)
     assert len(processes_of(tmp_path)) == 2
     winnow("train", "stop", 1)
     assert not processes_of(tmp_path)
@@ -169,6 +213,7 @@ def test_what_cannot_be_trained_is_refused_with_one_line(
         (("--trainer", "other"), 2, "--trainer: "),
         (("--preset", "other"), 2, "unknown preset 'other'"),
         (("--max-epochs", 0), 2, "--max-epochs: "),
+        (("--lora-rank", 0), 2, "--lora-rank: "),
         (("--model", tmp_path / "no-model"), 1, "is no model"),
         (("--output-dir", tmp_path / "ws"), 1, "is not empty"),
     ):
