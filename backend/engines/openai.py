@@ -34,6 +34,8 @@ JPEG_QUALITY = 95
 _LONGEST_PAUSE = 60.0
 _TIMEOUT = httpx.Timeout(600.0, connect=10.0, pool=None)
 _TRANSIENT = frozenset({408, 409, 425, 429})
+_NEEDED_FOR_VIDEO = "trust-request-mm-kwargs"
+_VIDEO_HINT = f"start `vllm serve` with --{_NEEDED_FOR_VIDEO}, then resume the run"
 _REFUSED = {
     401: "the API key is missing or wrong; set the variable that api_key_env names",
     403: "this API key may not use the model",
@@ -114,6 +116,11 @@ class OpenAIEngine(AsyncEngine):
                         self._pool.heard(endpoint)
                     elif status in _REFUSED:
                         raise EngineError(problem, hint=_REFUSED[status])
+                    elif _NEEDED_FOR_VIDEO in problem:
+                        # Each video would be refused; without these it would be mistimed.
+                        raise EngineError(
+                            f"{endpoint.url} takes no timing of videos", hint=_VIDEO_HINT
+                        )
                     else:
                         self._pool.heard(endpoint)
                         return Failure(id=request.id, error=problem)

@@ -88,6 +88,7 @@ def served(judge_folder: Path, tmp_path: Path) -> Iterator[str]:
         "--served-model-name", "judge", "--host", "127.0.0.1", "--port", port,
         "--max-model-len", 2048, "--dtype", "float32", "--enforce-eager",
         "--limit-mm-per-prompt", '{"image": 2, "video": 2}', "--generation-config", "vllm",
+        "--trust-request-mm-kwargs",
     ]  # fmt: skip
     log = tmp_path / "serve.log"
     with log.open("wb") as output:

@@ -295,3 +295,16 @@ def test_urls_are_brought_into_one_form() -> None:
 def test_images_of_other_modes_can_be_sent() -> None:
     grey = image((1, 2, 3)).convert("L")
     chat_payload("judge", request(media=(grey, grey.convert("P"))), EngineOptions())
+
+
+def test_a_server_that_takes_no_timing_of_videos_ends_the_run_with_the_option_to_start_it_with() -> (
+    None
+):
+    said = "Per-request mm_processor_kwargs are disabled. Start with --trust-request-mm-kwargs"
+
+    def reply(number: int, body: Any) -> Reply:
+        return 400, {}, {"error": {"message": said}}
+
+    with serving(reply) as (server,), pytest.raises(EngineError, match="timing") as caught:
+        ask(server.url)
+    assert "--trust-request-mm-kwargs" in (caught.value.hint or "")
