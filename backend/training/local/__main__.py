@@ -7,6 +7,7 @@ is in the folder's ``failure.json``.
 from __future__ import annotations
 
 import logging
+import os
 import signal
 import sys
 import threading
@@ -21,7 +22,10 @@ STOPPED = 143
 def main(arguments: list[str]) -> int:
     """Train what the folder's spec says."""
     logging.basicConfig(
-        level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr
+        # Of several processes the first one speaks; the others only when something is wrong.
+        level=logging.INFO if os.environ.get("RANK", "0") == "0" else logging.WARNING,
+        format="%(asctime)s %(levelname)s %(message)s",
+        stream=sys.stderr,
     )
     folder = Path(arguments[0])
     stop = threading.Event()
