@@ -6,6 +6,7 @@ the transformers engine calls too; the response's ids follow them, as generated 
 
 from __future__ import annotations
 
+import copy
 import logging
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -61,6 +62,10 @@ class Collator:
         self._processor = processor
         self._spec = spec
         self._factor = factor
+        # A response is text: what it spells is no special token, and it closes no turn. The switch is
+        # state of the tokenizer, which several threads share, so responses have one of their own.
+        self._responses = copy.deepcopy(processor.tokenizer)
+        self._responses.split_special_tokens = True
         self.left_out = 0
 
     def request(self, row: Row) -> Request:
@@ -92,14 +97,22 @@ class Collator:
         )
 
     def sample(self, row: Row) -> tuple[dict[str, torch.Tensor], int] | None:
-        """One row's inputs, unpadded, and the length of its response; ``None`` when it is too long."""
+        """One row's inputs, unpadded, and the length of its response.
+
+        Returns:
+            ``None`` when the row is too long, or when its caption spells the place of a medium, with
+            which no processor can put the media where they belong.
+        """
         import torch
 
+        place = getattr(self._processor, f"{row.kind.value}_token", None)
+        if place and place in row.instruction:
+            self.left_out += 1
+            log.warning("a row is left out whose caption spells %s", place)
+            return None
         inputs = dict(prompt_inputs(self._processor, [self.request(row)]))
-        tokenizer = self._processor.tokenizer
-        response = tokenizer(
-            row.response + tokenizer.eos_token, add_special_tokens=False, return_tensors="pt"
-        ).input_ids
+        written = self._responses(row.response, add_special_tokens=False).input_ids
+        response = torch.tensor([[*written, self._responses.eos_token_id]])
         shape = inputs["input_ids"].shape
         length = response.shape[1]
         if shape[1] + length > self._spec.prompt_max_len:

@@ -105,7 +105,9 @@ class Fit:
             if journal is not None:
                 journal.close()
         if self._collator.left_out:
-            log.warning("%d times a row was too long and left out", self._collator.left_out)
+            log.warning(
+                "%d times a row was left out; the lines above say why", self._collator.left_out
+            )
         return True
 
     def _batches(self, done: int) -> Iterator[tuple[int, list[list[Row]]]]:
