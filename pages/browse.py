@@ -10,6 +10,7 @@ from backend.store.browse import PAGE, Browse, Cursor, Hit
 from backend.store.people import People
 from dashboard.browse.bulk import bulk_ruling, undo_line
 from dashboard.browse.cards import cards
+from dashboard.browse.counting import match_count, still_counting
 from dashboard.browse.filters import SORTS, chips, filter_column, present_filter, write_url
 from dashboard.browse.indexing import keep_up, not_indexed
 from dashboard.browse.known import known_facets
@@ -21,7 +22,6 @@ from dashboard.space import person, space
 from dashboard.text import md
 
 INDEX_S = 0.2  # how long a page waits for the indexes of words and scores
-COUNT_S = 1.0  # how long a page waits for the number of matches
 
 
 def place() -> Cursor | None:
@@ -132,21 +132,18 @@ with page("Browse"):
                 write_url(wanted, after=f"{hits[-1].key!r}~{hits[-1].id}")
                 st.rerun()
         # Last, so that results never wait for it.
-        count = browse.count_within(wanted, COUNT_S)
-        if count is None:
-            with counted.container(horizontal=True, vertical_alignment="center"):
-                st.markdown("**many** matches")
-                if st.button("Count", type="tertiary", help="may take some seconds"):
-                    count = browse.count(wanted)
-        if count is not None:
-            counted.markdown(f"**{count:,}** match{'' if count == 1 else 'es'}")
-        with actions.container(horizontal=True, gap="small"):
+        everything = after is None and not more
+        count = len(hits) if everything else match_count(space().database, wanted)
+        with counted.container(width="content"):
+            if count is None:
+                still_counting(space().database, wanted)
+            else:
+                st.markdown(f"**{count:,}** match{'' if count == 1 else 'es'}")
+        with actions.container(horizontal=True, gap="small", width="content"):
             review_all(wanted, len(hits))
             with st.popover("Rule on all"), errors_shown():
                 if count is None:
-                    st.caption(
-                        "Count the matches first: what is ruled on at once is never a guess."
-                    )
+                    st.caption("The matches are still being counted.")
                 else:
                     bulk_ruling(wanted, count)
         if who and kept != wanted.to_query():

@@ -25,12 +25,11 @@ from sqlalchemy import (
     select,
     true,
 )
-from sqlalchemy.exc import DBAPIError, OperationalError
 
 from backend.domain.browse import ANY_FLAW, NOT_REVIEWED, BrowseFilter
 from backend.domain.verdict import Flaw, flaw_mask
 from backend.store import dimension_scores, search
-from backend.store.database import Database, time_limit
+from backend.store.database import Database
 from backend.store.schema import pairs, reviews, verdicts
 from backend.store.side_index import SideIndex
 
@@ -120,17 +119,6 @@ class Browse:
         query = self._counting(wanted)
         with self._db.read() as connection:
             return int(connection.execute(query).scalar_one())
-
-    def count_within(self, wanted: BrowseFilter, seconds: float) -> int | None:
-        """:meth:`count`, or ``None`` when that takes longer than a page should wait."""
-        query = self._counting(wanted)
-        with self._db.read() as connection, time_limit(connection, seconds):
-            try:
-                return int(connection.execute(query).scalar_one())
-            except (OperationalError, DBAPIError) as error:
-                if "interrupt" in str(error.orig) or "timeout" in str(error.orig):
-                    return None
-                raise
 
     def ids(self, wanted: BrowseFilter, *, at_most: int | None = None) -> array[int]:
         """Ids of all matches, in the filter's order: eight bytes a match."""

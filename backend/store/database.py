@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import logging
 import sqlite3
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -101,26 +100,6 @@ class Database:
     def close(self) -> None:
         """Close every pooled connection."""
         self.engine.dispose()
-
-
-@contextmanager
-def time_limit(connection: Connection, seconds: float) -> Iterator[None]:
-    """Interrupt what runs inside on ``connection`` after so long, with an ``OperationalError``.
-
-    For questions whose answer a page can do without; never around a write.
-    """
-    if connection.dialect.name != "sqlite":
-        connection.exec_driver_sql(f"SET LOCAL statement_timeout = {int(seconds * 1000)}")
-        yield
-        return
-    raw: Any = connection.connection.dbapi_connection
-    end = time.monotonic() + seconds
-    # Asked every so many steps of SQLite's virtual machine: some hundred times a second.
-    raw.set_progress_handler(lambda: int(time.monotonic() > end), 20_000)
-    try:
-        yield
-    finally:
-        raw.set_progress_handler(None, 0)
 
 
 def _set_pragmas(connection: Any, _record: Any) -> None:

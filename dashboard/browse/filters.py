@@ -180,7 +180,7 @@ def _in_words(name: str, value: Any) -> str:
 
 
 def _word(name: str, value: Any) -> str:
-    text = str(getattr(value, "value", value))
+    text = f"{value:g}" if isinstance(value, float) else str(getattr(value, "value", value))
     if name == "reason":
         return REASONS.get(text, text)
     if name == "ruling":
