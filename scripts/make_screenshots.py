@@ -8,6 +8,7 @@ Without a workspace the demo is run first, in a temporary folder.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import io
 import os
 import shutil
@@ -21,6 +22,7 @@ from pathlib import Path
 import httpx
 from PIL import Image
 from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
 ROOT = Path(__file__).resolve().parents[1]
 ARGUMENTS = [
@@ -36,7 +38,6 @@ PAGES = {
     "browse": "browse",
     "review": "review?queue=1",
     "curate": "curate",
-    "training": "training",
 }
 
 
@@ -113,7 +114,7 @@ def picture(page: Page, url: str, target: Path) -> bool:
         page.get_by_role("button", name="Go on").click()
         page.wait_for_timeout(1000)
         settle(page)
-    page.wait_for_timeout(1500)
+    page.wait_for_timeout(3500)
     image = Image.open(io.BytesIO(page.screenshot()))
     image.convert("P", palette=Image.Palette.ADAPTIVE, colors=192).save(target, optimize=True)
     broken = page.locator(
@@ -124,12 +125,15 @@ def picture(page: Page, url: str, target: Path) -> bool:
 
 
 def settle(page: Page) -> None:
-    """Wait until Streamlit has drawn everything."""
+    """Wait until Streamlit has drawn everything; a page with live parts never quite rests."""
     page.wait_for_selector("[data-testid='stApp']")
-    page.wait_for_function(
-        "() => document.querySelector('[data-testid=\"stApp\"]')"
-        "?.getAttribute('data-test-script-state') === 'notRunning'"
-    )
+    page.wait_for_selector("h2, h3, [data-testid='stMarkdown']", timeout=60_000)
+    with contextlib.suppress(PlaywrightTimeout):
+        page.wait_for_function(
+            "() => document.querySelector('[data-testid=\"stApp\"]')"
+            "?.getAttribute('data-test-script-state') === 'notRunning'",
+            timeout=8_000,
+        )
 
 
 def wait_for(url: str) -> None:
