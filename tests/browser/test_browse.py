@@ -155,11 +155,11 @@ def test_pages_go_forward_and_back_without_losing_a_match(
     wanted = BrowseFilter(run=(2,), sort="-margin")
     everything = [hit.prompt for hit in browse.page(wanted, limit=1000)]
     shown(page, 96)
+    expect(cards(page)).to_have_count(48)
     first = cards(page).locator(".caption").all_text_contents()
     page.get_by_role("button", name="Next").click()
     page.wait_for_function("() => location.search.includes('after=')")
-    settled(page)
-    expect(cards(page)).to_have_count(48)
+    expect(cards(page).last.locator(".caption")).to_have_text(everything[-1])
     second = cards(page).locator(".caption").all_text_contents()
     assert first + second == everything
     page.reload()

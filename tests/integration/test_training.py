@@ -15,6 +15,7 @@ import torch
 from safetensors.torch import load_file
 
 from backend.trainer import export_sets
+from backend.training.data import Rows, data_files
 from backend.training.folder import claim
 from backend.training.local.devices import take_place
 from backend.training.local.fit import Fit
@@ -185,7 +186,7 @@ def test_stop_leaves_no_process_and_a_medium_that_changed_since_is_noticed(
     checkpoint = space.trainer.view(1).best
     assert checkpoint is not None and not checkpoint.final
 
-    medium = next((tmp_path / "ws" / "media" / "t2i").glob("*-win.jpg"))
+    medium = Path(Rows(data_files(out))[0].media[0])
     medium.write_bytes(medium.read_bytes() + b" ")
     failed = winnow("train", "resume", 1, "--wait", code=1)
     one_line(failed, "changed since the training began")
