@@ -123,3 +123,14 @@ def queue_state(queue: QueueRow) -> str:
         if on
     ]
     return " · ".join([f"{queue.done:,} of {queue.items:,} done", *extras])
+
+
+def shown_title(queue: QueueRow, reader: str | None = None) -> str:
+    """What a queue is called.
+
+    What a blind one was made of (the rejected, say) would tell the verdict of all its items: only
+    its maker reads that, in the list of queues, where ``reader`` is given.
+    """
+    if queue.blind and reader != queue.created_by:
+        return f"Blind review {queue.id}"
+    return queue.title

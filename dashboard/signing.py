@@ -34,6 +34,11 @@ def verified(folder: Path, purpose: str, token: str) -> Any:
         raise Forbidden("this link is not valid here", hint="reload the page") from error
 
 
+def keyed_bit(folder: Path, purpose: str, value: str) -> int:
+    """0 or 1: always the same here for one value, and a coin toss to whoever lacks the key."""
+    return signer(folder, purpose).make_signer().get_signature(value)[0] & 1
+
+
 @lru_cache(maxsize=8)
 def _key(folder: Path) -> str:
     """The workspace's key: it outlives the server, so that open pages survive its restart."""

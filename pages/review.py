@@ -12,7 +12,7 @@ from dashboard.components.pair_viewer import pair_viewer
 from dashboard.empty import empty
 from dashboard.identity import ask_name
 from dashboard.page import errors_shown, page
-from dashboard.queue_form import new_queue, queue_state
+from dashboard.queue_form import new_queue, queue_state, shown_title
 from dashboard.session import api_token, workspace_mark
 from dashboard.space import person, space
 from dashboard.text import md
@@ -41,8 +41,8 @@ def room(queue: QueueRow) -> None:
     pair_viewer(
         queue={
             "id": queue.id,
-            "title": queue.title,
-            "kind": queue.kind,
+            "title": shown_title(queue),
+            "kind": "" if queue.blind else queue.kind,
             "items": queue.items,
             "blind": queue.blind,
             "rulings_wanted": queue.rulings_wanted,
@@ -65,7 +65,7 @@ def queues_list(queues: list[QueueRow]) -> None:
         with st.container(border=True, gap="xsmall"):
             left, right = st.columns([5, 1], vertical_alignment="center")
             with left.container(gap="xsmall"):
-                st.markdown(f"**{md(queue.title, 120)}**")
+                st.markdown(f"**{md(shown_title(queue, person().name), 120)}**")
                 st.caption(f"{queue_state(queue)} · by {md(queue.created_by)}")
                 st.progress(min(1.0, queue.done / queue.items))
             if right.button("Open", key=f"open_{queue.id}", width="stretch"):

@@ -22,11 +22,12 @@ from backend.curation.queues import Queues, Sent
 from backend.domain.people import Person
 from backend.errors import Forbidden, NotFound, UsageError, WinnowError
 from backend.store.audits import Audits, QueueRuling
+from backend.store.blindness import Blindness
 from backend.store.claims import Slot
 from backend.store.items import Items
 from backend.store.people import People
 from backend.store.queues import QueueRow
-from dashboard.api.review_items import item_json
+from dashboard.api.review_items import blind_json, item_json
 from dashboard.routes import answering
 from dashboard.session import person_of, session_in
 from dashboard.space import shared
@@ -123,15 +124,28 @@ def items(request: Request) -> Response:
 
 @answering
 def prediction(request: Request) -> Response:
-    """One prediction with its whole text: another sample or order, or what was cut off."""
-    reviewer_of(request)
+    """One prediction: another sample or order, what was cut off, or what a blind ruling opens.
+
+    The text is whole, unless ``brief=1`` asks for it as the items carry it.
+    """
+    name = reviewer_of(request).name
     queue = Queues(shared().database).get(request.path_params["queue"])
     number = request.path_params["prediction"]
     found = Items(shared().database).get([number])
     if number not in found:
         raise NotFound(f"there is no prediction {number}")
     session = session_in(request.headers.get("cookie", "")) or ""
-    return answer(item_json(found[number], session, hide_others=_hides(queue), whole=True))
+    item = found[number]
+    waiting: set[int] = set()
+    if queue.blind:
+        blindness = Blindness(shared().database)
+        if not blindness.open_to(queue, name, number):
+            return answer(blind_json(item, session))
+        waiting = blindness.waiting(queue, name, [one.id for one in item.siblings])
+    brief = request.query_params.get("brief") == "1"
+    return answer(
+        item_json(item, session, hide_others=_hides(queue), waiting=waiting, whole=not brief)
+    )
 
 
 @answering
@@ -219,13 +233,25 @@ def _items(request: Request, queue: QueueRow, name: str, slots: list[Slot]) -> l
     if ruled:
         rows = Audits(shared().database).rulings(queue, ruled, name)
         mine = {row.position: row for row in rows}
+    waiting: set[int] = set()
+    if queue.blind and mine:
+        siblings = {
+            sibling.id
+            for slot in slots
+            if slot.position in mine
+            for sibling in found[slot.prediction_id].siblings
+        }
+        waiting = Blindness(shared().database).waiting(queue, name, siblings)
     session = session_in(request.headers.get("cookie", "")) or ""
     made = []
     for slot in slots:
         own = mine.get(slot.position)
-        values = item_json(
-            found[slot.prediction_id], session, hide_others=_hides(queue) and own is None
-        )
+        item = found[slot.prediction_id]
+        if queue.blind and own is None:
+            values = blind_json(item, session)
+        else:
+            hide = _hides(queue) and own is None
+            values = item_json(item, session, hide_others=hide, waiting=waiting)
         values["position"] = slot.position
         values["mine"] = None if own is None else _own(own)
         made.append(values)

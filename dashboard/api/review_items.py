@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import asdict
 from typing import Any
 
 from backend.domain.pairs import MediaKind, Order
 from backend.domain.reasoning import read_pieces
 from backend.domain.verdict import flaws_of
-from backend.store.items import Item
+from backend.store.items import Item, Sibling
 from dashboard.media import sign
 
 LONGEST_TEXT = 24_000
@@ -17,32 +18,29 @@ LONGEST_PROMPT = 8_000
 
 
 def item_json(
-    item: Item, session: str, *, hide_others: bool, whole: bool = False
+    item: Item,
+    session: str,
+    *,
+    hide_others: bool,
+    waiting: Collection[int] = (),
+    whole: bool = False,
 ) -> dict[str, Any]:
     """What the viewer needs to draw one prediction.
 
     Args:
         session: The browser session that the links to the media are for.
         hide_others: Leave out what other reviewers have ruled.
+        waiting: Other samples and orders whose verdict the reviewer must not know yet.
         whole: Send the text whole, however long.
     """
     text = item.text if whole else item.text[:LONGEST_TEXT]
     prompt = item.prompt if whole else item.prompt[:LONGEST_PROMPT]
     flaws = flaws_of(item.flaws)
     pieces = read_pieces(text, MediaKind(item.kind), flaws)
-    first, second = ("second", "first") if item.order == Order.SWAPPED else ("first", "second")
     return {
-        "prediction": item.id,
-        "run": item.run_id,
-        "pair": item.pair_id,
-        "model": item.model,
-        "index": item.index,
-        "kind": item.kind,
+        **_open_part(item, session),
         "prompt": prompt,
         "order": item.order,
-        "sample": item.sample,
-        "first": sign(session, item.pair_id, first),  # type: ignore[arg-type]
-        "second": sign(session, item.pair_id, second),  # type: ignore[arg-type]
         "pieces": [[piece.text, piece.about, list(piece.flaws)] for piece in pieces],
         "length": len(item.text),
         "cut": len(text) < len(item.text) or len(prompt) < len(item.prompt),
@@ -56,8 +54,33 @@ def item_json(
         "effective": item.decision if hide_others else item.effective,
         "ruling": None if hide_others else item.ruling,
         "reviewer": None if hide_others else item.reviewer,
-        "siblings": [
-            {**asdict(one), "effective": None if hide_others else one.effective}
-            for one in item.siblings
-        ],
+        "siblings": [_sibling(one, hide_others, one.id in waiting) for one in item.siblings],
     }
+
+
+def blind_json(item: Item, session: str) -> dict[str, Any]:
+    """One prediction for somebody who must rule before they know judge and label.
+
+    The order is left out too: many datasets keep the better one first, so it would tell the label.
+    """
+    return {**_open_part(item, session), "prompt": item.prompt[:LONGEST_PROMPT], "withheld": True}
+
+
+def _open_part(item: Item, session: str) -> dict[str, Any]:
+    first, second = ("second", "first") if item.order == Order.SWAPPED else ("first", "second")
+    return {
+        "prediction": item.id,
+        "run": item.run_id,
+        "pair": item.pair_id,
+        "model": item.model,
+        "index": item.index,
+        "kind": item.kind,
+        "sample": item.sample,
+        "first": sign(session, item.pair_id, first),  # type: ignore[arg-type]
+        "second": sign(session, item.pair_id, second),  # type: ignore[arg-type]
+    }
+
+
+def _sibling(one: Sibling, hide_others: bool, waits: bool) -> dict[str, Any]:
+    hidden = {"answer": None, "effective": None} if waits else {}
+    return {**asdict(one), **({"effective": None} if hide_others else {}), **hidden}

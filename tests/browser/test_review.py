@@ -198,8 +198,14 @@ def test_blind_shows_nothing_before_the_choice_and_the_agreement_after(
     space: Workspace, serve: Serve, person: Person
 ) -> None:
     page = person()
+    sent: list[str] = []
+    page.on("response", lambda one: sent.append(one.text()) if "/items?" in one.url else None)
     room = enter(page, serve(space.folder).url, make_queue(space, run_ids=(1,), blind=True))
     shown = prediction(page)
+    # The server keeps it back; it is not only out of sight.
+    assert sent
+    for words in ("think", "preferred", "answer", "accepted", '"order"'):
+        assert words not in "".join(sent)
     for words in ("judge", "accepted", "<think>", "Semantic"):
         expect(room).not_to_contain_text(words)
     page.keyboard.press("a")
@@ -213,6 +219,31 @@ def test_blind_shows_nothing_before_the_choice_and_the_agreement_after(
     page.keyboard.press("Enter")
     assert prediction(page) != shown
     expect(room).not_to_contain_text("<think>")
+
+
+def test_a_blind_queue_goes_on_at_once_and_opens_each_verdict_when_its_ruling_is_stored(
+    space: Workspace, serve: Serve, person: Person
+) -> None:
+    page = person()
+    enter(page, serve(space.folder).url, make_queue(space, run_ids=(1,), blind=True))
+    first = prediction(page)
+    page.route("**/winnow/review/rulings", lambda route: route.abort())
+    page.keyboard.press("1")
+    expect(page.locator(".verdict")).to_contain_text("as soon as your ruling is stored")
+    page.keyboard.press("a")
+    expect(page.locator(".alert")).to_contain_text("not here yet")
+    page.keyboard.press("Enter")
+    assert prediction(page) != first
+    page.keyboard.press("2")
+    expect(page.locator(".reasoning")).not_to_contain_text("<think>")
+    page.unroute("**/winnow/review/rulings")
+    all_stored(page)
+    expect(page.locator(".reasoning")).to_contain_text("<think>")
+    page.keyboard.press("ArrowLeft")
+    assert prediction(page) == first
+    expect(page.locator(".own")).to_contain_text("agrees with")
+    expect(page.locator(".reasoning")).to_contain_text("<think>")
+    assert [row[1:] for row in stored(space)] == [("relabel", "first"), ("relabel", "second")]
 
 
 def test_keys_are_off_while_one_writes_and_the_note_goes_with_the_ruling(

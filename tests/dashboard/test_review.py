@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import base64
+import json
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,9 +16,11 @@ from streamlit.testing.v1 import AppTest
 import dashboard.routes
 from backend.curation.queues import NewQueue, QueueKind, Queues
 from backend.curation.rulings import Rulings
+from backend.store.locating import locate
 from backend.store.people import People
 from backend.store.queues import QueueRow
 from backend.workspace import Workspace
+from dashboard.media import sign
 from dashboard.session import COOKIE
 from dashboard.signing import signer
 
@@ -214,6 +219,129 @@ def test_independent_rulings_do_not_tell_what_others_said(
         assert word not in text
     detail = client.get(f"/winnow/review/{queue.id}/predictions/{item['prediction']}").text
     assert "Ada" not in detail
+
+
+@pytest.fixture
+def blind_queue(demo_space: Workspace) -> QueueRow:
+    new = NewQueue(
+        kind=QueueKind.AUDIT_REJECTED, title="Random audit · rejected", run_ids=(2,), blind=True
+    )
+    return Queues(demo_space.database).make(new, created_by="Ada")
+
+
+TELLING = {
+    "answer", "preferred", "margin", "scores", "decision", "reason", "effective", "pieces",
+    "length", "flaws", "siblings", "order", "ruling", "reviewer", "cut",
+}  # fmt: skip
+
+
+def detail(client: TestClient, queue: QueueRow, prediction: int) -> dict[str, Any]:
+    answer = client.get(f"/winnow/review/{queue.id}/predictions/{prediction}")
+    assert answer.status_code == 200
+    return dict(answer.json())
+
+
+def test_a_blind_queue_sends_nothing_that_tells_before_the_ruling(
+    client: TestClient, blind_queue: QueueRow
+) -> None:
+    rows = get_items(client, blind_queue, "from=0&count=60")
+    assert len(rows) > 3
+    for row in rows:
+        assert not TELLING & row.keys()
+        assert row["withheld"] is True
+        assert client.get(row["first"]).status_code == 200
+        assert not TELLING & detail(client, blind_queue, row["prediction"]).keys()
+    text = client.get(f"/winnow/review/{blind_queue.id}/items?from=0&count=60").text
+    for word in ("<think>", "rejected", "accepted", "disagrees", "swapped"):
+        assert word not in text
+
+
+def test_a_ruling_opens_its_own_pair_and_no_other_item(
+    client: TestClient, demo_space: Workspace
+) -> None:
+    new = NewQueue(kind=QueueKind.UNREVIEWED, title="q", run_ids=(2,), blind=True)
+    queue = Queues(demo_space.database).make(new, created_by="Ada")
+    rows = get_items(client, queue, "from=0&count=60")
+    mine = rows[0]
+    family = {row["prediction"] for row in rows if row["pair"] == mine["pair"]}
+    assert len(family) == 4
+    post(client, ruling(queue, mine, ruling="relabel", relabel="first"))
+    [opened] = [
+        row
+        for row in get_items(client, queue, "from=0&count=60&exact=1")
+        if row["position"] == mine["position"]
+    ]
+    assert opened.keys() >= TELLING
+    assert opened["mine"]["relabel"] == "first"
+    assert (opened["first"], opened["second"]) == (mine["first"], mine["second"])
+    for row in (opened, detail(client, queue, mine["prediction"])):
+        known = {one["id"]: (one["answer"], one["effective"]) for one in row["siblings"]}
+        assert known.keys() == family
+        assert known.pop(mine["prediction"])[0] is not None
+        assert set(known.values()) == {(None, None)}
+    # The other samples are items of the queue themselves, and wait for their own ruling.
+    for other in family - {mine["prediction"]}:
+        assert not TELLING & detail(client, queue, other).keys()
+    # Taken back, it is closed again; and nothing was ever open to somebody else.
+    client.headers["Authorization"] = bearer(demo_space, "Bob")
+    assert not TELLING & detail(client, queue, mine["prediction"]).keys()
+    client.headers["Authorization"] = bearer(demo_space, "Ada")
+    post(client, ruling(queue, mine, "u", ruling="undo", undoes="t"))
+    assert not TELLING & detail(client, queue, mine["prediction"]).keys()
+
+
+def test_the_other_order_of_a_ruled_pair_opens_when_it_is_no_item(
+    client: TestClient, demo_space: Workspace
+) -> None:
+    new = NewQueue(kind=QueueKind.FILTER, title="q", blind=True)
+    everything = NewQueue(kind=QueueKind.UNREVIEWED, title="all", run_ids=(2,))
+    rows = get_items(
+        client, Queues(demo_space.database).make(everything, created_by="Ada"), "from=0&count=60"
+    )
+    other = next(one["id"] for one in rows[0]["siblings"] if one["id"] != rows[0]["prediction"])
+    stranger = next(row["prediction"] for row in rows if row["pair"] != rows[0]["pair"])
+    queue = Queues(demo_space.database).make(new, created_by="Ada", ids=[rows[0]["prediction"]])
+    assert not TELLING & detail(client, queue, other).keys()
+    post(client, ruling(queue, get_items(client, queue)[0]))
+    assert detail(client, queue, other).keys() >= TELLING
+    assert not TELLING & detail(client, queue, stranger).keys()
+
+
+def test_a_link_does_not_tell_which_medium_stands_first_in_the_dataset(
+    client: TestClient, queue: QueueRow, demo_space: Workspace
+) -> None:
+    # What stands in a link can be read by everybody: pair, side, size, time.
+    first = [payload(sign(SESSION, pair, "first"))[1] for pair in range(64)]
+    second = [payload(sign(SESSION, pair, "second"))[1] for pair in range(64)]
+    assert set(first) == {0, 1}
+    assert [1 - side for side in first] == second
+    elsewhere = [payload(sign("b" * 32, pair, "first"))[1] for pair in range(64)]
+    assert elsewhere != first
+
+
+def test_a_link_leads_to_the_medium_it_was_made_for(
+    client: TestClient, demo_space: Workspace
+) -> None:
+    for pair in (1, 2, 3, 4):
+        found = locate(demo_space.database, pair)
+        for side, path in (("first", found.first), ("second", found.second)):
+            link = sign(SESSION, pair, side)  # type: ignore[arg-type]
+            assert client.get(link).content == (Path(found.data_root) / path).read_bytes()
+
+
+def payload(url: str) -> list[Any]:
+    text = url.rsplit("/", 1)[-1].split(".")[0]
+    return list(json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))))
+
+
+def test_the_title_of_a_blind_queue_does_not_tell_what_it_was_made_of(
+    blind_queue: QueueRow, open_page: Open
+) -> None:
+    own = open_page("review", as_person="Ada")
+    assert any("rejected" in one.value for one in own.markdown)
+    other = open_page("review", as_person="Bob")
+    assert not any("rejected" in one.value for one in other.markdown)
+    assert any(f"Blind review {blind_queue.id}" in one.value for one in other.markdown)
 
 
 def test_statistics_come_with_the_progress(client: TestClient, queue: QueueRow) -> None:

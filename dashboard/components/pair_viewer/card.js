@@ -152,7 +152,7 @@ function drawOwn(parent, item, blind) {
   if (!own) return;
   const said = own.ruling === "relabel" ? sideName(item, own.relabel) + (own.relabel === "tie" ? "" : " better") : own.ruling;
   parent.append(makeElement("span", "dim", "you: "), makeElement("b", "", said));
-  if (blind && own.ruling === "relabel") {
+  if (blind && !item.withheld && own.ruling === "relabel") {
     const judge = own.relabel === item.answer;
     const label = own.relabel === item.preferred;
     const agreement = judge && label ? "agrees with judge and label" : judge ? "agrees with the judge, not with the label"

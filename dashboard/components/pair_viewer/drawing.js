@@ -20,16 +20,18 @@ const DRAWING = {
     const medium = item.kind === "video" ? "Video" : "Image";
     part["name-first"].textContent = medium + " 1";
     part["name-second"].textContent = medium + " 2";
-    const other = item !== base ? `sample ${item.sample + 1}, ${item.order} order · Esc goes back` : item.order === "swapped" ? "order BA" : "";
+    const closed = this.closed(base) || this.closed({ ...item, mine: base.mine });
+    // The order is part of what is hidden: many datasets keep the better one first.
+    const other = closed ? (item === base ? "" : "another sample · Esc goes back") : item !== base ? `sample ${item.sample + 1}, ${item.order} order · Esc goes back` : item.order === "swapped" ? "order BA" : "";
     part["say-first"].textContent = other;
     part["say-second"].textContent = "";
     if (changed) this.drawMedia(item);
-    const hidden = this.hidden(base);
     const card = part.card;
     card.classList.remove("accepted", "rejected", "flagged");
-    if (hidden) {
-      part.verdict.replaceChildren(this.closedCard());
+    if (closed) {
+      part.verdict.replaceChildren(this.closedCard(item, base));
       part.reasoning.replaceChildren(makeElement("span", "dim", "The reasoning opens with your choice."));
+      this.reveal(base);
     } else {
       card.classList.add(item.ruling === "flag" ? "flagged" : item.effective);
       drawVerdict(part.verdict, item, base, (id) => this.openSibling(id));
@@ -38,13 +40,23 @@ const DRAWING = {
     drawOwn(part.own, base, this.blind);
     if (this.blind && base.mine && item === base) this.offerNext();
     const draft = this.drafts.get(base.position) || { note: base.mine?.note || "", tags: base.mine?.tags || [] };
-    part.note.value = draft.note;
-    part.tags.value = draft.tags.join(", ");
+    // A redraw while somebody writes must not move their cursor.
+    if (part.note.value !== draft.note) part.note.value = draft.note;
+    const tags = draft.tags.join(", ");
+    if (this.root.activeElement !== part.tags || changed) part.tags.value = tags;
     this.keepPlace(base.position);
   },
 
-  closedCard() {
+  closedCard(item, base) {
     const card = makeElement("div", "closed");
+    if (item !== base) {
+      card.append(makeElement("b", "", "Still to be judged by you"), makeElement("span", "dim", "This one waits in the queue as well"));
+      return card;
+    }
+    if (base.mine) {
+      card.append(makeElement("b", "", "Opening"), makeElement("span", "dim", "The verdict comes as soon as your ruling is stored"));
+      return card;
+    }
     const keys = ["first", "second", "tie"].map((name) => keyName(this.keys.byAction.get(name)));
     card.append(makeElement("b", "", "Choose first"), makeElement("span", "dim", `${keys[0]} first, ${keys[1]} second, ${keys[2]} tie`));
     return card;

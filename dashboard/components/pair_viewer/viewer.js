@@ -121,6 +121,7 @@ class Viewer {
     if (this.hidden(item) && ruling !== "relabel" && ruling !== "flag") {
       return this.refuse("Blind: say first which is better, " + ["first", "second", "tie"].map((name) => keyName(this.keys.byAction.get(name))).join(", "));
     }
+    if (item.withheld && ["accept", "reject"].includes(ruling)) return this.refuse("The judge's verdict is not here yet; there is nothing to accept or reject");
     const wasHidden = this.hidden(item);
     const draft = this.drafts.get(item.position) || { note: item.mine?.note || "", tags: item.mine?.tags || [] };
     const token = newToken();
@@ -172,7 +173,7 @@ class Viewer {
 
   async openSibling(prediction) {
     const item = this.feed.item;
-    if (!item || this.hidden(item)) return;
+    if (!item || this.closed(item)) return;
     if (prediction === item.prediction) return this.draw(true);
     try {
       const other = await callServer(this.outbox.token, `${this.queue.id}/predictions/${prediction}`);
@@ -210,8 +211,28 @@ class Viewer {
     this.say("Blind " + (this.blind ? "on" : "off"));
   }
 
+  /** Before the choice. In a blind queue the server has not sent what is hidden; whoever chose to
+   *  review blind (B) has it in this browser, and hides it from their own eyes only. */
   hidden(item) {
     return this.blind && !item.mine;
+  }
+
+  closed(item) {
+    return this.hidden(item) || Boolean(item.withheld);
+  }
+
+  /** Fetch what a blind queue keeps back until a ruling is stored. */
+  async reveal(item) {
+    if (item.opening || !item.withheld || !item.mine || this.outbox.has(this.queue.id, item.position)) return;
+    item.opening = true;
+    try {
+      const open = await callServer(this.outbox.token, `${this.queue.id}/predictions/${item.prediction}?brief=1`);
+      if (!open.withheld) Object.assign(item, open, { withheld: false, first: item.first, second: item.second });
+    } catch (error) {
+      this.alert(`The verdict could not be loaded: ${error.message}`);
+    }
+    item.opening = false;
+    if (!item.withheld && this.drawn === item && this.shown === item) this.draw(true);
   }
 
   escape() {
@@ -267,6 +288,7 @@ class Viewer {
       if (item) item.mine = null;
       this.keepHistory();
     }
+    if (this.drawn) this.reveal(this.drawn);
     this.drawHead();
     clearTimeout(this.statsTimer);
     this.statsTimer = setTimeout(() => this.askStats(), Math.max(400, this.statsAt + STATS_SOONEST_MS - Date.now()));
