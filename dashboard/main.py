@@ -6,6 +6,7 @@ from pathlib import Path
 
 import streamlit as st
 
+from dashboard.identity import login_needed
 from dashboard.navigation import pages
 from dashboard.page import page
 from dashboard.sidebar import sidebar
@@ -18,5 +19,6 @@ st.set_page_config(page_title="Winnow", page_icon=str(ICON), layout="wide")
 apply_style()
 with page(None):
     chosen = pages(Path(__file__).parents[1] / "pages")
-    sidebar()
+    if not login_needed():
+        sidebar()
     chosen.run()

@@ -7,7 +7,7 @@ from pathlib import Path
 import streamlit as st
 from streamlit.navigation.page import StreamlitPage
 
-from dashboard.identity import login_configured
+from dashboard.identity import login_needed, start_login
 
 _PAGES = (
     ("overview", "Overview"),
@@ -28,8 +28,13 @@ _LEFT = "winnow_left"
 
 def pages(folder: Path) -> StreamlitPage:
     """The page that the URL names; the login page where there is a login and nobody is in."""
-    if login_configured() and not st.user.is_logged_in:
-        return st.navigation([st.Page(_log_in, title="Log in")], position="hidden")
+    if login_needed():
+        # At every page's address, so that no link leads to "page not found".
+        doors = [
+            st.Page(_log_in, title="Log in", url_path=name, default=name == "overview")
+            for name, _ in _PAGES
+        ]
+        return st.navigation(doors, position="hidden")
     known = {
         name: st.Page(folder / f"{name}.py", title=title, url_path=name, default=name == "overview")
         for name, title in _PAGES
@@ -78,4 +83,4 @@ def _log_in() -> None:
     st.title("Winnow")
     st.write("Log in to look at what your judge was trained on.")
     if st.button("Log in", type="primary"):
-        st.login()
+        start_login()

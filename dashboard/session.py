@@ -12,13 +12,16 @@ import time
 from http.cookies import CookieError, SimpleCookie
 
 import streamlit as st
+from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from streamlit.web.server.starlette.starlette_server_config import USER_COOKIE_NAME
 
 from backend.domain.people import Person, Role
 from backend.errors import Forbidden
+from backend.store.people import People
 from dashboard.signing import signer, verified
 from dashboard.space import person, shared
 
@@ -53,12 +56,18 @@ class SessionMiddleware:
             else:
                 await send({"type": "websocket.close", "code": 1008})
             return
-        known = session_in(headers.get(b"cookie", b"").decode("latin-1"))
+        cookies = headers.get(b"cookie", b"").decode("latin-1")
 
         async def sending(message: Message) -> None:
-            if message["type"] == "http.response.start" and known is None:
+            if message["type"] == "http.response.start":
                 out = MutableHeaders(scope=message)
-                if out.get("content-type", "").startswith("text/html"):
+                if _login_changes(out):
+                    # Whoever logs in or out leaves behind what their browser was given before.
+                    await run_in_threadpool(_end, cookies)
+                    out.append("set-cookie", _cookie(secrets.token_hex(16), scope))
+                elif out.get("content-type", "").startswith("text/html") and (
+                    await run_in_threadpool(session_in, cookies) is None
+                ):
                     out.append("set-cookie", _cookie(secrets.token_hex(16), scope))
             await send(message)
 
@@ -67,7 +76,23 @@ class SessionMiddleware:
 
 def _cookie(session: str, scope: Scope) -> str:
     secure = "; Secure" if scope.get("scheme") == "https" else ""
-    return f"{COOKIE}={session}; Path=/; Max-Age={_YEAR_S}; HttpOnly; SameSite=Strict{secure}"
+    # Lax, not Strict: who comes from a login page or from a link in a message is the same browser.
+    # A call of ours needs its token besides, and a foreign page cannot send the cookie with one.
+    return f"{COOKIE}={session}; Path=/; Max-Age={_YEAR_S}; HttpOnly; SameSite=Lax{secure}"
+
+
+def _login_changes(headers: MutableHeaders) -> bool:
+    return any(value.startswith(f"{USER_COOKIE_NAME}=") for value in headers.getlist("set-cookie"))
+
+
+def _end(cookies: str) -> None:
+    if session := session_in(cookies):
+        People(shared().database).keep(f"session:{session}", ended=True)
+
+
+def ended(session: str) -> bool:
+    """Whether somebody has logged in or out in this session's browser since it began."""
+    return bool(People(shared().database).settings(f"session:{session}").get("ended"))
 
 
 def host_allowed(host: str) -> bool:
@@ -79,13 +104,15 @@ def host_allowed(host: str) -> bool:
 
 
 def session_in(cookies: str) -> str | None:
-    """The session id in a ``Cookie`` header."""
+    """The session id in a ``Cookie`` header, unless the session has ended."""
     try:
         jar = SimpleCookie(cookies)
     except CookieError:
         return None
     found = jar.get(COOKIE)
-    return found.value if found and _ID.fullmatch(found.value) else None
+    if found is None or not _ID.fullmatch(found.value) or ended(found.value):
+        return None
+    return found.value
 
 
 def session_id() -> str | None:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from starlette.applications import Starlette
+from starlette.routing import Route
 from starlette.testclient import TestClient
 from streamlit.testing.v1 import AppTest
 
@@ -351,6 +352,18 @@ def test_statistics_come_with_the_progress(client: TestClient, queue: QueueRow) 
     assert found["progress"]["done"] == 10
     assert found["audit"]["rulings"] == 10
     assert found["audit"]["precision"]["share"] == 1.0
+
+
+def test_no_route_starts_or_stops_anything() -> None:
+    """Roles are asked for where the workspace is asked to act; our routes only store rulings."""
+    writing = {
+        route.path
+        for route in dashboard.routes.routes
+        if isinstance(route, Route) and route.methods and route.methods - {"GET", "HEAD"}
+    }
+    assert writing == {
+        "/winnow/review/{queue:int}/release", "/winnow/review/rulings", "/winnow/review/settings",
+    }  # fmt: skip
 
 
 def test_leaving_gives_the_claims_back(

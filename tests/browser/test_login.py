@@ -1,0 +1,222 @@
+"""A dashboard for more than one person: a real login, and what each role may do."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import pytest
+from playwright.sync_api import Page, expect
+
+from backend.store.reviews import Reviews
+from backend.workspace import Workspace
+from dashboard.session import COOKIE
+from tests.browser.conftest import ROOT, free_port, settled
+from tests.browser.oidc_provider import CLIENT_ID, CLIENT_SECRET
+from tests.browser.review_room import all_stored, drawn, make_queue, prediction, stored
+from tests.workspaces import build_workspace
+
+pytestmark = pytest.mark.slow
+OPERATOR, REVIEWER = "ada@example.org", "bob@example.org"
+Person = Callable[..., Page]
+
+
+@dataclass
+class Served:
+    """``winnow serve`` with a login."""
+
+    url: str
+    provider: str
+    space: Workspace
+
+
+def answers(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
+    for _ in range(600):
+        try:
+            if httpx.get(url, timeout=2).status_code == 200:
+                return
+        except httpx.HTTPError:
+            pass
+        assert process.poll() is None, log.read_text()[-3000:]
+        time.sleep(0.1)
+    raise AssertionError(f"{url} does not answer:\n{log.read_text()[-3000:]}")
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    folder = tmp_path_factory.mktemp("login")
+    space = build_workspace(folder / "ws", images=8, videos=1)
+    port, provider_port = free_port(), free_port()
+    url, provider = f"http://127.0.0.1:{port}", f"http://localhost:{provider_port}"
+    secrets = folder / "secrets.toml"
+    secrets.write_text(
+        f"""[auth]
+redirect_uri = "{url}/oauth2callback"
+cookie_secret = "{"c" * 32}"
+client_id = "{CLIENT_ID}"
+client_secret = "{CLIENT_SECRET}"
+server_metadata_url = "{provider}/.well-known/openid-configuration"
+"""
+    )
+    environment = {
+        **os.environ,
+        "PYTHONPATH": str(ROOT),
+        "WINNOW_OPERATORS": OPERATOR.upper(),
+        "STREAMLIT_SECRETS_FILES": str(secrets),
+        "NO_PROXY": "localhost,127.0.0.1",
+    }
+    commands = {
+        f"{provider}/jwks": ["-m", "tests.browser.oidc_provider", str(provider_port)],
+        f"{url}/_stcore/health": [
+            "-m", "backend.cli", "--workspace", str(space.folder), "serve",
+            "--port", str(port), "--no-browser",
+        ],
+    }  # fmt: skip
+    processes = []
+    try:
+        for number, (ready, command) in enumerate(commands.items()):
+            log = folder / f"{number}.log"
+            with log.open("wb") as out:
+                processes.append(
+                    subprocess.Popen([sys.executable, *command], cwd=ROOT, env=environment,
+                                     stdout=out, stderr=out, start_new_session=True)
+                )  # fmt: skip
+            answers(ready, processes[-1], log)
+        yield Served(url, provider, space)
+    finally:
+        for process in processes:
+            # `winnow serve` and the server below it.
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait(timeout=20)
+        space.close()
+
+
+def log_in(page: Page, served: Served, email: str, confirmed: str = "yes") -> None:
+    page.goto(served.url)
+    page.get_by_role("button", name="Log in").click()
+    page.wait_for_url(f"{served.provider}/authorize*")
+    page.get_by_label("E-mail").fill(email)
+    page.get_by_label("Confirmed").fill(confirmed)
+    page.get_by_role("button", name="Log in").click()
+    page.wait_for_url(f"{served.url}/")
+    expect(page.get_by_role("button", name="Log out")).to_be_visible()
+    settled(page)
+
+
+def test_without_a_login_there_is_only_the_login_page(served: Served, person: Person) -> None:
+    for place in ("", "/runs", "/review?queue=1", "/browse"):
+        page = person()
+        page.goto(served.url + place)
+        expect(page.get_by_role("button", name="Log in")).to_be_visible()
+        settled(page)
+        assert page.locator("[data-testid='stAlert']").count() == 0
+        assert page.locator("[data-testid='stSidebarNavLink']").count() == 0
+        expect(page.locator("body")).not_to_contain_text("Runs")
+        assert page.locator("img[src*=winnow]").count() == 0
+        page.close()
+
+
+def test_an_operator_may_launch_and_rules_under_the_name_of_the_login(
+    served: Served, person: Person
+) -> None:
+    page = person()
+    log_in(page, served, OPERATOR)
+    expect(page.locator("body")).to_contain_text(f"{OPERATOR} · operator")
+    queue = make_queue(served.space, run_ids=(1,))
+    page.goto(f"{served.url}/review?queue={queue.id}")
+    drawn(page)
+    shown = prediction(page)
+    page.keyboard.press("a")
+    all_stored(page)
+    assert stored(served.space)[-1][:2] == (shown, "accept")
+    assert Reviews(served.space.database).history(shown)[-1].reviewer == OPERATOR
+    page.goto(f"{served.url}/runs")
+    expect(page.get_by_text("New run").first).to_be_visible()
+
+
+@pytest.mark.parametrize(
+    ("email", "confirmed", "name"),
+    [
+        (REVIEWER, "yes", REVIEWER),
+        # Anybody can claim an operator's address where the provider does not check it.
+        (OPERATOR, "no", f"id-of-{OPERATOR}"),
+    ],
+)
+def test_others_may_rule_and_not_launch(
+    served: Served, person: Person, email: str, confirmed: str, name: str
+) -> None:
+    page = person()
+    log_in(page, served, email, confirmed)
+    expect(page.locator("body")).to_contain_text(f"{name} · reviewer")
+    page.goto(f"{served.url}/runs")
+    expect(page.get_by_role("heading", name="Runs")).to_be_visible()
+    settled(page)
+    expect(page.get_by_text("New run")).to_have_count(0)
+
+
+def test_a_link_from_elsewhere_opens_in_the_same_session(served: Served, person: Person) -> None:
+    page = person()
+    log_in(page, served, REVIEWER)
+
+    def session() -> set[str]:
+        return {str(one["value"]) for one in page.context.cookies() if one["name"] == COOKIE}
+
+    before = session()
+    assert before
+    page.goto(f"{served.provider}/jwks")
+    page.evaluate("url => { location.href = url; }", f"{served.url}/runs")
+    expect(page.get_by_role("button", name="Log out")).to_be_visible()
+    assert session() == before
+
+
+def test_who_logs_out_leaves_nothing_open(served: Served, person: Person) -> None:
+    page = person()
+    log_in(page, served, REVIEWER)
+    queue = make_queue(served.space, run_ids=(1,))
+    calls: list[dict[str, str]] = []
+    path = f"/winnow/review/{queue.id}/items"
+    page.on("request", lambda one: calls.append(one.all_headers()) if path in one.url else None)
+    page.goto(f"{served.url}/review?queue={queue.id}")
+    drawn(page)
+    link = served.url + str(page.locator(".pane.first img").get_attribute("src"))
+    headers = {name: calls[0][name] for name in ("authorization", "cookie")}
+    items = f"{served.url}{path}?from=0"
+    assert httpx.get(link, headers=headers).status_code == 200
+    assert httpx.get(items, headers=headers).status_code == 200
+    # Somebody who has no login has no way in either, whatever they know of the address.
+    assert httpx.get(items).status_code == 403
+    assert httpx.get(link).status_code == 403
+
+    other_tab = page.context.new_page()
+    other_tab.goto(served.url)
+    settled(other_tab)
+    other_tab.get_by_role("button", name="Log out").click()
+    expect(other_tab.get_by_role("button", name="Log in")).to_be_visible()
+    # What the browser was given while it was logged in opens nothing any more, copied or not.
+    assert httpx.get(link, headers=headers).status_code == 403
+    assert httpx.get(items, headers=headers).status_code == 403
+    page.keyboard.press("a")
+    expect(page.locator(".mark")).to_contain_text("not stored")
+    page.on("dialog", lambda dialog: dialog.accept())
+    page.reload()
+    expect(page.get_by_role("button", name="Log in")).to_be_visible()
+
+
+def test_a_broken_file_with_the_login_is_not_taken_for_no_login(tmp_path: Path) -> None:
+    secrets = tmp_path / "secrets.toml"
+    secrets.write_text("[auth\n")
+    done = subprocess.run(
+        [sys.executable, "-m", "backend.cli", "--workspace", str(tmp_path / "ws"), "serve",
+         "--port", str(free_port()), "--no-browser"],
+        cwd=ROOT, env={**os.environ, "STREAMLIT_SECRETS_FILES": str(secrets)},
+        capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert done.returncode != 0
+    assert "the file with the login cannot be read" in done.stderr
