@@ -14,7 +14,7 @@ from dashboard.numbers import ago, compact, lasting, percent, with_interval
 from dashboard.text import clean
 
 _STYLE = (Path(__file__).parent / "card.css").read_text(encoding="utf-8")
-_STATE = {
+STATE = {
     "queued": "◷ queued", "starting": "◷ starting", "running": "▶ running", "finished": "✓ finished",
     "failed": "✕ failed", "cancelled": "■ cancelled", "interrupted": "✕ interrupted",
 }  # fmt: skip
@@ -54,7 +54,7 @@ def card_html(run: RunRow, counts: RunCounts) -> str:
       <div class="wn-head">
         <b>{run.id}</b><span class="wn-model" title="{escape(clean(run.model))}">{escape(model_name(run.model))}</span>
         <span class="wn-quiet">{" · ".join(facts)}</span>
-        <span class="wn-state">{_STATE.get(run.status, escape(run.status))}</span>
+        <span class="wn-state">{STATE.get(run.status, escape(run.status))}</span>
       </div>
       {_bar(counts)}
       <div class="wn-facts">{"".join(_fact(name, value) for name, value in _facts(run, counts))}</div>

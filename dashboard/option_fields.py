@@ -1,0 +1,101 @@
+"""Options as form fields: drawn, read back, and folded under names. State lives under a prefix."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import streamlit as st
+
+from dashboard.runs.options import Option
+from dashboard.text import clean, md
+
+
+def to_widget(option: Option, value: Any) -> Any:
+    """A value as the option's widget holds it."""
+    if option.kind == "lines":
+        return "\n".join(value or ())
+    if option.kind in ("text", "long"):
+        return value or ""
+    if option.kind == "float" and value is not None:
+        return float(value)
+    return value
+
+
+def from_widget(option: Option, prefix: str) -> Any:
+    """What the option's widget holds; its default where that is nothing."""
+    value = st.session_state.get(prefix + option.name)
+    if option.kind == "lines":
+        return tuple(line.strip() for line in (value or "").splitlines() if line.strip())
+    if option.kind in ("text", "long"):
+        return (value or "").strip() or option.default
+    if option.kind == "bool":
+        return bool(value)
+    return option.default if value is None else value
+
+
+def folded(title: str, options: tuple[Option, ...], prefix: str) -> None:
+    """A group of fields that is closed, its title saying what differs from the defaults."""
+    if not options:
+        return
+    changed = [
+        f"{option.name} {clean(from_widget(option, prefix), 30)}"
+        for option in options
+        if from_widget(option, prefix) not in (option.default, None)
+    ]
+    with st.expander(md(f"{title} · {', '.join(changed)}" if changed else title, 160)):
+        fields(options, prefix)
+
+
+def fields(options: tuple[Option, ...], prefix: str) -> None:
+    """Fields in two columns; long ones over the whole width."""
+    short = [option for option in options if option.kind not in ("long", "lines")]
+    for place in range(0, len(short), 2):
+        for column, option in zip(
+            st.columns(2, gap="medium"), short[place : place + 2], strict=False
+        ):
+            with column:
+                field(option, prefix)
+    for option in options:
+        if option.kind in ("long", "lines"):
+            field(option, prefix)
+
+
+def field(option: Option, prefix: str) -> None:
+    """One option with its default and when to change it."""
+    key = prefix + option.name
+    if option.kind in ("int", "float"):
+        cast = int if option.kind == "int" else float
+        st.number_input(
+            option.name, key=key, value=None,
+            placeholder="none" if option.default is None else f"{option.default:g}",
+            min_value=None if option.lowest is None else cast(option.lowest),
+            max_value=None if option.highest is None else cast(option.highest),
+            step=cast(option.step) if option.step else _step(option),
+            format="%d" if option.kind == "int" else "%g",
+        )  # fmt: skip
+    elif option.kind == "bool":
+        st.toggle(option.name, key=key)
+    elif option.kind == "choice":
+        st.selectbox(option.name, option.choices, key=key)
+    elif option.kind in ("lines", "long"):
+        st.text_area(option.name, key=key, height=96)
+    else:
+        st.text_input(option.name, key=key)
+    st.caption(f"Default {_said(option.default)}. Change: {option.when}.")
+
+
+def _step(option: Option) -> float:
+    """A step of the arrows beside a number that suits its size."""
+    if option.kind == "int":
+        return 1
+    return option.default / 10 if option.default and option.default < 1 else 0.1
+
+
+def _said(value: Any) -> str:
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    if value is None or value == ():
+        return "none"
+    if isinstance(value, tuple):
+        return ", ".join(map(str, value))
+    return f"{value:g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,1 @@
+"""Training: the form, live curves, checkpoints and what they are worth."""
