@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -20,8 +19,6 @@ from backend.training.folder import claim
 from backend.training.local.devices import take_place
 from backend.training.local.fit import Fit
 from backend.training.local.journal import read_metrics
-from backend.training.probing import free_port
-from backend.training.registry import Tools, load_trainer
 from backend.workspace import Workspace
 from tests.integration.conftest import Winnow
 from tests.integration.test_bad_input import one_line
@@ -144,32 +141,6 @@ def test_a_trainer_that_is_killed_alone_is_told_from_one_that_failed(
     wait_for(lambda: space.trainings.get(1).status == "failed", WAIT_S)
     assert space.trainings.get(1).error == "the trainer was killed by signal 9"
     assert "resume" in (space.trainings.get(1).hint or "")
-
-
-@pytest.mark.slow
-def test_two_processes_learn_what_one_learns(
-    space: Workspace, judge_folder: Path, tmp_path: Path
-) -> None:
-    """By ``torchrun`` on the CPU (gloo); NCCL needs GPUs and is the same code from there on."""
-    weights, losses = [], []
-    for processes in (1, 2):
-        out = tmp_path / f"out-{processes}"
-        spec = space.trainer.spec(
-            ["mixed"], trainer="local", model=str(judge_folder), output_dir=str(out), device="cpu",
-            max_pixels=56 * 56, fps=1.0, train_batch_size=4, actor_learning_rate=1e-3, max_steps=2,
-            validation=0.3, gpus_per_node=processes, master_port=free_port(),
-        )  # fmt: skip
-        claim(out, "test", spec)
-        export_sets(space.database, spec, out)
-        command = load_trainer("local", Tools()).command(spec, out)
-        done = subprocess.run(command.argv, env={**os.environ, **command.env}, capture_output=True)
-        assert done.returncode == 0, done.stderr.decode()
-        metrics = read_metrics(out)
-        losses.append([value for m in metrics if (value := m.loss or m.validation_loss)])
-        weights.append(load_file(out / "final_checkpoint" / "model.safetensors"))
-    assert losses[1] == pytest.approx(losses[0], rel=1e-4)
-    for name, value in weights[0].items():
-        assert torch.allclose(value, weights[1][name], atol=5e-3), name
 
 
 def test_stop_leaves_no_process_and_a_medium_that_changed_since_is_noticed(

@@ -83,11 +83,11 @@ def test_two_processes_make_the_weights_that_one_makes(
 @pytest.mark.vllm
 @pytest.mark.timeout(600)
 @pytest.mark.skipif(not PYTHON.exists(), reason=f"no vLLM: {PYTHON} is not there")
-@pytest.mark.parametrize("lora", [None, {"rank": 4}], ids=["full", "lora"])
 def test_vllm_loads_a_trained_judge_and_its_answers_are_readable(
-    winnow: Winnow, space: Workspace, judge_folder: Path, tmp_path: Path, lora: Any
+    winnow: Winnow, space: Workspace, judge_folder: Path, tmp_path: Path
 ) -> None:
-    folder = train(space, judge_folder, "judge", lora=lora, actor_learning_rate=1e-7)
+    """With adapters, whose merging is one more way to go wrong; the rest is as in full training."""
+    folder = train(space, judge_folder, "judge", lora={"rank": 4}, actor_learning_rate=1e-7)
     files = write_demo(tmp_path / "demo", image_pairs=6, video_pairs=0, seed=5)
     winnow("dataset", "add", f"hpdv3:{files.images}", "--name", "demo")
     run = winnow(
