@@ -89,8 +89,22 @@ def finished(space: Workspace, frozen: SetRow) -> list[tuple[Path, dict[str, Any
     """Complete exports of a set with their manifests, newest first."""
     found = []
     for manifest in (space.folder / "exports").glob(f"*/{MANIFEST}"):
-        if is_our_export(manifest.parent):
-            content = json.loads(manifest.read_text(encoding="utf-8"))
-            if content.get("set", {}).get("content_hash") == frozen.content_hash:
-                found.append((manifest.parent, content))
-    return sorted(found, key=lambda one: -float(one[1].get("created_at", 0)))
+        content = _read(manifest)
+        if content and content["set"].get("content_hash") == frozen.content_hash:
+            found.append((manifest.parent, content))
+    return sorted(found, key=lambda one: -float(one[1]["created_at"]))
+
+
+def _read(manifest: Path) -> dict[str, Any] | None:
+    """A manifest of ours; ``None`` where somebody has changed it, or it went meanwhile."""
+    if not is_our_export(manifest.parent):
+        return None
+    try:
+        content = json.loads(manifest.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    kinds = {"set": dict, "format": str, "rows": int, "created_at": int | float}
+    if all(isinstance(content.get(name), kind) for name, kind in kinds.items()):
+        return dict(content)
+    log.warning("%s is no manifest of ours", manifest)
+    return None

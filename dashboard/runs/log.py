@@ -7,7 +7,7 @@ from pathlib import Path
 import streamlit as st
 
 from backend.store.runs import RunRow
-from dashboard.text import visible
+from dashboard.text import md, visible
 
 TAIL_BYTES = 64 * 1024
 TAIL_LINES = 200
@@ -43,7 +43,11 @@ def draw_log(run: RunRow) -> None:
     if run.log_path is None:
         st.caption("This run was imported: it had no process and has no log.")
         return
-    text, cut = log_tail(Path(run.log_path))
+    path = Path(run.log_path)
+    text, cut = log_tail(path)
+    if not text and run.started_at is not None and not path.exists():
+        st.caption(f"The log is not there any more: {md(path)}")
+        return
     if not text:
         st.caption("The log is empty so far.")
         return
