@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, Row, func, insert, select, update
 
 from backend.errors import NotFound
 from backend.store.database import Database
@@ -17,6 +17,7 @@ from backend.store.schema import (
     jobs,
     pairs,
     predictions,
+    reviews,
     runs,
     set_items,
     trainings,
@@ -171,6 +172,32 @@ class Trainings:
             query = query.where(evaluations.c.training_id == training_id)
         with self._db.read() as connection:
             return [EvaluationRow(**row._mapping) for row in connection.execute(query)]
+
+    def rulings_behind(self, set_id: int, *, until: float) -> list[tuple[str, int]]:
+        """Who ruled on the predictions in a set before it was frozen, and how often.
+
+        Rulings that had been taken back by then are not counted.
+        """
+        undo = reviews.alias()
+        taken_back = (
+            select(undo.c.id)
+            .where(undo.c.undoes == reviews.c.id, undo.c.created_at <= until)
+            .exists()
+        )
+        query = (
+            select(reviews.c.reviewer, func.count())
+            .join(set_items, set_items.c.prediction_id == reviews.c.prediction_id)
+            .where(
+                set_items.c.set_id == set_id,
+                reviews.c.created_at <= until,
+                reviews.c.ruling != "undo",
+                ~taken_back,
+            )
+            .group_by(reviews.c.reviewer)
+            .order_by(func.count().desc(), reviews.c.reviewer)
+        )
+        with self._db.read() as connection:
+            return [(str(name), int(count)) for name, count in connection.execute(query)]
 
     def media_of_set(self, set_id: int) -> Iterator[MediaOfItem]:
         """The files behind each item of a set, without its texts."""

@@ -13,7 +13,7 @@ import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from backend.errors import UsageError
 from backend.training import tensorboard
@@ -32,6 +32,46 @@ _NUMBERS = (
     "save_steps", "max_ckpt_num", "zero_stage", "gpus_per_node", "nnodes", "node_rank",
     "master_addr", "master_port", "l2",
 )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A command that is known to fit, to start from.
+
+    Attributes:
+        data_format: In which that program reads the sets.
+    """
+
+    template: str
+    data_format: Literal["lightrft", "sharegpt", "parquet", "jsonl"]
+
+
+EXAMPLES = {
+    "LLaMA-Factory": Example(
+        "llamafactory-cli train --stage sft --do_train true --model_name_or_path {model} "
+        "--dataset_dir {data_dir} --dataset {dataset} --template qwen2_vl --finetuning_type full "
+        "--output_dir {output} --learning_rate {actor_learning_rate} --num_train_epochs {max_epochs} "
+        "--per_device_train_batch_size {micro_train_batch_size} "
+        "--gradient_accumulation_steps {gradient_accumulation_steps} "
+        "--lr_scheduler_type cosine --warmup_ratio {lr_warmup_ratio} --cutoff_len {prompt_max_len} "
+        "--image_max_pixels {max_pixels} --video_max_pixels {max_pixels} --video_fps {fps} "
+        "--save_steps {save_steps} --save_total_limit {max_ckpt_num} --logging_steps 1 "
+        "--bf16 true --gradient_checkpointing true --seed {seed} --report_to none",
+        "sharegpt",
+    ),
+    "ms-swift": Example(
+        "swift sft --model {model} --dataset {data} --train_type full --output_dir {output} "
+        "--add_version false --learning_rate {actor_learning_rate} --num_train_epochs {max_epochs} "
+        "--per_device_train_batch_size {micro_train_batch_size} "
+        "--gradient_accumulation_steps {gradient_accumulation_steps} "
+        "--warmup_ratio {lr_warmup_ratio} --max_length {prompt_max_len} --max_pixels {max_pixels} "
+        "--save_steps {save_steps} --save_total_limit {max_ckpt_num} --logging_steps 1 "
+        "--torch_dtype bfloat16 --seed {seed}",
+        "sharegpt",
+    ),
+}
+"""Full fine-tuning, because a judge is loaded from a whole model folder; adapters have to be merged
+first. ms-swift reads ``{data}`` as one file, so it takes one set of one medium."""
 
 
 def split_template(text: str) -> tuple[str, ...]:
@@ -149,6 +189,11 @@ class CommandTrainer:
 
 def _weights(path: Path) -> bool:
     return any(path.glob("*.safetensors"))
+
+
+def places_in(template: Sequence[str]) -> frozenset[str]:
+    """What a template names, known or not."""
+    return frozenset(name for word in template for name in _PLACE.findall(word))
 
 
 def _unknown(spec: TrainingSpec) -> str | None:

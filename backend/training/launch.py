@@ -233,9 +233,10 @@ class TrainingLauncher:
 
         Raises:
             NotFound: There is no such training.
+            TrainingError: Its spec is one that this version cannot read.
         """
         row = self._trainings.get(training_id)
-        spec, folder = TrainingSpec.model_validate(row.spec), Path(row.output_dir)
+        spec, folder = spec_of(row), Path(row.output_dir)
         trainer = load_trainer(row.trainer, self._tools)
         mine = read_json(folder / CLAIM).get("owner") == owner(self._folder, training_id)
         return View(
@@ -263,6 +264,21 @@ class TrainingLauncher:
         if not rows:
             raise NotFound(f"there is no set {name}", hint="`winnow set list` shows the sets")
         return max(rows, key=lambda row: row.version)
+
+
+def spec_of(row: TrainingRow) -> TrainingSpec:
+    """What a training was asked to do.
+
+    Raises:
+        TrainingError: Another version of Winnow wrote it, and this one cannot read it.
+    """
+    try:
+        return TrainingSpec.model_validate(row.spec)
+    except ValidationError as error:
+        raise TrainingError(
+            f"training {row.id} was started by another version of Winnow; its settings cannot be read",
+            hint=f"what it made is in {row.output_dir}",
+        ) from error
 
 
 def judge_of(view: View, checkpoint: Path | None = None) -> Path:
