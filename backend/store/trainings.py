@@ -173,7 +173,7 @@ class Trainings:
         with self._db.read() as connection:
             return [EvaluationRow(**row._mapping) for row in connection.execute(query)]
 
-    def rulings_behind(self, set_id: int, *, until: float) -> list[tuple[str, int]]:
+    def rulings_behind(self, set_id: int, *, until: float) -> Sequence[tuple[str, int]]:
         """Who ruled on the predictions in a set before it was frozen, and how often.
 
         Rulings that had been taken back by then are not counted.
