@@ -24,16 +24,15 @@ from backend.store.runs import RunRow
 from backend.workspace import Workspace
 from dashboard.empty import empty
 from dashboard.numbers import many
+from dashboard.option_fields import folded, from_widget, to_widget
 from dashboard.page import errors_shown
 from dashboard.runs.card import model_name
-from dashboard.runs.options import ALL, ENGINE_NAMES, GROUPS, PRESETS, Option
+from dashboard.runs.options import ALL, ENGINE_NAMES, GROUPS
 from dashboard.runs.policy import load_policy_state, policy_fields, policy_state
+from dashboard.runs.presets import KEY, POLICY, USUAL_ORDER, preset_buttons
 from dashboard.text import clean, md
 
-_KEY = "launch_"
-_POLICY = "launch_policy"
 _LOADED = "launch_loaded"
-_SOURCE_ORDER = "as usual"
 _ENGINE_WORDS = {
     "auto": "auto · best installed",
     "vllm": "vllm · on GPUs",
@@ -46,7 +45,7 @@ _ENGINE_WORDS = {
 def load_form(run: RunRow | None, datasets: list[DatasetRow], *, again: str) -> None:
     """Fill the form once for each ``again``: from a run, or with the defaults."""
     # Streamlit forgets widgets that a visit to another page did not draw.
-    if st.session_state.get(_LOADED) == again and _KEY + "dataset" in st.session_state:
+    if st.session_state.get(_LOADED) == again and KEY + "dataset" in st.session_state:
         return
     st.session_state[_LOADED] = again
     values: dict[str, Any] = {option.name: option.default for option in ALL.values()}
@@ -54,7 +53,7 @@ def load_form(run: RunRow | None, datasets: list[DatasetRow], *, again: str) -> 
         "dataset": datasets[-1].name,
         "model": None,
         "engine": "auto",
-        "order": _SOURCE_ORDER,
+        "order": USUAL_ORDER,
     }
     policy = POLICIES["agreement"]
     if asked := st.query_params.get("dataset"):
@@ -63,8 +62,9 @@ def load_form(run: RunRow | None, datasets: list[DatasetRow], *, again: str) -> 
         values |= _values_of(run)
         policy = Policy.from_mapping(run.policy)
     for name, value in values.items():
-        st.session_state[_KEY + name] = _to_widget(name, value)
-    load_policy_state(_POLICY, policy)
+        option = ALL.get(name)
+        st.session_state[KEY + name] = to_widget(option, value) if option else value
+    load_policy_state(POLICY, policy)
 
 
 def _values_of(run: RunRow) -> dict[str, Any]:
@@ -86,34 +86,21 @@ def _own_instruction(spec: dict[str, Any]) -> str | None:
     return None
 
 
-def _to_widget(name: str, value: Any) -> Any:
-    option = ALL.get(name)
-    if option is None:
-        return value
-    if option.kind == "lines":
-        return "\n".join(value or ())
-    if option.kind in ("text", "long"):
-        return value or ""
-    if option.kind == "float" and value is not None:
-        return float(value)
-    return value
-
-
 @st.fragment
 def launch_form(space: Workspace, datasets: list[DatasetRow], runs: list[RunRow]) -> None:
     """Draw the form; starts the run and opens it."""
     left, right = st.columns([3, 2], gap="large")
     with left, errors_shown():
-        _presets()
+        preset_buttons(space)
         _four_fields(datasets, runs)
         for title, options in GROUPS.items():
-            _folded(title, options)
-        with st.expander(_title("Filter", [] if policy_state(_POLICY) == POLICIES["agreement"] else
-                                [policy_state(_POLICY).name])):  # fmt: skip
+            folded(title, options, KEY)
+        with st.expander(_title("Filter", [] if policy_state(POLICY) == POLICIES["agreement"] else
+                                [policy_state(POLICY).name])):  # fmt: skip
             st.caption("Default agreement. Another one can be applied later without judging again.")
-            policy_fields(_POLICY)
+            policy_fields(POLICY)
     with right, errors_shown():
-        if not st.session_state.get(_KEY + "model"):
+        if not st.session_state.get(KEY + "model"):
             st.caption("Choose a model; the command and the checks appear here.")
             return
         request = request_from_form()
@@ -135,11 +122,11 @@ def request_from_form() -> RunRequest:
         UsageError: A field is empty or out of range.
     """
     state = st.session_state
-    model = (state.get(_KEY + "model") or "").strip()
+    model = (state.get(KEY + "model") or "").strip()
     if not model:
         raise UsageError("no model yet", hint="give a model's folder, or its hub name")
-    values = {name: _from_widget(option) for name, option in ALL.items()}
-    order = state.get(_KEY + "order")
+    values = {name: from_widget(option, KEY) for name, option in ALL.items()}
+    order = state.get(KEY + "order")
     try:
         options = EngineOptions(**{name: values[name] for name in ENGINE_NAMES})
     except ValidationError as error:
@@ -147,67 +134,40 @@ def request_from_form() -> RunRequest:
         name = ".".join(str(part) for part in first["loc"])
         raise UsageError(f"{name}: {first['msg']}") from error
     return RunRequest(
-        dataset=state[_KEY + "dataset"],
+        dataset=state[KEY + "dataset"],
         model=model,
-        engine=state[_KEY + "engine"],
+        engine=state[KEY + "engine"],
         options=options,
-        order=None if order in (None, _SOURCE_ORDER) else OrderPolicy(order),
+        order=None if order in (None, USUAL_ORDER) else OrderPolicy(order),
         samples=values["samples"] or 1,
         seed=values["seed"] or 0,
         limit=values["limit"],
         use_cot=values["use_cot"],
         instruction=values["instruction"] or None,
-        policy=policy_state(_POLICY),
+        policy=policy_state(POLICY),
     )
-
-
-def _from_widget(option: Option) -> Any:
-    value = st.session_state.get(_KEY + option.name)
-    if option.kind == "lines":
-        return tuple(line.strip() for line in (value or "").splitlines() if line.strip())
-    if option.kind == "text":
-        return (value or "").strip() or option.default
-    if option.kind == "bool":
-        return bool(value)
-    return option.default if value is None else value
-
-
-def _presets() -> None:
-    with st.container(horizontal=True, gap="small", vertical_alignment="center"):
-        for preset in PRESETS:
-            st.button(preset.name, help=preset.about, key=f"preset_{preset.name}",
-                      on_click=_apply, args=(preset.values,))  # fmt: skip
-
-
-def _apply(values: dict[str, Any]) -> None:
-    """A purpose changes its own options and puts the others back; dataset, model and engine stay."""
-    for name, option in ALL.items():
-        if not values or name in ("limit", "samples", "temperature"):
-            st.session_state[_KEY + name] = _to_widget(name, values.get(name, option.default))
-    st.session_state[_KEY + "order"] = values.get("order", _SOURCE_ORDER)
-    load_policy_state(_POLICY, POLICIES[values.get("policy", "agreement")])
 
 
 def _four_fields(datasets: list[DatasetRow], runs: list[RunRow]) -> None:
     by_name = {row.name: row for row in datasets}
     dataset = st.selectbox(
-        "Dataset", list(reversed(by_name)), key=_KEY + "dataset",
+        "Dataset", list(reversed(by_name)), key=KEY + "dataset",
         format_func=lambda name: f"{clean(name, 80)} · {many(by_name[name].counts.get('pairs', 0), 'pair')}",
     )  # fmt: skip
     st.selectbox(
-        "Model", _known_models(runs), key=_KEY + "model", accept_new_options=True, index=None,
+        "Model", _known_models(runs), key=KEY + "model", accept_new_options=True, index=None,
         placeholder="folder, or ORGANISATION/NAME", format_func=_model_words,
     )  # fmt: skip
     left, right = st.columns(2)
     left.selectbox(
-        "Engine", ["auto", *ENGINES], key=_KEY + "engine", format_func=_ENGINE_WORDS.__getitem__,
+        "Engine", ["auto", *ENGINES], key=KEY + "engine", format_func=_ENGINE_WORDS.__getitem__,
         help="auto is vllm where it is installed and there is a GPU, else transformers.",
     )  # fmt: skip
     usual = default_order(by_name[dataset].source).value if dataset in by_name else ""
     right.selectbox(
-        "Shown order", [_SOURCE_ORDER, *(order.value for order in OrderPolicy)],
-        key=_KEY + "order",
-        format_func=lambda order: f"as usual: {usual}" if order == _SOURCE_ORDER else order,
+        "Shown order", [USUAL_ORDER, *(order.value for order in OrderPolicy)],
+        key=KEY + "order",
+        format_func=lambda order: f"as usual: {usual}" if order == USUAL_ORDER else order,
         help="A file that names the better side first is shuffled, or position would tell the label.",
     )  # fmt: skip
 
@@ -216,7 +176,7 @@ def _known_models(runs: list[RunRow]) -> list[str]:
     known = [run.model for run in reversed(runs) if run.engine in ENGINES]
     with suppress(DemoError):
         known.append(str(shipped_judge()))
-    typed = st.session_state.get(_KEY + "model")
+    typed = st.session_state.get(KEY + "model")
     return list(dict.fromkeys([*known, *([typed] if typed else [])]))
 
 
@@ -227,47 +187,6 @@ def _model_words(model: str) -> str:
 
 def _title(name: str, changed: list[str]) -> str:
     return f"{name} · {', '.join(changed)}" if changed else name
-
-
-def _folded(title: str, options: tuple[Option, ...]) -> None:
-    changed = [
-        f"{option.name} {clean(_from_widget(option), 30)}"
-        for option in options
-        if _from_widget(option) not in (option.default, None)
-    ]
-    with st.expander(md(_title(title, changed), 160)):
-        columns = st.columns(2, gap="medium")
-        for place, option in enumerate(options):
-            with columns[place % 2] if option.kind not in ("long", "lines") else st.container():
-                _field(option)
-
-
-def _field(option: Option) -> None:
-    key = _KEY + option.name
-    if option.kind in ("int", "float"):
-        cast = int if option.kind == "int" else float
-        st.number_input(
-            option.name, key=key, value=None, placeholder="none" if option.default is None else str(option.default),
-            min_value=None if option.lowest is None else cast(option.lowest),
-            max_value=None if option.highest is None else cast(option.highest),
-            step=cast(option.step) if option.step else (1 if option.kind == "int" else 0.1),
-            format="%d" if option.kind == "int" else "%g",
-        )  # fmt: skip
-    elif option.kind == "bool":
-        st.toggle(option.name, key=key)
-    elif option.kind == "choice":
-        st.selectbox(option.name, option.choices, key=key)
-    elif option.kind in ("lines", "long"):
-        st.text_area(option.name, key=key, height=96)
-    else:
-        st.text_input(option.name, key=key)
-    st.caption(f"Default {_said(option.default)}. Change: {option.when}.")
-
-
-def _said(value: Any) -> str:
-    if value is None or value == ():
-        return "none"
-    return {True: "on", False: "off"}.get(value, str(value)) if isinstance(value, bool) else str(value)  # fmt: skip
 
 
 _MARKS = {Level.OK: "✓", Level.WARNING: "▲", Level.STOP: "✕"}

@@ -338,6 +338,29 @@ def test_a_key_that_was_remapped_stays_so(space: Workspace, serve: Serve, person
     assert [row[1] for row in stored(space)] == ["accept"]
 
 
+def test_a_key_that_is_taken_is_refused_and_the_usual_keys_come_back(
+    space: Workspace, serve: Serve, person: Person
+) -> None:
+    page = person()
+    enter(page, serve(space.folder).url, make_queue(space))
+    page.keyboard.press("?")
+    page.get_by_role("button", name="Accept: A", exact=False).click()
+    page.keyboard.press("r")
+    expect(page.locator(".alert")).to_contain_text("R is taken by “Reject”")
+    expect(page.get_by_role("button", name="Accept: A", exact=False)).to_be_visible()
+    page.get_by_role("button", name="Accept: A", exact=False).click()
+    page.keyboard.press("k")
+    expect(page.get_by_role("button", name="Accept: K", exact=False)).to_be_visible()
+    page.get_by_role("button", name="Usual keys").click()
+    expect(page.get_by_role("button", name="Accept: A", exact=False)).to_be_visible()
+    page.keyboard.press("Escape")
+    page.keyboard.press("k")
+    page.keyboard.press("r")
+    page.keyboard.press("a")
+    all_stored(page)
+    assert [row[1] for row in stored(space)] == ["reject", "accept"]
+
+
 def test_another_order_shows_its_own_sides_and_takes_no_ruling(
     space: Workspace, serve: Serve, person: Person
 ) -> None:

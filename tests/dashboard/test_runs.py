@@ -12,6 +12,7 @@ from backend.domain.filtering import PRESETS
 from backend.domain.people import Person, Role
 from backend.engines.base import EngineOptions
 from backend.inference.launch import RunRequest
+from backend.store.people import People
 from backend.workspace import Workspace
 from dashboard.runs.log import log_tail
 from tests.dashboard.conftest import Open
@@ -155,6 +156,69 @@ def test_a_preset_fills_the_form_and_defaults_empty_it(
     assert "--samples" not in test.code[0].value
     test.button(key="preset_Defaults").click().run()
     assert test.code[0].value.endswith("--dataset pictures --model judge-a")
+
+
+def test_a_preset_of_ones_own_is_kept_offered_to_its_maker_alone_and_deleted(
+    demo_space: Workspace, open_page: Open
+) -> None:
+    test = open_page("runs", new="1", **{"from": "1"})
+    test.number_input(key="launch_samples").set_value(3)
+    test.number_input(key="launch_temperature").set_value(0.4)
+    test.text_area(key="launch_endpoints").input("http://a:1/v1\nhttp://b:2/v1")
+    test.selectbox(key="launch_engine").select("openai")
+    test.selectbox(key="launch_policy_name").select("own").run()
+    test.number_input(key="launch_policy_margin").set_value(4.5)
+    test.text_input(key="launch_preset_name").input("  two *servers* ")
+    test.button(key="preset_keep").click().run()
+    assert not test.error
+    expected = test.code[0].value
+    assert "--samples 3" in expected
+
+    again = open_page("runs", new="1", **{"from": "1"})
+    assert again.code[0].value != expected
+    again.button(key="own_preset_two *servers*").click().run()
+    assert again.code[0].value == expected
+    label = again.button(key="own_preset_two *servers*").label
+    assert label == r"two \*servers\*"
+
+    theirs = open_page("runs", as_person="Bob", new="1", **{"from": "1"})
+    assert label not in buttons(theirs)
+    again.button(key="preset_delete_two *servers*").click().run()
+    assert label not in buttons(again)
+    assert label not in buttons(open_page("runs", new="1"))
+
+
+@pytest.mark.parametrize("name", ["", "   ", "consensus of 4", "x\u202ey"])
+def test_a_name_that_no_preset_can_have_is_refused(
+    demo_space: Workspace, open_page: Open, name: str
+) -> None:
+    test = open_page("runs", new="1", **{"from": "1"})
+    test.text_input(key="launch_preset_name").input(name)
+    test.button(key="preset_keep").click().run()
+    (error,) = test.error
+    assert "Something went wrong" not in error.value
+    assert not People(demo_space.database).settings("Ada").get("run_presets")
+
+
+def test_what_an_older_version_kept_and_means_nothing_now_is_left_at_its_default(
+    demo_space: Workspace, open_page: Open
+) -> None:
+    People(demo_space.database).keep(
+        "Ada",
+        run_presets={
+            "old": {
+                "engine": "tensorrt", "order": "sideways", "policy": {"colour": "red"},
+                "options": {"samples": 9_999, "dtype": "int2", "endpoints": 3, "top_p": "much",
+                            "gone": 1, "seed": 7},
+            },
+            "none": 3,
+        },
+    )  # fmt: skip
+    test = open_page("runs", new="1", **{"from": "1"})
+    test.button(key="own_preset_old").click().run()
+    assert not test.error
+    assert not test.exception
+    assert test.code[0].value.endswith("--dataset pictures --model judge-a --seed 7")
 
 
 def test_a_policy_of_ones_own_is_in_the_command(demo_space: Workspace, open_page: Open) -> None:
