@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
+from backend.curation.bulk import BulkRulings
 from backend.curation.rulings import Rulings
 from backend.curation.sets import Balance, SetRow, freeze
 from backend.domain.pairs import OrderPolicy
@@ -191,13 +192,13 @@ class Workspace:
         token: str,
         progress: Callable[[int], None] | None = None,
     ) -> int:
-        """One ruling on many predictions in the present person's name; see ``Rulings.add_many``.
+        """One ruling on many predictions in the present person's name; see ``BulkRulings.add``.
 
         Raises:
             Forbidden: Only operators may.
         """
         self.person.require(Role.OPERATOR, "rule on many predictions at once")
-        return self.rulings.add_many(
+        return BulkRulings(self.database).add(
             prediction_ids, ruling, note=note, tags=tags, reviewer=self.person.name, token=token,
             progress=progress,
         )  # fmt: skip
@@ -205,13 +206,13 @@ class Workspace:
     def undo_act(
         self, token: str, *, progress: Callable[[int], None] | None = None
     ) -> tuple[int, int]:
-        """Take back a :meth:`rule_on_all`; see ``Rulings.undo_act``.
+        """Take back a :meth:`rule_on_all`; see ``BulkRulings.undo``.
 
         Raises:
             Forbidden: Only operators may.
         """
         self.person.require(Role.OPERATOR, "take back many rulings at once")
-        return self.rulings.undo_act(token, reviewer=self.person.name, progress=progress)
+        return BulkRulings(self.database).undo(token, reviewer=self.person.name, progress=progress)
 
     def reconcile(self) -> None:
         """Find runs whose process is gone and mark them; finish what was cut off without one."""

@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from backend.cli.output import Json, print_json, print_lines, say, workspace
+from backend.curation.ruling_rows import RulingRows
 from backend.errors import ReviewError, UsageError
 from backend.workspace import Workspace
 
@@ -80,7 +81,7 @@ def import_file(run: int, file: Path) -> None:
         raise UsageError(f"{file}: no such file")
     with workspace() as space:
         space.runs.get(run)
-        count = space.rulings.import_rows(run, _lines(file))
+        count = RulingRows(space.database).import_rows(run, _lines(file))
         say(f"{count} rulings stored")
 
 
@@ -89,7 +90,7 @@ def export_file(run: int, file: Annotated[Path | None, typer.Argument()] = None)
     """Write all rulings on a run as JSON lines, to a file or to standard output."""
     with workspace() as space:
         space.runs.get(run)
-        rows = space.rulings.iter_export(run)
+        rows = RulingRows(space.database).iter_export(run)
         if file is None:
             print_lines(rows)
             return

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import insert, select
 
+from backend.curation.bulk import BulkRulings
+from backend.curation.ruling_rows import RulingRows
 from backend.curation.rulings import Rulings
 from backend.curation.sets import freeze
 from backend.domain.pairs import Order, Preference
@@ -194,7 +196,7 @@ def test_an_unknown_prediction_is_named(db: Database) -> None:
 def test_many_rulings_can_be_sent_again(db: Database) -> None:
     rulings = Rulings(db)
     for _ in range(2):
-        assert rulings.add_many(iter([2, 3]), "accept", reviewer="ann", token="bulk") == 2
+        assert BulkRulings(db).add(iter([2, 3]), "accept", reviewer="ann", token="bulk") == 2
     assert [len(rulings.history(number)) for number in (1, 2, 3)] == [0, 1, 1]
     assert state(db, 3) == ("accept", "accepted")
 
@@ -205,14 +207,14 @@ def test_exported_rulings_import_once_and_give_the_same_state(db: Database) -> N
     rulings.add(3, "accept", reviewer="ann")
     rulings.add(3, "undo", reviewer="ann")
     rulings.add(3, "accept", reviewer="ann")
-    lines = [json.dumps(row) for row in rulings.iter_export(1)]
+    lines = [json.dumps(row) for row in RulingRows(db).iter_export(1)]
     before = [state(db, number) for number in range(1, 5)]
     with db.write() as connection:
         connection.execute(reviews.update().values(undoes=None))
         connection.execute(reviews.delete())
         connection.execute(verdicts.update().values(ruling=None, effective=verdicts.c.decision))
-    assert rulings.import_rows(1, lines) == 4
-    assert rulings.import_rows(1, lines) == 0
+    assert RulingRows(db).import_rows(1, lines) == 4
+    assert RulingRows(db).import_rows(1, lines) == 0
     assert [state(db, number) for number in range(1, 5)] == before
     assert rulings.history(2)[0].tags == ("x",)
 
@@ -221,10 +223,9 @@ def test_rows_without_a_token_are_imported_once_even_when_they_repeat(db: Databa
     rows = [
         {"index": 2, "ruling": ruling, "reviewer": "ann"} for ruling in ("accept", "undo", "accept")
     ]
-    rulings = Rulings(db)
-    assert rulings.import_rows(1, rows) == 3
+    assert RulingRows(db).import_rows(1, rows) == 3
     assert state(db, 3) == ("accept", "accepted")
-    assert rulings.import_rows(1, rows) == 0
+    assert RulingRows(db).import_rows(1, rows) == 0
 
 
 @pytest.mark.parametrize(
@@ -241,7 +242,7 @@ def test_rows_without_a_token_are_imported_once_even_when_they_repeat(db: Databa
 def test_a_broken_row_names_its_line_and_nothing_is_stored(db: Database, bad: str) -> None:
     good = '{"index": 0, "ruling": "reject", "reviewer": "a"}'
     with pytest.raises(ReviewError, match="line 2:"):
-        Rulings(db).import_rows(1, [good, bad])
+        RulingRows(db).import_rows(1, [good, bad])
     assert Rulings(db).history(1) == []
 
 

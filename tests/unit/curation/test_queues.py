@@ -10,6 +10,7 @@ from sqlalchemy import func, select, update
 
 from backend.curation import queues as module
 from backend.curation.queues import NewQueue, QueueKind, Queues, Sent
+from backend.curation.ruling_rows import RulingRows
 from backend.curation.rulings import Rulings
 from backend.domain.verdict import Flaw, flaw_mask
 from backend.errors import NotFound, ReviewError
@@ -310,12 +311,12 @@ def test_an_exported_undo_is_imported_as_of_the_same_ruling(db: Database, judge:
         first = rulings.history(number)[0]
         connection.execute(update(reviews).where(reviews.c.id == first.id).values(token="a"))
         rulings.add_within(connection, number, "undo", reviewer="ann", undoes="a")
-    rows = list(rulings.iter_export(1))
+    rows = list(RulingRows(db).iter_export(1))
     with db.write() as connection:
         connection.execute(update(reviews).values(undoes=None))
         connection.execute(reviews.delete())
         connection.execute(update(verdicts).values(ruling=None, effective=verdicts.c.decision))
-    rulings.import_rows(1, rows)
+    RulingRows(db).import_rows(1, rows)
     with db.read() as connection:
         assert connection.execute(select(verdicts.c.effective)).scalar_one() == "accepted"
 

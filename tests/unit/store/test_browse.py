@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import text as sql
 
+from backend.curation.bulk import BulkRulings
 from backend.curation.rulings import Rulings
 from backend.domain.browse import BrowseFilter, Measure, Sort
 from backend.domain.verdict import Flaw, flaws_of
@@ -209,16 +210,16 @@ def test_the_index_finds_what_reading_finds_and_new_rows_too(tmp_path: Path) -> 
 
 def test_a_bulk_ruling_is_undone_as_one_and_spares_newer_rulings(tmp_path: Path) -> None:
     space = build_workspace(tmp_path / "ws", videos=1)
-    browse, rulings = Browse(space.database), Rulings(space.database)
+    browse, rulings = Browse(space.database), BulkRulings(space.database)
     wanted = BrowseFilter(run=(2,), decision="accepted")
     ids = browse.ids(wanted)
     before = {i: space.predictions.state(i)["effective"] for i in ids}
-    assert rulings.add_many(ids, "reject", reviewer="ada", token="one act") == len(ids)
+    assert rulings.add(ids, "reject", reviewer="ada", token="one act") == len(ids)
     assert browse.count(BrowseFilter(run=(2,), effective="accepted")) == 0
-    rulings.add_many(ids, "reject", reviewer="ada", token="one act")
-    assert len(rulings.history(ids[0])) == 1, "sending an act again stores it once"
-    rulings.add(ids[0], "accept", reviewer="bob")
-    assert rulings.undo_act("one act", reviewer="ada") == (len(ids) - 1, 1)
-    assert rulings.undo_act("one act", reviewer="ada") == (0, 1)
+    rulings.add(ids, "reject", reviewer="ada", token="one act")
+    assert len(space.rulings.history(ids[0])) == 1, "sending an act again stores it once"
+    space.rulings.add(ids[0], "accept", reviewer="bob")
+    assert rulings.undo("one act", reviewer="ada") == (len(ids) - 1, 1)
+    assert rulings.undo("one act", reviewer="ada") == (0, 1)
     assert {i: space.predictions.state(i)["effective"] for i in ids} == before
     assert space.predictions.state(ids[0])["ruling"] == "accept"

@@ -1,0 +1,97 @@
+"""One ruling on many predictions, in chunks, and taking the whole of it back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from itertools import islice
+
+from backend.curation.acts import Act, rule, undo
+from backend.curation.rulings import Rulings, checked
+from backend.curation.tokens import act_token
+from backend.domain.rulings import Ruling
+from backend.store.database import Database
+from backend.store.reviews import Reviews
+
+CHUNK = 500
+
+
+class BulkRulings:
+    """Rulings on many predictions at once.
+
+    Args:
+        db: The workspace's database.
+    """
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+        self._reviews = Reviews(db)
+        self._rulings = Rulings(db)
+
+    def add(
+        self,
+        prediction_ids: Iterable[int],
+        ruling: str,
+        *,
+        relabel: str | None = None,
+        note: str = "",
+        tags: Sequence[str] = (),
+        reviewer: str,
+        token: str | None = None,
+        progress: Callable[[int], None] | None = None,
+    ) -> int:
+        """One ruling on many predictions; committed in chunks, so that nobody waits long.
+
+        Args:
+            token: Of the whole act; each row's token is derived from it, so that an act that broke
+                off can be sent again, and be undone as one.
+            progress: Called with how many are done.
+
+        Returns:
+            How many predictions were ruled on.
+        """
+        kind, side = checked(ruling, relabel, reviewer, token)
+        own = None if token is None else act_token(token)
+        act = Act(
+            ruling=kind, relabel=side, note=note, tags=tuple(tags), reviewer=reviewer, token=own
+        )
+        ids = iter(prediction_ids)
+        count = 0
+        while chunk := list(islice(ids, CHUNK)):
+            with self._db.write(durable=True) as connection:
+                if kind is Ruling.UNDO:
+                    for prediction_id in chunk:
+                        each = None if own is None else f"{own}{prediction_id}"
+                        self._rulings.add_within(
+                            connection, prediction_id, ruling, note=note, tags=tags,
+                            reviewer=reviewer, token=each,
+                        )  # fmt: skip
+                else:
+                    rule(connection, self._reviews, act, chunk)
+            count += len(chunk)
+            if progress:
+                progress(count)
+        return count
+
+    def undo(
+        self, token: str, *, reviewer: str, progress: Callable[[int], None] | None = None
+    ) -> tuple[int, int]:
+        """Take back what one call of :meth:`add` did; committed in chunks.
+
+        A prediction on which somebody has ruled since keeps that ruling. Calling it again goes on
+        with what is left.
+
+        Returns:
+            How many rulings were taken back, and how many were left because of newer ones.
+        """
+        undone = left = 0
+        after = ""
+        while True:
+            with self._db.write(durable=True) as connection:
+                rows = self._reviews.of_act(connection, act_token(token), after, CHUNK)
+                taken, kept = undo(connection, self._reviews, rows, reviewer)
+            undone, left = undone + taken, left + kept
+            if progress:
+                progress(undone + left)
+            if len(rows) < CHUNK:
+                return undone, left
+            after = rows[-1].token or ""
