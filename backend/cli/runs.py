@@ -24,6 +24,7 @@ from backend.cli.run_output import as_json, prediction_json, summary
 from backend.cli.run_start import PolicyOption, import_run, read_policy, start
 from backend.errors import RunError, UsageError
 from backend.inference.launch import ACTIVE
+from backend.store.failures import Failures
 
 app = typer.Typer(help="Judge a dataset in the background.", no_args_is_help=True)
 app.command("start")(start)
@@ -62,7 +63,7 @@ def show(run: int, json: Json = False) -> None:
     with workspace() as space:
         space.supervise()
         row = space.runs.get(run)
-        failures = space.predictions.failures(run)
+        failures = Failures(space.database).of_run(run)
         if json:
             print_json({**as_json(space, row), "spec": row.spec, "failures": failures})
             return

@@ -9,7 +9,7 @@ from functools import cached_property
 from backend.domain.statistics import mcnemar
 from backend.errors import UsageError
 from backend.inference.analysis import Share
-from backend.store.analysis import OUTCOMES, AnalysisRows, Said, outcome_of
+from backend.store.comparisons import OUTCOMES, Comparisons, Said, outcome_of
 from backend.store.database import Database
 from backend.store.runs import RunRow
 
@@ -80,4 +80,4 @@ def compare(database: Database, a: RunRow, b: RunRow) -> Comparison:
             f"run {a.id} judged {a.dataset}, run {b.id} judged {b.dataset}",
             hint="choose two runs of one dataset",
         )
-    return Comparison(tuple(AnalysisRows(database).said(a.id, b.id)))
+    return Comparison(tuple(Comparisons(database).said(a.id, b.id)))

@@ -12,7 +12,14 @@ from sqlalchemy import Connection
 from backend.domain.filtering import Candidate, Policy, decide_pair
 from backend.domain.verdict import Flaw, flaw_mask, repeated_threshold
 from backend.store.database import Database
-from backend.store.predictions import Judged, Predictions
+from backend.store.deciding import (
+    Judged,
+    judged_of,
+    judged_page,
+    repeated_reasoning,
+    set_policy,
+    write_decisions,
+)
 from backend.store.unfinished import check_mark, clear_mark, set_mark
 
 CHUNK = 2_000
@@ -48,14 +55,13 @@ def decide(policy: Policy, judged: Iterable[Judged]) -> list[Judged]:
 
 def decide_pairs(
     connection: Connection,
-    predictions: Predictions,
     run_id: int,
     policy: Policy,
     pair_ids: Iterable[int],
 ) -> None:
     """Decide some pairs of a run anew, all their predictions together."""
-    judged = predictions.judged_of(connection, run_id, pair_ids)
-    predictions.decide(connection, decide(policy, judged))
+    judged = judged_of(connection, run_id, pair_ids)
+    write_decisions(connection, decide(policy, judged))
 
 
 def redecide(database: Database, run_id: int, policy: Policy, pairs: int) -> int:
@@ -78,24 +84,23 @@ def redecide(database: Database, run_id: int, policy: Policy, pairs: int) -> int
     Raises:
         RunError: Another policy was applied meanwhile; it stands.
     """
-    predictions = Predictions(database)
     attempt = secrets.token_hex(8)
     count, last = 0, -1
     with database.write(durable=True) as connection:
-        predictions.set_policy(connection, run_id, policy.to_mapping())
+        set_policy(connection, run_id, policy.to_mapping())
         set_mark(connection, run_id, "deciding", attempt)
     with database.read() as connection:
-        repeated = predictions.repeated_reasoning(connection, run_id, repeated_threshold(pairs))
+        repeated = repeated_reasoning(connection, run_id, repeated_threshold(pairs))
     while True:
         with database.read() as connection:
-            page = predictions.judged_page(connection, run_id, last, CHUNK)
+            page = judged_page(connection, run_id, last, CHUNK)
         if not page:
             break
         last = page[-1].pair_id
         changed = _changed(policy, page, repeated)
         with database.write() as connection:
             check_mark(connection, run_id, attempt)
-            predictions.decide(connection, changed)
+            write_decisions(connection, changed)
             set_mark(connection, run_id, "deciding", attempt)
         count += len(changed)
     with database.write(durable=True) as connection:

@@ -96,7 +96,7 @@ def import_predictions(
             check_mark(connection, run_id, attempt)
             stored = predictions.add(connection, run_id, new)
             pairs = {pair_id for pair_id, _, _ in stored}
-            decide_pairs(connection, predictions, run_id, policy, pairs)
+            decide_pairs(connection, run_id, policy, pairs)
             set_mark(connection, run_id, "importing", attempt, line=chunk[-1][0])
     redecide(database, run_id, policy, checked.total)
     return run_id

@@ -19,8 +19,8 @@ from backend.inference.deciding import redecide
 from backend.inference.spec import RunSpec, instructions
 from backend.store.database import Database
 from backend.store.datasets import DatasetRow, Datasets
+from backend.store.failures import Failures
 from backend.store.jobs import Jobs
-from backend.store.predictions import Predictions
 from backend.store.runs import RunRow, Runs
 from backend.store.unfinished import marked_runs
 
@@ -156,7 +156,7 @@ class Launcher:
             )
         if run.status in ACTIVE:
             raise RunError(f"run {run_id} is {run.status}", hint=f"`winnow run show {run_id}`")
-        if run.status == JobStatus.FINISHED and not Predictions(self._db).failures(run_id):
+        if run.status == JobStatus.FINISHED and not Failures(self._db).of_run(run_id):
             raise RunError(
                 f"run {run_id} is finished and nothing failed",
                 hint="start another run to judge the dataset again",

@@ -29,7 +29,8 @@ from backend.inference.spec import RunSpec
 from backend.inference.work import Decoded, decode_ahead, decode_media, pending_work
 from backend.store.database import Database
 from backend.store.datasets import Datasets
-from backend.store.predictions import NewFailure, NewPrediction, Predictions
+from backend.store.failures import Failures, NewFailure
+from backend.store.predictions import NewPrediction, Predictions
 from backend.store.runs import Runs
 
 log = logging.getLogger(__name__)
@@ -118,6 +119,7 @@ class Pipeline:
         self._stop = stop or Event()
         self._datasets = Datasets(database)
         self._predictions = Predictions(database)
+        self._failures = Failures(database)
         self._runs = Runs(database)
         self._places: dict[int, Place] = {}
         self._lock = Lock()
@@ -240,12 +242,11 @@ class Pipeline:
             stored = self._predictions.add(connection, self._run_id, made)
             decide_pairs(
                 connection,
-                self._predictions,
                 self._run_id,
                 self._policy,
                 {pair_id for pair_id, _, _ in stored},
             )
-            self._predictions.add_failures(connection, self._run_id, failed)
+            self._failures.add(connection, self._run_id, failed)
             self._runs.set_progress(connection, self._run_id, self._rates.snapshot())
 
 

@@ -9,7 +9,7 @@ from backend.domain.filtering import Candidate, Policy, decide_pair
 from backend.inference.analysis import Analysis
 from backend.inference.deciding import decide
 from backend.store.database import Database
-from backend.store.predictions import Predictions
+from backend.store.deciding import iter_judged
 
 PAGE = 20_000
 
@@ -76,7 +76,7 @@ def _from_sums(policy: Policy, analysis: Analysis) -> WhatIf:
 def _from_run(database: Database, run_id: int, policy: Policy) -> WhatIf:
     tally = _Tally()
     with database.read() as connection:
-        for page in Predictions(database).iter_judged(connection, run_id, PAGE):
+        for page in iter_judged(connection, run_id, PAGE):
             before = [item.decision == "accepted" for item in page]
             decide(policy, page)
             for item, was in zip(page, before, strict=True):

@@ -10,7 +10,7 @@ from backend.curation.queues import MOST_ITEMS, NewQueue, QueueKind, Queues
 from backend.domain.pairs import MediaKind
 from backend.domain.prompts import noun
 from backend.inference.compare import Comparison
-from backend.store.analysis import AnalysisRows, FlippedPair
+from backend.store.comparisons import Comparisons, FlippedPair
 from backend.store.runs import RunRow
 from backend.workspace import Workspace
 from dashboard.background import ready
@@ -53,7 +53,7 @@ def flipped_pairs(space: Workspace, a: RunRow, b: RunRow, found: Comparison) -> 
         return
     rows = ready(
         ("flipped", str(space.folder), a.id, b.id, found.said, chosen, after),
-        lambda: AnalysisRows(space.database).pairs_said(
+        lambda: Comparisons(space.database).pairs_said(
             a.id, b.id, chosen, after=after, limit=PER_PAGE + 1
         ),
         words="Looking for the pairs",
@@ -79,7 +79,7 @@ def _review(space: Workspace, a: RunRow, b: RunRow, run: RunRow, outcome: str) -
             NewQueue(kind=QueueKind.FILTER, run_ids=(run.id,),
                      title=f"Runs {a.id} (A) and {b.id} (B), {WORDS[outcome]}: reasoning of run {run.id}"),
             created_by=person().name or "somebody",
-            ids=AnalysisRows(space.database).predictions_said(a.id, b.id, outcome, of_run=run.id),
+            ids=Comparisons(space.database).predictions_said(a.id, b.id, outcome, of_run=run.id),
         )  # fmt: skip
     go("review", queue=str(queue.id))
     st.success(f"Queue {queue.id} holds {many(queue.items, 'prediction')}.")

@@ -10,7 +10,7 @@ import streamlit as st
 from backend.domain.jobs import OPEN, RESUMABLE
 from backend.inference.analysis import Analysis, analyse
 from backend.inference.progress import run_counts
-from backend.store.analysis import AnalysisRows
+from backend.store.failures import Failures
 from backend.store.runs import RunRow
 from backend.workspace import Workspace
 from dashboard.background import ready
@@ -148,7 +148,7 @@ def _reasons(run_id: int, reasons: dict[str, int]) -> None:
 
 def _failures_list(space: Workspace, run_id: int) -> None:
     after = number_in_url("failed") or 0
-    rows = AnalysisRows(space.database).failures(run_id, after=after, limit=_FAILURES + 1)
+    rows = Failures(space.database).page(run_id, after=after, limit=_FAILURES + 1)
     st.dataframe(
         [
             {"pair": row.idx, "order": row.order, "sample": row.sample, "tries": row.attempts,

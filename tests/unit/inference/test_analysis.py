@@ -17,7 +17,9 @@ from backend.inference.compare import compare
 from backend.inference.progress import run_counts
 from backend.inference.whatif import looks_at_pairs, what_if
 from backend.store import analysis as rows_module
-from backend.store.analysis import OUTCOMES, AnalysisRows, outcome_of
+from backend.store import comparisons
+from backend.store.analysis import AnalysisRows
+from backend.store.comparisons import OUTCOMES, Comparisons, outcome_of
 from backend.store.overview import Overview
 from backend.workspace import Workspace
 from tests.workspaces import build_workspace
@@ -206,9 +208,9 @@ def test_two_runs_are_compared_pair_by_pair_in_dataset_order(space: Workspace) -
 def test_the_flipped_pairs_come_in_pages_and_none_is_missed(
     space: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rows_module, "_WINDOW", 5)
+    monkeypatch.setattr(comparisons, "_WINDOW", 5)
     a, b = majority(space, 1), majority(space, 2)
-    rows = AnalysisRows(space.database)
+    rows = Comparisons(space.database)
     for outcome in OUTCOMES:
         found: list[int] = []
         last = 0

@@ -1,0 +1,112 @@
+"""Predictions that could not be made."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection, delete, insert, select, tuple_, update
+
+from backend.domain.pairs import Order
+from backend.store.database import Database
+from backend.store.schema import failures, pairs
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewFailure:
+    """A prediction that could not be made."""
+
+    pair_id: int
+    shown_order: Order
+    sample: int
+    error: str
+    hint: str | None
+
+
+class FailedPair(NamedTuple):
+    """A prediction that could not be made."""
+
+    failure_id: int
+    idx: int
+    order: str
+    sample: int
+    attempts: int
+    error: str
+    hint: str | None
+
+
+class Failures:
+    """The failures of a workspace's runs. Writing methods run inside the caller's transaction."""
+
+    def __init__(self, database: Database) -> None:
+        self._db = database
+
+    def add(self, connection: Connection, run_id: int, new: Sequence[NewFailure]) -> None:
+        """Record what could not be made; a repeated failure counts another attempt."""
+        for item in new:
+            key = (
+                failures.c.run_id == run_id,
+                failures.c.pair_id == item.pair_id,
+                failures.c.shown_order == item.shown_order.value,
+                failures.c.sample == item.sample,
+            )
+            values = {"error": item.error, "hint": item.hint, "created_at": time.time()}
+            again = connection.execute(
+                update(failures).where(*key).values(attempts=failures.c.attempts + 1, **values)
+            )
+            if not again.rowcount:
+                connection.execute(
+                    insert(failures).values(
+                        run_id=run_id,
+                        pair_id=item.pair_id,
+                        shown_order=item.shown_order.value,
+                        sample=item.sample,
+                        attempts=1,
+                        **values,
+                    )
+                )
+
+    def forget(
+        self, connection: Connection, run_id: int, keys: Sequence[tuple[int, str, int]]
+    ) -> None:
+        """Take back what has been made after all: pair id, shown order, sample of each."""
+        connection.execute(
+            delete(failures).where(
+                failures.c.run_id == run_id,
+                tuple_(failures.c.pair_id, failures.c.shown_order, failures.c.sample).in_(keys),
+            )
+        )
+
+    def of_run(self, run_id: int) -> list[dict[str, Any]]:
+        """What could not be made, with the pair's place in its dataset."""
+        query = (
+            select(
+                pairs.c.key,
+                pairs.c.idx.label("index"),
+                failures.c.shown_order.label("order"),
+                failures.c.sample,
+                failures.c.error,
+                failures.c.hint,
+                failures.c.attempts,
+            )
+            .join(pairs, pairs.c.id == failures.c.pair_id)
+            .where(failures.c.run_id == run_id)
+            .order_by(failures.c.id)
+        )
+        with self._db.read() as connection:
+            return [dict(row._mapping) for row in connection.execute(query)]
+
+    def page(self, run_id: int, *, after: int = 0, limit: int = 50) -> list[FailedPair]:
+        """What could not be made, oldest first, behind failure ``after``."""
+        c = failures.c
+        query = (
+            select(c.id, pairs.c.idx, c.shown_order, c.sample, c.attempts, c.error, c.hint)
+            .join(pairs, pairs.c.id == c.pair_id)
+            .where(c.run_id == run_id, c.id > after)
+            .order_by(c.id)
+            .limit(limit)
+        )
+        with self._db.read() as connection:
+            return [FailedPair(*row) for row in connection.execute(query)]
