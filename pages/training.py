@@ -20,8 +20,8 @@ from dashboard.space import space
 from dashboard.training.card import draw_card
 from dashboard.training.compare import two_trainings
 from dashboard.training.detail import live_card, training_detail
-from dashboard.training.evaluate import newest_result
 from dashboard.training.form import load_form, training_form
+from dashboard.training.results import newest_result
 from dashboard.urls import number_in_url
 
 PER_PAGE = 12
@@ -53,7 +53,8 @@ def trainings_list(rows: list[TrainingRow]) -> None:
     if not rows:
         empty(
             "No trainings yet",
-            "A training fine-tunes a judge on frozen sets, in the background.",
+            "A training fine-tunes a judge on frozen sets, in the background. Its curves and "
+            "checkpoints will be here.",
             link=None if list_sets(space().database) else ("curate", "Freeze a set first"),
         )
         return
@@ -114,11 +115,12 @@ def new_training(rows: list[TrainingRow]) -> None:
         return
     source = number_in_url("from")
     row = next((one for one in rows if one.id == source), None)
-    load_form(space(), sets, row, again=f"{source} {st.query_params.get('set', '')}")
+    load_form(sets, row, again=f"{source} {st.query_params.get('set', '')}")
     training_form(space(), sets, rows)
 
 
-chosen, new = number_in_url("training"), "new" in st.query_params
+# A link that names a set and nothing else means a new training on it.
+chosen, new = number_in_url("training"), bool({"new", "set"} & st.query_params.keys())
 with page(None):
     card_style()
     every = space().trainings.list()

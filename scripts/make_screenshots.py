@@ -38,6 +38,7 @@ PAGES = {
     "browse": "browse",
     "review": "review?queue=1",
     "curate": "curate",
+    "training": "training",
 }
 
 

@@ -47,6 +47,7 @@ def one_set(space: Workspace, row: SetRow, rows: list[SetRow]) -> None:
     st.caption(
         f"{_holds(row)} · frozen {ago(row.created_at)} · content `{(row.content_hash or '')[:16]}`"
     )
+    page_link("training", "Train on this set", new="1", set=f"{row.name}@{row.version}")
     left, right = st.columns(2, gap="large")
     with left, errors_shown():
         st.markdown("**Export**")
@@ -109,7 +110,6 @@ def _exports(space: Workspace, row: SetRow) -> None:
                         f"{ago(float(manifest['created_at']))}")  # fmt: skip
             st.code(str(folder), language=None)
             st.link_button("Download as zip", download_url(folder), icon=":material/download:")
-            page_link("training", "Train on it", set=row.name)
 
 
 def _lineage(row: SetRow) -> None:

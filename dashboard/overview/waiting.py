@@ -58,5 +58,5 @@ def _items(waiting: Waiting, loop: Loop, runs: list[RunRow]) -> list[Item]:
         items.append(("Nothing is in a set yet", "Curate", "curate", {}))
     for name in waiting.untrained:
         items.append((f"Set {md(clean(name), 60)} is frozen and no training has used it",
-                      "Train", "training", {}))  # fmt: skip
+                      "Train", "training", {"new": "1", "set": name}))  # fmt: skip
     return items

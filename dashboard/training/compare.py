@@ -4,34 +4,60 @@ from __future__ import annotations
 
 import streamlit as st
 
+from backend.domain.jobs import OPEN
 from backend.store.trainings import TrainingRow
+from backend.training.launch import spec_of
 from backend.training.spec import TrainingSpec
 from backend.workspace import Workspace
+from dashboard.page import errors_shown
 from dashboard.text import clean
 from dashboard.training.card import training_name
 from dashboard.training.curves import Curve, curves
+from dashboard.training.views import view_of
 
 
 def two_trainings(space: Workspace, rows: list[TrainingRow]) -> None:
     """Choose two and draw them. What is chosen is in the URL: ``compare=A,B``."""
     by_id = {row.id: row for row in rows}
-    asked = [int(word) for word in st.query_params["compare"].split(",") if word.isdecimal()]
-    ids = [one for one in asked if one in by_id]
+    asked = [
+        int(word)
+        for word in st.query_params["compare"].split(",")
+        if word.isdecimal() and len(word) < 19
+    ]
+    ids = [one for one in asked if one in by_id][:2]
     ids = [*ids, *(one for one in reversed(by_id) if one not in ids)][:2]
     left, right = st.columns(2)
     for column, place in ((left, 0), (right, 1)):
         key = f"compare_{place}"
-        if st.session_state.get(key) not in by_id:
-            st.session_state[key] = ids[place]
+        st.session_state[key] = ids[place]
         with column:
             st.selectbox(
                 "AB"[place], list(reversed(by_id)), key=key, on_change=_write,
                 format_func=lambda one: training_name(by_id[one]),
             )  # fmt: skip
     chosen = [by_id[st.session_state[f"compare_{place}"]] for place in (0, 1)]
-    views = [space.trainer.view(row.id) for row in chosen]
-    curves([Curve(f"training {v.row.id}", v.metrics) for v in views], key="compare")
-    _differences([view.spec for view in views], chosen)
+    if chosen[0].id == chosen[1].id:
+        st.caption("Choose two trainings; this is one and the same.")
+        return
+    _live(space, chosen)
+    with errors_shown():
+        _differences([spec_of(row) for row in chosen], chosen)
+
+
+def _live(space: Workspace, chosen: list[TrainingRow]) -> None:
+    """The curves; they grow while one of the two goes on."""
+
+    @st.fragment(run_every=2.0 if any(row.status in OPEN for row in chosen) else None)
+    def part() -> None:
+        found = []
+        for row in chosen:
+            with errors_shown():
+                now = space.trainings.get(row.id)
+                found.append(Curve(f"training {row.id}", view_of(space, now).metrics))
+        with errors_shown():
+            curves(found, key="compare")
+
+    part()
 
 
 def _write() -> None:

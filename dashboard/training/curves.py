@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -10,16 +11,12 @@ import streamlit as st
 
 from backend.training.base import Metric
 from dashboard.labels import label
-from dashboard.numbers import compact
-from dashboard.theme import FIRST, SECOND, WAITING, chart
+from dashboard.theme import FIRST, SECOND, chart
 
-_CHARTS = (
-    ("loss", "**Loss**, step by step", "%{y:.4f}"),
-    ("learning_rate", "**Learning rate**", "%{y:.3g}"),
-    ("samples_per_s", "**Rows a second**", "%{y:.3g}"),
-)
 _COLOURS = (FIRST, SECOND)
-_TABLE = 200
+_TABLE = 400
+_NEAR = 0.5
+"""Above this share of the highest value the lowest one no longer needs the zero line beside it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,96 +26,129 @@ class Curve:
     name: str
     metrics: Sequence[Metric]
 
+    def line(self, field: str) -> list[tuple[int, float]]:
+        """The steps at which something was measured and is a number, and what."""
+        found = [(metric.step, getattr(metric, field)) for metric in self.metrics]
+        return [
+            (step, value) for step, value in found if value is not None and math.isfinite(value)
+        ]
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    points: list[tuple[int, float]]
+    name: str
+    colour: str
+    held_out: bool = False
+
 
 def curves(found: Sequence[Curve], *, key: str, steps: int = 0) -> None:
-    """Draw them; one curve in the first colour, the other in the second.
+    """Draw them. Of one training the pairs held out are in the second colour; of two, the second is.
 
     Args:
         steps: Leave room for so many, so that a live curve grows into its place.
     """
-    kinds = [
-        one
-        for one in _CHARTS
-        if any(getattr(m, one[0]) is not None for c in found for m in c.metrics)
-    ]
-    if not kinds:
+    several = len(found) > 1
+    steps = max([steps, *(metric.step for curve in found for metric in curve.metrics[-1:])])
+    if not steps:
         st.caption("No step is done yet; the curves begin with the first.")
         return
-    _chart(found, kinds[0], key=key, steps=steps, height=320)
-    for column, kind in zip(st.columns(2, gap="medium"), kinds[1:], strict=False):
-        with column:
-            _chart(found, kind, key=key, steps=steps, height=200)
+    loss = _lines(found, "loss", several) + _held_out(found, several)
+    _chart("**Loss** of each step" + (_diamonds(loss) if several else ""), loss, steps,
+           key=f"{key}_loss", height=320, form="%{y:.4f}")  # fmt: skip
+    left, right = st.columns(2, gap="medium")
+    with left:
+        _chart("**Learning rate**", _lines(found, "learning_rate", several), steps,
+               key=f"{key}_learning_rate", height=200, form="%{y:.3g}")  # fmt: skip
+    with right:
+        _chart("**Rows a second**", _lines(found, "samples_per_s", several), steps,
+               key=f"{key}_samples_per_s", height=200, form="%{y:.3g}")  # fmt: skip
     with st.popover("Numbers", type="tertiary"):
         st.dataframe(_table(found), hide_index=True, width="stretch")
 
 
+def _lines(found: Sequence[Curve], field: str, several: bool) -> list[_Line]:
+    alone = "training" if field == "loss" and _held_out(found, several) else ""
+    return [
+        _Line(curve.line(field), curve.name if several else alone, colour)
+        for curve, colour in zip(found, _COLOURS, strict=False)
+        if curve.line(field)
+    ]
+
+
+def _held_out(found: Sequence[Curve], several: bool) -> list[_Line]:
+    return [
+        _Line(curve.line("validation_loss"), "" if several else "held out",
+              colour if several else SECOND, held_out=True)
+        for curve, colour in zip(found, _COLOURS, strict=False)
+        if curve.line("validation_loss")
+    ]  # fmt: skip
+
+
+def _diamonds(lines: Sequence[_Line]) -> str:
+    return "; diamonds are the pairs held out" if any(line.held_out for line in lines) else ""
+
+
 def _chart(
-    found: Sequence[Curve], kind: tuple[str, str, str], *, key: str, steps: int, height: int
+    words: str, lines: Sequence[_Line], steps: int, *, key: str, height: int, form: str
 ) -> None:
-    name, words, form = kind
+    st.markdown(words)
+    if not lines:
+        st.caption("This trainer does not say.")
+        return
     fig = go.Figure()
-    held_out = False
-    for curve, colour in zip(found, _COLOURS, strict=False):
-        line = [(m.step, getattr(m, name)) for m in curve.metrics if getattr(m, name) is not None]
-        if line:
-            _line(fig, curve, line, colour, form, many=len(found) > 1)
-        measured = [
-            (m.step, m.validation_loss) for m in curve.metrics if m.validation_loss is not None
-        ]
-        if name == "loss" and measured:
-            held_out = True
-            fig.add_scatter(
-                x=[x for x, _ in measured], y=[y for _, y in measured], mode="lines+markers",
-                line={"color": colour, "width": 1, "dash": "dot"}, marker={"size": 8, "symbol": "diamond"},
-                hovertemplate=f"validation, step %{{x}}: {form}<extra></extra>",
-            )  # fmt: skip
-    st.markdown(f"{words}; diamonds are the pairs held out" if held_out else words)
-    last = max((m.step for c in found for m in c.metrics), default=1)
-    fig.update_xaxes(range=[0, max(steps, last) * (1.12 if len(found) > 1 else 1.02)], title="step")
+    for line in lines:
+        _draw(fig, line, form)
+    _name(fig, lines)
+    values = [value for line in lines for _, value in line.points]
+    named = any(line.name for line in lines)
+    fig.update_xaxes(range=[0, steps * (1.1 if named else 1.02)], title="step")
     fig.update_yaxes(
-        rangemode="tozero", exponentformat="power" if name == "learning_rate" else "none"
-    )
-    chart(fig, key=f"{key}_{name}", height=height)
-
-
-def _line(
-    fig: go.Figure,
-    curve: Curve,
-    line: list[tuple[int, float]],
-    colour: str,
-    form: str,
-    *,
-    many: bool,
-) -> None:
-    fig.add_scatter(
-        x=[x for x, _ in line], y=[y for _, y in line],
-        mode="lines+markers" if len(line) < 3 else "lines",
-        line={"color": colour, "width": 2},
-        hovertemplate=f"step %{{x}}: {form}<extra>{label(curve.name, 30) if many else ''}</extra>",
+        rangemode="normal" if min(values) > _NEAR * max(values) else "tozero",
+        exponentformat="e", showexponent="all",
     )  # fmt: skip
-    if many:  # the name beside the line's end, instead of a legend
+    chart(fig, key=key, height=height)
+
+
+def _draw(fig: go.Figure, line: _Line, form: str) -> None:
+    said = f"{'held out, ' if line.held_out else ''}step %{{x}}: {form}"
+    single = len(line.points) == 1
+    fig.add_scatter(
+        x=[step for step, _ in line.points], y=[value for _, value in line.points],
+        mode="lines+markers" if line.held_out or single else "lines",
+        line={"color": line.colour, "width": 1 if line.held_out else 2,
+              "dash": "dot" if line.held_out else "solid"},
+        marker={"size": 8, "symbol": "diamond" if line.held_out else "circle"},
+        hovertemplate=f"{said}<extra>{label(line.name, 30)}</extra>",
+    )  # fmt: skip
+
+
+def _name(fig: go.Figure, lines: Sequence[_Line]) -> None:
+    """Names beside the lines' ends instead of a legend; the upper line's is the upper one."""
+    named = sorted((line for line in lines if line.name), key=lambda line: -line.points[-1][1])
+    for place, line in enumerate(named):
+        step, value = line.points[-1]
         fig.add_annotation(
-            x=line[-1][0], y=line[-1][1], text=label(curve.name, 24), showarrow=False,
-            xanchor="left", xshift=6, font={"size": 12, "color": colour},
+            x=step, y=value, text=label(line.name, 24), showarrow=False, xanchor="left", xshift=8,
+            yshift=0 if len(named) == 1 else 9 - 18 * place, font={"size": 12, "color": line.colour},
         )  # fmt: skip
-    else:
-        fig.add_scatter(x=[line[-1][0]], y=[line[-1][1]], mode="markers", hoverinfo="skip",
-                        marker={"size": 7, "color": colour, "line": {"color": WAITING, "width": 1}})  # fmt: skip
 
 
 def _table(found: Sequence[Curve]) -> list[dict[str, object]]:
     rows: list[dict[str, object]] = []
     for curve in found:
-        stride = max(1, len(curve.metrics) // _TABLE)
+        stride = max(1, -(-len(curve.metrics) // _TABLE))
         rows += [
             {
                 **({"training": curve.name} if len(found) > 1 else {}),
-                "step": m.step,
-                "loss": m.loss,
-                "validation loss": m.validation_loss,
-                "learning rate": m.learning_rate,
-                "rows/s": None if m.samples_per_s is None else compact(m.samples_per_s),
+                "step": metric.step,
+                "loss": metric.loss,
+                "held out": metric.validation_loss,
+                "learning rate": None
+                if metric.learning_rate is None
+                else f"{metric.learning_rate:.3g}",
+                "rows/s": metric.samples_per_s,
             }
-            for m in curve.metrics[::stride]
+            for metric in curve.metrics[::stride]
         ]
     return rows

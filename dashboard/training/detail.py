@@ -3,40 +3,46 @@
 from __future__ import annotations
 
 import json
+import shlex
+from collections.abc import Callable
 from pathlib import Path
 
 import streamlit as st
 
-from backend.curation.sets import list_sets
 from backend.domain.jobs import OPEN, JobStatus
 from backend.store.trainings import TrainingRow
 from backend.training.launch import View
 from backend.workspace import Workspace
-from dashboard.navigation import page_link
-from dashboard.numbers import many
+from dashboard.empty import empty
 from dashboard.page import errors_shown
 from dashboard.roles import is_operator
 from dashboard.runs.log import TAIL_LINES, log_tail
-from dashboard.text import clean, md
+from dashboard.text import MAX_SHOWN, clean, md, visible
 from dashboard.training.card import draw_card
+from dashboard.training.checkpoints import EVALUATE, checkpoint_list, chosen_checkpoint
 from dashboard.training.curves import Curve, curves
-from dashboard.training.evaluate import checkpoint_list, evaluation_list, still_measuring
+from dashboard.training.evaluate import evaluate_form
+from dashboard.training.lineage import lineage
+from dashboard.training.results import evaluation_list, still_measuring
+from dashboard.training.views import view_of
+from dashboard.training.words import on_page
 from dashboard.urls import follow, write
 
 TABS = ("curves", "checkpoints", "log", "settings", "lineage")
 
 
 def training_detail(space: Workspace, row: TrainingRow) -> None:
-    """Draw a training. What it shows is in the URL: ``training`` and ``tab``."""
+    """Draw a training. What it shows is in the URL: ``training``, ``tab`` and ``evaluate``."""
     going = row.status in OPEN
     with st.container(border=True):
         live_card(space, row)
         _actions(space, row, going)
     if row.error:
-        st.error(f"{md(row.error)}{f'  {chr(10)}{md(row.hint)}' if row.hint else ''}")
+        hint = f"  \n{md(on_page(row.hint))}" if row.hint else ""
+        st.error(f"{md(row.error)}{hint}")
     follow("tab", TABS, "curves")
     tab = st.segmented_control(
-        "Show", TABS, required=True, key="tab", on_change=write("tab"),
+        "Show", TABS, required=True, key="tab", on_change=write("tab", EVALUATE),
         label_visibility="collapsed",
     )  # fmt: skip
     with errors_shown():
@@ -46,11 +52,11 @@ def training_detail(space: Workspace, row: TrainingRow) -> None:
             case "log":
                 _live(going, 2.0, lambda: _log(row))
             case "settings":
-                _settings(space.trainer.view(row.id))
+                _settings(view_of(space, row))
             case "lineage":
-                _lineage(space, row)
+                lineage(space, row)
             case _:
-                _live(going, 2.0, lambda: _curves(space, row))
+                _live(going, 2.0, lambda: _curves(space, space.trainings.get(row.id)))
 
 
 def live_card(space: Workspace, row: TrainingRow) -> None:
@@ -71,13 +77,13 @@ def live_card(space: Workspace, row: TrainingRow) -> None:
     live()
 
 
-def _live(going: bool, every: float, draw: object) -> None:
-    """Draw something, and again every so many seconds while the training goes."""
+def _live(going: bool, every: float, draw: Callable[[], None]) -> None:
+    """Draw something, and again every so many seconds while there is news to come."""
 
     @st.fragment(run_every=every if going else None)
     def part() -> None:
         with errors_shown():
-            draw()  # type: ignore[operator]
+            draw()
 
     part()
 
@@ -85,58 +91,90 @@ def _live(going: bool, every: float, draw: object) -> None:
 def _actions(space: Workspace, row: TrainingRow, going: bool) -> None:
     with st.container(horizontal=True, gap="small", vertical_alignment="center"), errors_shown():
         if is_operator():
-            if going and st.button("Stop", key="stop_training"):
-                space.trainer.stop(row.id)
-                space.supervise()
-                st.rerun()
-            ended_early = not going and row.status != JobStatus.FINISHED
-            about = "goes on from the newest whole checkpoint"
-            if ended_early and st.button("Resume", key="resume_training", help=about):
-                space.trainer.resume(row.id)
-                space.supervise()
-                st.rerun()
-            if st.button("Train again with changes", key="again_training"):
-                st.query_params.from_dict({"new": "1", "from": str(row.id)})
-                st.rerun()
-            if not going and Path(row.output_dir).exists():
-                _clear(space, row)
+            _operate(space, row, going)
+        if len(space.trainings.list()) > 1 and st.button("Compare its curves", key="compare_with"):
+            other = [one.id for one in space.trainings.list() if one.id != row.id][-1]
+            st.query_params.from_dict({"compare": f"{other},{row.id}"})
+            st.rerun()
         if row.status == "queued":
             st.caption("Waits until its device is free.")
 
 
-def _clear(space: Workspace, row: TrainingRow) -> None:
-    with st.popover("Delete its files"):
-        st.write("Checkpoints, curves and exported rows are deleted; this entry stays.")
-        st.code(row.output_dir, language=None, wrap_lines=True)
-        if st.button("Delete them", key="clear_training"):
-            space.trainer.clear(row.id)
-            st.rerun()
+def _operate(space: Workspace, row: TrainingRow, going: bool) -> None:
+    if going and st.button("Stop", key="stop_training"):
+        space.trainer.stop(row.id)
+        space.supervise()
+        st.rerun()
+    about = "goes on from the newest whole checkpoint, or from the beginning where there is none"
+    ended_early = not going and row.status != JobStatus.FINISHED
+    if ended_early and st.button("Resume", key="resume_training", help=about):
+        space.trainer.resume(row.id)
+        space.supervise()
+        st.rerun()
+    if st.button("Train again with changes", key="again_training"):
+        st.query_params.from_dict({"new": "1", "from": str(row.id)})
+        st.rerun()
+    if not going and Path(row.output_dir).exists():
+        with st.popover("Clear"):
+            st.write(
+                "Deletes this folder with its checkpoints, curves and exported rows. The training "
+                "stays in the history, and can begin anew where it had not finished."
+            )
+            st.code(visible(row.output_dir), language=None, wrap_lines=True)
+            if st.button("Delete this folder", key=f"clear_training_{row.id}"):
+                space.trainer.clear(row.id)
+                st.rerun()
 
 
 def _curves(space: Workspace, row: TrainingRow) -> None:
-    view = space.trainer.view(row.id)
-    if not Path(row.output_dir).exists() and row.status not in OPEN:
-        st.caption(f"Its files are gone: {md(row.output_dir)} is not there any more.")
+    if _gone(row):
+        return
+    view = view_of(space, row)
+    if not view.metrics:
+        _no_curves(row)
         return
     steps = int(row.progress.get("steps") or 0)
     curves([Curve(str(row.id), view.metrics)], key=f"training_{row.id}", steps=steps)
 
 
+def _no_curves(row: TrainingRow) -> None:
+    if row.status in OPEN:
+        empty("No step yet", "The curves begin with the first step. Before it the sets are exported, "
+              "every medium is looked at and the model is loaded; the log tells how far that is.")  # fmt: skip
+    else:
+        empty("No curves", "It ended before its first step. The log says what happened.")
+
+
+def _gone(row: TrainingRow) -> bool:
+    """Say so when a training that has begun has no folder any more."""
+    gone = row.status not in OPEN and not Path(row.output_dir).exists()
+    if gone and row.started_at is not None:
+        st.caption(f"Its folder is gone, and with it curves and checkpoints: {md(row.output_dir)}")
+    elif gone:
+        empty("Not begun", "It was stopped before it began.")
+    return gone
+
+
 def _checkpoints(space: Workspace, row: TrainingRow, going: bool) -> None:
     left, right = st.columns([3, 2], gap="large")
-    with left:
+    with left, errors_shown():
         st.markdown("**Checkpoints**")
-        _live(going, 3.0, lambda: checkpoint_list(space, space.trainer.view(row.id)))
-    with right:
+        _live(going, 3.0, lambda: checkpoint_list(view_of(space, space.trainings.get(row.id))))
+    with right, errors_shown():
+        view = view_of(space, row)
+        chosen = chosen_checkpoint(view)
+        if chosen is not None and is_operator():
+            evaluate_form(space, view, chosen)
         st.markdown("**How well they judge**")
-        view = space.trainer.view(row.id)
         measuring = still_measuring(space, view)
 
         def results() -> None:
-            now = space.trainer.view(row.id)
+            now = view_of(space, space.trainings.get(row.id))
             evaluation_list(space, now)
-            if measuring and not still_measuring(space, now):
-                st.rerun()
+            if measuring:
+                space.supervise()
+                if not still_measuring(space, now):
+                    st.rerun()
 
         _live(measuring, 2.0, results)
 
@@ -144,7 +182,8 @@ def _checkpoints(space: Workspace, row: TrainingRow, going: bool) -> None:
 def _log(row: TrainingRow) -> None:
     text, cut = log_tail(Path(row.log_path))
     if not text:
-        st.caption("The log is empty so far.")
+        there = Path(row.log_path).exists() or row.started_at is None
+        st.caption("The log is empty so far." if there else f"The log is gone: {md(row.log_path)}")
         return
     if cut:
         st.caption(f"The last {TAIL_LINES} lines at most; the whole log is {md(row.log_path)}")
@@ -152,20 +191,21 @@ def _log(row: TrainingRow) -> None:
 
 
 def _settings(view: View) -> None:
-    left, right = st.columns(2, gap="medium")
-    plain = view.spec.model_dump(mode="json", exclude={"sets", "command", "task_instruction"})
-    lora = plain.pop("lora")
-    plain |= {f"lora_{name}": value for name, value in (lora or {}).items()}
-    rows = [{"option": name, "value": clean(_word(value), 200)} for name, value in plain.items()]
+    spec = view.spec
+    plain = spec.model_dump(mode="json", exclude={"sets", "command", "task_instruction", "lora"})
+    sets = ", ".join(f"{ref.name}@{ref.version}" for ref in spec.sets)
+    lora = spec.lora.model_dump(mode="json") if spec.lora else {}
+    every = {"sets": sets, **plain, **{f"lora_{name}": value for name, value in lora.items()}}
+    rows = [{"option": name, "value": clean(_word(value), 200)} for name, value in every.items()]
     half = -(-len(rows) // 2)
-    for column, part in ((left, rows[:half]), (right, rows[half:])):
+    for column, part in zip(st.columns(2, gap="medium"), (rows[:half], rows[half:]), strict=True):
         column.dataframe(part, hide_index=True, width="stretch", height="content")
-    if view.spec.command:
+    if spec.command:
         st.markdown("**Command**")
-        st.code(clean(" ".join(view.spec.command), 4000), language=None, wrap_lines=True)
-    if view.spec.task_instruction:
+        st.code(visible(shlex.join(spec.command))[:MAX_SHOWN], language=None, wrap_lines=True)
+    if spec.task_instruction:
         st.markdown("**Instruction that later runs ask with**")
-        st.code(clean(view.spec.task_instruction, 4000), language=None, wrap_lines=True)
+        st.code(visible(spec.task_instruction)[:MAX_SHOWN], language=None, wrap_lines=True)
 
 
 def _word(value: object) -> str:
@@ -176,31 +216,3 @@ def _word(value: object) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     return value if isinstance(value, str) else json.dumps(value)
-
-
-def _lineage(space: Workspace, row: TrainingRow) -> None:
-    """From the checkpoint back to each ruling."""
-    known = {one.id: one for one in list_sets(space.database)}
-    for ref in row.sets:
-        frozen = known.get(int(ref["id"]))
-        with st.container(border=True):
-            name = f"{ref['name']}@{ref['version']}"
-            st.markdown(f"Set **{md(name, 80)}**, content `{str(ref['content_hash'])[:16]}`")
-            if frozen is None:
-                st.caption("This set is not in the workspace any more.")
-                continue
-            counts = frozen.counts
-            st.caption(
-                f"{many(int(counts.get('items', 0)), 'row')}: {counts.get('by_filter', 0):,} by the filter, "
-                f"{counts.get('by_accept', 0):,} by an accepting ruling, {counts.get('by_relabel', 0):,} by a relabel"
-            )
-            page_link("curate", "The set", set=name)
-            for run in frozen.lineage.get("runs", []):
-                number = str(run["id"])
-                st.markdown(
-                    f"from run {number} of **{md(str(run['model']).rsplit('/', 1)[-1], 60)}** on "
-                    f"**{md(run['dataset'], 60)}**, {many(int(run.get('reviews') or 0), 'ruling')} up to then"
-                )
-                with st.container(horizontal=True):
-                    page_link("runs", "The run", run=number)
-                    page_link("browse", "Its rulings", run=number, reviewed="yes")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -11,11 +12,11 @@ import streamlit as st
 from pydantic import ValidationError
 
 from backend.demo.judge import shipped_judge
-from backend.errors import DemoError, UsageError
+from backend.errors import DemoError, UsageError, WinnowError
 from backend.store.sets import SetRow
 from backend.store.trainings import TrainingRow
 from backend.training.base import Check, Level
-from backend.training.command import EXAMPLES, split_template
+from backend.training.command import EXAMPLES, places_in, split_template
 from backend.training.command_line import start_line
 from backend.training.launch import command_line, spec_of
 from backend.training.registry import TRAINERS
@@ -26,8 +27,17 @@ from dashboard.numbers import many
 from dashboard.option_fields import fields, folded, from_widget, to_widget
 from dashboard.page import errors_shown
 from dashboard.runs.card import model_name
-from dashboard.text import clean, md
-from dashboard.training.options import ALL, GROUPS, IN_VIEW, from_spec, to_spec, used_by
+from dashboard.text import clean, md, visible
+from dashboard.training.options import (
+    ALL,
+    GROUPS,
+    IN_VIEW,
+    from_spec,
+    to_spec,
+    used_by,
+    used_names,
+)
+from dashboard.training.words import on_page
 
 _KEY = "training_"
 _LOADED = "training_loaded"
@@ -37,15 +47,18 @@ _TRAINER_WORDS = {
     "command": "command · any program",
 }
 _PRESET_WORDS = {
-    "full": ("Full", "all weights, the field's defaults"),
-    "lora": ("Adapters", "LoRA at a learning rate of 1e-4"),
+    "full": ("Defaults", "all weights, the field's defaults"),
+    "lora": ("Adapters", "LoRA at a learning rate of 1e-4, for far less memory"),
     "two-gpus": ("Two GPUs", "two processes on this machine"),
-    "smoke": ("Smoke test", "five steps, to see that everything works"),
+    "smoke": ("Five steps", "to see that everything works"),
 }
+_PLACES = frozenset({"device", "node_rank", "master_addr", "master_port", "data_format",
+                     "task_instruction"})  # fmt: skip
+_NEEDED = {"sets": "a set", "model": "a model"}
 _MARKS = {Level.OK: "✓", Level.WARN: "▲", Level.FAIL: "✕"}
 
 
-def load_form(space: Workspace, sets: list[SetRow], row: TrainingRow | None, *, again: str) -> None:
+def load_form(sets: list[SetRow], row: TrainingRow | None, *, again: str) -> None:
     """Fill the form once for each ``again``: from a training, or with the defaults."""
     # Streamlit forgets widgets that a visit to another page did not draw.
     if st.session_state.get(_LOADED) == again and _KEY + "sets" in st.session_state:
@@ -55,8 +68,7 @@ def load_form(space: Workspace, sets: list[SetRow], row: TrainingRow | None, *, 
     asked = [name for name in st.query_params.get("set", "").split(",") if name]
     values: dict[str, Any] = {option.name: option.default for option in ALL.values()}
     chosen = [name for one in asked if (name := _newest(one, known))]
-    values |= {"sets": chosen, "trainer": "local", "model": None, "command": ""}
-    values["output_dir"] = str(_free_folder(space, chosen))
+    values |= {"sets": chosen, "trainer": "local", "model": None, "command": "", "output_dir": ""}
     if row is not None:
         spec = spec_of(row)
         names = [f"{ref.name}@{ref.version}" for ref in spec.sets]
@@ -64,8 +76,7 @@ def load_form(space: Workspace, sets: list[SetRow], row: TrainingRow | None, *, 
             "sets": [name for name in names if name in known],
             "trainer": spec.trainer,
             "model": spec.model,
-            "command": " ".join(_quoted(spec.command)),
-            "output_dir": str(_free_folder(space, names)),
+            "command": shlex.join(spec.command),
         }
     for name, value in values.items():
         option = ALL.get(name)
@@ -87,7 +98,8 @@ def _newest(asked: str, known: list[str]) -> str | None:
 def _free_folder(space: Workspace, sets: list[str]) -> Path:
     """A folder inside the workspace that no training has used."""
     word = sets[0].rpartition("@")[0] if sets else "training"
-    word = "".join(c if c.isalnum() or c in "-_." else "-" for c in word).strip(".-")[:60]
+    word = "".join(c if (c.isascii() and c.isalnum()) or c in "-_." else "-" for c in word)
+    word = word.strip(".-")[:60]
     base, number = space.folder / "trainings", 1
     taken = {row.output_dir for row in space.trainings.list()}
     while True:
@@ -97,40 +109,56 @@ def _free_folder(space: Workspace, sets: list[str]) -> Path:
         number += 1
 
 
-def _quoted(words: tuple[str, ...]) -> list[str]:
-    import shlex
-
-    return [shlex.quote(word) for word in words]
-
-
 @st.fragment
 def training_form(space: Workspace, sets: list[SetRow], trainings: list[TrainingRow]) -> None:
     """Draw the form; starts the training and opens it."""
+    _keep()
     left, right = st.columns([3, 2], gap="large")
     with left, errors_shown():
-        _presets()
+        presets = st.container(horizontal=True, gap="small")
         _chosen(space, sets, trainings)
         trainer = st.session_state[_KEY + "trainer"]
-        fields(used_by(trainer, IN_VIEW), _KEY)
         if trainer == "command":
             _template()
+        names = _read()
+        with presets:
+            _presets(names)
+        fields(used_by(names, IN_VIEW), _KEY)
         for title, options in GROUPS.items():
-            folded(title, used_by(trainer, options), _KEY)
+            folded(title, used_by(names, options), _KEY)
     with right, errors_shown():
-        missing = [word for word in ("sets", "model") if not st.session_state.get(_KEY + word)]
+        missing = [word for word in _NEEDED if not st.session_state.get(_KEY + word)]
         if missing:
-            words = " and ".join({"sets": "a set", "model": "a model"}[word] for word in missing)
+            words = " and ".join(_NEEDED[word] for word in missing)
             st.caption(f"Choose {words}; the checks and the command appear here.")
             return
         spec = spec_from_form(space)
         stopped = _checks(space, spec)
-        if st.button("Start training", type="primary", disabled=stopped, key="training_start"):
+        if st.button("Start training", type="primary", disabled=bool(stopped),
+                     key="training_start"):  # fmt: skip
             training = space.trainer.start(spec)
             space.supervise()
             st.session_state.pop(_LOADED, None)
             st.query_params.from_dict({"training": str(training)})
             st.rerun()
+        if stopped:
+            st.caption(stopped)
         _commands(space, spec)
+
+
+def _keep() -> None:
+    """Streamlit forgets a field that another trainer's form does not draw; this keeps them all."""
+    for name in (*ALL, "sets", "model", "trainer", "output_dir", "command"):
+        if _KEY + name in st.session_state:
+            st.session_state[_KEY + name] = st.session_state[_KEY + name]
+
+
+def _read() -> frozenset[str]:
+    """Names of the options that the chosen trainer reads."""
+    trainer = str(st.session_state[_KEY + "trainer"])
+    if trainer != "command":
+        return used_names(trainer)
+    return used_names(trainer, places_in([str(st.session_state.get(_KEY + "command") or "")]))
 
 
 def spec_from_form(space: Workspace) -> TrainingSpec:
@@ -143,17 +171,16 @@ def spec_from_form(space: Workspace) -> TrainingSpec:
     trainer = str(state[_KEY + "trainer"])
     values = {name: from_widget(option, _KEY) for name, option in ALL.items()}
     try:
-        given = to_spec(values, trainer)
+        given = to_spec(values, _read())
     except ValidationError as error:
         first = error.errors()[0]
         raise UsageError(f"lora_{first['loc'][0]}: {first['msg']}") from error
     if trainer == "command":
         given["command"] = split_template(state.get(_KEY + "command") or "")
-    folder = (state.get(_KEY + "output_dir") or "").strip()
-    if not folder:
-        raise UsageError("no output folder yet", hint="give one that is empty or not there")
+    sets = state[_KEY + "sets"]
+    folder = (state.get(_KEY + "output_dir") or "").strip() or str(_free_folder(space, sets))
     return space.trainer.spec(
-        state[_KEY + "sets"],
+        sets,
         trainer=trainer,
         model=str(state[_KEY + "model"]).strip(),
         output_dir=folder,
@@ -161,22 +188,23 @@ def spec_from_form(space: Workspace) -> TrainingSpec:
     )
 
 
-def _presets() -> None:
-    with st.container(horizontal=True, gap="small", vertical_alignment="center"):
-        for name, values in PRESETS.items():
+def _presets(names: frozenset[str]) -> None:
+    """Starting points; one that sets what the trainer does not read would be another than it says."""
+    for name, values in PRESETS.items():
+        if values.keys() - {"zero_stage"} <= names:
             word, about = _PRESET_WORDS.get(name, (name, ""))
-            st.button(
-                word, help=about, key=f"training_preset_{name}", on_click=_apply, args=(values,)
-            )
+            st.button(word, help=about, key=f"training_preset_{name}", on_click=_apply,
+                      args=(values,))  # fmt: skip
 
 
 def _apply(values: dict[str, Any]) -> None:
-    """A preset changes its own options and puts the others back; sets, model and trainer stay."""
+    """A preset changes its own options and puts the others back; what it is about, and where, stays."""
     sample = TrainingSpec.model_construct(
         **{name: field.default for name, field in TrainingSpec.model_fields.items()} | values
     )
     for name, value in from_spec(sample).items():
-        st.session_state[_KEY + name] = to_widget(ALL[name], value)
+        if name not in _PLACES:
+            st.session_state[_KEY + name] = to_widget(ALL[name], value)
 
 
 def _chosen(space: Workspace, sets: list[SetRow], trainings: list[TrainingRow]) -> None:
@@ -189,13 +217,16 @@ def _chosen(space: Workspace, sets: list[SetRow], trainings: list[TrainingRow]) 
         "Model", _known_models(space, trainings), key=_KEY + "model", accept_new_options=True,
         index=None, placeholder="folder, or ORGANISATION/NAME", format_func=_model_words,
     )  # fmt: skip
-    left, right = st.columns([1, 2])
+    left, right = st.columns([1, 2], vertical_alignment="bottom")
     left.selectbox(
         "Trainer", TRAINERS, key=_KEY + "trainer", format_func=_TRAINER_WORDS.__getitem__,
         help="local trains on the CPU or GPUs of this machine; lightrft needs its checkout in "
         "LIGHTRFT_HOME; command starts any other program.",
     )  # fmt: skip
-    right.text_input("Output folder", key=_KEY + "output_dir")
+    right.text_input(
+        "Output folder", key=_KEY + "output_dir",
+        placeholder=str(_free_folder(space, st.session_state[_KEY + "sets"])),
+    )  # fmt: skip
 
 
 def _holds(row: SetRow) -> str:
@@ -225,9 +256,10 @@ def _template() -> None:
         "Command", key=_KEY + "command", height=160,
         help="Arguments, never a shell. Places such as {data}, {model} and {output} are filled in.",
     )  # fmt: skip
+    st.caption("Fields appear below for the places that the command names.")
     with st.container(horizontal=True, gap="small"):
         for name in EXAMPLES:
-            st.button(f"As for {name}", key=f"example_{name}", on_click=_take, args=(name,))
+            st.button(f"Example: {name}", key=f"example_{name}", on_click=_take, args=(name,))
 
 
 def _take(name: str) -> None:
@@ -235,34 +267,45 @@ def _take(name: str) -> None:
     st.session_state[_KEY + "data_format"] = EXAMPLES[name].data_format
 
 
-def _checks(space: Workspace, spec: TrainingSpec) -> bool:
-    """Draw the preflight; whether something stands in the way, or is not known yet."""
-    left, right = st.columns([3, 1], vertical_alignment="center")
+def _checks(space: Workspace, spec: TrainingSpec) -> str | None:
+    """Draw the preflight; what stands in the way of starting."""
+    left, right = st.columns([2, 1], vertical_alignment="center")
     left.markdown("**Before it starts**")
-    key = ("preflight", str(space.folder), space.person, json.dumps(spec.model_dump(mode="json")))
+    key = ("preflight", str(space.folder), json.dumps(spec.model_dump(mode="json")))
     if right.button("Check again", type="tertiary", key="training_check"):
         forget(key)
-    checks = ready(key, lambda: space.trainer.preflight(spec), words="Checking", height=200)
-    for check in checks or ():
+    checks = ready(key, lambda: space.trainer.preflight(spec), words="Checking", height=260)
+    if checks is None:
+        return "Start is possible once everything has been looked at."
+    for check in checks:
         _check(check)
-    return checks is None or any(check.level is Level.FAIL for check in checks)
+    failed = [check.name for check in checks if check.level is Level.FAIL]
+    return f"Start is possible once this is settled: {', '.join(failed)}." if failed else None
 
 
 def _check(check: Check) -> None:
-    hint = f" · {md(check.hint)}" if check.hint and check.level is not Level.OK else ""
-    st.markdown(f"{_MARKS[check.level]} **{check.name}** {md(check.message)}{hint}")
+    hint = ""
+    if check.hint and check.level is not Level.OK:
+        hint = f"  \n:small[{md(on_page(check.hint))}]"
+    st.markdown(f"{_MARKS[check.level]} **{md(check.name)}** {md(check.message)}{hint}")
 
 
 def _commands(space: Workspace, spec: TrainingSpec) -> None:
     st.markdown("**The same as a command**")
-    st.code(start_line(spec, workspace=space.folder), language=None, wrap_lines=True)
-    with errors_shown():
+    st.code(visible(start_line(spec, workspace=space.folder)), language=None, wrap_lines=True)
+    try:
         plan = space.trainer.plan(spec)
-        if len(plan.node_lines) == 1:
-            with st.expander("What it runs, with its environment"):
-                st.code(command_line(plan.command), language=None, wrap_lines=True)
-            return
-        st.markdown("**On each machine**")
-        for rank, line in enumerate(plan.node_lines):
-            st.caption(f"machine {rank}")
-            st.code(line, language=None, wrap_lines=True)
+    except WinnowError:
+        return  # the checks have said why
+    if len(plan.node_lines) == 1:
+        with st.expander("What it runs, and with which environment"):
+            st.code(visible(command_line(plan.command)), language=None, wrap_lines=True)
+        return
+    st.markdown("**On each machine**")
+    st.caption(
+        "The output folder and the media lie on a disk that all machines see. Start begins it on "
+        f"machine {spec.node_rank}; when its log says that the trainer runs, start these on the others."
+    )
+    for rank, line in enumerate(plan.node_lines):
+        st.caption(f"machine {rank}{', this one' if rank == spec.node_rank else ''}")
+        st.code(visible(line), language=None, wrap_lines=True)

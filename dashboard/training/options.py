@@ -29,14 +29,14 @@ def _adapter(
 
 
 IN_VIEW = (
-    _spec("actor_learning_rate", "float", "about 1e-4 with adapters; lower it when the loss jumps", 0),
+    _spec("actor_learning_rate", "float", "about 1e-4 with adapters; lower when the loss jumps", 0),
     _spec("max_epochs", "int", "fewer when the validation loss rises again", 1, 1000),
-    _spec("train_batch_size", "int", "rows an optimizer step sees, over all devices", 1),
-    _spec("micro_train_batch_size", "int", "rows a device holds at once; lower it when memory runs out", 1),
+    _spec("train_batch_size", "int", "more for steadier steps; rows of a step, over all devices", 1),
+    _spec("micro_train_batch_size", "int", "rows a device holds at once; as many as fit", 1),
 )  # fmt: skip
 
 GROUPS: dict[str, tuple[Option, ...]] = {
-    "Adapters": (
+    "Adapters (LoRA)": (
         Option("lora", "bool", False, "on trains small adapters (LoRA) and needs far less memory"),
         _adapter("rank", "int", "higher for more capacity", 1, 1024),
         _adapter("alpha", "int", "commonly twice the rank", 1, 4096),
@@ -50,7 +50,7 @@ GROUPS: dict[str, tuple[Option, ...]] = {
         _spec("max_norm", "float", "gradients are clipped to this length", 0.01),
         _spec("seed", "int", "another order of the rows", 0, 2**31 - 1),
     ),
-    "Rows": (
+    "Rows and media": (
         _spec("prompt_max_len", "int", "longer rows are left out; lower it when memory runs out", 16),
         _spec("max_pixels", "int", "as the judge saw them; lower it when memory runs out", 784),
         _spec("fps", "float", "frames a second, as the judge saw them", 0.1, 60),
@@ -86,19 +86,38 @@ ALL = {option.name: option for group in (IN_VIEW, *GROUPS.values()) for option i
 _NOT_OF: dict[str, tuple[str, ...]] = {
     "local": ("zero_stage", "data_format"),
     "lightrft": ("max_steps", "max_norm", "data_format"),
-    "command": ("max_steps", "max_norm", "bf16", "gradient_checkpointing", "flash_attn", "lora",
-                "lora_rank", "lora_alpha", "lora_dropout", "lora_target_modules"),
 }  # fmt: skip
 
 
-def used_by(trainer: str, options: tuple[Option, ...]) -> tuple[Option, ...]:
-    """Those of some options that a trainer reads."""
-    return tuple(option for option in options if option.name not in _NOT_OF[trainer])
+_OF_A_PLACE = {
+    "validation_data": ("validation",),
+    "gradient_accumulation_steps": (
+        "train_batch_size", "micro_train_batch_size", "gpus_per_node", "nnodes",
+    ),
+}  # fmt: skip
+_OF_ANY_COMMAND = ("device", "data_format", "task_instruction")
 
 
-def to_spec(values: dict[str, Any], trainer: str) -> dict[str, Any]:
-    """Fields of a spec from the form's values; what the trainer does not read keeps its default."""
-    read = {name: value for name, value in values.items() if name not in _NOT_OF[trainer]}
+def used_names(trainer: str, places: frozenset[str] = frozenset()) -> frozenset[str]:
+    """Names of the options that a trainer reads.
+
+    Args:
+        places: What the command of the ``command`` trainer names; it reads nothing else.
+    """
+    if trainer != "command":
+        return frozenset(ALL) - set(_NOT_OF[trainer])
+    behind = {name for place in places for name in _OF_A_PLACE.get(place, (place,))}
+    return frozenset(behind | set(_OF_ANY_COMMAND)) & frozenset(ALL)
+
+
+def used_by(names: frozenset[str], options: tuple[Option, ...]) -> tuple[Option, ...]:
+    """Those of some options that are read."""
+    return tuple(option for option in options if option.name in names)
+
+
+def to_spec(values: dict[str, Any], names: frozenset[str]) -> dict[str, Any]:
+    """Fields of a spec from the form's values; what is not read keeps its default."""
+    read = {name: value for name, value in values.items() if name in names}
     adapters = {
         name.removeprefix("lora_"): read.pop(name)
         for name in tuple(read)

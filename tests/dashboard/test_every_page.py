@@ -32,6 +32,7 @@ PAGES: dict[str, dict[str, str]] = {
     "browse": {},
     "review": {},
     "curate": {"runs": "1,2"},
+    "training": {},
 }
 every_page = pytest.mark.parametrize("name", list(PAGES))
 
