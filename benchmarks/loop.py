@@ -1,5 +1,6 @@
 """Whether the loop helps a weak judge, and what inverted labels do to the same training.
 
+    python -m benchmarks.loop --weaken 0.32 --engine vllm             # the shipped judge, with noise
     python -m benchmarks.loop --judge FOLDER --out docs/loop          # an early checkpoint
     python -m benchmarks.loop --make-judge 1200 --work winnow-judge   # trains one that far first
 
@@ -14,6 +15,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -25,6 +27,7 @@ from typing import Any
 import plotly.graph_objects as go
 
 from backend.demo.dataset import write_demo
+from backend.demo.judge import shipped_judge
 from backend.domain.filtering import PRESETS
 from backend.domain.jobs import OPEN
 from backend.engines.base import EngineOptions
@@ -64,6 +67,10 @@ def main(arguments: list[str] | None = None) -> list[Row]:
     parser.add_argument(
         "--make-judge", type=int, metavar="STEPS", help="train the demo judge so far"
     )
+    parser.add_argument(
+        "--weaken", type=float, metavar="SHARE",
+        help="add noise of so many standard deviations to each matrix of the shipped judge",
+    )  # fmt: skip
     parser.add_argument("--work", type=Path, default=Path("winnow-judge"))
     parser.add_argument("--out", type=Path, default=Path("loop"))
     parser.add_argument("--rounds", type=int, default=2)
@@ -80,8 +87,12 @@ def main(arguments: list[str] | None = None) -> list[Row]:
     parser.add_argument("--engine", default="transformers", help="vllm is ten times as fast")
     parser.add_argument("--workspace", type=Path, help="kept, and gone on with; else a new one")
     given = parser.parse_args(arguments)
-    judge = given.judge or make_judge(given.work, given.make_judge)
     with tempfile.TemporaryDirectory(prefix="winnow-loop-") as temporary:
+        if given.weaken:
+            folder = given.workspace or Path(temporary)
+            judge = weaken(shipped_judge(), folder / "weak-judge", given.weaken)
+        else:
+            judge = given.judge or make_judge(given.work, given.make_judge)
         space = open_workspace(settings_for(given.workspace or Path(temporary) / "ws"))
         try:
             return measure(space, judge, given)
@@ -96,6 +107,25 @@ def make_judge(work: Path, steps: int | None) -> Path:
     if steps is None:
         raise SystemExit("give --judge FOLDER or --make-judge STEPS")
     return train_judge(work, stop_after=steps)
+
+
+def weaken(source: Path, target: Path, noise: float) -> Path:
+    """A copy of a judge with normal noise, of ``noise`` times its deviation, on every matrix."""
+    import torch
+    from safetensors.torch import load_file, save_file
+
+    if (target / "model.safetensors").exists():
+        return target
+    shutil.copytree(source, target, dirs_exist_ok=True)
+    generator = torch.Generator().manual_seed(0)
+    weights = load_file(source / "model.safetensors")
+    for name, value in weights.items():
+        if value.ndim >= 2:
+            exact = value.float()
+            drawn = torch.randn(value.shape, generator=generator)
+            weights[name] = (exact + noise * exact.std() * drawn).to(value.dtype)
+    save_file(weights, target / "model.safetensors", metadata={"format": "pt"})
+    return target
 
 
 def measure(space: Workspace, judge: Path, given: argparse.Namespace) -> list[Row]:
