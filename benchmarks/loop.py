@@ -265,12 +265,14 @@ def report(rows: list[Row], given: argparse.Namespace, state: LoopState, seconds
             f"{interval:>18}{chance:>12}"
         )
     given.out.mkdir(parents=True, exist_ok=True)
-    told = {name: str(value) for name, value in vars(given).items()}
+    # Without paths, which say nothing elsewhere.
+    told = {name: v for name, v in vars(given).items() if not isinstance(v, Path)}
+    made = [{k: v for k, v in one.items() if k != "checkpoint"} for one in state.made]
     figures = {
         "options": told,
         "seconds": round(seconds),
         "rows": [asdict(row) for row in rows],
-        "made": state.made,
+        "made": made,
     }
     (given.out / "loop.json").write_text(json.dumps(figures, indent=2) + "\n")
     (given.out / "loop.plotly.json").write_text(picture(rows).to_json() + "\n")
