@@ -25,6 +25,8 @@ from tests.workspaces import build_workspace
 
 pytestmark = pytest.mark.slow
 OPERATOR, REVIEWER = "ada@example.org", "bob@example.org"
+SLOW_MS = 30_000
+"""A page after a login, on a machine that is busy with something else."""
 Person = Callable[..., Page]
 
 
@@ -106,7 +108,7 @@ def log_in(page: Page, served: Served, email: str, confirmed: str = "yes") -> No
     page.get_by_label("Confirmed").fill(confirmed)
     page.get_by_role("button", name="Log in").click()
     page.wait_for_url(f"{served.url}/")
-    expect(page.get_by_role("button", name="Log out")).to_be_visible()
+    expect(page.get_by_role("button", name="Log out")).to_be_visible(timeout=SLOW_MS)
     settled(page)
 
 
@@ -114,7 +116,7 @@ def test_without_a_login_there_is_only_the_login_page(served: Served, person: Pe
     for place in ("", "/runs", "/review?queue=1", "/browse"):
         page = person()
         page.goto(served.url + place)
-        expect(page.get_by_role("button", name="Log in")).to_be_visible()
+        expect(page.get_by_role("button", name="Log in")).to_be_visible(timeout=SLOW_MS)
         settled(page)
         assert page.locator("[data-testid='stAlert']").count() == 0
         assert page.locator("[data-testid='stSidebarNavLink']").count() == 0
@@ -172,7 +174,7 @@ def test_a_link_from_elsewhere_opens_in_the_same_session(served: Served, person:
     assert before
     page.goto(f"{served.provider}/jwks")
     page.evaluate("url => { location.href = url; }", f"{served.url}/runs")
-    expect(page.get_by_role("button", name="Log out")).to_be_visible()
+    expect(page.get_by_role("button", name="Log out")).to_be_visible(timeout=SLOW_MS)
     assert session() == before
 
 
@@ -198,7 +200,7 @@ def test_who_logs_out_leaves_nothing_open(served: Served, person: Person) -> Non
     other_tab.goto(served.url)
     settled(other_tab)
     other_tab.get_by_role("button", name="Log out").click()
-    expect(other_tab.get_by_role("button", name="Log in")).to_be_visible()
+    expect(other_tab.get_by_role("button", name="Log in")).to_be_visible(timeout=SLOW_MS)
     # What the browser was given while it was logged in opens nothing any more, copied or not.
     assert httpx.get(link, headers=headers).status_code == 403
     assert httpx.get(items, headers=headers).status_code == 403
@@ -206,7 +208,7 @@ def test_who_logs_out_leaves_nothing_open(served: Served, person: Person) -> Non
     expect(page.locator(".mark")).to_contain_text("not stored")
     page.on("dialog", lambda dialog: dialog.accept())
     page.reload()
-    expect(page.get_by_role("button", name="Log in")).to_be_visible()
+    expect(page.get_by_role("button", name="Log in")).to_be_visible(timeout=SLOW_MS)
 
 
 def test_a_broken_file_with_the_login_is_not_taken_for_no_login(tmp_path: Path) -> None:

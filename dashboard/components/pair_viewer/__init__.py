@@ -13,14 +13,16 @@ import streamlit as st
 
 _FOLDER = Path(__file__).parent
 _SCRIPTS = (
-    "text", "outbox", "keys", "zoom", "transport", "feed", "card", "drawing", "sheets", "viewer",
+    "text", "outbox", "keys", "zoom", "transport", "feed", "card",
+    "drawing", "sheets", "moving", "ruling", "notes", "answers", "viewer",
 )  # fmt: skip
+_PARTS = "Object.assign(Viewer.prototype, DRAWING, SHEETS, MOVING, RULING, NOTES, ANSWERS);\n"
 
 
 def script() -> str:
     """The component's module: its files one behind the other, in the order of their use."""
     parts = [(_FOLDER / f"{name}.js").read_text(encoding="utf-8") for name in _SCRIPTS]
-    return "\n".join([*parts, "Object.assign(Viewer.prototype, DRAWING, SHEETS);\n"])
+    return "\n".join([*parts, _PARTS])
 
 
 _component = st.components.v2.component(

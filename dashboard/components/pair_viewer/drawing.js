@@ -153,7 +153,9 @@ const DRAWING = {
     part.counts.textContent = progress ? [place, `${progress.done} of ${progress.items} done`].filter(Boolean).join(" · ") : place;
     if (this.stats) {
       const audit = this.stats;
-      const [name, figure] = queue.kind === "audit_rejected" ? ["rightly rejected", audit.rejection] : ["precision", audit.precision];
+      // A blind queue does not say what it is made of; its rulings do, once there are some.
+      const rejected = queue.kind === "audit_rejected" || (queue.blind && audit.precision.share === null);
+      const [name, figure] = rejected ? ["rightly rejected", audit.rejection] : ["precision", audit.precision];
       const parts = [];
       if (figure.share !== null) {
         parts.push(`${name} ${percent(figure.share)} (${(100 * figure.low).toFixed(0)}–${(100 * figure.high).toFixed(0)})`);

@@ -2,8 +2,6 @@
 
 const FLASH_MS = 150;
 const STATS_EVERY_MS = 60000;
-const STATS_SOONEST_MS = 2500;
-const HISTORY_KEPT = 200;
 
 class Viewer {
   constructor(root, data) {
@@ -114,87 +112,6 @@ class Viewer {
     film[action]?.();
   }
 
-  rule({ ruling, relabel = null }) {
-    const item = this.feed.item;
-    if (!item || this.shown === null) return this.refuse("No pair on the screen yet: the key was not taken");
-    if (this.shown !== item) return this.refuse("This is another sample; Esc goes back to the one to rule on");
-    if (this.hidden(item) && ruling !== "relabel" && ruling !== "flag") {
-      return this.refuse("Blind: say first which is better, " + ["first", "second", "tie"].map((name) => keyName(this.keys.byAction.get(name))).join(", "));
-    }
-    if (item.withheld && ["accept", "reject"].includes(ruling)) return this.refuse("The judge's verdict is not here yet; there is nothing to accept or reject");
-    const wasHidden = this.hidden(item);
-    const draft = this.drafts.get(item.position) || { note: item.mine?.note || "", tags: item.mine?.tags || [] };
-    const token = newToken();
-    const before = item.mine;
-    item.mine = { ruling, relabel, token, note: draft.note, tags: draft.tags };
-    this.drafts.delete(item.position);
-    this.remember({ position: item.position, prediction: item.prediction, token, before });
-    this.outbox.add({ token, queue: this.queue.id, position: item.position, prediction_id: item.prediction,
-                      ruling, relabel, note: draft.note, tags: draft.tags });
-    this.flash(ruling);
-    this.say(ruling === "relabel" ? sideName(item, relabel) + (relabel === "tie" ? "" : " is better") : ruling);
-    if (wasHidden && ruling === "relabel") return this.draw(true);
-    this.feed.advance();
-    this.draw();
-  }
-
-  async undo() {
-    const last = this.history.pop();
-    if (!last) return this.refuse("Nothing to undo in this queue");
-    this.keepHistory();
-    this.outbox.add({ token: newToken(), queue: this.queue.id, position: last.position, prediction_id: last.prediction,
-                      ruling: "undo", relabel: null, note: "", tags: [], undoes: last.token });
-    this.flash("undo");
-    const here = this.feed.items.find((item) => item.position === last.position);
-    if (here) here.mine = last.before || null;
-    try {
-      if (!(await this.feed.show(last.position))) this.alert("The ruling is taken back; the pair itself is with another reviewer now.");
-    } catch (error) {
-      this.alert(`The ruling is taken back; ${error.message}.`);
-    }
-    if (this.feed.item?.position === last.position) this.feed.item.mine = last.before || null;
-    this.draw(true);
-    this.say("Undone");
-  }
-
-  async go(step) {
-    if (step > 0) {
-      if (!this.feed.item) return this.refuse("This is the end for now");
-      this.feed.move(this.feed.at + 1);
-    } else {
-      try {
-        if (!(await this.feed.back())) return this.refuse("This is the first pair you have looked at");
-      } catch (error) {
-        return this.refuse(error.message);
-      }
-    }
-    this.draw();
-  }
-
-  async openSibling(prediction) {
-    const item = this.feed.item;
-    if (!item || this.closed(item)) return;
-    if (prediction === item.prediction) return this.draw(true);
-    try {
-      const other = await callServer(this.outbox.token, `${this.queue.id}/predictions/${prediction}`);
-      if (this.feed.item !== item) return;
-      this.drawItem({ ...other, position: item.position, mine: null }, item);
-    } catch (error) {
-      this.refuse(error.message);
-    }
-  }
-
-  async showWhole() {
-    const shown = this.shown;
-    try {
-      const whole = await callServer(this.outbox.token, `${this.queue.id}/predictions/${shown.prediction}`);
-      Object.assign(shown, { pieces: whole.pieces, prompt: whole.prompt, cut: false });
-      if (this.shown === shown) { drawReasoning(this.part.reasoning, shown, () => {}); setLongText(this.part.caption, shown.prompt); }
-    } catch (error) {
-      this.refuse(error.message);
-    }
-  }
-
   toggleStage(button, name) {
     const on = this.part.stage.classList.toggle(name);
     this.part[button].setAttribute("aria-pressed", String(on));
@@ -202,126 +119,10 @@ class Viewer {
     this.zoom.apply();
   }
 
-  toggleBlind() {
-    if (this.queue.blind) return this.refuse("This queue is blind for everybody");
-    this.blind = !this.blind;
-    this.drawFixed();
-    this.draw(true);
-    this.keepSettings();
-    this.say("Blind " + (this.blind ? "on" : "off"));
-  }
-
-  /** Before the choice. In a blind queue the server has not sent what is hidden; whoever chose to
-   *  review blind (B) has it in this browser, and hides it from their own eyes only. */
-  hidden(item) {
-    return this.blind && !item.mine;
-  }
-
-  closed(item) {
-    return this.hidden(item) || Boolean(item.withheld);
-  }
-
-  /** Fetch what a blind queue keeps back until a ruling is stored. */
-  async reveal(item) {
-    if (item.opening || !item.withheld || !item.mine || this.outbox.has(this.queue.id, item.position)) return;
-    item.opening = true;
-    try {
-      const open = await callServer(this.outbox.token, `${this.queue.id}/predictions/${item.prediction}?brief=1`);
-      if (!open.withheld) Object.assign(item, open, { withheld: false, first: item.first, second: item.second });
-    } catch (error) {
-      this.alert(`The verdict could not be loaded: ${error.message}`);
-    }
-    item.opening = false;
-    if (!item.withheld && this.drawn === item && this.shown === item) this.draw(true);
-  }
-
   escape() {
     if (!this.part.veil.hidden) return this.closeVeil();
     if (this.shown !== this.feed.item) this.draw(true);
     this.room.focus({ preventScroll: true });
-  }
-
-  /* Notes and tags */
-
-  enterField(field) {
-    if (!this.feed.item) return this.refuse("No pair on the screen yet");
-    field.focus();
-    field.select();
-  }
-
-  keepDraft() {
-    const item = this.feed.item;
-    if (!item) return;
-    const tags = [...new Set(this.part.tags.value.split(",").map((tag) => tag.trim().slice(0, 60)).filter(Boolean))].slice(0, 20);
-    this.drafts.set(item.position, { note: this.part.note.value, tags });
-  }
-
-  fieldKey(event, field) {
-    event.stopPropagation(); // Streamlit has keys of its own.
-    if (event.key !== "Escape" && !(event.key === "Enter" && !event.shiftKey)) return;
-    event.preventDefault();
-    field.blur();
-    this.room.focus({ preventScroll: true });
-    const item = this.feed.item;
-    // On a pair that is ruled on already, a note is the same ruling once more, with the note.
-    if (event.key === "Enter" && item?.mine && this.drafts.has(item.position)) {
-      this.rule({ ruling: item.mine.ruling, relabel: item.mine.relabel });
-    }
-  }
-
-  /* Answers of the server */
-
-  itemsCame(answer) {
-    if (answer?.progress) this.progress = answer.progress;
-    if (this.drawn !== (this.feed.item || null) || !this.feed.item) this.draw();
-    this.drawHead();
-  }
-
-  answered(answer, sent) {
-    const progress = answer.progress[String(this.queue.id)];
-    if (progress) this.progress = progress;
-    for (const { token, message, hint } of answer.refused) {
-      const ruling = sent.find((one) => one.token === token);
-      this.alert(`Not stored, pair ${ruling.position + 1}: ${message}${hint ? " (" + hint + ")" : ""}`);
-      this.history = this.history.filter((one) => one.token !== token);
-      const item = this.feed.items.find((one) => one.mine?.token === token);
-      if (item) item.mine = null;
-      this.keepHistory();
-    }
-    if (this.drawn) this.reveal(this.drawn);
-    this.drawHead();
-    clearTimeout(this.statsTimer);
-    this.statsTimer = setTimeout(() => this.askStats(), Math.max(400, this.statsAt + STATS_SOONEST_MS - Date.now()));
-  }
-
-  async askStats() {
-    this.statsAt = Date.now();
-    try {
-      const answer = await callServer(this.outbox.token, `${this.queue.id}/stats`);
-      this.stats = answer.audit;
-      this.progress = answer.progress;
-      this.feed.expires = Math.max(this.feed.expires, answer.expires_at);
-      this.drawHead();
-    } catch { /* The outbox says so when the server is away. */ }
-  }
-
-  keepSettings() {
-    callServer(this.outbox.token, "settings", { keys: this.keys.own, blind: this.blind && !this.queue.blind })
-      .catch((error) => this.alert(`Your settings could not be kept: ${error.message}`));
-  }
-
-  loadHistory() {
-    try { return JSON.parse(sessionStorage.getItem(this.historyName)) || []; } catch { return []; }
-  }
-
-  remember(entry) {
-    this.history.push(entry);
-    if (this.history.length > HISTORY_KEPT) this.history.shift();
-    this.keepHistory();
-  }
-
-  keepHistory() {
-    try { sessionStorage.setItem(this.historyName, JSON.stringify(this.history)); } catch { /* Only undo after a reload needs it. */ }
   }
 }
 

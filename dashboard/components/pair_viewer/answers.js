@@ -1,0 +1,47 @@
+// What the server says: items, acknowledgements, statistics.
+
+const STATS_SOONEST_MS = 2500;
+
+const ANSWERS = {
+  itemsCame(answer) {
+    if (answer?.progress) this.progress = answer.progress;
+    if (this.drawn !== (this.feed.item || null) || !this.feed.item) this.draw();
+    this.drawHead();
+  },
+
+  answered(answer, sent) {
+    const progress = answer.progress[String(this.queue.id)];
+    if (progress) this.progress = progress;
+    for (const { token, message, hint } of answer.refused) {
+      const ruling = sent.find((one) => one.token === token);
+      this.alert(`Not stored, pair ${ruling.position + 1}: ${message}${hint ? " (" + hint + ")" : ""}`);
+      this.history = this.history.filter((one) => one.token !== token);
+      const item = this.feed.items.find((one) => one.mine?.token === token);
+      if (item) {
+        item.mine = null;
+        if (item === this.drawn) this.draw(true);
+      }
+      this.keepHistory();
+    }
+    if (this.drawn) this.reveal(this.drawn);
+    this.drawHead();
+    clearTimeout(this.statsTimer);
+    this.statsTimer = setTimeout(() => this.askStats(), Math.max(400, this.statsAt + STATS_SOONEST_MS - Date.now()));
+  },
+
+  async askStats() {
+    this.statsAt = Date.now();
+    try {
+      const answer = await callServer(this.outbox.token, `${this.queue.id}/stats`);
+      this.stats = answer.audit;
+      this.progress = answer.progress;
+      this.feed.expires = Math.max(this.feed.expires, answer.expires_at);
+      this.drawHead();
+    } catch { /* The outbox says so when the server is away. */ }
+  },
+
+  keepSettings() {
+    callServer(this.outbox.token, "settings", { keys: this.keys.own, blind: this.blind && !this.queue.blind })
+      .catch((error) => this.alert(`Your settings could not be kept: ${error.message}`));
+  },
+};

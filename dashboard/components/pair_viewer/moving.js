@@ -1,0 +1,41 @@
+// From pair to pair, and to other samples of one.
+
+const MOVING = {
+  async go(step) {
+    if (step > 0) {
+      if (!this.feed.item) return this.refuse("This is the end for now");
+      this.feed.move(this.feed.at + 1);
+    } else {
+      try {
+        if (!(await this.feed.back())) return this.refuse("This is the first pair you have looked at");
+      } catch (error) {
+        return this.refuse(error.message);
+      }
+    }
+    this.draw();
+  },
+
+  async openSibling(prediction) {
+    const item = this.feed.item;
+    if (!item || this.closed(item)) return;
+    if (prediction === item.prediction) return this.draw(true);
+    try {
+      const other = await callServer(this.outbox.token, `${this.queue.id}/predictions/${prediction}`);
+      if (this.feed.item !== item) return;
+      this.drawItem({ ...other, position: item.position, mine: null }, item);
+    } catch (error) {
+      this.refuse(error.message);
+    }
+  },
+
+  async showWhole() {
+    const shown = this.shown;
+    try {
+      const whole = await callServer(this.outbox.token, `${this.queue.id}/predictions/${shown.prediction}`);
+      Object.assign(shown, { pieces: whole.pieces, prompt: whole.prompt, cut: false });
+      if (this.shown === shown) { drawReasoning(this.part.reasoning, shown, () => {}); setLongText(this.part.caption, shown.prompt); }
+    } catch (error) {
+      this.refuse(error.message);
+    }
+  },
+};
