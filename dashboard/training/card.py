@@ -64,8 +64,6 @@ def _numbers(row: TrainingRow, result: str | None) -> list[tuple[str, str]]:
         ("steps", f"{known['step']:,} of {known['steps']:,}" if known.get("steps") else "–"),
         ("loss", _short(known.get("loss"))),
     ]
-    if known.get("validation_loss") is not None:
-        numbers.append(("validation loss", _short(known["validation_loss"])))
     if row.status in OPEN:
         stage = str(known.get("stage", ""))
         left = known.get("eta_s")
@@ -76,8 +74,10 @@ def _numbers(row: TrainingRow, result: str | None) -> list[tuple[str, str]]:
         ]
     elif row.started_at and row.finished_at:
         numbers.append(("took", lasting(row.finished_at - row.started_at)))
+    if known.get("validation_loss") is not None:  # last, so that its coming moves nothing
+        numbers.append(("validation loss", _short(known["validation_loss"])))
     if result:
-        numbers.append(("accuracy after", result))
+        numbers.append(("accuracy", result))
     return numbers
 
 

@@ -15,6 +15,7 @@ from dashboard.theme import FIRST, SECOND, chart
 
 _COLOURS = (FIRST, SECOND)
 _TABLE = 400
+_LARGE = 300
 _NEAR = 0.5
 """Above this share of the highest value the lowest one no longer needs the zero line beside it."""
 
@@ -43,7 +44,7 @@ class _Line:
 
 
 def curves(found: Sequence[Curve], *, key: str, steps: int = 0) -> None:
-    """Draw them. Of one training the pairs held out are in the second colour; of two, the second is.
+    """Draw them. Of one training the validation is in the second colour; of two, the second is.
 
     Args:
         steps: Leave room for so many, so that a live curve grows into its place.
@@ -78,7 +79,7 @@ def _lines(found: Sequence[Curve], field: str, several: bool) -> list[_Line]:
 
 def _held_out(found: Sequence[Curve], several: bool) -> list[_Line]:
     return [
-        _Line(curve.line("validation_loss"), "" if several else "held out",
+        _Line(curve.line("validation_loss"), "" if several else "validation",
               colour if several else SECOND, held_out=True)
         for curve, colour in zip(found, _COLOURS, strict=False)
         if curve.line("validation_loss")
@@ -86,7 +87,11 @@ def _held_out(found: Sequence[Curve], several: bool) -> list[_Line]:
 
 
 def _diamonds(lines: Sequence[_Line]) -> str:
-    return "; diamonds are the pairs held out" if any(line.held_out for line in lines) else ""
+    return (
+        "; diamonds are the pairs kept for validation"
+        if any(line.held_out for line in lines)
+        else ""
+    )
 
 
 def _chart(
@@ -102,16 +107,18 @@ def _chart(
     _name(fig, lines)
     values = [value for line in lines for _, value in line.points]
     named = any(line.name for line in lines)
-    fig.update_xaxes(range=[0, steps * (1.1 if named else 1.02)], title="step")
+    room = (1.1 if height >= _LARGE else 1.24) if named else 1.02
+    fig.update_xaxes(range=[0, steps * room], title="step")
+    near = height >= _LARGE and min(values) > _NEAR * max(values)
     fig.update_yaxes(
-        rangemode="normal" if min(values) > _NEAR * max(values) else "tozero",
+        rangemode="normal" if near else "tozero",
         exponentformat="e", showexponent="all",
     )  # fmt: skip
     chart(fig, key=key, height=height)
 
 
 def _draw(fig: go.Figure, line: _Line, form: str) -> None:
-    said = f"{'held out, ' if line.held_out else ''}step %{{x}}: {form}"
+    said = f"{'validation, ' if line.held_out else ''}step %{{x}}: {form}"
     single = len(line.points) == 1
     fig.add_scatter(
         x=[step for step, _ in line.points], y=[value for _, value in line.points],
@@ -128,9 +135,11 @@ def _name(fig: go.Figure, lines: Sequence[_Line]) -> None:
     named = sorted((line for line in lines if line.name), key=lambda line: -line.points[-1][1])
     for place, line in enumerate(named):
         step, value = line.points[-1]
+        mark = "◆" if line.held_out else "●"
         fig.add_annotation(
-            x=step, y=value, text=label(line.name, 24), showarrow=False, xanchor="left", xshift=8,
-            yshift=0 if len(named) == 1 else 9 - 18 * place, font={"size": 12, "color": line.colour},
+            x=step, y=value, showarrow=False, xanchor="left", xshift=8, font={"size": 12},
+            text=f'<span style="color:{line.colour}">{mark}</span> {label(line.name, 24)}',
+            yshift=0 if len(named) == 1 else 9 - 18 * place,
         )  # fmt: skip
 
 
@@ -143,7 +152,7 @@ def _table(found: Sequence[Curve]) -> list[dict[str, object]]:
                 **({"training": curve.name} if len(found) > 1 else {}),
                 "step": metric.step,
                 "loss": metric.loss,
-                "held out": metric.validation_loss,
+                "validation loss": metric.validation_loss,
                 "learning rate": None
                 if metric.learning_rate is None
                 else f"{metric.learning_rate:.3g}",
