@@ -6,6 +6,7 @@ browser (in a message, say) therefore opens nothing elsewhere.
 
 from __future__ import annotations
 
+import logging
 import re
 import secrets
 import time
@@ -20,10 +21,12 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from streamlit.web.server.starlette.starlette_server_config import USER_COOKIE_NAME
 
 from backend.domain.people import Person, Role
-from backend.errors import Forbidden
+from backend.errors import Forbidden, WinnowError
 from backend.store.people import People
 from dashboard.signing import signer, verified
 from dashboard.space import person, shared
+
+log = logging.getLogger(__name__)
 
 COOKIE = "winnow_session"
 _ID = re.compile(r"[0-9a-f]{32}")
@@ -66,7 +69,7 @@ class SessionMiddleware:
                     await run_in_threadpool(_end, cookies)
                     out.append("set-cookie", _cookie(secrets.token_hex(16), scope))
                 elif out.get("content-type", "").startswith("text/html") and (
-                    await run_in_threadpool(session_in, cookies) is None
+                    not await run_in_threadpool(_has_session, cookies)
                 ):
                     out.append("set-cookie", _cookie(secrets.token_hex(16), scope))
             await send(message)
@@ -85,9 +88,20 @@ def _login_changes(headers: MutableHeaders) -> bool:
     return any(value.startswith(f"{USER_COOKIE_NAME}=") for value in headers.getlist("set-cookie"))
 
 
+def _has_session(cookies: str) -> bool:
+    try:
+        return session_in(cookies) is not None
+    except WinnowError:
+        return True  # The page says what is wrong with the workspace; a session may yet be good.
+
+
 def _end(cookies: str) -> None:
-    if session := session_in(cookies):
-        People(shared().database).keep(f"session:{session}", ended=True)
+    try:
+        if session := session_in(cookies):
+            People(shared().database).keep(f"session:{session}", ended=True)
+    except WinnowError as error:
+        # The browser still gets another session; a copy of the old one lives until its links end.
+        log.error("a session could not be ended: %s", error)
 
 
 def ended(session: str) -> bool:

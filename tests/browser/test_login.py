@@ -14,10 +14,17 @@ from pathlib import Path
 import httpx
 import pytest
 from playwright.sync_api import Page, expect
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.responses import HTMLResponse
+from starlette.routing import Route
+from starlette.testclient import TestClient
 
+from backend.errors import StoreError
 from backend.store.reviews import Reviews
 from backend.workspace import Workspace
-from dashboard.session import COOKIE
+from dashboard import space as spaces
+from dashboard.session import COOKIE, SessionMiddleware
 from tests.browser.conftest import ROOT, free_port, settled
 from tests.browser.oidc_provider import CLIENT_ID, CLIENT_SECRET
 from tests.browser.review_room import all_stored, drawn, make_queue, prediction, stored
@@ -222,3 +229,25 @@ def test_a_broken_file_with_the_login_is_not_taken_for_no_login(tmp_path: Path) 
     )  # fmt: skip
     assert done.returncode != 0
     assert "the file with the login cannot be read" in done.stderr
+
+
+def test_a_database_that_is_away_costs_nobody_their_session(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(_session: str) -> bool:
+        raise StoreError("the database is away")
+
+    monkeypatch.setenv("WINNOW_WORKSPACE", str(tmp_path / "ws"))
+    spaces.forget()
+    page = Starlette(
+        routes=[Route("/", lambda _request: HTMLResponse("<p>"))],
+        middleware=[Middleware(SessionMiddleware)],
+    )
+    with TestClient(page, base_url="http://127.0.0.1") as client:
+        assert COOKIE in client.get("/").cookies
+        assert COOKIE in client.cookies
+        monkeypatch.setattr("dashboard.session.ended", away)
+        again = client.get("/")
+        assert (again.status_code, COOKIE in again.cookies) == (200, False)
+        assert COOKIE in client.cookies
+    spaces.forget()
