@@ -50,12 +50,14 @@ def _none_yet(view: View) -> str:
 
 
 def _one(view: View, checkpoint: Checkpoint) -> None:
-    left, right = st.columns([4, 1], vertical_alignment="center")
+    line = st.container(
+        horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"
+    )
     note = "a judge loads from it" if checkpoint.judge else "shards to resume from; no judge yet"
-    left.markdown(f"**{checkpoint_name(checkpoint)}** · {note}")
+    line.markdown(f"**{checkpoint_name(checkpoint)}** · {note}", width="content")
     if checkpoint.judge and is_operator():
         place = place_of(view, checkpoint.path)
-        if right.button("Evaluate", key=f"measure_{view.row.id}_{place}", width="stretch"):
+        if line.button("Evaluate", key=f"measure_{view.row.id}_{place}"):
             st.query_params[EVALUATE] = place
             st.rerun()
     st.code(visible(str(checkpoint.path)), language=None, wrap_lines=True)

@@ -50,10 +50,10 @@ def _live(space: Workspace, chosen: list[TrainingRow]) -> None:
     @st.fragment(run_every=2.0 if any(row.status in OPEN for row in chosen) else None)
     def part() -> None:
         found = []
-        for row in chosen:
+        for letter, row in zip("AB", chosen, strict=True):
             with errors_shown():
                 now = space.trainings.get(row.id)
-                found.append(Curve(f"training {row.id}", view_of(space, now).metrics))
+                found.append(Curve(f"{letter} · {row.id}", view_of(space, now).metrics))
         with errors_shown():
             curves(found, key="compare")
 

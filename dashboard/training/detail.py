@@ -11,6 +11,7 @@ import streamlit as st
 
 from backend.domain.jobs import OPEN, JobStatus
 from backend.store.trainings import TrainingRow
+from backend.training.command import places_in
 from backend.training.launch import View
 from backend.workspace import Workspace
 from dashboard.empty import empty
@@ -23,6 +24,7 @@ from dashboard.training.checkpoints import EVALUATE, checkpoint_list, chosen_che
 from dashboard.training.curves import Curve, curves
 from dashboard.training.evaluate import evaluate_form
 from dashboard.training.lineage import lineage
+from dashboard.training.options import ALL, used_names
 from dashboard.training.results import evaluation_list, still_measuring
 from dashboard.training.views import view_of
 from dashboard.training.words import on_page
@@ -192,7 +194,9 @@ def _log(row: TrainingRow) -> None:
 
 def _settings(view: View) -> None:
     spec = view.spec
-    plain = spec.model_dump(mode="json", exclude={"sets", "command", "task_instruction", "lora"})
+    read = used_names(spec.trainer, places_in(spec.command))
+    apart = {"sets", "command", "task_instruction", "lora"} | (ALL.keys() - read)
+    plain = spec.model_dump(mode="json", exclude=apart)
     sets = ", ".join(f"{ref.name}@{ref.version}" for ref in spec.sets)
     lora = spec.lora.model_dump(mode="json") if spec.lora else {}
     every = {"sets": sets, **plain, **{f"lora_{name}": value for name, value in lora.items()}}

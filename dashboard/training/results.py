@@ -111,7 +111,8 @@ def _said(space: Workspace, run: RunRow) -> str:
         return f"{run.status}{f': {md(run.error)}' if run.error else ''}"
     if counts.accuracy is None or not counts.accuracy.n:
         return "no answer could be read" if counts.done else "nothing judged"
-    return f"{with_interval(counts.accuracy)} right of {counts.accuracy.n:,}"
+    unreadable = f", {counts.unreadable:,} unreadable" if counts.unreadable else ""
+    return f"{with_interval(counts.accuracy)} right of {counts.accuracy.n:,}{unreadable}"
 
 
 def _picture(
@@ -141,16 +142,18 @@ def _picture(
         fig.add_scatter(
             x=[value], y=[word], mode="markers+text",
             marker={"size": 10, "color": colour, "symbol": "circle" if colour == FIRST else "diamond"},
-            text=[percent(share.value)], textposition="top center",
+            text=[percent(share.value)], textposition="top center", cliponaxis=False,
             error_x={"type": "data", "array": [100 * high - value], "arrayminus": [value - 100 * low],
                      "color": colour, "thickness": 2},
             hovertemplate=f"{with_interval(share)} of {share.n:,}<extra></extra>",
         )  # fmt: skip
     ticks = [0, 25, 50, 75, 100]
     fig.update_xaxes(range=[-2, 104], tickvals=ticks, ticktext=[f"{tick} %" for tick in ticks])
-    fig.update_yaxes(autorange="reversed", showgrid=False)
-    st.markdown(f"Accuracy on {md(clean(dataset, 60))}, with its 95 % interval")
-    chart(fig, key=f"measured_{view.row.id}", height=56 + 52 * len(lines))
+    fig.update_yaxes(range=[len(lines) - 0.6, -0.75], showgrid=False)
+    st.markdown(
+        f"Accuracy on {md(clean(dataset, 60))} of the answers that could be read, with 95 % interval"
+    )
+    chart(fig, key=f"measured_{view.row.id}", height=56 + 44 * len(lines))
 
 
 def _share(space: Workspace, run: RunRow) -> Share | None:

@@ -429,7 +429,7 @@ def test_two_trainings_curves_lie_over_each_other(trained: Trained, open_page: O
     loss = json.loads(test.get("plotly_chart")[0].proto.spec)
     assert [len(trace["x"]) for trace in loss["data"] if trace["mode"] == "lines"] == [12, 6]
     shown = {note["text"] for note in loss["layout"]["annotations"]}
-    assert {text.rpartition("</span> ")[2] for text in shown} == {"training 1", "training 2"}
+    assert {text.rpartition("</span> ")[2] for text in shown} == {"A · 1", "B · 2"}
     differ = test.dataframe[-1].value
     assert list(differ["option"]) == ["output_dir", "max_epochs"]
     test.selectbox(key="compare_1").set_value(1).run()

@@ -82,11 +82,13 @@ def test_the_demo_runs_the_whole_loop_and_the_commands_of_the_readme_work_on_it(
 def test_every_other_command_in_the_readme_names_options_that_exist(winnow: Winnow) -> None:
     blocks = re.findall(r"```console\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
     text = "\n".join(blocks).replace("\\\n", " ")
-    commands = [line[2:] for line in text.splitlines() if line.startswith("$ winnow")]
+    # A quoted command may go over several lines.
+    parts = re.split(r"^\$ ", text, flags=re.MULTILINE)
+    commands = [part for part in parts if part.startswith("winnow")]
     assert commands
     for command in commands:
         words = shlex.split(command)[1:]
-        group = words[: 2 if words[0] in ("dataset", "run", "convert") else 1]
+        group = words[: 2 if words[0] in ("dataset", "run", "convert", "train") else 1]
         help_text = winnow(*group, "--help").out
         for option in (word for word in words if word.startswith("--")):
             assert option in help_text, f"{command}: {option}"
