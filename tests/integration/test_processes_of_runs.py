@@ -35,7 +35,7 @@ def slow_run(
         winnow, script, "--order", "both", "--samples", 2, "--batch-size", 2,
         "--scripted-latency", 0.4,
     )  # fmt: skip
-    worker = wait_for(lambda: worker_of(run["id"]))
+    worker = wait_for(lambda: worker_of(run["id"], tmp_path))
     wait_for(lambda: show(winnow, run)["counts"]["done"] >= 2)
     yield run, worker
     if worker.is_running():
@@ -92,7 +92,7 @@ def test_a_killed_supervisor_takes_no_run_with_it_and_the_run_finishes(
     os.kill(supervisor.pid, signal.SIGKILL)
     supervisor.wait(10)
     assert worker.is_running()
-    assert worker_of(run["id"]).pid == worker.pid  # type: ignore[union-attr]
+    assert worker_of(run["id"], tmp_path).pid == worker.pid  # type: ignore[union-attr]
     state = wait_for(lambda: (s := show(winnow, run))["status"] not in ("running",) and s)
     assert (state["status"], state["error"]) == ("finished", None)
     whole(winnow, run)

@@ -31,10 +31,13 @@ def start(winnow: Winnow, script: Path, *words: object) -> dict[str, Any]:
     return result
 
 
-def worker_of(run_id: int) -> psutil.Process | None:
+def worker_of(run_id: int, folder: Path) -> psutil.Process | None:
+    """The worker of a run in a test's own folder: other tests, and other people, have runs as well."""
     for process in psutil.process_iter(["cmdline"]):
         words = process.info["cmdline"] or []
-        if "backend.worker" in words and words[words.index("backend.worker") + 1] == str(run_id):
+        if "backend.worker" not in words or not words[-1].startswith(str(folder)):
+            continue
+        if words[words.index("backend.worker") + 1] == str(run_id):
             return process
     return None
 
@@ -49,14 +52,14 @@ def wait_for(what: Any, seconds: float = 60) -> Any:
 
 
 def test_a_killed_run_resumes_and_neither_loses_nor_doubles_a_prediction(
-    winnow: Winnow, visible_winners: Path, script: Path
+    winnow: Winnow, visible_winners: Path, script: Path, tmp_path: Path
 ) -> None:
     winnow("dataset", "add", f"hpdv3:{visible_winners}", "--name", "d")
     run = start(
         winnow, script, "--order", "both", "--samples", 4, "--batch-size", 2,
         "--scripted-latency", 0.4,
     )  # fmt: skip
-    worker = wait_for(lambda: worker_of(run["id"]))
+    worker = wait_for(lambda: worker_of(run["id"], tmp_path))
     wait_for(lambda: winnow("run", "show", run["id"], "--json").json["counts"]["done"] >= 4)
     os.kill(worker.pid, signal.SIGKILL)
     state = wait_for(
@@ -75,11 +78,11 @@ def test_a_killed_run_resumes_and_neither_loses_nor_doubles_a_prediction(
 
 
 def test_a_cancelled_run_leaves_no_process_and_can_be_resumed(
-    winnow: Winnow, visible_winners: Path, script: Path
+    winnow: Winnow, visible_winners: Path, script: Path, tmp_path: Path
 ) -> None:
     winnow("dataset", "add", f"hpdv3:{visible_winners}", "--name", "d")
     run = start(winnow, script, "--batch-size", 1, "--scripted-latency", 3)
-    worker = wait_for(lambda: worker_of(run["id"]))
+    worker = wait_for(lambda: worker_of(run["id"], tmp_path))
     winnow("run", "cancel", run["id"])
     assert not worker.is_running() or worker.status() == psutil.STATUS_ZOMBIE
     assert winnow("run", "show", run["id"], "--json").json["status"] == "cancelled"
