@@ -17,7 +17,7 @@ $(VENV)/.ready: pyproject.toml
 	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || \
 		{ echo "This Python lacks venv; on Debian: apt-get install python3-venv"; exit 1; }
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --upgrade -e '.[transformers,train,dev]'
+	$(BIN)/python -m pip install --quiet --upgrade -e '.[transformers,train,login,dev]'
 	@touch $@
 
 # A second interpreter with vLLM's CPU build: its pins are not ours.

@@ -8,6 +8,7 @@ import streamlit as st
 from streamlit.navigation.page import StreamlitPage
 
 from dashboard.identity import login_needed, start_login
+from dashboard.session import come_back_to
 
 _PAGES = (
     ("overview", "Overview"),
@@ -34,7 +35,9 @@ def pages(folder: Path) -> StreamlitPage:
             st.Page(_log_in, title="Log in", url_path=name, default=name == "overview")
             for name, _ in _PAGES
         ]
-        return st.navigation(doors, position="hidden")
+        door = st.navigation(doors, position="hidden")
+        st.session_state[_HERE] = door.url_path
+        return door
     known = {
         name: st.Page(folder / f"{name}.py", title=title, url_path=name, default=name == "overview")
         for name, title in _PAGES
@@ -83,4 +86,5 @@ def _log_in() -> None:
     st.title("Winnow")
     st.write("Log in to look at what your judge was trained on.")
     if st.button("Log in", type="primary"):
+        come_back_to(st.session_state[_HERE], st.query_params.to_dict())
         start_login()

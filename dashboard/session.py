@@ -10,7 +10,9 @@ import logging
 import re
 import secrets
 import time
+from collections.abc import Mapping
 from http.cookies import CookieError, SimpleCookie
+from urllib.parse import urlencode
 
 import streamlit as st
 from starlette.concurrency import run_in_threadpool
@@ -32,6 +34,7 @@ COOKIE = "winnow_session"
 _ID = re.compile(r"[0-9a-f]{32}")
 _YEAR_S = 365 * 24 * 3600
 _TOKEN_S = 24 * 3600
+_LONGEST_LINK = 4_000
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
@@ -66,7 +69,9 @@ class SessionMiddleware:
                 out = MutableHeaders(scope=message)
                 if _login_changes(out):
                     # Whoever logs in or out leaves behind what their browser was given before.
-                    await run_in_threadpool(_end, cookies)
+                    wanted = await run_in_threadpool(_end, cookies)
+                    if wanted and scope["path"].endswith("/oauth2callback"):
+                        out["location"] = out.get("location", "/") + wanted
                     out.append("set-cookie", _cookie(secrets.token_hex(16), scope))
                 elif out.get("content-type", "").startswith("text/html") and (
                     not await run_in_threadpool(_has_session, cookies)
@@ -95,13 +100,25 @@ def _has_session(cookies: str) -> bool:
         return True  # The page says what is wrong with the workspace; a session may yet be good.
 
 
-def _end(cookies: str) -> None:
+def _end(cookies: str) -> str:
+    """End the session in a ``Cookie`` header; the page its browser was on the way to."""
     try:
         if session := session_in(cookies):
-            People(shared().database).keep(f"session:{session}", ended=True)
+            kept = People(shared().database)
+            wanted = kept.settings(f"session:{session}").get("wanted", "")
+            kept.keep(f"session:{session}", ended=True)
+            return str(wanted)
     except WinnowError as error:
         # The browser still gets another session; a copy of the old one lives until its links end.
         log.error("a session could not be ended: %s", error)
+    return ""
+
+
+def come_back_to(page: str, query: Mapping[str, str]) -> None:
+    """Have the next login of this browser end on one of our pages, where its link led."""
+    wanted = f"{page}?{urlencode(query)}" if query else page
+    if (session := session_id()) and len(wanted) <= _LONGEST_LINK:
+        People(shared().database).keep(f"session:{session}", wanted=wanted)
 
 
 def ended(session: str) -> bool:

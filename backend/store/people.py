@@ -11,7 +11,7 @@ from backend.store.schema import people
 
 
 class People:
-    """Settings by name. A browser session is kept under ``session:ID`` and holds a name."""
+    """Settings by name. A browser session is kept under ``session:ID``: name, end, page it wanted."""
 
     def __init__(self, database: Database) -> None:
         self._db = database

@@ -107,14 +107,16 @@ server_metadata_url = "{provider}/.well-known/openid-configuration"
         space.close()
 
 
-def log_in(page: Page, served: Served, email: str, confirmed: str = "yes") -> None:
-    page.goto(served.url)
+def log_in(
+    page: Page, served: Served, email: str, confirmed: str = "yes", place: str = "/"
+) -> None:
+    page.goto(served.url + place)
     page.get_by_role("button", name="Log in").click()
     page.wait_for_url(f"{served.provider}/authorize*")
     page.get_by_label("E-mail").fill(email)
     page.get_by_label("Confirmed").fill(confirmed)
     page.get_by_role("button", name="Log in").click()
-    page.wait_for_url(f"{served.url}/")
+    page.wait_for_url(served.url + place)
     expect(page.get_by_role("button", name="Log out")).to_be_visible(timeout=SLOW_MS)
     settled(page)
 
@@ -185,6 +187,14 @@ def test_a_link_from_elsewhere_opens_in_the_same_session(served: Served, person:
     assert session() == before
 
 
+def test_a_link_opened_before_the_login_is_where_the_login_ends(
+    served: Served, person: Person
+) -> None:
+    page = person()
+    log_in(page, served, REVIEWER, place="/runs?run=1&text=a%26b%0D%0Ac")
+    expect(page.get_by_role("heading", name="Run 1")).to_be_visible(timeout=SLOW_MS)
+
+
 def test_who_logs_out_leaves_nothing_open(served: Served, person: Person) -> None:
     page = person()
     log_in(page, served, REVIEWER)
@@ -228,7 +238,19 @@ def test_a_broken_file_with_the_login_is_not_taken_for_no_login(tmp_path: Path) 
         capture_output=True, text=True, timeout=60, check=False,
     )  # fmt: skip
     assert done.returncode != 0
-    assert "the file with the login cannot be read" in done.stderr
+    assert "error: the file with the login cannot be read" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_other_machines_are_refused_a_server_without_a_login(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "backend.cli", "--workspace", str(tmp_path / "ws"), "serve",
+         "--port", str(free_port()), "--no-browser", "--address", "0.0.0.0"],  # noqa: S104
+        cwd=ROOT, capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-2].startswith("error: 0.0.0.0 can be reached")
+    assert "Traceback" not in done.stderr
 
 
 def test_a_database_that_is_away_costs_nobody_their_session(

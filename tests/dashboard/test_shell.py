@@ -12,7 +12,7 @@ from backend.errors import Forbidden, SettingsError
 from backend.inference.launch import RunRequest
 from backend.workspace import Workspace
 from dashboard import space as spaces
-from dashboard.app import check_exposure
+from dashboard.exposure import check_exposure
 from dashboard.text import clean, md, visible
 
 ROOT = Path(__file__).resolve().parents[2]
