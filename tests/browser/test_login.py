@@ -245,7 +245,7 @@ def test_a_broken_file_with_the_login_is_not_taken_for_no_login(tmp_path: Path) 
 def test_other_machines_are_refused_a_server_without_a_login(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "backend.cli", "--workspace", str(tmp_path / "ws"), "serve",
-         "--port", str(free_port()), "--no-browser", "--address", "0.0.0.0"],  # noqa: S104
+         "--port", str(free_port()), "--no-browser", "--address", "0.0.0.0"],
         cwd=ROOT, capture_output=True, text=True, timeout=60, check=False,
     )  # fmt: skip
     assert done.returncode == 1
