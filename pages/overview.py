@@ -5,11 +5,11 @@ from __future__ import annotations
 import streamlit as st
 
 from backend.domain.jobs import OPEN
-from backend.inference.progress import run_counts
 from backend.store.overview import Overview
 from backend.store.runs import RunRow
 from dashboard.navigation import page_link
 from dashboard.numbers import many
+from dashboard.overview.counting import counted
 from dashboard.overview.demo import demo_progress, start_demo
 from dashboard.overview.funnel import funnel
 from dashboard.overview.history import acceptance_chart, accuracy_chart, history_numbers
@@ -58,16 +58,19 @@ with page("Overview"):
     demo_progress(space())
     runs = space().runs.list()
     overview = Overview(space().database)
-    loop = overview.loop()
-    if not loop.pairs and not runs:
+    history = counted(space().database, runs)
+    if history is None:
+        under_way(runs)
+    elif not runs and not overview.pairs():
         first_step()
     else:
+        loop = overview.loop(
+            predictions=sum(counts.done for _, counts in history),
+            accepted=sum(counts.effective for _, counts in history),
+        )
         funnel(loop)
         under_way(runs)
-        counted = [
-            (run, run_counts(space().runs.counts(run.id), run.policy)) for run in runs[-RUNS:]
-        ]
-        rows = [row for row in counted if row[1].done]
+        rows = [row for row in history[-RUNS:] if row[1].done]
         left, middle, right = st.columns(3, gap="small")
         with left, st.container(border=True, height="stretch"):
             needs_a_person(overview.waiting(), loop, runs)

@@ -105,7 +105,8 @@ def redecide(database: Database, run_id: int, policy: Policy, pairs: int) -> int
         count += len(changed)
     with database.write(durable=True) as connection:
         check_mark(connection, run_id, attempt)
-        clear_mark(connection, run_id)
+        # Kept, so that whoever has counted before can see that the decisions may be others now.
+        clear_mark(connection, run_id, decided=attempt)
     return count
 
 

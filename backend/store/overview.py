@@ -61,18 +61,14 @@ class Overview:
     def __init__(self, database: Database) -> None:
         self._db = database
 
-    def loop(self) -> Loop:
-        """The funnel."""
+    def pairs(self) -> int:
+        """Pairs in all datasets."""
         with self._db.read() as connection:
-            counts = connection.execute(select(datasets.c.counts)).scalars()
-            pairs = sum(int(row.get("pairs", 0)) for row in counts)
-            # Run by run, so that an index answers.
-            grouped = connection.execute(
-                select(verdicts.c.effective, func.count())
-                .where(verdicts.c.run_id.in_(select(runs.c.id)))
-                .group_by(verdicts.c.effective)
-            )
-            effective: dict[str, int] = {row[0]: int(row[1]) for row in grouped}
+            return _pairs(connection)
+
+    def loop(self, *, predictions: int, accepted: int) -> Loop:
+        """The funnel, given what all runs together count."""
+        with self._db.read() as connection:
             sets = _newest_sets(connection)
             trained = _trained(connection)
             every = {
@@ -80,9 +76,9 @@ class Overview:
                 for row in connection.execute(select(curated_sets.c.id, curated_sets.c.counts))
             }
             return Loop(
-                pairs=pairs,
-                predictions=sum(effective.values()),
-                accepted=effective.get("accepted", 0),
+                pairs=_pairs(connection),
+                predictions=predictions,
+                accepted=accepted,
                 reviewed=_reviewed(connection),
                 in_sets=sum(items for _, items in sets.values()),
                 trained=sum(items for number, items in every.items() if number in trained),
@@ -114,6 +110,11 @@ class Overview:
                     name for name, (number, _) in sets.items() if number not in trained
                 ),
             )
+
+
+def _pairs(connection: Connection) -> int:
+    counts = connection.execute(select(datasets.c.counts)).scalars()
+    return sum(int(row.get("pairs", 0)) for row in counts)
 
 
 def _broken(counts: dict[str, int]) -> int:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, func, insert, select, update
 
 from backend.store.database import Database
 from backend.store.schema import pairs, predictions, reviews, verdicts
@@ -53,6 +53,13 @@ class Reviews:
 
     def __init__(self, database: Database) -> None:
         self._db = database
+
+    def newest(self) -> dict[int, int]:
+        """The newest review's id by run; runs without reviews are absent."""
+        newest = select(func.max(reviews.c.id)).where(reviews.c.run_id == _runs.c.id)
+        query = select(_runs.c.id, newest.scalar_subquery())
+        with self._db.read() as connection:
+            return {run: last for run, last in connection.execute(query) if last is not None}
 
     def by_token(self, connection: Connection, token: str) -> ReviewRow | None:
         """The review stored under a client's own id."""

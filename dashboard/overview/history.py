@@ -5,15 +5,13 @@ from __future__ import annotations
 import plotly.graph_objects as go
 import streamlit as st
 
-from backend.inference.progress import RunCounts
 from backend.store.runs import RunRow
 from dashboard.labels import label
 from dashboard.numbers import percent, with_interval
+from dashboard.overview.counting import History
 from dashboard.runs.card import model_name
 from dashboard.text import clean
 from dashboard.theme import ACCEPTED, FIRST, WAITING, chart
-
-History = list[tuple[RunRow, RunCounts]]
 
 
 def accuracy_chart(rows: History) -> None:

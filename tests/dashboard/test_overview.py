@@ -9,8 +9,11 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from backend.curation import sets as curated
+from backend.domain.filtering import Policy
 from backend.domain.people import Person, Role
 from backend.errors import Forbidden
+from backend.inference.deciding import redecide
+from backend.store.runs import Runs
 from backend.workspace import Workspace
 from dashboard import background
 from dashboard.overview.demo import start_demo
@@ -43,6 +46,34 @@ def test_the_loop_shows_how_far_everything_has_come(demo_space: Workspace, open_
     said = " ".join(element.value for element in test.markdown)
     assert f"{accepted} predictions accepted, none reviewed" in said
     assert "Set first is frozen and no training has used it" in said
+
+
+def test_numbers_are_kept_until_something_has_changed_them(
+    demo_space: Workspace, open_page: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int] = []
+    counts = Runs.counts
+    monkeypatch.setattr(Runs, "counts", lambda self, run: asked.append(run) or counts(self, run))
+
+    def accepted() -> int:
+        asked.clear()
+        steps = html(open_page("overview"))
+        assert sum(demo_space.runs.counts(run)["done"] for run in (1, 2, 3)) == 126
+        del asked[-3:]
+        return int(steps.split("<span>accepted</span><b>")[1].split("<")[0])
+
+    before = accepted()
+    assert sorted(asked) == [1, 2, 3]
+    assert (accepted(), asked) == (before, [])
+    row = next(row for row in demo_space.predictions.iter_rows(1) if row["effective"] == "accepted")
+    demo_space.rulings.add(row["id"], "reject", reviewer="Ada")
+    assert (accepted(), asked) == (before - 1, [1])
+    demo_space.rulings.add(row["id"], "undo", reviewer="Ada")
+    assert (accepted(), asked) == (before, [1])
+    # Deciding again, under the same policy even, may change what a run counts.
+    redecide(demo_space.database, 2, Policy(), 30)
+    accepted()
+    assert asked == [2]
 
 
 def test_flags_and_conflicts_wait_for_a_person(demo_space: Workspace, open_page: Open) -> None:
