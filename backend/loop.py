@@ -15,7 +15,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from backend.curation.sets import Balance
-from backend.domain.filtering import Policy, load_policy
+from backend.domain.filtering import PRESETS, load_policy
 from backend.domain.jobs import OPEN, JobStatus
 from backend.domain.pairs import OrderPolicy
 from backend.domain.people import Role
@@ -64,7 +64,7 @@ class LoopSpec(BaseModel):
     samples: int = Field(4, ge=1)
     seed: int = 0
     limit: int | None = Field(None, ge=1)
-    policy: dict[str, Any] = Field(default_factory=lambda: Policy().to_mapping())
+    policy: dict[str, Any] = Field(default_factory=PRESETS["agreement"].to_mapping)
     options: EngineOptions = EngineOptions()
     trainer: Literal["local", "lightrft", "command"] = "local"
     training: dict[str, Any] = Field(default_factory=dict)
@@ -268,7 +268,7 @@ class _Rounds:
             samples=1 if measure else spec.samples,
             seed=spec.seed + self.state.round,
             limit=None if measure else spec.limit,
-            policy=Policy() if measure else load_policy(spec.policy),
+            policy=PRESETS["agreement"] if measure else load_policy(spec.policy),
         )
         return self._space.launcher.start(request)[0]
 

@@ -25,4 +25,4 @@ def sidebar() -> None:
                 if st.button("Keep") and given != who.name:
                     keep_name(given)
                     st.rerun()
-        st.caption(f"Workspace {md(shared().folder.name)}", help=md(shared().folder))
+        st.caption(md(shared().folder.name, 24), help=f"The workspace is {md(shared().folder)}")

@@ -24,6 +24,9 @@ from PIL import Image
 from playwright.sync_api import Page, sync_playwright
 from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
+from backend.curation.queues import NewQueue, QueueKind, Queues
+from backend.workspace import open_workspace, settings_for
+
 ROOT = Path(__file__).resolve().parents[1]
 ARGUMENTS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
@@ -32,13 +35,15 @@ ARGUMENTS = [
 PAGES = {
     "overview": "",
     "datasets": "datasets?name=demo-t2i",
-    "runs": "runs?run=1",
+    "runs": "runs",
+    "launch": "runs?new=1&dataset=demo-t2i",
     "analysis": "runs?run=1&tab=analysis",
     "compare": "compare?a=1&b=3",
     "browse": "browse",
-    "review": "review?queue=1",
-    "curate": "curate",
-    "training": "training",
+    "review": "review?queue=1&at=6",
+    "curate": "curate?runs=1,2",
+    "training": "training?training=1",
+    "train": "training?new=1&set=demo",
 }
 
 
@@ -52,20 +57,29 @@ def main() -> int:
     parser.add_argument("--pages", nargs="*", default=list(PAGES))
     given = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="winnow-screenshots-") as scratch:
-        workspace = given.workspace or prepared(Path(scratch) / "workspace")
+        workspace = given.workspace or prepared(Path(scratch) / "winnow-workspace")
         return pictures(workspace.absolute(), given)
 
 
 def prepared(workspace: Path) -> Path:
-    """A workspace with the demo in it, a second run to compare with, and a review queue."""
+    """A workspace with the demo in it, a second run to compare with, a training, rulings and a queue."""
     winnow = [sys.executable, "-m", "backend.cli"]
     environment = {**os.environ, "WINNOW_WORKSPACE": str(workspace)}
     for words in (
         ["demo", "--no-serve"],
         ["run", "start", "--dataset", "demo-t2i", "--model", str(ROOT / "backend/demo/judge"),
          "--engine", "transformers", "--order", "both", "--max-new-tokens", "256", "--wait"],
+        ["train", "start", "--set", "demo", "--model", str(ROOT / "backend/demo/judge"),
+         "--output-dir", str(workspace / "judge-2"), "--max-steps", "40", "--train-batch-size", "8",
+         "--learning-rate", "1e-4", "--validation", "0.1", "--save-steps", "10", "--wait"],
+        *(["review", "add", "1", "--index", str(index), "--ruling", ruling, "--reviewer", "Ada"]
+          for index, ruling in enumerate(["accept", "accept", "reject", "accept", "flag"])),
     ):  # fmt: skip
         subprocess.run([*winnow, *words], check=True, cwd=ROOT, env=environment)
+    space = open_workspace(settings_for(workspace))
+    queue = NewQueue(kind=QueueKind.UNREVIEWED, title="Both media", run_ids=(1, 2))
+    Queues(space.database).make(queue, created_by="Ada")
+    space.close()
     return workspace
 
 
@@ -109,11 +123,11 @@ def picture(page: Page, url: str, target: Path) -> bool:
     """Photograph one page once it has settled; false when it shows an error."""
     page.goto(url)
     settle(page)
-    name = page.get_by_placeholder("Ada")
-    if name.count():
-        name.fill("Ada")
-        page.get_by_role("button", name="Go on").click()
-        page.wait_for_timeout(1000)
+    if "review?" in url:
+        with contextlib.suppress(PlaywrightTimeout):
+            page.get_by_placeholder("Ada").fill("Ada", timeout=8_000)
+            page.get_by_role("button", name="Go on").click()
+        page.locator(".room[data-position]").wait_for()
         settle(page)
     page.wait_for_timeout(3500)
     image = Image.open(io.BytesIO(page.screenshot()))

@@ -38,7 +38,7 @@ def arguments(request: RunRequest, *, workspace: Path | None = None) -> list[str
         words.append("--no-use-cot")
     if request.instruction is not None:
         words += _option("task_instruction", request.instruction)
-    if request.policy != plain.policy and request.policy != PRESETS["agreement"]:
+    if request.policy != plain.policy:
         words += _option("policy", _policy(request.policy))
     return words + _engine_options(request)
 

@@ -7,7 +7,7 @@ import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from backend.domain.filtering import Policy, load_policy
+from backend.domain.filtering import PRESETS, Policy, load_policy
 from backend.domain.jobs import JobStatus
 from backend.domain.pairs import OrderPolicy
 from backend.domain.people import LOCAL, Person, Role
@@ -41,7 +41,7 @@ class RunRequest:
     limit: int | None = None
     use_cot: bool = True
     instruction: str | None = None
-    policy: Policy = field(default_factory=Policy)
+    policy: Policy = PRESETS["agreement"]
 
 
 class Launcher:

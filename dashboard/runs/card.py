@@ -47,7 +47,9 @@ def card_html(run: RunRow, counts: RunCounts) -> str:
     """The card; every text in it is escaped."""
     order = escape(str(run.spec.get("order", "")))
     samples = int(run.spec.get("samples", 1) or 1)
-    asked = f"{order} order" + (f", {samples} samples" if samples > 1 else "")
+    asked = ("both orders" if order == "both" else f"{order} order") + (
+        f", {samples} samples" if samples > 1 else ""
+    )
     facts = [escape(clean(run.dataset, 60)), escape(run.engine), asked, ago(run.created_at)]
     return f"""
     <div class="wn-run wn-{escape(run.status)}">

@@ -74,8 +74,9 @@ def shares(rows: Sequence[tuple[str, Share, str]], *, key: str, reference: float
         fig.add_vline(x=reference, line={"color": WAITING, "dash": "dot", "width": 1.5})
     ticks = [0, 25, 50, 75, 100]
     fig.update_xaxes(range=[-4, 104], tickvals=ticks, ticktext=[f"{tick} %" for tick in ticks])
-    fig.update_yaxes(autorange="reversed", showgrid=False)
-    chart(fig, key=key, height=height or 48 + 40 * len(rows))
+    # From top to bottom, with room for the words above the first dot.
+    fig.update_yaxes(range=[len(rows) - 0.5, -0.8], showgrid=False)
+    chart(fig, key=key, height=height or 56 + 40 * len(rows))
 
 
 def _confusion(found: Analysis, key: str) -> None:

@@ -84,14 +84,7 @@ def test_the_command_asks_for_the_same_run(
     with pytest.raises(SystemExit):
         main(words)
     (found,) = asked
-    wanted = REQUESTS[name]
-    if wanted.policy == Policy():  # the command calls its default by its name
-        assert found.policy == PRESETS["agreement"]
-        found, wanted = (
-            RunRequest(**{**{f: getattr(r, f) for f in RunRequest.__slots__}, "policy": Policy()})
-            for r in (found, wanted)
-        )
-    assert found == wanted
+    assert found == REQUESTS[name]
 
 
 def test_what_has_its_default_is_left_out() -> None:
