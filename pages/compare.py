@@ -73,7 +73,7 @@ with page("Compare"):
             empty("No common pairs", "These two runs have judged different parts of the dataset.")
         elif found is not None:
             with st.container(border=True):
-                outcomes(found)
+                outcomes(found, a, b)
             left, right = st.columns(2, gap="small")
             with left, st.container(border=True, height="stretch"):
                 accuracies(found, a, b)

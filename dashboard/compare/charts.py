@@ -22,8 +22,12 @@ _SAYS = ("first", "second", "tie", "none")
 _SAID = {"first": "first", "second": "second", "tie": "tie", "none": "unclear"}
 
 
-def verdict(found: Comparison) -> str:
-    """What the comparison amounts to, in one sentence."""
+def verdict(found: Comparison, a: RunRow, b: RunRow) -> str:
+    """What the comparison amounts to, in one sentence.
+
+    Who is asked more often about a pair is more often of two minds, and so not right: then the
+    difference is one of asking too, and nobody is called better.
+    """
     only_a, only_b = found.outcomes["only_a"], found.outcomes["only_b"]
     p = found.p_value
     said = "below 0.0001" if p < 0.0001 else f"{p:.2g}"
@@ -33,15 +37,28 @@ def verdict(found: Comparison) -> str:
             f"B {only_b:,} times (McNemar's exact test, p = {said})"
         )
     better = "A" if only_a > only_b else "B"
+    asked = _asked(a), _asked(b)
+    finding = f"**{better} is better**"
+    if asked[0] != asked[1]:
+        finding = (
+            f"**{better} is right more often, but they were not asked alike** (A gave {asked[0]} a pair, "
+            f"B {asked[1]})"
+        )
     return (
-        f"**{better} is better**: alone right are A {only_a:,} times and B {only_b:,} times "
+        f"{finding}: alone right are A {only_a:,} times and B {only_b:,} times "
         f"(McNemar's exact test, p {'' if p < 0.0001 else '= '}{said})"
     )
 
 
-def outcomes(found: Comparison) -> None:
+def _asked(run: RunRow) -> str:
+    both = run.spec.get("order") == "both"
+    answers = int(run.spec.get("samples", 1) or 1) * (2 if both else 1)
+    return many(answers, "answer") + (" in both orders" if both else "")
+
+
+def outcomes(found: Comparison, a: RunRow, b: RunRow) -> None:
     """Both right, only one, both wrong: one bar."""
-    st.markdown(verdict(found))
+    st.markdown(verdict(found, a, b))
     fig = go.Figure()
     for name, count in found.outcomes.items():
         fig.add_bar(

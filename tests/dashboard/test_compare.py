@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from backend.curation.queues import Queues
-from backend.inference.compare import compare
+from backend.inference.compare import Comparison, compare
+from backend.store.comparisons import Said
 from backend.workspace import Workspace
+from dashboard.compare.charts import verdict
 from tests.dashboard.conftest import Open
 
 
@@ -26,6 +30,14 @@ def test_the_url_names_both_runs_and_the_outcome(demo_space: Workspace, open_pag
     said = " ".join(element.value for element in test.markdown)
     assert f"A {found.outcomes['only_a']:,} times and B {found.outcomes['only_b']:,} times" in said
     assert "McNemar" in said
+
+
+def test_a_run_asked_more_often_is_not_called_worse(demo_space: Workspace) -> None:
+    a, b = demo_space.runs.get(1), demo_space.runs.get(2)
+    found = Comparison((Said("first", "none", "first", 40),))
+    assert "right more often, but they were not asked alike" in verdict(found, a, b)
+    assert "A gave 1 answer a pair, B 4 answers in both orders" in verdict(found, a, b)
+    assert verdict(found, a, replace(b, spec=a.spec)).startswith("**A is better**")
 
 
 def test_a_link_that_names_one_run_sets_another_of_its_dataset_beside_it(
