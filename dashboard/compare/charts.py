@@ -39,7 +39,7 @@ def verdict(found: Comparison, a: RunRow, b: RunRow) -> str:
     better = "A" if only_a > only_b else "B"
     asked = _asked(a), _asked(b)
     finding = f"**{better} is better**"
-    if asked[0] != asked[1]:
+    if all(asked) and asked[0] != asked[1]:
         finding = (
             f"**{better} is right more often, but they were not asked alike** (A gave {asked[0]} a pair, "
             f"B {asked[1]})"
@@ -51,7 +51,10 @@ def verdict(found: Comparison, a: RunRow, b: RunRow) -> str:
 
 
 def _asked(run: RunRow) -> str:
-    both = run.spec.get("order") == "both"
+    """In words; empty for a run that was imported, whose makers were asked elsewhere."""
+    if "order" not in run.spec:
+        return ""
+    both = run.spec["order"] == "both"
     answers = int(run.spec.get("samples", 1) or 1) * (2 if both else 1)
     return many(answers, "answer") + (" in both orders" if both else "")
 

@@ -21,7 +21,7 @@ from tests.integration.conftest import Winnow
 
 ROOT = Path(__file__).parent.parent.parent
 PYTHON = Path(
-    os.environ.get("WINNOW_VLLM_TEST_PYTHON")
+    os.environ.get("WINNOW_TEST_VLLM_PYTHON")
     or os.environ.get("WINNOW_VLLM_PYTHON")
     or ROOT / ".venv-vllm" / "bin" / "python"
 )

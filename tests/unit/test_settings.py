@@ -22,6 +22,12 @@ def test_an_empty_environment_gives_the_defaults(
     assert (settings.heartbeat_seconds, settings.stale_seconds) == (2.0, 30.0)
 
 
+def test_what_only_the_tests_are_told_is_not_looked_at() -> None:
+    # `make test` names an interpreter that may not be there: nothing else may stop for that.
+    settings = Settings.from_environment({"WINNOW_TEST_VLLM_PYTHON": "/no/such/python"})
+    assert settings.engine_pythons == {}
+
+
 def test_values_are_taken_from_the_environment(tmp_path: Path) -> None:
     link = tmp_path / "python"
     link.symlink_to(sys.executable)
