@@ -8,9 +8,8 @@ from typing import Annotated
 
 import typer
 
-from backend.cli.engine_options import (
-    watch,
-)
+from backend.cli.engine_options import watch
+from backend.cli.logs import Follow, print_log
 from backend.cli.output import (
     Json,
     clean,
@@ -73,27 +72,13 @@ def show(run: int, json: Json = False) -> None:
 
 
 @app.command()
-def log(
-    run: int, follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on reading")] = False
-) -> None:
+def log(run: int, follow: Follow = False) -> None:
     """The log of a run's process."""
     with workspace() as space:
         row = space.runs.get(run)
         if row.log_path is None:
             raise RunError(f"run {run} was imported and has no log")
-        path = Path(row.log_path)
-        position = 0
-        while True:
-            active = space.runs.get(run).status in ACTIVE
-            if path.exists():
-                with path.open(encoding="utf-8", errors="replace") as stream:
-                    stream.seek(position)
-                    for line in stream:
-                        say(line.rstrip("\n"))
-                    position = stream.tell()
-            if not (follow and active):
-                return
-            time.sleep(0.5)
+        print_log(Path(row.log_path), lambda: space.runs.get(run).status in ACTIVE, follow=follow)
 
 
 @app.command()

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from backend.cli.engine_options import watch
+from backend.cli.logs import Follow, print_log
 from backend.cli.output import Json, print_json, print_table, say, workspace
 from backend.cli.training_options import (
     Command,
@@ -21,10 +22,10 @@ from backend.cli.training_options import (
 )
 from backend.domain.jobs import OPEN, JobStatus
 from backend.domain.pairs import OrderPolicy
+from backend.domain.preflight import Level
 from backend.engines.base import EngineOptions
 from backend.errors import TrainingError
 from backend.store.trainings import TrainingRow
-from backend.training.base import Level
 from backend.training.command import split_template
 from backend.training.launch import View
 from backend.training.spec import TrainingSpec
@@ -192,24 +193,14 @@ def show(training: int, json: Json = False) -> None:
 
 
 @app.command()
-def log(
-    training: int,
-    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on reading")] = False,
-) -> None:
+def log(training: int, follow: Follow = False) -> None:
     """The log of a training's process."""
     with workspace() as space:
-        path, position = Path(space.trainings.get(training).log_path), 0
-        while True:
-            active = space.trainings.get(training).status in OPEN
-            if path.exists():
-                with path.open(encoding="utf-8", errors="replace") as stream:
-                    stream.seek(position)
-                    for line in stream:
-                        say(line.rstrip("\n"))
-                    position = stream.tell()
-            if not (follow and active):
-                return
-            time.sleep(0.5)
+        print_log(
+            Path(space.trainings.get(training).log_path),
+            lambda: space.trainings.get(training).status in OPEN,
+            follow=follow,
+        )
 
 
 @app.command()

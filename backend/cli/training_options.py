@@ -9,8 +9,8 @@ import typer
 from pydantic import ValidationError
 
 from backend.cli.output import say
+from backend.domain.preflight import Check, Level
 from backend.errors import UsageError
-from backend.training.base import Check, Level
 from backend.training.spec import PRESETS, LoraSpec
 
 Preset = Annotated[

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 
 from backend.domain.pairs import OrderPolicy
+from backend.domain.preflight import Check, Level
 from backend.engines.models import check_model
 from backend.engines.registry import LOADING, resolve_engine
 from backend.errors import NotFound, WinnowError
@@ -21,25 +20,6 @@ from backend.store.sizes import text_size
 _GB = 1e9
 _ROW_BYTES = 900  # verdict, keys and indexes of one prediction
 _CHARACTERS_PER_TOKEN = 4
-
-
-class Level(StrEnum):
-    """How a check ended."""
-
-    OK = "ok"
-    WARNING = "warning"
-    STOP = "stop"
-    """The run would be refused, or fail at once."""
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One thing that was looked at."""
-
-    name: str
-    level: Level
-    text: str
-    hint: str | None = None
 
 
 def preflight(
@@ -80,7 +60,7 @@ def _dataset(database: Database, request: RunRequest) -> tuple[DatasetRow | None
         return None, _stop("Dataset", error)
     if dataset.status != "ready":
         return dataset, Check(
-            "Dataset", Level.STOP, f"{dataset.name} is not ready ({dataset.status})",
+            "Dataset", Level.FAIL, f"{dataset.name} is not ready ({dataset.status})",
             "wait for the import, or add it again",
         )  # fmt: skip
     wanted = predictions_wanted(dataset, request)
@@ -96,7 +76,7 @@ def _media(dataset: DatasetRow) -> list[Check]:
         return []
     return [
         Check(
-            "Media", Level.WARNING, f"{broken:,} pairs lack a medium that can be opened",
+            "Media", Level.WARN, f"{broken:,} pairs lack a medium that can be opened",
             "they will be listed as failed; the others are judged",
         )
     ]  # fmt: skip
@@ -118,7 +98,7 @@ def _model(request: RunRequest, engine: str) -> list[Check]:
         if engine == "scripted" and request.options.scripted_file:
             file = Path(request.options.scripted_file)
             if not file.is_file():
-                return [Check("Texts", Level.STOP, f"{file}: no such file")]
+                return [Check("Texts", Level.FAIL, f"{file}: no such file")]
         return []
     try:
         check_model(request.model)
@@ -128,7 +108,7 @@ def _model(request: RunRequest, engine: str) -> list[Check]:
     if size is None:
         return [
             Check(
-                "Model", Level.WARNING, "a name on the hub, not a folder here",
+                "Model", Level.WARN, "a name on the hub, not a folder here",
                 "the engine looks for it in its cache, then downloads it",
             )
         ]  # fmt: skip
@@ -154,7 +134,7 @@ def _device(request: RunRequest, engine: str) -> list[Check]:
     if gpus is None:
         return [
             Check(
-                "Device", Level.WARNING, f"{devices}; the GPUs cannot be asked for their memory",
+                "Device", Level.WARN, f"{devices}; the GPUs cannot be asked for their memory",
                 "pip install nvidia-ml-py, on a machine with NVIDIA's driver",
             )
         ]  # fmt: skip
@@ -166,13 +146,13 @@ def _memory(request: RunRequest, devices: str, gpus: list[Gpu]) -> Check:
     lacking = sorted(named - {gpu.index for gpu in gpus})
     if lacking:
         return Check(
-            "Device", Level.STOP, f"there is no GPU {', '.join(map(str, lacking))}",
+            "Device", Level.FAIL, f"there is no GPU {', '.join(map(str, lacking))}",
             f"there are {len(gpus)}, counted from 0",
         )  # fmt: skip
     used = [gpu for gpu in gpus if not named or gpu.index in named]
     wanted = request.options.tensor_parallel_size
     if len(used) < wanted:
-        return Check("Device", Level.STOP, f"tensor_parallel_size {wanted}, but {len(used)} GPUs")
+        return Check("Device", Level.FAIL, f"tensor_parallel_size {wanted}, but {len(used)} GPUs")
     text = "; ".join(
         f"{gpu.index}: {gpu.name}, {gpu.free / _GB:.0f} of {gpu.total / _GB:.0f} GB free"
         for gpu in used
@@ -181,7 +161,7 @@ def _memory(request: RunRequest, devices: str, gpus: list[Gpu]) -> Check:
     least = min(gpu.free for gpu in used)
     if share > least:
         return Check(
-            "Device", Level.WARNING, text,
+            "Device", Level.WARN, text,
             f"the weights alone take {share / _GB:.0f} GB of each; free some, or use more GPUs",
         )  # fmt: skip
     if request.engine in ("auto", "vllm"):
@@ -189,7 +169,7 @@ def _memory(request: RunRequest, devices: str, gpus: list[Gpu]) -> Check:
         short = [gpu for gpu in used if gpu.free < claim * gpu.total]
         if short:
             return Check(
-                "Device", Level.WARNING, text,
+                "Device", Level.WARN, text,
                 f"vLLM would claim {claim:.0%} of the memory; lower gpu_memory_utilization",
             )  # fmt: skip
     return Check("Device", Level.OK, text)
@@ -203,7 +183,7 @@ def _disk(database: Database, folder: Path, dataset: DatasetRow, request: RunReq
     free = shutil.disk_usage(folder).free
     text = f"about {_size(needed)} of {_size(free)} free"
     if needed > 0.9 * free:
-        return Check("Disk", Level.WARNING, text, "free some space, or set a limit")
+        return Check("Disk", Level.WARN, text, "free some space, or set a limit")
     return Check("Disk", Level.OK, text)
 
 
@@ -212,4 +192,4 @@ def _size(count: float) -> str:
 
 
 def _stop(name: str, error: WinnowError) -> Check:
-    return Check(name, Level.STOP, error.message, error.hint)
+    return Check(name, Level.FAIL, error.message, error.hint)

@@ -4,29 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
 
+from backend.domain.preflight import Check
 from backend.training.spec import TrainingSpec
-
-
-class Level(StrEnum):
-    """How a check of the preflight came out."""
-
-    OK = "ok"
-    WARN = "warn"
-    FAIL = "fail"
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One line of a preflight."""
-
-    name: str
-    level: Level
-    message: str
-    hint: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

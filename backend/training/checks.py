@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from backend.domain.preflight import Check, Level
 from backend.domain.prompts import default_instruction
 from backend.domain.statistics import mcnemar
 from backend.engines.models import check_model
@@ -15,7 +16,7 @@ from backend.errors import WinnowError
 from backend.store.database import Database
 from backend.store.sets import SetRow
 from backend.store.trainings import Trainings
-from backend.training.base import Check, Level, Trainer
+from backend.training.base import Trainer
 from backend.training.folder import check_free, read_json
 from backend.training.probing import check_disk, check_gpus
 from backend.training.spec import TrainingSpec

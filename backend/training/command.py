@@ -15,9 +15,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from backend.domain.preflight import Check, Level
 from backend.errors import UsageError
 from backend.training import tensorboard
-from backend.training.base import Check, Checkpoint, Command, Level, Metric
+from backend.training.base import Checkpoint, Command, Metric
 from backend.training.data import data_files
 from backend.training.folder import read_json, write_whole
 from backend.training.spec import TrainingSpec

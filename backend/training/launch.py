@@ -16,6 +16,7 @@ from pydantic import ValidationError
 from backend.domain.jobs import OPEN, JobStatus
 from backend.domain.pairs import MediaKind
 from backend.domain.people import LOCAL, Person, Role
+from backend.domain.preflight import Check, Level
 from backend.domain.prompts import default_instruction
 from backend.engines.registry import has_gpu
 from backend.errors import NotFound, TrainingError, UsageError
@@ -23,7 +24,7 @@ from backend.store.database import Database
 from backend.store.jobs import Jobs
 from backend.store.sets import SetRow, Sets
 from backend.store.trainings import EvaluationRow, TrainingRow, Trainings
-from backend.training.base import Check, Checkpoint, Command, Level, Metric
+from backend.training.base import Checkpoint, Command, Metric
 from backend.training.checks import preflight
 from backend.training.folder import CLAIM, check_free, read_json
 from backend.training.registry import Tools, load_trainer

@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from backend.domain.pairs import MediaKind
+from backend.domain.preflight import Check, Level
 from backend.errors import TrainerUnavailable
 from backend.training import tensorboard
-from backend.training.base import Check, Checkpoint, Command, Level, Metric
+from backend.training.base import Checkpoint, Command, Metric
 from backend.training.data import data_files, set_folder
 from backend.training.folder import TENSORBOARD
 from backend.training.probing import check_packages, check_port

@@ -9,9 +9,9 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
+from backend.domain.preflight import Check, Level
 from backend.engines.registry import has_gpu
 from backend.jobs.gpus import list_gpus
-from backend.training.base import Check, Level
 from backend.training.spec import TrainingSpec
 
 _PROBE = (

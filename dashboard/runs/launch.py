@@ -12,13 +12,14 @@ from backend.demo.judge import shipped_judge
 from backend.domain.filtering import PRESETS as POLICIES
 from backend.domain.filtering import Policy
 from backend.domain.pairs import MediaKind, OrderPolicy
+from backend.domain.preflight import Check, Level
 from backend.domain.prompts import default_instruction
 from backend.engines.base import EngineOptions
 from backend.engines.registry import ENGINES
 from backend.errors import DemoError, UsageError
 from backend.inference.command_line import command_line
 from backend.inference.launch import RunRequest, default_order
-from backend.inference.preflight import Check, Level, preflight
+from backend.inference.preflight import preflight
 from backend.store.datasets import DatasetRow
 from backend.store.runs import RunRow
 from backend.workspace import Workspace
@@ -189,7 +190,7 @@ def _title(name: str, changed: list[str]) -> str:
     return f"{name} · {', '.join(changed)}" if changed else name
 
 
-_MARKS = {Level.OK: "✓", Level.WARNING: "▲", Level.STOP: "✕"}
+_MARKS = {Level.OK: "✓", Level.WARN: "▲", Level.FAIL: "✕"}
 
 
 def _checks(checks: list[Check]) -> bool:
@@ -197,8 +198,8 @@ def _checks(checks: list[Check]) -> bool:
     st.markdown("**Before it starts**")
     for check in checks:
         hint = f" · {md(check.hint)}" if check.hint and check.level is not Level.OK else ""
-        st.markdown(f"{_MARKS[check.level]} **{check.name}** {md(check.text)}{hint}")
-    return any(check.level is Level.STOP for check in checks)
+        st.markdown(f"{_MARKS[check.level]} **{check.name}** {md(check.message)}{hint}")
+    return any(check.level is Level.FAIL for check in checks)
 
 
 def nothing_to_judge() -> None:

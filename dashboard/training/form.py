@@ -12,10 +12,10 @@ import streamlit as st
 from pydantic import ValidationError
 
 from backend.demo.judge import shipped_judge
+from backend.domain.preflight import Check, Level
 from backend.errors import DemoError, UsageError, WinnowError
 from backend.store.sets import SetRow
 from backend.store.trainings import TrainingRow
-from backend.training.base import Check, Level
 from backend.training.command import EXAMPLES, places_in, split_template
 from backend.training.command_line import start_line
 from backend.training.launch import command_line, spec_of

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from backend.training.base import Check, Checkpoint, Command, Level, Metric
+from backend.domain.preflight import Check, Level
+from backend.training.base import Checkpoint, Command, Metric
 from backend.training.local.checkpoints import whole_checkpoints
 from backend.training.local.journal import read_metrics
 from backend.training.probing import check_packages, check_port

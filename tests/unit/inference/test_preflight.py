@@ -9,9 +9,10 @@ from types import ModuleType, SimpleNamespace
 
 import pytest
 
+from backend.domain.preflight import Check, Level
 from backend.engines.base import EngineOptions
 from backend.inference.launch import RunRequest
-from backend.inference.preflight import Check, Level, preflight
+from backend.inference.preflight import preflight
 from backend.jobs.gpus import list_gpus
 from backend.workspace import Workspace
 from tests.workspaces import build_workspace
@@ -39,10 +40,10 @@ def test_a_run_that_would_work_has_nothing_that_stops_it(
                    options=EngineOptions(device="cpu"), samples=2),
     )  # fmt: skip
     assert [check for check in found.values() if check.level is not Level.OK] == []
-    assert "8 predictions" in found["Dataset"].text
-    assert "GB of weights" in found["Model"].text
-    assert found["Device"].text == "CPU"
-    assert "free" in found["Disk"].text
+    assert "8 predictions" in found["Dataset"].message
+    assert "GB of weights" in found["Model"].message
+    assert found["Device"].message == "CPU"
+    assert "free" in found["Disk"].message
 
 
 @pytest.mark.parametrize(
@@ -62,8 +63,8 @@ def test_what_would_be_refused_is_said_with_its_name(
     space: Workspace, request_: RunRequest, name: str, said: str
 ) -> None:
     found = checks(space, request_)[name]
-    assert found.level is Level.STOP
-    assert said in found.text
+    assert found.level is Level.FAIL
+    assert said in found.message
 
 
 def test_an_engine_with_its_own_interpreter_is_not_looked_for_in_this_one(
@@ -76,7 +77,7 @@ def test_an_engine_with_its_own_interpreter_is_not_looked_for_in_this_one(
         vllm="/opt/vllm/bin/python",
     )  # fmt: skip
     assert found["Engine"].level is Level.OK
-    assert "/opt/vllm/bin/python" in found["Engine"].text
+    assert "/opt/vllm/bin/python" in found["Engine"].message
 
 
 def test_pairs_without_media_are_a_warning(tmp_path: Path) -> None:
@@ -85,8 +86,8 @@ def test_pairs_without_media_are_a_warning(tmp_path: Path) -> None:
     dataset = space.datasets.get("pictures")
     space.add_dataset(name="pictures", spec=dataset.spec)
     found = checks(space, RunRequest(dataset="pictures", model="m", engine="openai"))
-    assert found["Media"].level is Level.WARNING
-    assert found["Media"].text.startswith("1 pair")
+    assert found["Media"].level is Level.WARN
+    assert found["Media"].message.startswith("1 pair")
 
 
 def fake_nvml(monkeypatch: pytest.MonkeyPatch, *free_gb: float) -> None:
@@ -113,10 +114,10 @@ def test_free_memory_of_the_gpus_that_will_be_used_is_looked_at(
         return checks(space, request, vllm=sys.executable)["Device"]
 
     assert device(device="cuda:0").level is Level.OK
-    assert device(device="cuda:1").level is Level.WARNING
+    assert device(device="cuda:1").level is Level.WARN
     assert device(device="cuda:1", gpu_memory_utilization=0.2).level is Level.OK
-    assert device(device="cuda:2").level is Level.STOP
-    assert device(device="cuda:0", tensor_parallel_size=2).level is Level.STOP
+    assert device(device="cuda:2").level is Level.FAIL
+    assert device(device="cuda:0", tensor_parallel_size=2).level is Level.FAIL
 
 
 def test_without_a_driver_nothing_is_known_of_gpus(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,10 +14,10 @@ import pytest
 
 from backend.domain.filtering import Policy
 from backend.domain.people import Person, Role
+from backend.domain.preflight import Check, Level
 from backend.errors import Forbidden, TrainingError, UsageError
 from backend.inference.imports import import_predictions
 from backend.inference.spec import RunSpec, instructions
-from backend.training.base import Check, Level
 from backend.training.launch import asked_with, devices_of
 from backend.workspace import Workspace
 from tests.workspaces import build_workspace

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from training_folders import Prepare
 
+from backend.domain.preflight import Level
 from backend.errors import UsageError
-from backend.training.base import Level
 from backend.training.command import CommandTrainer, dataset_names, split_template
 
 TRAINER = CommandTrainer()

@@ -12,11 +12,11 @@ import pytest
 from training_folders import Prepare
 
 from backend.domain.pairs import MediaKind
+from backend.domain.preflight import Level
 from backend.domain.prompts import default_instruction, judge_messages
 from backend.engines.base import Request
 from backend.engines.chat import template_messages
 from backend.errors import TrainerUnavailable
-from backend.training.base import Level
 from backend.training.lightrft import LightRFTTrainer
 from backend.training.lightrft_entry import SOURCE, VideoRows, register
 

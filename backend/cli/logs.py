@@ -1,0 +1,36 @@
+"""A job's log in the terminal, once or for as long as the job lives."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from backend.cli.output import say
+
+Follow = Annotated[bool, typer.Option("--follow", "-f", help="Go on reading")]
+
+
+def print_log(path: Path, alive: Callable[[], bool], *, follow: bool) -> None:
+    """Print a log's lines; with ``follow`` go on until the job that writes it is not ``alive``.
+
+    A line that is still being written is printed once it is whole, or once nobody writes any more.
+    """
+    position = 0
+    while True:
+        # Asked before reading: what is written between the two is read in the next turn, or was all.
+        going_on = follow and alive()
+        if path.exists():
+            with path.open("rb") as stream:
+                stream.seek(position)
+                for line in iter(stream.readline, b""):
+                    if going_on and not line.endswith(b"\n"):
+                        break
+                    position += len(line)
+                    say(line.decode(errors="replace").rstrip("\r\n"))
+        if not going_on:
+            return
+        time.sleep(0.5)
