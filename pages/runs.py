@@ -86,7 +86,7 @@ def new_run(runs: list[RunRow]) -> None:
         return
     source = number_in_url("from")
     run = next((one for one in runs if one.id == source), None)
-    load_form(run, datasets, again=f"{source}")
+    load_form(run, datasets, runs, again=f"{source}")
     launch_form(space(), datasets, runs)
 
 

@@ -115,7 +115,8 @@ def new_training(rows: list[TrainingRow]) -> None:
         return
     source = number_in_url("from")
     row = next((one for one in rows if one.id == source), None)
-    load_form(sets, row, again=f"{source} {st.query_params.get('set', '')}")
+    again = f"{source} {st.query_params.get('set', '')}"
+    load_form(sets, row, space().runs.list(), again=again)
     training_form(space(), sets, rows)
 
 

@@ -90,9 +90,10 @@ def _show(seen: Preview, even: bool) -> None:
         return
     items = seen.balanced_items if even else seen.items
     one, two, three = st.columns(3)
-    one.metric("Rows", f"{items:,}")
+    # A help mark on one of them only would set its label lower than the others'.
+    one.metric("Rows", f"{items:,}", help="judgments that a version frozen now would hold")
     two.metric("Pairs", f"{seen.captions[1]:,}", help=f"of {seen.captions[0]:,} that were judged")
-    three.metric("By a ruling", f"{seen.by_ruling:,}")
+    three.metric("By a ruling", f"{seen.by_ruling:,}", help="accepted or relabelled by a person")
     first, second = seen.answers.get("first", 0), seen.answers.get("second", 0)
     if even:
         first = second = min(first, second)

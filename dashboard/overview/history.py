@@ -7,9 +7,9 @@ import streamlit as st
 
 from backend.store.runs import RunRow
 from dashboard.labels import label
+from dashboard.models import model_name
 from dashboard.numbers import percent, with_interval
 from dashboard.overview.counting import History
-from dashboard.runs.card import model_name
 from dashboard.text import clean
 from dashboard.theme import ACCEPTED, FIRST, WAITING, chart
 

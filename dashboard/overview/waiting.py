@@ -7,9 +7,9 @@ import streamlit as st
 from backend.domain.jobs import JobStatus
 from backend.store.overview import Loop, Waiting
 from backend.store.runs import RunRow
+from dashboard.models import model_name
 from dashboard.navigation import known, page_link
 from dashboard.numbers import many
-from dashboard.runs.card import model_name
 from dashboard.text import clean, md
 
 Item = tuple[str, str, str, dict[str, str]]

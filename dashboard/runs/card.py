@@ -10,6 +10,7 @@ import streamlit as st
 from backend.inference.progress import RunCounts, run_counts
 from backend.store.runs import RunRow
 from backend.workspace import Workspace
+from dashboard.models import model_name
 from dashboard.numbers import ago, compact, lasting, percent, with_interval
 from dashboard.text import clean
 
@@ -23,13 +24,6 @@ STATE = {
 def card_style() -> None:
     """The cards' rules; once a page."""
     st.html(f"<style>{_STYLE}</style>")
-
-
-def model_name(model: str, limit: int = 60) -> str:
-    """What people call a model: a folder's own name, a hub name whole."""
-    if model.startswith(("/", "./")):
-        model = model.rstrip("/").rsplit("/", 1)[-1]
-    return clean(model, limit)
 
 
 def run_name(run: RunRow) -> str:

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from typing import Any
 
 import streamlit as st
 from pydantic import ValidationError
 
-from backend.demo.judge import shipped_judge
 from backend.domain.filtering import PRESETS as POLICIES
 from backend.domain.filtering import Policy
 from backend.domain.pairs import MediaKind, OrderPolicy
-from backend.domain.preflight import Check, Level
 from backend.domain.prompts import default_instruction
 from backend.engines.base import EngineOptions
 from backend.engines.registry import ENGINES
-from backend.errors import DemoError, UsageError
+from backend.errors import UsageError
 from backend.inference.command_line import command_line
 from backend.inference.launch import RunRequest, default_order
 from backend.inference.preflight import preflight
@@ -24,14 +21,15 @@ from backend.store.datasets import DatasetRow
 from backend.store.runs import RunRow
 from backend.workspace import Workspace
 from dashboard.empty import empty
+from dashboard.models import judges, model_field
 from dashboard.numbers import many
 from dashboard.option_fields import folded, from_widget, to_widget
 from dashboard.page import errors_shown
-from dashboard.runs.card import model_name
+from dashboard.preflight import draw_checks
 from dashboard.runs.options import ALL, ENGINE_NAMES, GROUPS
 from dashboard.runs.policy import load_policy_state, policy_fields, policy_state
 from dashboard.runs.presets import KEY, POLICY, USUAL_ORDER, preset_buttons
-from dashboard.text import clean, md
+from dashboard.text import clean
 
 _LOADED = "launch_loaded"
 _ENGINE_WORDS = {
@@ -43,8 +41,10 @@ _ENGINE_WORDS = {
 }
 
 
-def load_form(run: RunRow | None, datasets: list[DatasetRow], *, again: str) -> None:
-    """Fill the form once for each ``again``: from a run, or with the defaults."""
+def load_form(
+    run: RunRow | None, datasets: list[DatasetRow], runs: list[RunRow], *, again: str
+) -> None:
+    """Fill the form once for each ``again``: from a run, or with the defaults and the last judge."""
     # Streamlit forgets widgets that a visit to another page did not draw.
     if st.session_state.get(_LOADED) == again and KEY + "dataset" in st.session_state:
         return
@@ -52,7 +52,7 @@ def load_form(run: RunRow | None, datasets: list[DatasetRow], *, again: str) -> 
     values: dict[str, Any] = {option.name: option.default for option in ALL.values()}
     values |= {
         "dataset": datasets[-1].name,
-        "model": None,
+        "model": next(iter(judges(runs)), None),
         "engine": "auto",
         "order": USUAL_ORDER,
     }
@@ -107,8 +107,11 @@ def launch_form(space: Workspace, datasets: list[DatasetRow], runs: list[RunRow]
         request = request_from_form()
         st.markdown("**The same as a command**")
         st.code(command_line(request, workspace=space.folder), language=None, wrap_lines=True)
-        stopped = _checks(preflight(space.database, space.folder, space.settings.engine_pythons, request))  # fmt: skip
-        if st.button("Start run", type="primary", disabled=stopped, key="launch_start"):
+        st.markdown("**Before it starts**")
+        failed = draw_checks(
+            preflight(space.database, space.folder, space.settings.engine_pythons, request)
+        )
+        if st.button("Start run", type="primary", disabled=bool(failed), key="launch_start"):
             run_id, _ = space.launcher.start(request)
             space.supervise()
             st.session_state.pop(_LOADED, None)
@@ -155,10 +158,7 @@ def _four_fields(datasets: list[DatasetRow], runs: list[RunRow]) -> None:
         "Dataset", list(reversed(by_name)), key=KEY + "dataset",
         format_func=lambda name: f"{clean(name, 80)} · {many(by_name[name].counts.get('pairs', 0), 'pair')}",
     )  # fmt: skip
-    st.selectbox(
-        "Model", _known_models(runs), key=KEY + "model", accept_new_options=True, index=None,
-        placeholder="folder, or ORGANISATION/NAME", format_func=_model_words,
-    )  # fmt: skip
+    model_field(judges(runs), KEY + "model")
     left, right = st.columns(2)
     left.selectbox(
         "Engine", ["auto", *ENGINES], key=KEY + "engine", format_func=_ENGINE_WORDS.__getitem__,
@@ -173,33 +173,8 @@ def _four_fields(datasets: list[DatasetRow], runs: list[RunRow]) -> None:
     )  # fmt: skip
 
 
-def _known_models(runs: list[RunRow]) -> list[str]:
-    known = [run.model for run in reversed(runs) if run.engine in ENGINES]
-    with suppress(DemoError):
-        known.append(str(shipped_judge()))
-    typed = st.session_state.get(KEY + "model")
-    return list(dict.fromkeys([*known, *([typed] if typed else [])]))
-
-
-def _model_words(model: str) -> str:
-    name = model_name(model)
-    return name if name == model else f"{name} · {clean(model, 120)}"
-
-
 def _title(name: str, changed: list[str]) -> str:
     return f"{name} · {', '.join(changed)}" if changed else name
-
-
-_MARKS = {Level.OK: "✓", Level.WARN: "▲", Level.FAIL: "✕"}
-
-
-def _checks(checks: list[Check]) -> bool:
-    """Draw what was looked at; whether something stands in the way."""
-    st.markdown("**Before it starts**")
-    for check in checks:
-        hint = f" · {md(check.hint)}" if check.hint and check.level is not Level.OK else ""
-        st.markdown(f"{_MARKS[check.level]} **{check.name}** {md(check.message)}{hint}")
-    return any(check.level is Level.FAIL for check in checks)
 
 
 def nothing_to_judge() -> None:

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import json
 import shlex
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import streamlit as st
 from pydantic import ValidationError
 
-from backend.demo.judge import shipped_judge
-from backend.domain.preflight import Check, Level
-from backend.errors import DemoError, UsageError, WinnowError
+from backend.errors import UsageError, WinnowError
+from backend.store.runs import RunRow
 from backend.store.sets import SetRow
 from backend.store.trainings import TrainingRow
 from backend.training.command import EXAMPLES, places_in, split_template
@@ -23,11 +21,12 @@ from backend.training.registry import TRAINERS
 from backend.training.spec import PRESETS, TrainingSpec
 from backend.workspace import Workspace
 from dashboard.background import forget, ready
+from dashboard.models import judge_of, judges, model_field
 from dashboard.numbers import many
 from dashboard.option_fields import fields, folded, from_widget, to_widget
 from dashboard.page import errors_shown
-from dashboard.runs.card import model_name
-from dashboard.text import clean, md, visible
+from dashboard.preflight import draw_checks
+from dashboard.text import clean, visible
 from dashboard.training.options import (
     ALL,
     GROUPS,
@@ -55,11 +54,13 @@ _PRESET_WORDS = {
 _PLACES = frozenset({"device", "node_rank", "master_addr", "master_port", "data_format",
                      "task_instruction"})  # fmt: skip
 _NEEDED = {"sets": "a set", "model": "a model"}
-_MARKS = {Level.OK: "✓", Level.WARN: "▲", Level.FAIL: "✕"}
 
 
-def load_form(sets: list[SetRow], row: TrainingRow | None, *, again: str) -> None:
-    """Fill the form once for each ``again``: from a training, or with the defaults."""
+def load_form(
+    sets: list[SetRow], row: TrainingRow | None, runs: list[RunRow], *, again: str
+) -> None:
+    """Fill the form once for each ``again``: from a training, or with the defaults and the judge
+    whose answers the sets hold."""
     # Streamlit forgets widgets that a visit to another page did not draw.
     if st.session_state.get(_LOADED) == again and _KEY + "sets" in st.session_state:
         return
@@ -68,7 +69,11 @@ def load_form(sets: list[SetRow], row: TrainingRow | None, *, again: str) -> Non
     asked = [name for name in st.query_params.get("set", "").split(",") if name]
     values: dict[str, Any] = {option.name: option.default for option in ALL.values()}
     chosen = [name for one in asked if (name := _newest(one, known))]
-    values |= {"sets": chosen, "trainer": "local", "model": None, "command": "", "output_dir": ""}
+    judged = {
+        run["id"] for one in sets if set_name(one) in chosen for run in one.lineage.get("runs", ())
+    }
+    values |= {"sets": chosen, "trainer": "local", "command": "", "output_dir": ""}
+    values["model"] = judge_of(runs, judged)
     if row is not None:
         spec = spec_of(row)
         names = [f"{ref.name}@{ref.version}" for ref in spec.sets]
@@ -213,10 +218,8 @@ def _chosen(space: Workspace, sets: list[SetRow], trainings: list[TrainingRow]) 
         "Sets", list(reversed(known)), key=_KEY + "sets", placeholder="one or more frozen sets",
         format_func=lambda name: f"{clean(name, 80)} · {_holds(known[name])}",
     )  # fmt: skip
-    st.selectbox(
-        "Model", _known_models(space, trainings), key=_KEY + "model", accept_new_options=True,
-        index=None, placeholder="folder, or ORGANISATION/NAME", format_func=_model_words,
-    )  # fmt: skip
+    used = [row.model for row in reversed(trainings)]
+    model_field([*judges(space.runs.list()), *used], _KEY + "model")
     left, right = st.columns([1, 2], vertical_alignment="bottom")
     left.selectbox(
         "Trainer", TRAINERS, key=_KEY + "trainer", format_func=_TRAINER_WORDS.__getitem__,
@@ -234,21 +237,6 @@ def _holds(row: SetRow) -> str:
     kinds = [many(int(counts[kind]), kind) for kind in ("image", "video") if counts.get(kind)]
     sides = f"{counts.get('first', 0):,} first, {counts.get('second', 0):,} second"
     return ", ".join([*kinds, sides])
-
-
-def _known_models(space: Workspace, trainings: list[TrainingRow]) -> list[str]:
-    """Models that runs judged with or trainings began from; the newest first, then the demo's."""
-    known = [run.model for run in reversed(space.runs.list()) if run.job_id is not None]
-    known += [row.model for row in reversed(trainings)]
-    with suppress(DemoError):
-        known.append(str(shipped_judge()))
-    typed = st.session_state.get(_KEY + "model")
-    return list(dict.fromkeys([*known, *([typed] if typed else [])]))
-
-
-def _model_words(model: str) -> str:
-    name = model_name(model)
-    return name if name == model else f"{name} · {clean(model, 120)}"
 
 
 def _template() -> None:
@@ -277,17 +265,8 @@ def _checks(space: Workspace, spec: TrainingSpec) -> str | None:
     checks = ready(key, lambda: space.trainer.preflight(spec), words="Checking", height=260)
     if checks is None:
         return "Start is possible once everything has been looked at."
-    for check in checks:
-        _check(check)
-    failed = [check.name for check in checks if check.level is Level.FAIL]
+    failed = draw_checks(checks, on_page)
     return f"Start is possible once this is settled: {', '.join(failed)}." if failed else None
-
-
-def _check(check: Check) -> None:
-    hint = ""
-    if check.hint and check.level is not Level.OK:
-        hint = f"  \n:small[{md(on_page(check.hint))}]"
-    st.markdown(f"{_MARKS[check.level]} **{md(check.name)}** {md(check.message)}{hint}")
 
 
 def _commands(space: Workspace, spec: TrainingSpec) -> None:

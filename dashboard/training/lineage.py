@@ -9,9 +9,9 @@ import streamlit as st
 from backend.curation.sets import SetRow, list_sets
 from backend.store.trainings import TrainingRow
 from backend.workspace import Workspace
+from dashboard.models import model_name
 from dashboard.navigation import page_link
 from dashboard.numbers import many
-from dashboard.runs.card import model_name
 from dashboard.text import md
 
 _NAMED = 6

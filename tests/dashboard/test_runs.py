@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from backend.demo.judge import shipped_judge
 from backend.domain.filtering import PRESETS
 from backend.domain.people import Person, Role
 from backend.engines.base import EngineOptions
@@ -243,6 +244,20 @@ def test_run_again_fills_the_form_with_what_the_run_was(
     assert "--engine scripted --order shuffled --samples 3 --limit 7" in command
     assert "--policy one-per-pair" in command
     assert "--max-new-tokens 99" in command
+
+
+def test_a_new_run_starts_from_the_model_that_judged_last_and_not_from_a_replay(
+    demo_space: Workspace, open_page: Open, texts: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Workspace, "supervise", lambda _self: None)
+    for engine, model in (("transformers", str(shipped_judge())), ("scripted", "replayed")):
+        demo_space.launcher.start(
+            RunRequest(dataset="pictures", model=model, engine=engine, options=_options(texts))
+        )
+    test = open_page("runs", new="1")
+    assert not test.error
+    assert test.selectbox(key="launch_model").value == str(shipped_judge())
+    assert buttons(test)["Start run"]
 
 
 def _options(texts: Path) -> EngineOptions:

@@ -16,6 +16,7 @@ from streamlit.testing.v1 import AppTest
 from backend.demo.judge import shipped_judge
 from backend.domain.people import Person, Role
 from backend.store.schema import jobs
+from backend.store.schema import runs as runs_table
 from backend.store.schema import trainings as trainings_table
 from backend.training.base import Metric
 from backend.training.folder import FINAL, METRICS, claim
@@ -161,6 +162,18 @@ def test_the_form_shows_sets_with_counts_checks_and_the_command_and_starts(
     assert (row.status, row.output_dir, row.trainer) == ("queued", str(folder), "local")
     assert test.query_params["training"] == "1"
     assert "Stop" in buttons(test)
+
+
+def test_a_set_is_offered_to_the_judge_whose_answers_it_holds(
+    sets_space: Workspace, open_page: Open
+) -> None:
+    with sets_space.database.write() as connection:
+        changed = {"engine": "transformers", "model": str(shipped_judge())}
+        connection.execute(update(runs_table).where(runs_table.c.id == 3).values(changed))
+    assert form(open_page, set="mixed").selectbox(key="training_model").value == str(
+        shipped_judge()
+    )
+    assert form(open_page, set="signs").selectbox(key="training_model").value is None
 
 
 def test_a_failed_check_keeps_start_disabled_and_says_why_in_the_forms_words(
