@@ -10,6 +10,7 @@ from operator import attrgetter
 from sqlalchemy import Connection
 
 from backend.domain.filtering import Candidate, Policy, decide_pair
+from backend.domain.rulings import SETTLING
 from backend.domain.verdict import Flaw, flaw_mask, repeated_threshold
 from backend.store.database import Database
 from backend.store.deciding import (
@@ -24,8 +25,6 @@ from backend.store.unfinished import check_mark, clear_mark, set_mark
 
 CHUNK = 2_000
 _REPEATED = flaw_mask(frozenset({Flaw.REPEATED_REASONING}))
-# A ruling that settles the matter by itself; the filter's decision no longer counts.
-_SETTLED = frozenset({"accept", "reject", "relabel"})
 
 
 def decide(policy: Policy, judged: Iterable[Judged]) -> list[Judged]:
@@ -46,7 +45,7 @@ def decide(policy: Policy, judged: Iterable[Judged]) -> list[Judged]:
         ]
         for item, decision in zip(members, decide_pair(policy, candidates), strict=True):
             word = "accepted" if decision.accepted else "rejected"
-            effective = item.effective if item.ruling in _SETTLED else word
+            effective = item.effective if item.ruling in SETTLING else word
             if (word, decision.reason, effective) != (item.decision, item.reason, item.effective):
                 item.decision, item.reason, item.effective = word, decision.reason.value, effective
                 changed.append(item)

@@ -3,17 +3,17 @@ transaction."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, case, func, or_, select, update
+from sqlalchemy import Connection, bindparam, case, func, select, update
 
 from backend.domain.rulings import SETTLING
 from backend.store.schema import runs, verdicts
 
-# Not IN: its list of values cannot be sent for many rows at once.
-_SETTLED = or_(*(verdicts.c.ruling == ruling.value for ruling in sorted(SETTLING)))
+_SETTLED = verdicts.c.ruling.in_(sorted(SETTLING))
 
 
 @dataclass(slots=True)
@@ -87,35 +87,30 @@ def judged_page(connection: Connection, run_id: int, after_pair: int, page: int)
     return whole or judged_of(connection, run_id, [cut])
 
 
-def write_decisions(connection: Connection, changed: Sequence[Judged]) -> None:
+_WRITE = (
+    update(verdicts)
+    .where(verdicts.c.prediction_id.in_(bindparam("ids", expanding=True)))
+    .values(
+        decision=bindparam("d"),
+        reason=bindparam("r"),
+        flaws=bindparam("f"),
+        effective=case((_SETTLED, verdicts.c.effective), else_=bindparam("d")),
+    )
+)
+
+
+def write_decisions(connection: Connection, changed: Iterable[Judged]) -> None:
     """Write decision, reason, effective decision and flaws back.
 
     The effective decision only where no ruling settled the matter: one may have been recorded
-    since the verdicts were read.
+    since the verdicts were read. Rows that become the same are written by one statement, of which
+    there are few; a statement a row is mostly the cost of its parameters.
     """
-    if changed:
-        connection.execute(
-            update(verdicts)
-            .where(verdicts.c.prediction_id == bindparam("p"))
-            .values(
-                decision=bindparam("d"),
-                reason=bindparam("r"),
-                effective=case(
-                    (_SETTLED, verdicts.c.effective),
-                    else_=bindparam("d"),
-                ),
-                flaws=bindparam("f"),
-            ),
-            [
-                {
-                    "p": item.prediction_id,
-                    "d": item.decision,
-                    "r": item.reason,
-                    "f": item.flaws,
-                }
-                for item in changed
-            ],
-        )
+    alike: dict[tuple[str, str, int], list[int]] = defaultdict(list)
+    for item in changed:
+        alike[item.decision, item.reason, item.flaws].append(item.prediction_id)
+    for (decision, reason, flaws), ids in alike.items():
+        connection.execute(_WRITE, {"ids": ids, "d": decision, "r": reason, "f": flaws})
 
 
 def repeated_reasoning(connection: Connection, run_id: int, threshold: int) -> set[int]:

@@ -11,12 +11,13 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Select, and_, case, exists, func, select
 
+from backend.domain.rulings import SETTLING
 from backend.store.database import Database
 from backend.store.schema import reviews, verdicts
 
 PAGE = 20_000
 
-_SETTLING = ("accept", "reject", "relabel")
+_SETTLING = sorted(SETTLING)
 
 
 class Picks:
