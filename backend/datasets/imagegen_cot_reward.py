@@ -10,6 +10,7 @@ from typing import Any
 from backend.datasets.base import BrokenRow, RowProblem, SourceRow
 from backend.datasets.json_rows import json_rows
 from backend.domain.pairs import MediaKind, Preference
+from backend.domain.verdict import Flaw, answer_of
 
 _LABEL = r"(?:text\s+|image\s+|video\s+|original\s+|input\s+)?(?:caption|prompt)\b[\s*_]*[:：]"
 _CAPTIONS = (
@@ -18,9 +19,6 @@ _CAPTIONS = (
     ),
     re.compile(rf"\b{_LABEL}(.+?)(?:\n\s*\n|\Z)", re.IGNORECASE | re.DOTALL),
 )
-_ANSWER = re.compile(r"<answer>(.*?)</answer>", re.IGNORECASE | re.DOTALL)
-_WINNER = re.compile(r"(?:image|video)\s*([12])\s+is\s+better", re.IGNORECASE)
-_TIE = re.compile(r"equally\s+good", re.IGNORECASE)
 
 
 class ImageGenCoTReward:
@@ -69,11 +67,11 @@ def _convert(row: int, item: dict[str, Any]) -> SourceRow:
 
 
 def _preference(reply: str) -> Preference:
-    tagged = _ANSWER.search(reply)
-    text = tagged[1] if tagged else reply
-    winners = _WINNER.findall(text)
-    if winners:
-        return Preference.FIRST if winners[-1] == "1" else Preference.SECOND
-    if _TIE.search(text):
-        return Preference.TIE
+    answer, flaws = answer_of(reply)
+    if answer is not None:
+        return answer
+    if Flaw.CONFLICTING_ANSWERS in flaws:
+        raise RowProblem("the reply holds several answers that differ")
+    if Flaw.UNREADABLE_ANSWER in flaws:
+        raise RowProblem("the answer does not clearly name one winner")
     raise RowProblem("the answer names no winner")

@@ -1,6 +1,9 @@
-"""Where a judge's text keeps its answer and its reasoning.
+"""What a judge's answer says: one side, a tie, or nothing that is sure.
 
-Every quantifier here is bounded, so that no text, however hostile, takes more than linear time.
+An answer is read by its *statements*: "Image 1 is better", "I prefer the second video", "both are
+equally good". It is read only where all of them say the same, none is denied ("not", "neither"),
+none is doubted ("maybe", "if", "?") and none speaks of "the other one". What says less than that is
+unreadable, which is not the same as wrong.
 """
 
 from __future__ import annotations
@@ -9,67 +12,90 @@ import re
 from dataclasses import dataclass
 
 from backend.domain.pairs import MediaKind, Preference
-
-_THINK = re.compile(r"<\s{0,4}(/?)\s{0,4}think\s{0,4}>", re.IGNORECASE)
-_ANSWER = re.compile(r"<\s{0,4}(/?)\s{0,4}answer\s{0,4}>", re.IGNORECASE)
+from backend.domain.plain import plain
+from backend.domain.sides import BOTH, OTHER, SIDE, medium_of, side_of
 
 # An answer is a few words; what is longer is an essay in a tag, of which the first words count.
 _LONGEST_ANSWER = 2000
 
-_DECORATION = str.maketrans(dict.fromkeys("*_`\"'“”‘’#[]()", " "))
+_DECORATION = str.maketrans(dict.fromkeys("*_`\"'“”‘’#[]{}()", " "))
 
-_CLAIM = re.compile(
-    r"(?:(?:the|my|final|answer|is|overall|i|think|that)[\s,:]{1,3}){0,6}"
-    r"(?:(?P<medium>image|video)\s?(?P<number>[12]|one|two)|"
-    r"(?P<ordinal>first|second)\s(?P<medium2>image|video)(?:\sone)?)"
-    r"\sis\s(?:(?:the|slightly|clearly|much|significantly|marginally|far|overall)\s){0,2}"
-    r"(?:better|best|preferred)\b"
+_HOW = (
+    r"(?:(?:the|a|an|slightly|clearly|much|significantly|marginally|far|overall|definitely|still"
+    r"|generally|ultimately|obviously|somewhat|just|bit|little|also|therefore|thus|considered"
+    r"|visually|notably|substantially|considerably|noticeably|certainly|not|never)\s){0,4}"
+)
+_WINNER = r"(?:better|best|superior|preferred|preferable|stronger|winner)\b"
+_DECIDED = r"(?=\s?(?:$|[.;!,:\n]|(?:is|as|over|because|since|for|due)\b))"
+_STATEMENT = re.compile(
+    rf"""
+      (?:(?P<side>{SIDE})|(?P<other>{OTHER}|\b(?:neither|none)\b(?:\sone|\simage|\svideo)?))
+      \s?(?:(?:is|was|s|isn\st|wasn\st)\s{_HOW}{_WINNER}|{_HOW}(?:wins|won)\b
+         |(?:明显|稍微|略微?|整体|总体|显然|的?(?:效果|质量))?\s?(?:更好|更佳|更优|较好|较优|最好|胜出|获胜))
+    | \b(?:(?:better|best|superior|preferred|winning)\s(?:one|image|video|picture|choice|option)
+         \s?(?:is|:)|i\s(?:prefer|choose|pick|select|favou?r)
+         |(?:winner|answer|verdict|choice|decision|preference)\s?(?:is|:|is\s?:))
+      \s?(?:the\s)?(?:(?P<picked>{SIDE})|(?P<picked_other>{OTHER})){_DECIDED}
+    | (?P<tie>(?:{BOTH}|\bboth\b|{SIDE}\s(?:and|&)\s(?:{SIDE})|\b(?:images|videos|they)\b)
+         \s(?:are\s)?(?:not\s)?(?:both\s|all\s)?(?:equally\s\w{{1,20}}|equal\b|tied\b)
+         |两(?:张|幅|个|段|者)?(?:图像|图片|图|视频)?(?:一样|同样|同等)好)
+    """,
+    re.IGNORECASE | re.VERBOSE,
 )
 _BARE = re.compile(
-    r"(?:(?:the|answer|is)[\s:]{1,3}){0,3}"
-    r"(?:(?P<medium>image|video)\s?)?(?P<number>[12]|one|two|first|second)(?:\s(?P<medium2>image|video))?"
-)
-_TIE = re.compile(
-    r"(?:both(?:\s(?P<medium>image|video)s?)?|(?:image|video)\s1\sand\s(?:image|video)\s2|"
-    r"(?:the\s)?two\s(?P<medium2>image|video)s)\sare\s(?:both\s)?(?:equally\s\w{1,20}|equal|tied)\b"
-    r"|(?:(?:it\sis\s)?a\s)?tie$|equal(?:ly\sgood)?$"
-)
-_ANY_CLAIM = re.compile(
-    r"\b(?:(?P<medium>image|video)[\s*_]{1,6}(?P<number>[12])[\s*_]{1,6}is[\s*_]{1,6}better\b"
-    r"|both[\s*_]{1,6}(?P<medium2>image|video)s[\s*_]{1,6}are[\s*_]{1,6}equally[\s*_]{1,6}good\b)",
+    rf"(?:(?:the|my|our|final|answer|is|verdict|winner|choice|it|so|i|would|choose|prefer|pick|select)"
+    rf"[\s:,]{{1,3}}){{0,6}}"
+    rf"(?:(?P<side>{SIDE})(?:\s(?:image|video|one))?|(?P<number>[12]|one|two|first|second|(?-i:[AB]))"
+    r"|(?P<tie>(?:it\sis\s)?(?:a\s)?(?:tie|draw)|equal(?:ly\sgood)?))",
     re.IGNORECASE,
 )
-_NAMED = re.compile(
-    r"\b(?:(image|video)[\s*_#]{0,6}(?:[12]|one|two)|(?:first|second)\s{1,3}(image|video))\b",
+_DENIED = re.compile(
+    r"\b(?:not|no|never|neither|nor|none|hardly|barely|cannot|without|"
+    r"(?:is|was|do|does|did|ca|wo|would|could|should)n?\st)\b|不",
     re.IGNORECASE,
 )
-_SIDES = {
-    "1": Preference.FIRST,
-    "one": Preference.FIRST,
-    "first": Preference.FIRST,
-    "2": Preference.SECOND,
-    "two": Preference.SECOND,
-    "second": Preference.SECOND,
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Sections:
-    """A text taken apart.
-
-    Attributes:
-        reasoning: Inside ``<think>``; without one, the text without its answer tags.
-        outside: What is neither reasoning in tags nor an answer tag.
-        opened: There is a ``<think>``.
-        closed: Every ``<think>`` has its ``</think>``.
-        answers: What stands inside each answer tag.
-    """
-
-    reasoning: str
-    outside: str
-    opened: bool
-    closed: bool
-    answers: tuple[str, ...]
+_DOUBTED = re.compile(
+    r"\b(?:maybe|perhaps|possibly|probably|might|may|could|would|if|unless|either|or|whether"
+    r"|arguably|depend(?:s|ing)?|unclear|unsure|uncertain|hard|difficult|unable)\b"
+    r"|可能|也许|或许|如果",
+    re.IGNORECASE,
+)
+# Said of the whole answer, wherever it stands.
+_UNDECIDED = re.compile(
+    r"\?|\b(?:not\s(?:entirely\s|completely\s)?(?:sure|certain|clear)|unsure|uncertain|undecided"
+    r"|(?:hard|difficult|impossible)\sto\s(?:say|tell|decide|choose|judge)"
+    r"|can(?:\s?not|\st)\s(?:say|tell|decide|choose|judge|determine))\b",
+    re.IGNORECASE,
+)
+# Where what is said before no longer belongs to the statement, and where what is said after does not.
+_TURN_BEFORE = re.compile(
+    r"[.;!?\n]|\b(?:so|therefore|thus|hence|but|because|since|however|while|whereas|although|though)\b",
+    re.IGNORECASE,
+)
+_TURN_AFTER = re.compile(
+    r"[.;!?,:\n]|\b(?:so|but|because|since|as|due|with|while|whereas|although|though|and|than|for)\b",
+    re.IGNORECASE,
+)
+_TAKEN_BACK = re.compile(
+    r"(?:\b(?:but|though|although|yet|and)|,)\s(?:overall\s)?(?:not(?!\s(?:only|just|merely)\b)|never)\b",
+    re.IGNORECASE,
+)
+_EXCEPT = re.compile(r"\b(?:but|however|although|though|yet|except)\b", re.IGNORECASE)
+_IN_PART = re.compile(
+    r"\s(?:only\b|(?:in|at|on|for|regarding)\s"
+    r"(?!(?:all|every|each|both|most|general|total|overall|terms\sof\s(?:all|both|overall))\b))",
+    re.IGNORECASE,
+)
+_NAME = re.compile(
+    rf"(?P<than>\b(?:than|to|over)\s(?:the\s)?)?(?:(?P<side>{SIDE})|(?P<other>{OTHER}))",
+    re.IGNORECASE,
+)
+_SENTENCE_END = re.compile(r"[.!?;。！？；\n]")
+_BOXED = re.compile(r"\\boxed\s?\{((?:[^{}\n]|\{[^{}\n]{0,80}\}){0,120})\}")
+_LONGEST_SENTENCE = 400
+_MOST_STATEMENTS = 16
+# An untagged answer stands at the end of its text.
+_LONGEST_ENDING = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,134 +106,85 @@ class Reading:
     medium: MediaKind | None
 
 
-def take_apart(text: str) -> Sections:
-    """Find reasoning and answers in ``text``, wherever a model put them."""
-    return _take_plain(text) or _take_any(text)
-
-
-def _take_plain(text: str) -> Sections | None:
-    """The one form that nearly all texts have: both tags, once, and no other "<"."""
-    if not text.startswith("<think>") or text.count("<") != 4:
-        return None
-    close = text.find("</think>")
-    start = text.find("<answer>", close)
-    end = text.find("</answer>", start)
-    if not 0 < close < start < end:
-        return None
-    return Sections(
-        reasoning=text[7:close].strip(),
-        outside=f"\n{text[close + 8 : start]}\n{text[end + 9 :]}",
-        opened=True,
-        closed=True,
-        answers=(text[start + 8 : end],),
-    )
-
-
-def _take_any(text: str) -> Sections:
-    thoughts: list[str] = []
-    rest: list[str] = []
-    start: int | None = None
-    end = 0
-    opened = False
-    for tag in _THINK.finditer(text):
-        if tag[1]:
-            if start is not None:
-                thoughts.append(text[start : tag.start()])
-            elif not opened:
-                # Some chat templates write "<think>" themselves: the text then starts inside it.
-                thoughts.append(text[end : tag.start()])
-            else:
-                rest.append(text[end : tag.start()])
-            start = None
-        elif start is None:
-            rest.append(text[end : tag.start()])
-            start = tag.end()
-            opened = True
-        else:
-            continue
-        end = tag.end()
-    closed = start is None
-    answers, _ = _answers(text)
-    if start is None:
-        rest.append(text[end:])
-    else:
-        thoughts.append(_answers(text[start:])[1])
-    outside = _answers("\n".join(rest))[1]
-    reasoning = "\n".join(filter(None, (thought.strip() for thought in thoughts)))
-    return Sections(
-        reasoning=reasoning if thoughts else outside.strip(),
-        outside=outside,
-        opened=opened,
-        closed=closed,
-        answers=answers,
-    )
-
-
-def _answers(text: str) -> tuple[tuple[str, ...], str]:
-    """What the answer tags of ``text`` hold, and ``text`` without them."""
-    contents: list[str] = []
-    kept: list[str] = []
-    start: re.Match[str] | None = None
-    end = 0
-    for tag in _ANSWER.finditer(text):
-        if not tag[1]:
-            start = tag
-        elif start is not None:
-            contents.append(text[start.end() : tag.start()])
-            kept.append(text[end : start.start()])
-            end = tag.end()
-            start = None
-    if start is not None and not contents:
-        # The model stopped before "</answer>": its words may be whole all the same.
-        contents.append(text[start.end() :])
-        kept.append(text[end : start.start()])
-        end = len(text)
-    kept.append(text[end:])
-    return tuple(contents), "\n".join(kept)
+_PREFERENCES = (Preference.FIRST, Preference.SECOND)
+_NUMBERS = {"1": 0, "one": 0, "first": 0, "a": 0, "2": 1, "two": 1, "second": 1, "b": 1}
 
 
 def read_answer(content: str) -> Reading | None:
-    """What an answer tag says; ``None`` when it does not clearly say one thing."""
-    words = " ".join(content[:_LONGEST_ANSWER].translate(_DECORATION).split()).casefold()
-    words = words.strip(" .!:;,-")
-    if match := _TIE.match(words):
-        return Reading(Preference.TIE, _medium(match))
-    if match := _BARE.fullmatch(words):
-        return Reading(_SIDES[match["number"]], _medium(match))
-    if match := _CLAIM.match(words):
-        side = _SIDES[match["number"] or match["ordinal"]]
-        others = {_SIDES[m["number"]] for m in _ANY_CLAIM.finditer(words) if m["number"]}
-        if others <= {side}:
-            return Reading(side, _medium(match))
-    return None
-
-
-def last_claim(text: str) -> Reading | None:
-    """The last "Image 1 is better", "… 2 is better" or "both … equally good" of untagged text."""
-    found: re.Match[str] | None = None
-    for found in _ANY_CLAIM.finditer(text):  # noqa: B007
-        pass
-    if found is None:
+    """What an answer says; ``None`` when it does not clearly say one thing."""
+    words = " ".join(_undressed(content[:_LONGEST_ANSWER]).split()).strip(" .!:;,-")
+    if bare := _BARE.fullmatch(words):
+        if bare["tie"]:
+            return Reading(Preference.TIE, None)
+        number = side_of(bare["side"]) if bare["side"] else _NUMBERS[bare["number"].casefold()]
+        return Reading(_PREFERENCES[number], medium_of(words))
+    if _UNDECIDED.search(words):
         return None
-    side = _SIDES[found["number"]] if found["number"] else Preference.TIE
-    return Reading(side, _medium(found))
+    agreed: Reading | None = None
+    for count, statement in enumerate(_STATEMENT.finditer(words)):
+        reading = _read(words, statement)
+        if reading is None or count == _MOST_STATEMENTS:
+            return None
+        if agreed is not None and agreed.side is not reading.side:
+            return None
+        agreed = agreed or reading
+    return agreed
 
 
-def named_media(text: str) -> set[MediaKind]:
-    """The media that ``text`` names its two sides by, as in "Image 1" or "the second video"."""
-    found: set[MediaKind] = set()
-    for match in _NAMED.finditer(text):
-        found.add(_kind(match[1] or match[2]))
-        if len(found) == len(MediaKind):
-            break
-    return found
+def last_claims(text: str) -> tuple[str, ...]:
+    """The words of an untagged ``text`` that state its answer, each for :func:`read_answer`.
+
+    They are the last statement, with what its sentence says around it (back to the statement before,
+    if that is nearer), and the last ``\\boxed{…}`` that names a side.
+    """
+    text = text[-_LONGEST_ENDING:]
+    claims = [box[1] for box in _BOXED.finditer(text) if _NAME.search(plain(box[1]))][-1:]
+    words = _undressed(text)
+    last: re.Match[str] | None = None
+    start = 0
+    for match in _STATEMENT.finditer(words):
+        start = last.end() if last else 0
+        last = match
+    if last is not None:
+        start = max(start, last.start() - _LONGEST_SENTENCE)
+        for end in _SENTENCE_END.finditer(words, start, last.start()):
+            start = end.end()
+        stop = last.end() + _LONGEST_SENTENCE
+        ending = _SENTENCE_END.search(words, last.end(), stop)
+        claims.append(words[start : ending.end() if ending else stop])
+    return tuple(claims)
 
 
-def _medium(match: re.Match[str]) -> MediaKind | None:
-    word = match["medium"] or match["medium2"]
-    return _kind(word) if word else None
+def _undressed(text: str) -> str:
+    return plain(text).translate(_DECORATION)
 
 
-def _kind(word: str) -> MediaKind:
-    # By its first letter: ignoring case, "i" also matches letters that never fold to it.
-    return MediaKind.VIDEO if word[0] in "vV" else MediaKind.IMAGE
+def _read(words: str, statement: re.Match[str]) -> Reading | None:
+    """One statement; ``None`` where it is denied, doubted, or taken back by what follows it."""
+    start = max(0, statement.start() - _LONGEST_SENTENCE)
+    for turn in _TURN_BEFORE.finditer(words, start, statement.start()):
+        start = turn.end()
+    after = _TURN_AFTER.search(words, statement.end())
+    said = words[start : after.start() if after else len(words)]
+    ending = _SENTENCE_END.search(words, statement.end())
+    rest = words[statement.end() : ending.start() if ending else len(words)]
+    if _DENIED.search(said) or _DOUBTED.search(said) or _TAKEN_BACK.search(rest):
+        return None
+    if statement["tie"]:
+        # "Equally good in detail, but …" is not the end of it.
+        if _EXCEPT.search(words, statement.end()):
+            return None
+        return Reading(Preference.TIE, medium_of(statement[0]))
+    name = statement["side"] or statement["picked"]
+    if not name:
+        return None
+    side = side_of(name)
+    if _IN_PART.match(words, statement.end()) and _turns_to(1 - side, words, statement.end()):
+        return None
+    return Reading(_PREFERENCES[side], medium_of(name))
+
+
+def _turns_to(side: int, words: str, start: int) -> bool:
+    """Does a verdict in part go on to the other side: "… in detail, but overall Image 2 …"?"""
+    names = [name for name in _NAME.finditer(words, start) if not name["than"]]
+    return any(name["other"] or side_of(name["side"]) == side for name in names)

@@ -12,8 +12,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from backend.domain.answers import read_answer
+from backend.domain.headings import heading_side
 from backend.domain.pairs import MediaKind
-from backend.domain.tokens import is_label_only, marks_of
+from backend.domain.tokens import marks_of
+from backend.domain.totals import TOTAL
 from backend.domain.verdict import HIGHEST_SCORE, LOWEST_SCORE, Flaw
 
 
@@ -62,7 +64,7 @@ _TURN = re.compile(
 )
 _PRONOUN = re.compile(r"[\s*_•+-]{0,8}(?:it|its|it's|this\s(?:image|video|one))\b", re.IGNORECASE)
 _TAG = re.compile(r"<\s{0,4}(?P<close>/?)\s{0,4}(?P<name>think|answer)\s{0,4}>", re.IGNORECASE)
-_TOTAL = re.compile(r"\b(?:totals?|overall|sums?|final\sscores?)\b", re.IGNORECASE)
+_TOTAL = re.compile(rf"\b(?:totals?|overall|sums?|final\sscores?)\b|{TOTAL}", re.IGNORECASE)
 _LONGEST_LINE = 2_000
 
 
@@ -124,7 +126,7 @@ def _sentences(text: str) -> Iterator[tuple[int, About]]:
             continue
         if len(sides) == 1:
             last = sides.pop()
-            if is_label_only(sentence.strip()):
+            if heading_side(sentence.strip()) is not None:
                 heading = last
             yield end, last
             continue
@@ -146,7 +148,7 @@ def _cut(text: str, mark: re.Pattern[str], start: int, stop: int) -> Iterator[tu
 
 
 def _named(sentence: str) -> set[About]:
-    return {_SIDES[mark.side] for mark in marks_of(sentence) if mark.is_label}
+    return {_SIDES[mark.side] for mark in marks_of(sentence) if mark.side is not None}
 
 
 def _flaw_spans(text: str, kind: MediaKind, flaws: frozenset[Flaw]) -> Iterator[_Span]:
@@ -205,5 +207,5 @@ def _out_of_range(text: str) -> Iterator[tuple[int, int]]:
         if _TOTAL.search(text, start, end):
             continue
         for mark in marks_of(text[start:end]):
-            if not mark.is_label and not LOWEST_SCORE <= mark.value <= HIGHEST_SCORE:
+            if mark.value is not None and not LOWEST_SCORE <= mark.value <= HIGHEST_SCORE:
                 yield start + mark.start, start + mark.end

@@ -13,14 +13,17 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import Any
 
-from backend.domain.answers import Reading, last_claim, named_media, read_answer, take_apart
+from backend.domain.answers import Reading, last_claims, read_answer
 from backend.domain.pairs import MediaKind, Preference
 from backend.domain.scores import DimensionScore, read_scores
+from backend.domain.sections import take_apart
+from backend.domain.sides import named_media
 
 __all__ = [
     "DimensionScore",
     "Flaw",
     "Verdict",
+    "answer_of",
     "flaw_mask",
     "flaws_of",
     "parse_verdict",
@@ -111,10 +114,7 @@ def parse_verdict(
         flaws.add(Flaw.MISSING_REASONING)
 
     readings = _readings(parts.answers, parts.outside, flaws)
-    sides = {reading.side for reading in readings}
-    answer = sides.pop() if len(sides) == 1 else None
-    if sides:
-        flaws.add(Flaw.CONFLICTING_ANSWERS)
+    answer = _agreed(readings, flaws)
     named = {reading.medium for reading in readings} - {None}
     # Reasoning that compares with the other medium in passing is fine; naming only it is not.
     said = named_media(parts.reasoning)
@@ -139,20 +139,39 @@ def reasoning_of(text: str) -> str:
     return take_apart(text).reasoning
 
 
+def answer_of(text: str) -> tuple[Preference | None, frozenset[Flaw]]:
+    """The answer in a judge's text as :func:`parse_verdict` reads it, with the flaws it has as an
+    answer; for who needs nothing else."""
+    parts = take_apart(text)
+    flaws: set[Flaw] = set()
+    answer = _agreed(_readings(parts.answers, parts.outside, flaws), flaws)
+    return answer, frozenset(flaws)
+
+
 def _readings(tagged: Iterable[str], outside: str, flaws: set[Flaw]) -> list[Reading]:
-    tags = list(tagged)
-    if not tags:
-        claim = last_claim(outside)
-        if claim is None:
-            flaws.add(Flaw.NO_ANSWER)
-            return []
-        flaws.add(Flaw.UNTAGGED_ANSWER)
-        return [claim]
-    # The set of contents, because a text may repeat one tag a hundred thousand times.
-    readings = [read_answer(content) for content in dict.fromkeys(tags)]
-    if None in readings:
+    # Each content once, because a text may repeat one tag a hundred thousand times.
+    claims = tuple(dict.fromkeys(tagged))
+    untagged = not claims
+    if untagged:
+        claims = last_claims(outside)
+    readings = [reading for claim in claims if (reading := read_answer(claim)) is not None]
+    if not claims:
+        flaws.add(Flaw.NO_ANSWER)
+    elif len(readings) < len(claims):
         flaws.add(Flaw.UNREADABLE_ANSWER)
-    return [reading for reading in readings if reading is not None]
+        # Untagged claims are the last of their text: of one that is unclear, the rest proves nothing.
+        return [] if untagged else readings
+    elif untagged:
+        flaws.add(Flaw.UNTAGGED_ANSWER)
+    return readings
+
+
+def _agreed(readings: Iterable[Reading], flaws: set[Flaw]) -> Preference | None:
+    sides = {reading.side for reading in readings}
+    if len(sides) > 1:
+        flaws.add(Flaw.CONFLICTING_ANSWERS)
+        return None
+    return sides.pop() if sides else None
 
 
 def _score_flaws(

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backend.domain.answers import _take_any, take_apart
 from backend.domain.pairs import MediaKind, Preference
+from backend.domain.sections import _take_any, take_apart
 from backend.domain.verdict import (
     Flaw,
     Verdict,

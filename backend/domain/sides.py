@@ -1,0 +1,75 @@
+"""What judges call the two sides of a pair: "Image 1", "the second video", "图1", "Picture B".
+
+One vocabulary for answers, scores and the review screen. Sides are 0 (first) and 1 (second).
+"""
+
+from __future__ import annotations
+
+import re
+
+from backend.domain.pairs import MediaKind
+
+# "The first" and "image two" are names only where what follows is said of them: "the first is".
+_SAID_OF = (
+    r"(?=\s{0,2}(?:[:,;()=.]|$|['’]s\b|(?:is|was|gets?|got|has|scores?|receives?|earns?|wins?"
+    r"|deserves?|achieves?|at|with)\b|[0-9.]{1,4}\s{0,2}(?:/|out\sof)))"
+)
+_NOUN = r"(?:image|video|img|picture|photo|clip)"
+
+SIDE = (
+    rf"(?:\b{_NOUN}s?[ \t_\#*-]{{0,3}}"
+    rf"(?:[12](?![0-9A-Za-z])|(?-i:[AB])(?!\w)|(?:one|two)\b{_SAID_OF})"
+    rf"|\b(?:first|second|1st|2nd)\s(?:{_NOUN}|one|option)\b"
+    rf"|\bthe\s(?:first|second)\b{_SAID_OF}"
+    r"|(?:图(?:像|片)?|视频)\s?[12一二AB](?![0-9])"
+    r"|第\s?[12一二]\s?[张幅个段]\s?(?:图像|图片|图|视频)?)"
+)
+"""A name of one side, without groups; for patterns that ignore case."""
+
+OTHER = (
+    rf"(?:\bthe\sother(?:\s(?:{_NOUN}|one|option))?\b|\b(?:the|its)\s(?:former|latter|rival)\b"
+    r"|前者|后者|另一[张幅个段](?:图像|图片|图|视频)?)"
+)
+"""A name whose side depends on what was said before."""
+
+BOTH = (
+    r"(?:\bboth\s(?:of\s)?(?:the\s)?(?:images|videos|pictures|clips|them)\b"
+    r"|\bboth(?=\s(?:gets?|scores?|receives?|earn|deserve|are|have)\b|\s?:)"
+    r"|\b(?:the\stwo|each\sof\sthe)\s(?:images|videos)\b|\beach\s(?:image|video)\b"
+    r"|\b(?:images|videos)\s(?:1|(?-i:A))\s(?:and|&)\s(?:2|(?-i:B))(?!\w)"
+    r"|两(?:张|幅|个|段)(?:图像|图片|图|视频))"
+)
+"""A name of both sides at once."""
+
+# Most letters start no name; to look at the next one first halves the time.
+_SIDE = re.compile(rf"(?=[ivpcfst12图视第]){SIDE}", re.IGNORECASE)
+_MEDIUM = re.compile(r"(video|视频)|image|图", re.IGNORECASE)
+
+
+def side_of(name: str) -> int:
+    """The side that ``name``, a match of :data:`SIDE`, stands for."""
+    word = name.casefold().removeprefix("the ")
+    if word.startswith(("first", "second", "1st", "2nd")):
+        return 0 if word.startswith(("first", "1st")) else 1
+    if word.startswith("第"):
+        return 0 if "1" in word or "一" in word else 1
+    return 0 if word.endswith(("1", "a", "一", "one")) else 1
+
+
+def medium_of(name: str) -> MediaKind | None:
+    """The medium in a side's name; ``None`` for "the second one", or a picture or a clip."""
+    match = _MEDIUM.search(name)
+    if match is None:
+        return None
+    return MediaKind.VIDEO if match[1] else MediaKind.IMAGE
+
+
+def named_media(text: str) -> set[MediaKind]:
+    """The media that ``text`` names its two sides by, as in "Image 1" or "the second video"."""
+    found: set[MediaKind] = set()
+    for match in _SIDE.finditer(text):
+        if (kind := medium_of(match[0])) is not None:
+            found.add(kind)
+            if len(found) == len(MediaKind):
+                break
+    return found
