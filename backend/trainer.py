@@ -7,6 +7,7 @@ writes down how far that is. The twin of :mod:`backend.worker`.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import logging
 import os
 import shutil
@@ -17,11 +18,13 @@ import sys
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
-from backend.errors import TrainingError, WinnowError
+from backend.errors import StoreError, TrainingError, WinnowError
 from backend.export.exporter import MANIFEST, export_set
 from backend.jobs.heartbeat import Heartbeat
-from backend.jobs.processes import this_process
+from backend.jobs.marks import MARK
+from backend.jobs.processes import stop_marked, this_process
 from backend.jobs.states import JobStatus
 from backend.store.database import Database
 from backend.store.sets import Sets
@@ -30,18 +33,20 @@ from backend.training.base import Command, Trainer
 from backend.training.command import write_dataset_info
 from backend.training.data import check_media, set_folder
 from backend.training.failures import explain
-from backend.training.folder import FAILURE, claim, held, read_json
+from backend.training.folder import FAILURE, STOP, claim, held, read_json
 from backend.training.launch import command_line, owner
 from backend.training.progress import progress_of
 from backend.training.registry import load_trainer
 from backend.training.spec import TrainingSpec
+from backend.training.stopping import end, grace_of, kill, resume_words
 from backend.workspace import Workspace, open_workspace, settings_for
 
 log = logging.getLogger("winnow.trainer")
 
-_GRACE_S = 8.0
 _POLL_S = 0.2
 _PROGRESS_S = 1.0
+_BEAT_S = 1.0
+_REST_GRACE_S = 2.0
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -74,11 +79,14 @@ def _work(workspace: Workspace, row: TrainingRow) -> int:
     with Heartbeat(workspace.jobs, row.job_id, seconds, pid=pid) as heartbeat:
         threading.Thread(target=_pass_on, args=(heartbeat.cancelled, stop), daemon=True).start()
         try:
-            if not _train(workspace, row, stop):
-                cancelled = heartbeat.cancelled.is_set()
+            if not _train(workspace, row, stop, pid):
+                # The supervisor's signal may come before the heartbeat has seen why.
+                cancelled = (
+                    heartbeat.cancelled.is_set() or workspace.jobs.get(row.job_id).cancel_requested
+                )
                 status = JobStatus.CANCELLED if cancelled else JobStatus.INTERRUPTED
-                hint = f"`winnow train resume {row.id}` goes on with it"
-                log.info("training %d stopped", row.id)
+                hint = _resume_words(workspace, row)
+                log.info("training %d stopped; %s", row.id, hint)
         except WinnowError as failure:
             log.error("%s", _line(failure))
             status, error, hint = JobStatus.FAILED, failure.message, failure.hint
@@ -100,23 +108,30 @@ def _pass_on(cancelled: threading.Event, stop: threading.Event) -> None:
     stop.set()
 
 
-def _train(workspace: Workspace, row: TrainingRow, stop: threading.Event) -> bool:
+def _resume_words(workspace: Workspace, row: TrainingRow) -> str:
+    trainer = load_trainer(row.trainer, workspace.tools)
+    return resume_words(row.id, row.trainer, trainer.checkpoints(Path(row.output_dir)))
+
+
+def _train(workspace: Workspace, row: TrainingRow, stop: threading.Event, pid: int) -> bool:
     """Everything of one training; false when it was stopped."""
     spec, folder = TrainingSpec.model_validate(row.spec), Path(row.output_dir)
     trainer = load_trainer(spec.trainer, workspace.tools)
     claim(folder, owner(workspace.folder, row.id), spec)
-    with held(folder):
+    with held(folder) as lock:
         workspace.trainings.set_progress(row.id, {"stage": "exporting"})
         export_sets(workspace.database, spec, folder)
         if stop.is_set():
             return False
         count = check_media(folder)
         log.info("training %d: %d media, all as they were", row.id, count)
-        (folder / FAILURE).unlink(missing_ok=True)
+        for left in (FAILURE, STOP):
+            (folder / left).unlink(missing_ok=True)
         command = trainer.command(spec, folder)
         log.info("training %d: %s", row.id, command_line(command))
-        code = _watch(workspace, row, spec, trainer, command, stop)
-        workspace.trainings.set_progress(row.id, progress_of(spec, trainer, folder))
+        watcher = _Watcher(workspace, row, spec, trainer, pid)
+        code = watcher.run(command, lock, stop)
+        watcher.report()
         if stop.is_set():
             return False
         if code != 0:
@@ -160,41 +175,78 @@ def export_sets(database: Database, spec: TrainingSpec, folder: Path) -> None:
         write_dataset_info(folder)
 
 
-def _watch(
-    workspace: Workspace,
-    row: TrainingRow,
-    spec: TrainingSpec,
-    trainer: Trainer,
-    command: Command,
-    stop: threading.Event,
-) -> int:
-    """Run the command to its end, or stop it; its exit code.
+class _Watcher:
+    """Runs a training's command, writes down how far it is, and ends it when a stop is asked for.
 
-    Raises:
-        TrainingError: It cannot be started, or its loss is no number any more.
+    Args:
+        pid: Under which the job was claimed.
     """
-    folder = Path(row.output_dir)
-    (folder / "model").mkdir(exist_ok=True)
-    try:
-        # In our process group and session, so that whoever stops us stops it as well.
-        child = subprocess.Popen(  # noqa: S603 - a list of arguments, and no shell
-            list(command.argv),
-            env={**os.environ, **command.env},
-            cwd=command.cwd,
-            stdin=subprocess.DEVNULL,
-        )
-    except OSError as error:
-        raise TrainingError(
-            f"cannot start {command.argv[0]}: {error.strerror}",
-            hint="check that the trainer's interpreter or program exists",
-        ) from error
-    try:
+
+    def __init__(
+        self, workspace: Workspace, row: TrainingRow, spec: TrainingSpec, trainer: Trainer, pid: int
+    ) -> None:
+        self._workspace, self._row, self._spec, self._trainer = workspace, row, spec, trainer
+        self._pid, self._folder = pid, Path(row.output_dir)
+        self._began = self._beaten = time.time()
+        self._said: set[str] = set()
+
+    def run(self, command: Command, lock: int, stop: threading.Event) -> int:
+        """Run it to its end, or stop it; its exit code.
+
+        Args:
+            lock: The descriptor of the folder's lock, which the command's process holds as well.
+
+        Raises:
+            TrainingError: It cannot be started, or its loss is no number any more.
+        """
+        child = self._start(command, lock)
+        try:
+            self._follow(child, stop)
+            if child.poll() is None:
+                self._stop(child, command)
+        finally:
+            if child.poll() is None:
+                kill(child)
+            self._end_rest()
+        return int(child.returncode)
+
+    def report(self, **more: Any) -> dict[str, Any]:
+        """Write down how far it is. A training of days does not end because that failed once."""
+        progress: dict[str, Any] = {}
+        try:
+            progress = {**progress_of(self._spec, self._trainer, self._folder), **more}
+            self._workspace.trainings.set_progress(self._row.id, progress)
+        except Exception as error:  # noqa: BLE001 - whatever it was
+            kind = type(error).__name__
+            if kind not in self._said:
+                self._said.add(kind)
+                log.warning("cannot tell how far it is (%s: %s); it goes on", kind, error)
+        return progress
+
+    def _start(self, command: Command, lock: int) -> subprocess.Popen[bytes]:
+        (self._folder / "model").mkdir(exist_ok=True)
+        self._began = time.time()
+        try:
+            # In our process group and session, so that whoever stops us stops it as well.
+            return subprocess.Popen(  # noqa: S603 - a list of arguments, and no shell
+                list(command.argv),
+                env={**os.environ, **command.env},
+                cwd=command.cwd,
+                stdin=subprocess.DEVNULL,
+                pass_fds=(lock,),
+            )
+        except OSError as error:
+            raise TrainingError(
+                f"cannot start {command.argv[0]}: {error.strerror}",
+                hint="check that the trainer's interpreter or program exists",
+            ) from error
+
+    def _follow(self, child: subprocess.Popen[bytes], stop: threading.Event) -> None:
         due = 0.0
         while child.poll() is None and not stop.is_set():
             if time.monotonic() >= due:
                 started = time.monotonic()
-                progress = progress_of(spec, trainer, folder)
-                workspace.trainings.set_progress(row.id, progress)
+                progress = self.report()
                 if progress.get("diverged"):
                     raise TrainingError(
                         f"the loss is not a number at step {progress['step']}",
@@ -204,15 +256,30 @@ def _watch(
                 took = time.monotonic() - started
                 due = time.monotonic() + max(_PROGRESS_S, 20 * took)
             stop.wait(_POLL_S)
-    finally:
-        if child.poll() is None:
-            child.terminate()
-            try:
-                child.wait(_GRACE_S)
-            except subprocess.TimeoutExpired:
-                child.kill()
-                child.wait()
-    return int(child.returncode)
+
+    def _stop(self, child: subprocess.Popen[bytes], command: Command) -> None:
+        try:
+            metrics = self._trainer.metrics(self._folder)
+        except Exception:  # noqa: BLE001 - as in report
+            metrics = ()
+        grace = grace_of(metrics, self._began, time.time())
+        log.info("training %d is asked to save and stop; it has %.0f s", self._row.id, grace)
+        self.report(stage="stopping", eta_s=None)
+        end(child, command, self._folder, grace, meanwhile=self._beat)
+
+    def _beat(self) -> None:
+        """Tell the supervisor, which kills what does not end, that this is at it."""
+        if time.time() - self._beaten < _BEAT_S:
+            return
+        self._beaten = time.time()
+        with contextlib.suppress(StoreError):
+            self._workspace.jobs.heartbeat(self._row.job_id, self._pid)
+
+    def _end_rest(self) -> None:
+        """End what the command started and left, in whatever session that is."""
+        mark = os.environ.get(MARK)
+        if mark and not stop_marked(mark, grace=_REST_GRACE_S):
+            log.warning("training %d: not all of it could be stopped", self._row.id)
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ A process is named by its pid *and* its start time, because pids are used again.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import signal
@@ -14,6 +15,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import psutil
+
+from backend.jobs.marks import MARK
 
 log = logging.getLogger(__name__)
 
@@ -115,8 +118,18 @@ def is_alive(pid: int, pid_started: float) -> bool:
     return started is not None and _same(started, pid_started) and pid_exists(pid)
 
 
-def stop_group(pid: int, pid_started: float, *, grace: float = 10.0) -> bool:
-    """Stop a process, its session, its process group and its descendants.
+def ask_to_stop(pid: int, pid_started: float) -> None:
+    """Send SIGTERM to that very process alone: it knows best in which order to end what it started."""
+    started = _create_time(pid)
+    if started is not None and _same(started, pid_started):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            _signal(psutil.Process(pid), signal.SIGTERM)
+
+
+def stop_group(
+    pid: int, pid_started: float, *, mark: str | None = None, grace: float = 10.0
+) -> bool:
+    """Stop a process, its session, its process group, its descendants, and all that bears a mark.
 
     SIGTERM first, SIGKILL to whatever is left after the grace time, then a look at the process
     table. Also finds what a leader that is already dead left behind. A reused pid is never
@@ -125,6 +138,7 @@ def stop_group(pid: int, pid_started: float, *, grace: float = 10.0) -> bool:
     Args:
         pid: The process that :func:`spawn` started.
         pid_started: Its start time.
+        mark: The job's, see :mod:`backend.jobs.marks`.
         grace: Seconds between SIGTERM and SIGKILL.
 
     Returns:
@@ -132,15 +146,24 @@ def stop_group(pid: int, pid_started: float, *, grace: float = 10.0) -> bool:
     """
     started = _create_time(pid)
     if started is not None and not _same(started, pid_started):
-        # The kernel hands a pid out again only when no group and no session bears it: all are gone.
-        return True
-    known: dict[int, psutil.Process] = {}
+        # The kernel hands a pid out again only when no group and no session bears it: what is left,
+        # if anything, has a session of its own, and only the mark tells whose it is.
+        return mark is None or stop_marked(mark, grace=grace)
+    return _stop(_Members(pid, pid_started, mark), grace)
+
+
+def stop_marked(mark: str, *, grace: float = 10.0) -> bool:
+    """The same for whatever bears a job's mark, this process and those above it aside."""
+    return _stop(_Members(None, 0.0, mark), grace)
+
+
+def _stop(members: _Members, grace: float) -> bool:
     for number, seconds in ((signal.SIGTERM, grace), (signal.SIGKILL, _KILL_WAIT_S)):
         deadline = time.monotonic() + seconds
         told: set[int] = set()
-        while members := _members(pid, pid_started, known):
+        while living := members.living():
             # Whoever was forked meanwhile is told as well.
-            for member in members:
+            for member in living:
                 if member.pid not in told:
                     told.add(member.pid)
                     _signal(member, number)
@@ -149,43 +172,71 @@ def stop_group(pid: int, pid_started: float, *, grace: float = 10.0) -> bool:
             time.sleep(_POLL_S)
         else:
             return True
-    left = _members(pid, pid_started, known)
+    left = members.living()
     if left:
-        log.warning("process %d: still there: %s", pid, [member.pid for member in left])
+        log.warning("still there: processes %s", [member.pid for member in left])
     return not left
 
 
-def _members(
-    pid: int, pid_started: float, known: dict[int, psutil.Process]
-) -> list[psutil.Process]:
-    """What still lives of a job.
+class _Members:
+    """What lives of a job, from look to look.
 
-    ``known`` remembers, from look to look, those that left the session and lost their parent.
+    Remembers those that left the session and lost their parent.
+
+    Args:
+        pid: The job's leader; ``None`` when nothing bears its pid any more.
+        mark: The job's.
     """
-    for candidate in psutil.pids():
-        try:
-            ours = candidate == pid or pid in (os.getpgid(candidate), os.getsid(candidate))
-            if ours and candidate not in known:
+
+    def __init__(self, pid: int | None, pid_started: float, mark: str | None) -> None:
+        self._pid, self._earliest, self._mark = pid, pid_started - _SAME_START_S, mark
+        self._known: dict[int, psutil.Process] = {}
+        # A job's own process may ask this about what it has started.
+        self._spared = {os.getpid(), *(process.pid for process in psutil.Process().parents())}
+
+    def living(self) -> list[psutil.Process]:
+        """Who is there now."""
+        for candidate in psutil.pids():
+            if candidate in self._known or candidate in self._spared:
+                continue
+            try:
                 process = psutil.Process(candidate)
-                if process.create_time() >= pid_started - _SAME_START_S:
-                    known[candidate] = process
-        except (ProcessLookupError, psutil.NoSuchProcess):
-            continue
-    for process in list(known.values()):
+                if self._is_of_leader(process) or self._is_marked(process):
+                    self._known[candidate] = process
+            except (ProcessLookupError, psutil.NoSuchProcess):
+                continue
+        for process in list(self._known.values()):
+            try:
+                for child in process.children(recursive=True):
+                    self._known.setdefault(child.pid, child)
+            except psutil.NoSuchProcess:
+                continue
+        self._known = {
+            pid: process
+            for pid, process in self._known.items()
+            if pid not in self._spared and _lives(process)
+        }
+        return list(self._known.values())
+
+    def _is_of_leader(self, process: psutil.Process) -> bool:
+        if self._pid is None:
+            return False
+        family = (process.pid, os.getpgid(process.pid), os.getsid(process.pid))
+        return self._pid in family and process.create_time() >= self._earliest
+
+    def _is_marked(self, process: psutil.Process) -> bool:
         try:
-            for child in process.children(recursive=True):
-                known.setdefault(child.pid, child)
-        except psutil.NoSuchProcess:
-            continue
-    known.pop(os.getpid(), None)
-    living: list[psutil.Process] = []
-    for process in known.values():
-        try:
-            if process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
-                living.append(process)
-        except psutil.NoSuchProcess:
-            continue
-    return living
+            return self._mark is not None and process.environ().get(MARK) == self._mark
+        except (psutil.AccessDenied, OSError):
+            # Somebody else's.
+            return False
+
+
+def _lives(process: psutil.Process) -> bool:
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def _signal(process: psutil.Process, number: signal.Signals) -> None:

@@ -10,7 +10,8 @@ from pathlib import Path
 
 from backend.domain.jobs import ACTIVE, Job, JobStatus
 from backend.jobs.lock import SupervisorLock
-from backend.jobs.processes import is_alive, pid_exists, reap, stop_group
+from backend.jobs.marks import mark_of
+from backend.jobs.processes import is_alive, pid_exists, reap, stop_group, stop_marked
 from backend.jobs.table import JobTable
 
 log = logging.getLogger(__name__)
@@ -37,11 +38,12 @@ def reconcile(jobs: JobTable, folder: Path, *, stale_seconds: float = 30.0) -> l
     """
     if SupervisorLock(folder).is_held():
         return []
-    return settle_dead(jobs, stale_seconds=stale_seconds)
+    return settle_dead(jobs, folder, stale_seconds=stale_seconds)
 
 
 def settle_dead(
     jobs: JobTable,
+    folder: Path,
     *,
     stale_seconds: float,
     exit_codes: dict[int, int] | None = None,
@@ -51,6 +53,7 @@ def settle_dead(
 
     Args:
         jobs: The table of jobs.
+        folder: The workspace's.
         stale_seconds: Age of a heartbeat from which a process out of our sight counts as dead.
         exit_codes: Exit codes, by pid, of those that were our children; more are added here.
         grace: Seconds that left-behind processes get between SIGTERM and SIGKILL.
@@ -62,12 +65,15 @@ def settle_dead(
         if not is_dead(job, host=host, stale_seconds=stale_seconds):
             continue
         code = None
-        if job.pid is not None and job.pid_started is not None and job.host == host:
+        if job.host == host:
             # Only now: it may have ended a moment ago, after any earlier look.
             codes.update(reap())
-            code = codes.get(job.pid)
-            # The row is corrected only afterwards, so that a kill in between repeats this.
-            stop_group(job.pid, job.pid_started, grace=grace)
+            code = None if job.pid is None else codes.get(job.pid)
+            # The row is corrected only afterwards, so that a kill in between repeats this, and nobody
+            # resumes a job that still writes.
+            if not _stop_rest(job, mark_of(folder, job.id), grace):
+                log.warning("job %d: not everything could be stopped; trying again", job.id)
+                continue
         outcome = _outcome(job, code)
         if jobs.finish(
             job.id,
@@ -80,6 +86,12 @@ def settle_dead(
             log.info("job %d: %s (%s)", job.id, outcome.status, outcome.error)
             settled.append(job.id)
     return settled
+
+
+def _stop_rest(job: Job, mark: str, grace: float) -> bool:
+    if job.pid is None or job.pid_started is None:
+        return stop_marked(mark, grace=grace)
+    return stop_group(job.pid, job.pid_started, mark=mark, grace=grace)
 
 
 def is_dead(job: Job, *, host: str, stale_seconds: float) -> bool:

@@ -18,7 +18,15 @@ from backend.domain.jobs import ACTIVE, OPEN, Job, JobStatus
 from backend.errors import StoreError
 from backend.jobs.devices import overlap
 from backend.jobs.lock import SupervisorLock
-from backend.jobs.processes import is_alive, reap, spawn, stop_group
+from backend.jobs.marks import MARK, mark_of
+from backend.jobs.processes import (
+    ask_to_stop,
+    is_alive,
+    reap,
+    spawn,
+    stop_group,
+    stop_marked,
+)
 from backend.jobs.reconcile import settle_dead
 from backend.jobs.table import JobTable
 
@@ -28,6 +36,8 @@ SUPERVISOR_MODULE = "backend.supervisor"
 _LOCK_WAIT_S = 2.0
 _LINGER_S = 30.0
 _STORE_RETRY_S = 2.0
+LONGEST_END_S = 420.0
+"""What a cancelled job is given to end by itself, as long as it says that it is at it."""
 
 
 @dataclass(slots=True)
@@ -47,7 +57,9 @@ class Supervisor:
         jobs: The table of jobs.
         folder: The workspace's folder; jobs run in it.
         stale_seconds: See :func:`~backend.jobs.reconcile.settle_dead`.
-        grace: Seconds between SIGTERM and SIGKILL for a cancelled job.
+        grace: Seconds between SIGTERM and SIGKILL for a cancelled job. One whose own process goes on
+            beating meanwhile, because it saves what it has, is waited for up to
+            :data:`LONGEST_END_S`.
     """
 
     def __init__(
@@ -60,12 +72,15 @@ class Supervisor:
         self._host = socket.gethostname()
         self._exit_codes: dict[int, int] = {}
         self._watched: dict[int, _Watched] = {}
+        # When the owner of a job's attempt was asked to end it.
+        self._asked: dict[tuple[int, int], float] = {}
 
     def tick(self) -> bool:
         """One round; whether anything is still open."""
         self._exit_codes.update(reap())
         settle_dead(
             self._jobs,
+            self._folder,
             stale_seconds=self._stale_seconds,
             exit_codes=self._exit_codes,
             grace=self._grace,
@@ -82,13 +97,31 @@ class Supervisor:
         for job in self._active_here():
             if not job.cancel_requested or job.pid is None or job.pid_started is None:
                 continue
-            if not stop_group(job.pid, job.pid_started, grace=self._grace):
+            if self._ends_itself(job, job.pid, job.pid_started):
+                continue
+            if not self._stop(job.id, job.pid, job.pid_started):
                 log.warning("job %d: not everything could be stopped; trying again", job.id)
                 continue
             self._exit_codes.update(reap())
             code = self._exit_codes.get(job.pid)
             self._jobs.finish(job.id, JobStatus.CANCELLED, exit_code=code, pid=job.pid)
             log.info("job %d: cancelled, nothing of it is left", job.id)
+
+    def _ends_itself(self, job: Job, pid: int, pid_started: float) -> bool:
+        """Whether a cancelled job's own process was asked, and may still be putting things away."""
+        if job.heartbeat_at is None or not is_alive(pid, pid_started):
+            # A command that knows nothing of us, or that is gone.
+            return False
+        now = time.monotonic()
+        if (job.id, job.attempt) not in self._asked:
+            ask_to_stop(pid, pid_started)
+        waited = now - self._asked.setdefault((job.id, job.attempt), now)
+        beats = time.time() - job.heartbeat_at < self._grace
+        return waited < self._grace or (beats and waited < LONGEST_END_S)
+
+    def _stop(self, job_id: int, pid: int, pid_started: float) -> bool:
+        mark = mark_of(self._folder, job_id)
+        return stop_group(pid, pid_started, mark=mark, grace=self._grace)
 
     def _watch(self) -> None:
         """Remember who runs, and clear up behind jobs that ended by themselves."""
@@ -104,7 +137,7 @@ class Supervisor:
             # It has said that it is done, and may still be putting its engine away.
             if is_alive(process.pid, process.pid_started) and lingers < _LINGER_S:
                 continue
-            if stop_group(process.pid, process.pid_started, grace=self._grace):
+            if self._stop(job_id, process.pid, process.pid_started):
                 del self._watched[job_id]
                 self._exit_codes.pop(process.pid, None)
 
@@ -119,15 +152,25 @@ class Supervisor:
             if any(overlap(job.devices, devices) for devices in busy):
                 # Later jobs do not overtake it on its devices.
                 busy.append(job.devices)
-            elif self._start_one(job):
+            elif not self._nothing_left_of(job) or self._start_one(job):
                 busy.append(job.devices)
+
+    def _nothing_left_of(self, job: Job) -> bool:
+        """End what an earlier attempt left behind, which would write where this one will."""
+        if stop_marked(mark_of(self._folder, job.id), grace=self._grace):
+            return True
+        log.warning("job %d: waits, since not all of its last attempt could be stopped", job.id)
+        return False
 
     def _start_one(self, job: Job) -> bool:
         if not self._jobs.mark_starting(job.id, self._host):
             return False
         try:
             pid, started = spawn(
-                job.argv, env=job.env, log_path=Path(job.log_path), cwd=self._folder
+                job.argv,
+                env={**job.env, MARK: mark_of(self._folder, job.id)},
+                log_path=Path(job.log_path),
+                cwd=self._folder,
             )
         except OSError as error:
             self._jobs.finish(
@@ -140,7 +183,7 @@ class Supervisor:
         self._watched[job.id] = _Watched(pid, started, job.devices)
         if not self._jobs.set_process(job.id, pid, started):
             log.warning("job %d: taken by somebody else while it started", job.id)
-            stop_group(pid, started, grace=self._grace)
+            self._stop(job.id, pid, started)
             return False
         log.info("job %d: started as process %d", job.id, pid)
         return True
@@ -197,7 +240,8 @@ def ensure_supervisor(db_url: str, folder: Path, *, stale_seconds: float = 30.0)
         return
     spawn(
         [sys.executable, "-m", SUPERVISOR_MODULE, str(folder.absolute())],
-        env={},
+        # Whoever starts it, even a job: it is no part of one.
+        env={MARK: ""},
         log_path=folder.absolute() / "supervisor.log",
         # Where this package lies, for a checkout that is not installed. Not PYTHONPATH: jobs would
         # inherit it into other interpreters.

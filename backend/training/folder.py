@@ -3,15 +3,17 @@
 ::
 
     training.json            the spec; written first, and says whose folder it is
-    training.lock            held by the trainer's process while it goes
+    training.lock            held by every process of ours that trains into it
+    stop                     there when the local trainer is asked to save and end
     data/set-ID/             the export of each set, with its manifest
     data/media.json          size and time of each medium when the training began
     metrics.jsonl            one line a step           (local)
     tensorboard/             event files
     checkpoints/step-N/      whole model folders       (local)
-    model/                   LightRFT's own folder: it deletes the oldest sub-folder of the one it
-                             saves to, so nothing of ours lies in it
-    final_checkpoint/        the finished judge        (local)
+    checkpoints/global_stepN DeepSpeed's shards        (lightrft: it deletes the oldest sub-folder
+                             of this one, so nothing else lies in it)
+    model/                   what the trainer makes    (lightrft, with eval/; command)
+    final_checkpoint/        the finished judge        (local; of lightrft in model/)
     failure.json             why the trainer's command stopped, where it could say
 """
 
@@ -19,6 +21,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import fnmatch
 import json
 import os
 from collections.abc import Iterator
@@ -31,8 +34,10 @@ from backend.training.spec import TrainingSpec
 CLAIM = "training.json"
 METRICS = "metrics.jsonl"
 TENSORBOARD = "tensorboard"
+CHECKPOINTS = "checkpoints"
 FINAL = "final_checkpoint"
 FAILURE = "failure.json"
+STOP = "stop"
 _LOCK = "training.lock"
 
 
@@ -63,6 +68,17 @@ def read_json(path: Path) -> dict[str, Any]:
     except (OSError, ValueError, RecursionError):
         return {}
     return value if isinstance(value, dict) else {}
+
+
+def find(folder: Path, pattern: str) -> Iterator[Path]:
+    """What lies anywhere below a folder under such a name, in no order.
+
+    Unlike ``Path.rglob``, it passes over what is deleted meanwhile: trainers delete old checkpoints
+    whenever they like.
+    """
+    for place, folders, files in os.walk(folder):
+        for name in fnmatch.filter([*folders, *files], pattern):
+            yield Path(place, name)
 
 
 def read_spec(folder: Path) -> TrainingSpec:
@@ -121,21 +137,56 @@ def claim(folder: Path, owner: str, spec: TrainingSpec) -> None:
 
 
 @contextlib.contextmanager
-def held(folder: Path) -> Iterator[None]:
-    """Hold the folder while training into it; the kernel lets go of it also after ``kill -9``.
+def held(folder: Path) -> Iterator[int]:
+    """Hold the folder, to begin training into it.
+
+    Who begins must be alone for a moment; then the lock is shared with what trains there, see
+    :func:`joined`. So it is held as long as any of them lives, whoever was killed.
+
+    Returns:
+        The lock's descriptor. A child that gets it holds the folder too.
 
     Raises:
         TrainingError: Another process trains into it.
     """
-    descriptor = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-    try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise TrainingError(
-                f"{folder} is in use: another process trains into it",
-                hint="wait until it has ended, or stop it with `winnow train stop`",
-            ) from error
+    with _lock(folder) as descriptor:
+        _take(folder, descriptor, fcntl.LOCK_EX)
+        _take(folder, descriptor, fcntl.LOCK_SH)
+        yield descriptor
+
+
+@contextlib.contextmanager
+def joined(folder: Path) -> Iterator[None]:
+    """Hold the folder together with the other processes of the same training.
+
+    Raises:
+        TrainingError: Another training begins in it at this moment.
+    """
+    with _lock(folder) as descriptor:
+        _take(folder, descriptor, fcntl.LOCK_SH)
         yield
+
+
+@contextlib.contextmanager
+def _lock(folder: Path) -> Iterator[int]:
+    try:
+        descriptor = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    except OSError as error:
+        raise TrainingError(
+            f"{folder}: cannot be used ({error.strerror})", hint="give another --output-dir"
+        ) from error
+    try:
+        # The kernel lets go of it also after kill -9.
+        yield descriptor
     finally:
         os.close(descriptor)
+
+
+def _take(folder: Path, descriptor: int, kind: int) -> None:
+    try:
+        fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise TrainingError(
+            f"{folder} is in use: another process trains into it",
+            hint="wait until it has ended, or stop it with `winnow train stop`",
+        ) from error

@@ -9,6 +9,7 @@ dashboard needs none of TensorBoard's packages; a record that is cut off ends th
 
 from __future__ import annotations
 
+import contextlib
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from backend.training.base import Metric
+from backend.training.folder import find
 
 _MAX_RECORD = 64 * 2**20
 _FLOAT = 1  # DT_FLOAT of TensorProto.dtype
@@ -42,12 +44,11 @@ class Scalar:
 def read_scalars(folder: Path) -> list[Scalar]:
     """Every scalar of every event file anywhere below a folder, file by file."""
     found: list[Scalar] = []
-    for path in sorted(folder.rglob("events.out.tfevents.*")):
-        for data in _records(path):
-            try:
+    for path in sorted(find(folder, "events.out.tfevents.*")):
+        # It may be gone since, or no event file.
+        with contextlib.suppress(OSError, struct.error, IndexError, UnicodeDecodeError):
+            for data in _records(path):
                 found += _event(data)
-            except (struct.error, IndexError, UnicodeDecodeError):
-                break
     return found
 
 

@@ -1,7 +1,7 @@
 """``python -m backend.training.local FOLDER``: the process, or one of the processes, that trains; thin.
 
-Ends with 0 when the training is finished and 143 when it was asked to stop. Why it failed otherwise
-is in the folder's ``failure.json``.
+Ends with 0 when the training is finished and 143 when it was asked to stop, by SIGTERM or by the file
+:data:`~backend.training.folder.STOP`. Why it failed otherwise is in the folder's ``failure.json``.
 """
 
 from __future__ import annotations
@@ -14,9 +14,11 @@ import threading
 from pathlib import Path
 
 from backend.errors import WinnowError
-from backend.training.folder import FAILURE, read_spec, write_whole
+from backend.jobs.marks import die_with_parent
+from backend.training.folder import FAILURE, STOP, joined, read_spec, write_whole
 
 STOPPED = 143
+ORPHANED = 144
 
 
 def main(arguments: list[str]) -> int:
@@ -28,22 +30,34 @@ def main(arguments: list[str]) -> int:
         stream=sys.stderr,
     )
     folder = Path(arguments[0])
+    # Nobody could stop it any more, and who resumes the training would write beside it.
+    if not die_with_parent():
+        logging.error("what started this training is gone")
+        return ORPHANED
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
     try:
-        from backend.training.local.devices import leave, take_place
-        from backend.training.local.fit import Fit
-
-        spec = read_spec(folder)
-        try:
-            finished = Fit(folder, spec, take_place(spec), stopping=stop.is_set).run()
-        finally:
-            leave()
+        with joined(folder):
+            finished = _train(folder, stop)
     except WinnowError as error:
         logging.error("%s%s", error.message, f" ({error.hint})" if error.hint else "")
         write_whole(folder / FAILURE, {"error": error.message, "hint": error.hint})
         return 1
     return 0 if finished else STOPPED
+
+
+def _train(folder: Path, stop: threading.Event) -> bool:
+    from backend.training.local.devices import leave, take_place
+    from backend.training.local.fit import Fit
+
+    def stopping() -> bool:
+        return stop.is_set() or (folder / STOP).exists()
+
+    spec = read_spec(folder)
+    try:
+        return Fit(folder, spec, take_place(spec), stopping=stopping).run()
+    finally:
+        leave()
 
 
 if __name__ == "__main__":

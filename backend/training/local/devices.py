@@ -57,6 +57,14 @@ def leave() -> None:
         torch.distributed.destroy_process_group()
 
 
+def meet(place: Place) -> None:
+    """Wait until all processes are here."""
+    if place.world > 1:
+        import torch
+
+        torch.distributed.barrier()
+
+
 def add_up(place: Place, tensor: Any) -> Any:
     """The sum of a tensor over all processes, in place."""
     if place.world > 1:

@@ -15,7 +15,7 @@ from backend.training.base import Metric
 from backend.training.data import Row, Rows, data_files
 from backend.training.local import checkpoints
 from backend.training.local.collate import IGNORED, Collator, Micro, ahead
-from backend.training.local.devices import Place, add_up
+from backend.training.local.devices import Place, add_up, meet
 from backend.training.local.journal import Journal
 from backend.training.local.model import Judge
 from backend.training.local.schedule import Batches, learning_rate_at, total_steps
@@ -33,7 +33,8 @@ class Fit:
     Args:
         folder: The training's; ``data`` in it holds the exports.
         place: This process's device and rank.
-        stopping: Asked after each step; when true, a checkpoint is written and the training ends.
+        stopping: Asked before each micro batch. When true in any of the processes, the step is
+            given up, a checkpoint of the last whole step is written, and the training ends.
 
     Raises:
         TrainingError: There are no rows, or the model cannot be loaded.
@@ -81,18 +82,18 @@ class Fit:
         journal = Journal(self._folder, done) if self._place.leads else None
         try:
             for step, micros in ahead(self._collator, self._batches(done)):
-                self._step(step, micros, journal)
-                done = step + 1
-                stop = self._agreed(self._stopping())
-                if done % self._spec.save_steps == 0 or done == self.steps or stop:
-                    self._validate(done, journal)
-                    if self._place.leads:
-                        keep = self._spec.max_ckpt_num
-                        checkpoints.save(self._folder, self.judge, self._optimizer, done, keep)
-                    saved = done
-                if stop and done < self.steps:
-                    log.info("stopped after step %d, checkpoint of step %d", done, saved)
+                if not self._step(step, micros, journal):
+                    if done > saved:
+                        self._save(done)
+                    # torchrun takes one that leaves for a failure, and kills who is still writing.
+                    meet(self._place)
+                    log.info("stopped, checkpoint of step %d", done)
                     return False
+                done = step + 1
+                if done % self._spec.save_steps == 0 or done == self.steps:
+                    self._validate(done, journal)
+                    self._save(done)
+                    saved = done
             if self._place.leads:
                 checkpoints.save(self._folder, self.judge, None, done, 1)
         except self._torch.OutOfMemoryError as error:
@@ -110,6 +111,11 @@ class Fit:
             )
         return True
 
+    def _save(self, done: int) -> None:
+        if self._place.leads:
+            keep = self._spec.max_ckpt_num
+            checkpoints.save(self._folder, self.judge, self._optimizer, done, keep)
+
     def _batches(self, done: int) -> Iterator[tuple[int, list[list[Row]]]]:
         """The steps that are left, each with this process's share of the rows in micro batches."""
         order, size = Batches(self._spec, len(self._rows)), self._spec.micro_train_batch_size
@@ -118,17 +124,21 @@ class Fit:
             micros = [mine[start : start + size] for start in range(0, len(mine), size)]
             yield step, [[self._rows[number] for number in micro] for micro in micros]
 
-    def _step(self, step: int, micros: Iterator[Micro], journal: Journal | None) -> None:
+    def _step(self, step: int, micros: Iterator[Micro], journal: Journal | None) -> bool:
+        """One optimizer step; false when it was given up because a stop was asked for."""
         torch, started = self._torch, time.monotonic()
         # What dropout draws depends on the seed, the step and the process alone.
         torch.manual_seed((self._spec.seed * 1_000_003 + step) * 1_009 + self._place.rank)
-        total = torch.zeros(3, dtype=torch.float64)
-        for micro in micros:
+        total = torch.zeros(4, dtype=torch.float64)
+        for micro in self._until_stopped(micros, total):
             loss = self._loss(micro)
             loss.backward()
-            total += torch.tensor([loss.item(), micro.tokens, micro.rows], dtype=torch.float64)
-        total = add_up(self._place, total.to(self._place.device)).tolist()
-        loss_sum, tokens, rows = total
+            sums = [loss.item(), micro.tokens, micro.rows, 0]
+            total += torch.tensor(sums, dtype=torch.float64)
+        # That a stop was asked for travels with the sums, so that all leave at the same step.
+        loss_sum, tokens, rows, stopped = add_up(self._place, total.to(self._place.device)).tolist()
+        if stopped:
+            return False
         mean = loss_sum / tokens if tokens else 0.0
         if not math.isfinite(mean):
             raise TrainingError(
@@ -152,6 +162,19 @@ class Fit:
             )
         if step < 3 or (step + 1) % 10 == 0:
             log.info("step %d of %d, loss %.4f", step + 1, self.steps, mean)
+        return True
+
+    def _until_stopped(self, micros: Iterator[Micro], total: Any) -> Iterator[Micro]:
+        """The micro batches up to a stop, which is noted in the last of the sums."""
+        stopped = self._stopping()
+        while not stopped:
+            micro = next(micros, None)
+            if micro is None:
+                return
+            stopped = self._stopping()
+            if not stopped:
+                yield micro
+        total[-1] = 1
 
     def _loss(self, micro: Micro) -> Any:
         """The sum, not the mean, over the response's tokens: so accumulating changes nothing."""
@@ -184,24 +207,24 @@ class Fit:
         self._optimizer.zero_grad(set_to_none=True)
 
     def _validate(self, done: int, journal: Journal | None) -> None:
-        """Mean loss over held-out rows, each process its share."""
+        """Mean loss over held-out rows, each process its share; nothing when it is cut off by a stop."""
         torch = self._torch
         count = min(len(self._held_out), VALIDATION_ROWS)
         if not count:
             return
-        total = torch.zeros(2, dtype=torch.float64)
+        total = torch.zeros(3, dtype=torch.float64)
+        mine = range(self._place.rank, count, self._place.world)
+        micros = (
+            micro
+            for number in mine
+            for micro in self._collator.micro_batches([self._held_out[number]])
+        )
         self.judge.model.eval()
         with torch.no_grad():
-            for number in range(self._place.rank, count, self._place.world):
-                for micro in self._collator.micro_batches([self._held_out[number]]):
-                    loss = self._loss(micro).item()
-                    total += torch.tensor([loss, micro.tokens], dtype=torch.float64)
+            for micro in self._until_stopped(micros, total):
+                loss = self._loss(micro).item()
+                total += torch.tensor([loss, micro.tokens, 0], dtype=torch.float64)
         self.judge.model.train()
-        loss_sum, tokens = add_up(self._place, total.to(self._place.device)).tolist()
-        if journal is not None and tokens:
+        loss_sum, tokens, stopped = add_up(self._place, total.to(self._place.device)).tolist()
+        if journal is not None and tokens and not stopped:
             journal.write(Metric(step=done, validation_loss=loss_sum / tokens, time=time.time()))
-
-    def _agreed(self, stop: bool) -> bool:
-        """Whether any process was asked to stop; all must leave at the same step."""
-        told = self._torch.tensor([float(stop)], device=self._place.device)
-        return bool(add_up(self._place, told).item())

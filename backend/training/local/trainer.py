@@ -55,14 +55,17 @@ class LocalTrainer:
     def command(self, spec: TrainingSpec, folder: Path) -> Command:
         """One process, or ``torchrun`` where there are to be several."""
         if spec.processes == 1:
-            return Command((self.python, "-m", MODULE, str(folder)), spec.visible_devices)
+            alone = (self.python, "-m", MODULE, str(folder))
+            return Command(alone, spec.visible_devices, heeds_stop=True)
         launcher = (
             self.python, "-m", "torch.distributed.run",
             "--nnodes", str(spec.nnodes), "--nproc-per-node", str(spec.gpus_per_node),
             "--node_rank", str(spec.node_rank), "--master-port", str(spec.master_port),
             "--master-addr", spec.master_addr,
         )  # fmt: skip
-        return Command((*launcher, "-m", MODULE, str(folder)), spec.visible_devices)
+        # By a file, because torchrun kills its workers 30 s after a SIGTERM.
+        argv = (*launcher, "-m", MODULE, str(folder))
+        return Command(argv, spec.visible_devices, heeds_stop=True)
 
     def metrics(self, folder: Path) -> Sequence[Metric]:
         """See :class:`backend.training.base.Trainer`."""
