@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from backend.cli.engine_options import engine_options
+from backend.cli.loop_options import training_values
 from backend.cli.output import Json, print_json, print_table, say, workspace
 from backend.cli.run_start import read_policy
 from backend.cli.training_options import Preset, with_preset
+from backend.domain.jobs import OPEN, JobStatus
 from backend.domain.pairs import OrderPolicy
-from backend.errors import UsageError
+from backend.errors import RunError, UsageError
 from backend.inference.progress import run_counts
-from backend.loop import LoopSpec, LoopState, Step, run, start
+from backend.loop import Changes, LoopSpec, LoopState, Step, driver_of, run, start
+from backend.loop import cancel as cancel_loop
 from backend.store.loops import LoopRow, Loops
 from backend.workspace import Workspace
+
+_CANCEL_S = 60.0
+_RUNS = ("run", "evaluation")
+_ENDS = (Step.DONE.value, Step.CANCELLED.value)
 
 app = typer.Typer(help="Close the loop over several rounds.", invoke_without_command=True)
 
@@ -44,7 +52,7 @@ def loop(
     preset: Preset = None,
     train: Annotated[
         list[str] | None,
-        typer.Option(help="A hyperparameter as NAME=VALUE, such as max_epochs=1; may be repeated"),
+        typer.Option(help="NAME=VALUE, such as max_epochs=1 or lora_rank=8; may be repeated"),
     ] = None,
     balance: Annotated[bool, typer.Option(help="As many rows that answer first as second")] = True,
     pause_for_review: Annotated[
@@ -65,7 +73,7 @@ def loop(
     options = engine_options(
         batch_size=batch_size, max_new_tokens=max_new_tokens, temperature=temperature, device=device
     )
-    values = with_preset(preset, {"device": device, **_values(train or [])})
+    values = with_preset(preset, {"device": device, **training_values(train or [])})
     with workspace() as space:
         spec = LoopSpec.model_validate(
             {
@@ -93,11 +101,44 @@ def loop(
 @app.command()
 def resume(
     loop: int,
+    train: Annotated[
+        list[str] | None,
+        typer.Option(help="NAME=VALUE for the trainings to come; NAME= is the default again"),
+    ] = None,
+    balance: Annotated[
+        bool | None, typer.Option("--balance/--no-balance", help="In the sets to come")
+    ] = None,
+    output_dir: Annotated[Path | None, typer.Option(help="Folder of the trainings to come")] = None,
     json: Json = False,
 ) -> None:
-    """Go on with a loop: from where it stopped, or after its review."""
+    """Go on with a loop: from where it stopped, or after its review.
+
+    Options replace those that no step has used yet.
+    """
+    changes = Changes(
+        training=training_values(train or [], may_unset=True),
+        balance=balance,
+        output_dir=str(output_dir.resolve()) if output_dir else None,
+    )
     with workspace() as space:
-        _go_on(space, loop, json=json, reviewed=True)
+        _go_on(space, loop, json=json, reviewed=True, changes=changes)
+
+
+@app.command()
+def cancel(loop: int) -> None:
+    """Give a loop up, and verify that nothing of it is going; what it made stays."""
+    with workspace() as space:
+        cancel_loop(space, loop)
+        deadline = time.monotonic() + _CANCEL_S
+        while going := _going(space, Loops(space.database).get(loop)):
+            if time.monotonic() > deadline:
+                raise RunError(
+                    f"loop {loop} is cancelled, but {going} is still going",
+                    hint="a training may be saving what it has; `winnow train list` tells when it ended",
+                )
+            time.sleep(0.2)
+            space.supervise()
+        say(f"loop {loop} is cancelled; what it made stays")
 
 
 @app.command("list")
@@ -109,8 +150,11 @@ def list_loops(json: Json = False) -> None:
         print_json(rows)
         return
     print_table(
-        ("id", "dataset", "rounds", "round", "next step"),
-        ((r["id"], r["dataset"], r["rounds"], r["round"], r["step"]) for r in rows),
+        ("id", "dataset", "rounds", "round", "next step", "goes on in"),
+        (
+            (r["id"], r["dataset"], r["rounds"], r["round"], r["step"], _place(r["driver"]))
+            for r in rows
+        ),
     )
 
 
@@ -128,6 +172,7 @@ def show(loop: int, json: Json = False) -> None:
 def as_json(space: Workspace, row: LoopRow) -> dict[str, Any]:
     """A loop as every listing prints it."""
     spec, state = LoopSpec.model_validate(row.spec), LoopState.model_validate(row.state)
+    driver = driver_of(space, row)
     return {
         "id": row.id,
         "dataset": spec.dataset,
@@ -136,6 +181,7 @@ def as_json(space: Workspace, row: LoopRow) -> dict[str, Any]:
         "rounds": spec.rounds,
         "round": state.round,
         "step": state.step.value,
+        "driver": {"pid": driver.pid, "host": driver.host} if driver else None,
         "before": _accuracy(space, state.baseline),
         "made": [
             {**made, "accuracy": _accuracy(space, made.get("evaluation"))} for made in state.made
@@ -144,8 +190,16 @@ def as_json(space: Workspace, row: LoopRow) -> dict[str, Any]:
     }
 
 
-def _go_on(space: Workspace, loop_id: int, *, json: bool, reviewed: bool = False) -> None:
-    state = run(space, loop_id, say=(lambda _text: None) if json else say, reviewed=reviewed)
+def _go_on(
+    space: Workspace,
+    loop_id: int,
+    *,
+    json: bool,
+    reviewed: bool = False,
+    changes: Changes | None = None,
+) -> None:
+    tell = (lambda _text: None) if json else say
+    state = run(space, loop_id, say=tell, reviewed=reviewed, changes=changes)
     told = as_json(space, Loops(space.database).get(loop_id))
     if json:
         print_json(told)
@@ -154,20 +208,44 @@ def _go_on(space: Workspace, loop_id: int, *, json: bool, reviewed: bool = False
 
 
 def _accuracy(space: Workspace, run_id: int | None) -> dict[str, Any] | None:
-    """Answers that agree with the human, with the 95 % interval."""
+    """Answers that agree with the human, with the 95 % interval, once the run has ended.
+
+    Before that there is only how far it is: the share among the pairs that happen to be judged
+    first is no result.
+    """
     if run_id is None:
         return None
     run = space.runs.get(run_id)
-    found = run_counts(space.runs.counts(run_id), run.policy).accuracy
-    if found is None or not found.n:
-        return {"run": run_id}
+    counts = run_counts(space.runs.counts(run_id), run.policy)
+    told = {"run": run_id, "status": run.status, "done": counts.done, "total": counts.total}
+    found = counts.accuracy
+    if run.status != JobStatus.FINISHED or found is None or not found.n:
+        return told
     low, high = found.interval
-    return {"run": run_id, "right": found.count, "n": found.n, "low": low, "high": high}
+    return {**told, "right": found.count, "n": found.n, "low": low, "high": high}
+
+
+def _going(space: Workspace, row: LoopRow) -> str | None:
+    """What of a loop still runs."""
+    state = LoopState.model_validate(row.state)
+    for run_id in (state.baseline, *(made.get(k) for made in state.made for k in _RUNS)):
+        if run_id is not None and space.runs.get(run_id).status in OPEN:
+            return f"run {run_id}"
+    for made in state.made:
+        if "training" in made and space.trainings.get(made["training"]).status in OPEN:
+            return f"training {made['training']}"
+    return None
+
+
+def _place(driver: dict[str, Any] | None) -> str:
+    return f"process {driver['pid']} on {driver['host']}" if driver else "-"
 
 
 def _report(told: dict[str, Any]) -> None:
     say(f"loop {told['id']} · {told['dataset']} · round {told['round']} of {told['rounds']}, "
-        f"{'done' if told['step'] == 'done' else 'next: ' + told['step']}")  # fmt: skip
+        f"{told['step'] if told['step'] in _ENDS else 'next: ' + told['step']}")  # fmt: skip
+    if told["driver"]:
+        say(f"goes on in {_place(told['driver'])}")
     lines = [("before", told["before"])]
     for number, made in enumerate(told["made"], start=1):
         lines.append((f"round {number}", made["accuracy"]))
@@ -177,19 +255,14 @@ def _report(told: dict[str, Any]) -> None:
                 f"{name}: {found['right']}/{found['n']} right on {told['holdout']} = "
                 f"{found['right'] / found['n']:.3f} ({found['low']:.3f} to {found['high']:.3f})"
             )
+        elif found and found["status"] != JobStatus.FINISHED:
+            say(
+                f"{name}: run {found['run']} on {told['holdout']} is {found['status']}, "
+                f"{found['done']} of {found['total']} judged, no result yet"
+            )
     for number, made in enumerate(told["made"], start=1):
         parts = [f"{key} {made[key]}" for key in ("run", "set", "training") if key in made]
         say(f"round {number}: {', '.join(parts)}")
-
-
-def _values(given: list[str]) -> dict[str, Any]:
-    values = {}
-    for word in given:
-        name, equals, value = word.partition("=")
-        if not equals:
-            raise UsageError(f"--train {word}: NAME=VALUE is wanted", hint="--train max_epochs=1")
-        values[name.strip().replace("-", "_")] = value
-    return values
 
 
 def _plain(values: dict[str, Any]) -> dict[str, Any]:

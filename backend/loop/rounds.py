@@ -1,0 +1,321 @@
+"""The steps of a loop's rounds, each of which leaves the loop one further."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+from backend.curation.sets import Balance
+from backend.domain.jobs import OPEN, JobStatus
+from backend.errors import ReviewError, RunError, TrainingError, UsageError
+from backend.inference.launch import RunRequest
+from backend.loop.checks import check_training, training_spec, with_values
+from backend.loop.driver import Hold
+from backend.loop.spec import LoopSpec, LoopState, Step
+from backend.store.loops import LoopRow
+from backend.store.runs import RunRow
+from backend.store.sets import SetRow, Sets
+from backend.store.trainings import TrainingRow
+from backend.training.launch import judge_of
+from backend.training.spec import TrainingSpec
+from backend.workspace import Workspace
+
+_POLL_S = 0.3
+
+_Job = TypeVar("_Job", RunRow, TrainingRow)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Changes:
+    """Options of a loop to replace; what is empty or ``None`` stays as it is.
+
+    Attributes:
+        training: By name, as in :class:`LoopSpec`; ``None`` goes back to the default.
+    """
+
+    training: Mapping[str, Any] = field(default_factory=dict)
+    balance: bool | None = None
+    output_dir: str | None = None
+
+
+class Rounds:
+    """One loop, and going on with it."""
+
+    def __init__(
+        self, space: Workspace, row: LoopRow, hold: Hold, say: Callable[[str], None]
+    ) -> None:
+        self._space, self._id, self._hold, self._say = space, row.id, hold, say
+        self.spec = LoopSpec.model_validate(row.spec)
+        self.state = LoopState.model_validate(row.state)
+
+    def advance(self) -> None:
+        """Do the next step to its end."""
+        steps: dict[Step, Callable[[], Step]] = {
+            Step.BASELINE: self._baseline,
+            Step.INFER: self._infer,
+            Step.REVIEW: lambda: Step.FREEZE,
+            Step.FREEZE: self._freeze,
+            Step.TRAIN: self._train,
+            Step.EVALUATE: self._evaluate,
+        }
+        self.state.step = steps[self.state.step]()
+        self._save()
+
+    def change(self, changes: Changes) -> None:
+        """Replace options that no step has used yet.
+
+        A training that ended without a judge is given up for one with the new options, in a folder
+        of its own; what it left stays.
+
+        Raises:
+            UsageError: They come too late, or make no sense.
+            TrainingError: The present training is still going, or the next one could not start.
+        """
+        update: dict[str, Any] = {}
+        if changes.balance is not None:
+            self._refuse_late("--balance", Step.FREEZE, "freeze")
+            update["balance"] = changes.balance
+        if changes.training:
+            self._refuse_late("--train", Step.TRAIN, "train")
+            update["training"] = with_values(self.spec.training, changes.training)
+        if changes.output_dir is not None:
+            self._refuse_late("--output-dir", Step.TRAIN, "train")
+            update["output_dir"] = changes.output_dir
+        if not update:
+            return
+        another = bool(changes.training) or changes.output_dir is not None
+        if another:
+            self._give_up_training()
+        self.spec = self.spec.model_copy(update=update)
+        if another:
+            number = self.state.round + self._is_past(Step.TRAIN)
+            judge, folder = self._judge(number), self._folder(number)
+            check_training(self._space, self.spec, model=judge, folder=folder)
+        self._save()
+
+    def _is_past(self, step: Step) -> bool:
+        steps = list(Step)
+        return steps.index(self.state.step) > steps.index(step)
+
+    def _refuse_late(self, option: str, used_in: Step, verb: str) -> None:
+        if self._is_past(used_in) and self.state.round == self.spec.rounds:
+            raise UsageError(
+                f"{option}: loop {self._id} has nothing left to {verb}",
+                hint="start another loop with it",
+            )
+
+    def _give_up_training(self) -> None:
+        """Make way for another training of this round, where one was started.
+
+        Raises:
+            TrainingError: It is still going.
+        """
+        if self.state.step is not Step.TRAIN:
+            return
+        training = self.state.now.pop("training", None) or self._left_behind()
+        if training is None:
+            return
+        row = self._space.trainings.get(training)
+        if row.status in OPEN:
+            raise TrainingError(
+                f"training {training} is {row.status} with the options it was started with",
+                hint=f"`winnow train stop {training}`, then resume the loop with other options",
+            )
+        self.state.now.setdefault("given_up", []).append(training)
+
+    def _save(self) -> None:
+        self._hold.save(self.spec, self.state)
+
+    def _baseline(self) -> Step:
+        holdout = self.spec.holdout
+        if holdout is None:
+            return Step.INFER
+        if self.state.baseline is None:
+            self.state.baseline = self._start(self.spec.baseline_request(holdout, self.state.round))
+            self._keep_run(self.state.baseline)
+        self._finish_run(self.state.baseline)
+        self._say(f"before: run {self.state.baseline} on {holdout}")
+        return Step.INFER
+
+    def _infer(self) -> Step:
+        now, number = self.state.now, self.state.round
+        if "run" not in now:
+            now["run"] = self._start(self.spec.round_request(self._judge(number), number))
+            self._keep_run(now["run"])
+        counts = self._finish_run(now["run"])
+        self._say(
+            f"round {self.state.round}: run {now['run']}, "
+            f"{counts['accepted']} of {counts['done']} accepted"
+        )
+        return Step.REVIEW if self.spec.pause_for_review else Step.FREEZE
+
+    def _freeze(self) -> Step:
+        frozen = self._frozen(self.state.now["run"])
+        self.state.now["set"] = f"{frozen.name}@{frozen.version}"
+        left_out = frozen.counts.get("left_out", 0)
+        balanced = f" ({left_out} left out to balance the answers)" if left_out else ""
+        self._say(
+            f"round {self.state.round}: set {self.state.now['set']}, "
+            f"{frozen.counts['items']} rows{balanced}"
+        )
+        return Step.TRAIN
+
+    def _frozen(self, run_id: int) -> SetRow:
+        """The round's set.
+
+        Raises:
+            ReviewError: There is nothing to freeze; says whether nothing was accepted, or balancing
+                left it all out.
+        """
+        name = f"loop-{self._id}-round-{self.state.round}"
+        balance = Balance(self.spec.seed) if self.spec.balance else None
+        try:
+            return self._space.freeze(
+                name, [run_id], balance=balance, progress=lambda _items: self._hold.beat()
+            )
+        except ReviewError as error:
+            accepted = self._space.runs.counts(run_id)["effective_accepted"]
+            with self._space.database.read() as snapshot:
+                one = next(Sets(self._space.database).accepted(snapshot, run_id), None)
+            if balance is None or one is None:
+                raise ReviewError(
+                    error.message,
+                    hint=f"`winnow run filter {run_id} --policy …` or rulings may accept more; "
+                    f"then `winnow loop resume {self._id}`",
+                ) from error
+            raise ReviewError(
+                f"balancing leaves nothing of the {accepted} accepted in run {run_id}: "
+                f"all of them answer {one.answer}",
+                hint=f"`winnow loop resume {self._id} --no-balance` trains on them as they are; "
+                "or let rulings accept some of the other answer",
+            ) from error
+
+    def _train(self) -> Step:
+        space, now = self._space, self.state.now
+        if "training" not in now:
+            now["training"] = self._left_behind() or self._start_training()
+            self._keep(lambda: space.trainer.stop(now["training"]))
+        training = now["training"]
+        row = space.trainings.get(training)
+        if row.status not in OPEN and row.status != JobStatus.FINISHED:
+            self._hold.check()
+            space.trainer.resume(training)
+        row = self._ended(lambda: space.trainings.get(training))
+        if row.status != JobStatus.FINISHED:
+            raise TrainingError(
+                f"training {training} {row.status}{': ' + row.error if row.error else ''}",
+                hint=self._way_on(row.hint),
+            )
+        now["checkpoint"] = str(judge_of(space.trainer.view(training)))
+        self._say(f"round {self.state.round}: training {training}, loss {row.progress.get('loss')}")
+        return Step.EVALUATE
+
+    def _start_training(self) -> int:
+        try:
+            return self._space.trainer.start(
+                self._training(),
+                on_warning=lambda check: self._say(f"{check.name}: {check.message}"),
+            )
+        except TrainingError as error:
+            raise TrainingError(error.message, hint=self._way_on(error.hint)) from error
+
+    def _way_on(self, hint: str | None) -> str:
+        """What a training's own hint cannot know: how to give the loop another option."""
+        resume = f"`winnow loop resume {self._id}` tries again, with --train NAME=VALUE otherwise"
+        return f"{hint}; {resume}" if hint else resume
+
+    def _training(self) -> TrainingSpec:
+        judge, folder = self._judge(self.state.round), self._folder(self.state.round)
+        found = self._space.trainer.spec(
+            [self.state.now["set"]], trainer=self.spec.trainer, model=judge, output_dir=str(folder)
+        )
+        return training_spec(self.spec, model=found.model, folder=folder, sets=found.sets)
+
+    def _left_behind(self) -> int | None:
+        """The round's training, where a loop was killed after starting it and before noting it."""
+        try:
+            wanted = self._training().model_dump(mode="json")
+        except UsageError:
+            # None can have been started with options that there are not.
+            return None
+        return next((row.id for row in self._space.trainings.list() if row.spec == wanted), None)
+
+    def _evaluate(self) -> Step:
+        now = self.state.now
+        if self.spec.holdout is not None:
+            if "evaluation" not in now:
+                now["evaluation"] = self._space.evaluate(
+                    now["training"],
+                    self.spec.holdout,
+                    engine=self.spec.engine,
+                    options=self.spec.greedy,
+                )
+                self._keep_run(now["evaluation"])
+            self._finish_run(now["evaluation"])
+            self._say(f"round {self.state.round}: run {now['evaluation']} on {self.spec.holdout}")
+        if self.state.round == self.spec.rounds:
+            return Step.DONE
+        self.state.round += 1
+        return Step.INFER
+
+    def _judge(self, number: int) -> str:
+        """The judge of a round: the last round's checkpoint."""
+        if number == 1:
+            return self.spec.model
+        return str(self.state.made[number - 2]["checkpoint"])
+
+    def _folder(self, number: int) -> Path:
+        """Where a round trains; a training that was given up keeps its own."""
+        base = Path(self.spec.output_dir or self._space.folder / "loops" / f"loop-{self._id}")
+        made = self.state.now if number == self.state.round else {}
+        given_up = len(made.get("given_up", ()))
+        return (base / f"round-{number}{f'-{given_up + 1}' if given_up else ''}").resolve()
+
+    def _start(self, request: RunRequest) -> int:
+        return self._space.launcher.start(request)[0]
+
+    def _keep_run(self, run_id: int) -> None:
+        self._keep(lambda: self._space.launcher.cancel(run_id))
+
+    def _keep(self, stop: Callable[[], object]) -> None:
+        """Write down what was just started, or stop it where the loop was lost meanwhile."""
+        try:
+            self._save()
+        except RunError:
+            with suppress(RunError, TrainingError):  # it has ended already
+                stop()
+            self._space.supervise()
+            raise
+
+    def _finish_run(self, run_id: int) -> dict[str, Any]:
+        """Wait for a run, resuming one that was cut off."""
+        space = self._space
+        status = space.runs.get(run_id).status
+        if status not in OPEN and status != JobStatus.FINISHED:
+            self._hold.check()
+            space.launcher.resume(run_id)
+        row = self._ended(lambda: space.runs.get(run_id))
+        if row.status != JobStatus.FINISHED:
+            raise RunError(
+                f"run {run_id} {row.status}{': ' + row.error if row.error else ''}",
+                hint=row.hint or f"`winnow loop resume {self._id}` goes on",
+            )
+        return space.runs.counts(run_id)
+
+    def _ended(self, look: Callable[[], _Job]) -> _Job:
+        """Wait until a run or a training has ended.
+
+        Raises:
+            RunError: The loop was cancelled, or is somebody else's by now.
+        """
+        while (row := look()).status in OPEN:
+            self._hold.beat()
+            self._space.supervise()
+            time.sleep(_POLL_S)
+        # A cancelled loop's job was cancelled too: the loop's end is the news.
+        self._hold.check()
+        return row

@@ -1,0 +1,104 @@
+"""Starting a loop, going on with it, giving it up: what the command calls."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+from backend.domain.jobs import OPEN
+from backend.domain.people import Role
+from backend.errors import RunError, TrainingError
+from backend.loop.checks import check_loop
+from backend.loop.driver import driving
+from backend.loop.rounds import Changes, Rounds
+from backend.loop.spec import LoopSpec, LoopState, Step
+from backend.store.loops import Loops
+from backend.workspace import Workspace
+
+
+def start(space: Workspace, spec: LoopSpec) -> int:
+    """Write down a new loop; returns its id. :func:`run` does it.
+
+    Raises:
+        WinnowError: Something would stop it later; see :func:`backend.loop.checks.check_loop`.
+        Forbidden: Only operators may.
+    """
+    space.person.require(Role.OPERATOR, "start a loop")
+    check_loop(space, spec)
+    return Loops(space.database).add(
+        spec.model_dump(mode="json"), LoopState().model_dump(mode="json")
+    )
+
+
+def run(
+    space: Workspace,
+    loop_id: int,
+    *,
+    say: Callable[[str], None],
+    reviewed: bool = False,
+    changes: Changes | None = None,
+) -> LoopState:
+    """Go on with a loop until it is done or waits for a review.
+
+    Args:
+        say: Is told each step.
+        reviewed: People have looked at what the present round accepted. Means something only to a
+            loop that waits for that now; a review that is still to come is waited for all the same.
+        changes: Replace options that no step has used yet.
+
+    Raises:
+        RunError: A run ended in another state than finished, and the loop can be resumed; or
+            another process goes on with it; or it was cancelled.
+        TrainingError: A training ended so.
+        ReviewError: Nothing is accepted, or balancing leaves nothing.
+        UsageError: The changes come too late, or make no sense.
+        Forbidden: Only operators may.
+    """
+    space.person.require(Role.OPERATOR, "go on with a loop")
+    with driving(space, loop_id) as (row, hold):
+        rounds = Rounds(space, row, hold, say)
+        if changes is not None:
+            rounds.change(changes)
+        reviewed = reviewed and rounds.state.step is Step.REVIEW
+        while rounds.state.step is not Step.DONE:
+            if rounds.state.step is Step.REVIEW and not reviewed:
+                run_id = rounds.state.now["run"]
+                say(f"round {rounds.state.round}: waiting for a review of run {run_id}")
+                say(f"then: winnow loop resume {loop_id}")
+                break
+            reviewed = False
+            rounds.advance()
+    return rounds.state
+
+
+def cancel(space: Workspace, loop_id: int) -> None:
+    """Give a loop up: whoever drives it stops, and so does what it has started.
+
+    Runs, sets and trainings that it made stay. To cancel it again is harmless.
+
+    Raises:
+        NotFound: There is no such loop.
+        RunError: It is done.
+        Forbidden: Only operators may.
+    """
+    space.person.require(Role.OPERATOR, "cancel a loop")
+
+    def ended(state: dict[str, Any]) -> dict[str, Any]:
+        if state["step"] == Step.DONE:
+            raise RunError(f"loop {loop_id} is done; there is nothing to cancel")
+        return {**state, "step": Step.CANCELLED.value}
+
+    # First, so that the driver starts nothing more.
+    row = Loops(space.database).end(loop_id, ended)
+    state = LoopState.model_validate(row.state)
+    # What has ended meanwhile needs no stopping.
+    for run_id in (state.baseline, state.now.get("run"), state.now.get("evaluation")):
+        if run_id is not None and space.runs.get(run_id).status in OPEN:
+            with suppress(RunError):
+                space.launcher.cancel(run_id)
+    training = state.now.get("training")
+    if training is not None and space.trainings.get(training).status in OPEN:
+        with suppress(RunError, TrainingError):
+            space.trainer.stop(training)
+    space.supervise()
