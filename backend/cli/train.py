@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,7 +11,7 @@ import typer
 
 from backend.cli.engine_options import watch
 from backend.cli.logs import Follow, print_log
-from backend.cli.output import Json, print_json, print_table, say, workspace
+from backend.cli.output import Json, note, print_json, print_table, say, workspace
 from backend.cli.training_options import (
     Command,
     DataFormat,
@@ -22,12 +23,13 @@ from backend.cli.training_options import (
 )
 from backend.domain.jobs import OPEN, JobStatus
 from backend.domain.pairs import OrderPolicy
-from backend.domain.preflight import Level
+from backend.domain.preflight import Check, Level
 from backend.engines.base import EngineOptions
 from backend.errors import TrainingError
+from backend.jobs.supervisor import LONGEST_END_S
 from backend.store.trainings import TrainingRow
 from backend.training.command import split_template
-from backend.training.launch import View
+from backend.training.launch import spec_of
 from backend.training.spec import TrainingSpec
 from backend.workspace import Workspace
 
@@ -65,7 +67,9 @@ def start(
     max_epochs: Annotated[
         int | None, typer.Option("--max-epochs", "--num-train-epochs", help="Passes over the rows")
     ] = None,
-    max_steps: Annotated[int | None, typer.Option(help="Optimizer steps at most")] = None,
+    max_steps: Annotated[
+        int | None, typer.Option(help="Optimizer steps at most; lightrft has no such limit")
+    ] = None,
     train_batch_size: Annotated[
         int | None, typer.Option(help="Rows of an optimizer step, over all devices")
     ] = None,
@@ -74,9 +78,16 @@ def start(
     ] = None,
     lr_warmup_ratio: float | None = None,
     l2: Annotated[float | None, typer.Option(help="Weight decay")] = None,
-    max_norm: Annotated[float | None, typer.Option(help="Gradients are clipped to it")] = None,
+    max_norm: Annotated[
+        float | None, typer.Option(help="Gradients are clipped to it; lightrft clips to 1")
+    ] = None,
     prompt_max_len: Annotated[
-        int | None, typer.Option("--prompt-max-len", "--max-length", help="Tokens of a row at most")
+        int | None,
+        typer.Option(
+            "--prompt-max-len",
+            "--max-length",
+            help="Tokens of a row at most; longer ones are left out, but lightrft trains on all",
+        ),
     ] = None,
     max_pixels: Annotated[int | None, typer.Option(help="Of an image or a frame")] = None,
     fps: Annotated[float | None, typer.Option(help="Frames a second given to the judge")] = None,
@@ -91,7 +102,7 @@ def start(
     lora_alpha: int | None = None,
     lora_dropout: float | None = None,
     lora_target_modules: Annotated[
-        list[str] | None, typer.Option(help="Part of a module's name; may be repeated")
+        list[str] | None, typer.Option(help="Last part of a module's name; may be repeated")
     ] = None,
     validation: Annotated[float | None, typer.Option(help="Share of pairs held out")] = None,
     save_steps: Annotated[int | None, typer.Option(help="Steps between checkpoints")] = None,
@@ -127,13 +138,13 @@ def start(
         if dry_run:
             _dry_run(space, spec, json)
             return
-        training = space.trainer.start(spec)
+        training = space.trainer.start(spec, on_warning=_warn)
         space.supervise()
         row = _watch(space, training) if wait else space.trainings.get(training)
         if json:
             print_json(as_json(row))
         elif wait:
-            _summary(space.trainer.view(training))
+            _summary(space, training)
         else:
             say(f"training {training} is queued; `winnow train show {training}` follows it")
 
@@ -168,10 +179,11 @@ def show(training: int, json: Json = False) -> None:
     """One training, live: progress, checkpoints and their evaluations."""
     with workspace() as space:
         space.supervise()
+        if not json:
+            _summary(space, training)
+            return
         view = space.trainer.view(training)
-    if not json:
-        _summary(view)
-        return
+        lines = _node_lines(space, view.row)
     print_json(
         {
             **as_json(view.row),
@@ -188,6 +200,7 @@ def show(training: int, json: Json = False) -> None:
                 {"run": e.run_id, "dataset": e.dataset, "checkpoint": e.checkpoint}
                 for e in view.evaluations
             ],
+            "node_lines": lines,
         }
     )
 
@@ -209,8 +222,12 @@ def stop(training: int) -> None:
     with workspace() as space:
         space.trainer.stop(training)
         space.supervise()
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + LONGEST_END_S + 30
+        told = False
         while (row := space.trainings.get(training)).status in OPEN:
+            if not told and row.progress.get("stage") == "stopping":
+                say("saving, then it stops")
+                told = True
             if time.monotonic() > deadline:
                 raise TrainingError(
                     f"training {training} is still {row.status}",
@@ -219,7 +236,8 @@ def stop(training: int) -> None:
             time.sleep(0.2)
             space.supervise()
         say(
-            f"training {training} is {row.status}; `winnow train resume {training}` goes on with it"
+            f"training {training} is {row.status}; "
+            + (row.hint or f"`winnow train resume {training}` goes on with it")
         )
 
 
@@ -234,7 +252,7 @@ def resume(
         space.supervise()
         if wait:
             _watch(space, training)
-            _summary(space.trainer.view(training))
+            _summary(space, training)
         else:
             say(f"training {training} is queued again")
 
@@ -289,7 +307,12 @@ def _watch(space: Workspace, training: int) -> TrainingRow:
     Raises:
         TrainingError: It ended in any state but ``finished``.
     """
+    lines: list[str] = []
     while (row := space.trainings.get(training)).status in OPEN:
+        if not lines:
+            # It waits for the other nodes, and so would we if nobody started them.
+            lines = _node_lines(space, row)
+            _print_nodes(lines, note)
         time.sleep(0.3)
         space.supervise()
     if row.status != JobStatus.FINISHED:
@@ -323,13 +346,31 @@ def _dry_run(space: Workspace, spec: TrainingSpec, json: bool) -> None:
         )
     else:
         note_checks(checks)
-        for rank, line in enumerate(lines):
-            say(f"node {rank}: {line}" if len(lines) > 1 else line)
+        _print_nodes(lines)
     if any(check.level is Level.FAIL for check in checks):
         raise typer.Exit(1)
 
 
-def _summary(view: View) -> None:
+def _warn(check: Check) -> None:
+    note(f"warn {check.name}: {check.message}{f' ({check.hint})' if check.hint else ''}")
+
+
+def _node_lines(space: Workspace, row: TrainingRow) -> list[str]:
+    """What to start on each of several nodes while a training goes on, from the rows as they were
+    written; none before that."""
+    several = row.spec.get("nnodes", 1) > 1
+    if not several or row.status not in OPEN or row.progress.get("stage") != "training":
+        return []
+    return list(space.trainer.plan(spec_of(row)).node_lines)
+
+
+def _print_nodes(lines: Sequence[str], say: Callable[[str], None] = say) -> None:
+    for rank, line in enumerate(lines):
+        say(f"node {rank}: {line}" if len(lines) > 1 else line)
+
+
+def _summary(space: Workspace, training: int) -> None:
+    view = space.trainer.view(training)
     row, progress = view.row, view.row.progress
     sets = ", ".join(f"{ref['name']}@{ref['version']}" for ref in row.sets)
     say(f"training {row.id} · {sets} · {row.trainer} · {row.status}")
@@ -346,6 +387,7 @@ def _summary(view: View) -> None:
         say(f"{name}: {checkpoint.path}{'' if checkpoint.judge else ' (shards, to resume from)'}")
     for evaluation in view.evaluations:
         say(f"run {evaluation.run_id} judges {evaluation.dataset} with {evaluation.checkpoint}")
+    _print_nodes(_node_lines(space, row))
 
 
 def _step(progress: dict[str, Any]) -> str:

@@ -13,11 +13,17 @@ from backend.training.spec import TrainingSpec
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """What is started: a list of arguments, never a shell string, and variables to add."""
+    """What is started: a list of arguments, never a shell string, and variables to add.
+
+    Attributes:
+        heeds_stop: It looks for :data:`backend.training.folder.STOP` in the training's folder all the
+            time, and then saves and ends. Any other command gets SIGTERM.
+    """
 
     argv: tuple[str, ...]
     env: Mapping[str, str] = field(default_factory=dict)
     cwd: str | None = None
+    heeds_stop: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,7 +18,8 @@ from backend.store.sets import SetRow
 from backend.store.trainings import Trainings
 from backend.training.base import Trainer
 from backend.training.folder import check_free, read_json
-from backend.training.probing import check_disk, check_gpus
+from backend.training.probing import check_disk, check_gpus, module_names
+from backend.training.progress import steps_per_epoch
 from backend.training.spec import TrainingSpec
 
 LOOKED_AT = 20_000
@@ -38,9 +39,9 @@ def preflight(
         devices: The device set that the training will hold.
     """
     weights = weight_bytes(spec.model)
-    checks = [_data(sets), *_media(database, sets), _balance(sets)]
+    checks = [_data(sets), *_rows(spec, sets), *_media(database, sets), _balance(sets)]
     checks += [_instruction(spec, sets), *_as_judged(spec, sets)]
-    checks += [_model(spec, weights), _output(spec)]
+    checks += [_model(spec, weights), *_adapters(spec), _output(spec)]
     wanted = spec.gpus_per_node
     checks.append(check_gpus(devices, wanted, weights, spec))
     checks.append(check_disk(Path(spec.output_dir), weights, spec))
@@ -61,6 +62,18 @@ def _data(sets: Sequence[SetRow]) -> Check:
     return Check("Data", Level.OK, said)
 
 
+def _rows(spec: TrainingSpec, sets: Sequence[SetRow]) -> Iterator[Check]:
+    """Whether they make a step at all. Which of them are held out shows the export alone."""
+    rows = round(sum(row.counts["items"] for row in sets) * (1 - spec.validation))
+    if not steps_per_epoch(spec, rows):
+        yield Check(
+            "Rows", Level.FAIL,
+            f"about {rows:,} rows to train on do not fill one step of train_batch_size "
+            f"{spec.train_batch_size}",
+            "lower --train-batch-size or --validation, or take more rows",
+        )  # fmt: skip
+
+
 def _media(database: Database, sets: Sequence[SetRow]) -> Iterator[Check]:
     missing: list[str] = []
     changed: list[str] = []
@@ -75,10 +88,13 @@ def _media(database: Database, sets: Sequence[SetRow]) -> Iterator[Check]:
                     continue
                 seen.add(path)
                 try:
-                    if Path(path).stat().st_mtime > row.created_at:
-                        changed.append(path)
+                    state = Path(path).stat()
                 except OSError:
                     missing.append(path)
+                    continue
+                # The first is the writer's to choose (cp -p, tar); the second is the kernel's.
+                if max(state.st_mtime, state.st_ctime) > row.created_at:
+                    changed.append(path)
     if missing:
         yield Check(
             "Media", Level.FAIL, f"{len(missing):,} files are missing, such as {missing[0]}",
@@ -87,12 +103,17 @@ def _media(database: Database, sets: Sequence[SetRow]) -> Iterator[Check]:
     if changed:
         yield Check(
             "Media", Level.WARN,
-            f"{len(changed):,} files were written after the set was frozen, such as {changed[0]}",
+            f"{len(changed):,} files were written, replaced or touched after the set was frozen, such "
+            f"as {changed[0]}",
             "judge and freeze again if their content is another",
         )  # fmt: skip
     if not missing and not changed:
         among = "all of" if len(seen) < LOOKED_AT else "the first of"
-        yield Check("Media", Level.OK, f"{among} {len(seen):,} files are as they were when frozen")
+        yield Check(
+            "Media", Level.OK,
+            f"{among} {len(seen):,} files are there, none written or replaced since the set was frozen "
+            "(by their times)",
+        )  # fmt: skip
 
 
 def _balance(sets: Sequence[SetRow]) -> Check:
@@ -177,6 +198,26 @@ def _model(spec: TrainingSpec, weights: int | None) -> Check:
         return Check("Model", Level.FAIL, f"{spec.model} holds no weights", "copy the whole model")
     kind = read_json(Path(spec.model) / "config.json").get("model_type")
     return Check("Model", Level.OK, f"{kind}, {weights / 1e9:.2f} GB of weights")
+
+
+def _adapters(spec: TrainingSpec) -> Iterator[Check]:
+    """Whether the model has the modules that adapters are asked for, as PEFT matches their names."""
+    modules = module_names(Path(spec.model)) if spec.lora else None
+    if spec.lora is None or not modules:
+        return
+    wanted = spec.lora.target_modules
+    lacking = [
+        name for name in wanted
+        if not any(module == name or module.endswith(f".{name}") for module in modules)
+    ]  # fmt: skip
+    if lacking:
+        level = Level.FAIL if len(lacking) == len(wanted) else Level.WARN
+        ends = sorted({module.rpartition(".")[2] for module in modules if module.endswith("_proj")})
+        such = f", such as {', '.join(ends)}" if ends else ""
+        yield Check(
+            "Adapters", level, f"the model has no module {', '.join(lacking)}",
+            f"name modules that it has with --lora-target-modules{such}",
+        )  # fmt: skip
 
 
 def _output(spec: TrainingSpec) -> Check:

@@ -6,11 +6,12 @@ is no shell, so nothing in a path or a name can become a second argument.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import shlex
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -20,7 +21,7 @@ from backend.errors import UsageError
 from backend.training import tensorboard
 from backend.training.base import Checkpoint, Command, Metric
 from backend.training.data import data_files
-from backend.training.folder import read_json, write_whole
+from backend.training.folder import find, read_json, write_whole
 from backend.training.spec import TrainingSpec
 
 _PLACE = re.compile(r"\{([a-z_]+)\}")
@@ -28,8 +29,8 @@ _LOGS = ("trainer_log.jsonl", "logging.jsonl")
 """What LLaMA-Factory and ms-swift write beside their checkpoints."""
 
 _NUMBERS = (
-    "actor_learning_rate", "max_epochs", "train_batch_size", "micro_train_batch_size",
-    "gradient_accumulation_steps", "lr_warmup_ratio", "prompt_max_len", "max_pixels", "fps", "seed",
+    "actor_learning_rate", "max_epochs", "max_steps", "train_batch_size", "micro_train_batch_size",
+    "gradient_accumulation_steps", "lr_warmup_ratio", "max_norm", "prompt_max_len", "max_pixels", "fps", "seed",
     "save_steps", "max_ckpt_num", "zero_stage", "gpus_per_node", "nnodes", "node_rank",
     "master_addr", "master_port", "l2",
 )  # fmt: skip
@@ -100,6 +101,8 @@ def places(spec: TrainingSpec, folder: Path) -> dict[str, str]:
         "model": spec.model,
         "output": str(folder / "model"),
         **{name: str(getattr(spec, name)) for name in _NUMBERS},
+        # No limit, as transformers' trainer and those upon it say it.
+        "max_steps": str(spec.max_steps or -1),
     }
 
 
@@ -152,6 +155,15 @@ class CommandTrainer:
                     "checkpoints are looked for there alone",
                 )
             )  # fmt: skip
+        if spec.max_steps is not None and "max_steps" not in places_in(spec.command):
+            checks.append(
+                Check(
+                    "Steps", Level.WARN,
+                    f"the command does not name {{max_steps}}, so --max-steps {spec.max_steps} is "
+                    "not heeded",
+                    "--max_steps {max_steps} in the command, where the program has that option",
+                )
+            )  # fmt: skip
         return checks
 
     def command(self, spec: TrainingSpec, folder: Path) -> Command:
@@ -178,7 +190,7 @@ class CommandTrainer:
         """Model folders under ``{output}``, by the step in their name; the output itself last."""
         save = folder / "model"
         found = []
-        for path in save.glob("**/checkpoint-*"):
+        for path in find(save, "checkpoint-*"):
             number = path.name.removeprefix("checkpoint-")
             if number.isdigit() and (path / "config.json").is_file():
                 found.append(Checkpoint(path, int(number), final=False, judge=_weights(path)))
@@ -189,7 +201,10 @@ class CommandTrainer:
 
 
 def _weights(path: Path) -> bool:
-    return any(path.glob("*.safetensors"))
+    try:
+        return any(file.suffix == ".safetensors" for file in path.iterdir())
+    except OSError:
+        return False
 
 
 def places_in(template: Sequence[str]) -> frozenset[str]:
@@ -214,13 +229,18 @@ def _known_places() -> str:
 def _logged(save: Path) -> list[Metric]:
     found: dict[int, Metric] = {}
     for name in _LOGS:
-        for path in sorted(save.glob(f"**/{name}")):
-            with path.open(encoding="utf-8", errors="replace") as stream:
-                for line in stream:
-                    metric = _metric(line)
-                    if metric is not None:
-                        found[metric.step] = metric
+        for path in sorted(find(save, name)):
+            for line in _lines(path):
+                metric = _metric(line)
+                if metric is not None:
+                    found[metric.step] = metric
     return [found[step] for step in sorted(found)]
+
+
+def _lines(path: Path) -> Iterator[str]:
+    # It may have gone with its checkpoint.
+    with contextlib.suppress(OSError), path.open(encoding="utf-8", errors="replace") as stream:
+        yield from stream
 
 
 def _metric(line: str) -> Metric | None:

@@ -12,8 +12,8 @@ _MEANINGS = (
     (
         re.compile(r"CUDA out of memory|OutOfMemoryError|CUDA error: out of memory", re.I),
         "out of GPU memory",
-        "lower --micro-train-batch-size, --max-pixels, --fps or --prompt-max-len; or use --lora, or "
-        "--zero-stage 3 over more GPUs",
+        "lower --micro-train-batch-size, --max-pixels or --fps (--prompt-max-len too, but under "
+        "LightRFT it leaves no row out); or use --lora, or --zero-stage 3 over more GPUs",
     ),
     (
         re.compile(r"EADDRINUSE|address already in use", re.I),

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import shlex
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from backend.engines.registry import has_gpu
 from backend.errors import NotFound, TrainingError, UsageError
 from backend.store.database import Database
 from backend.store.jobs import Jobs
+from backend.store.runs import RunRow, Runs
 from backend.store.sets import SetRow, Sets
 from backend.store.trainings import EvaluationRow, TrainingRow, Trainings
 from backend.training.base import Checkpoint, Command, Metric
@@ -31,6 +33,8 @@ from backend.training.registry import Tools, load_trainer
 from backend.training.spec import SetRef, TrainingSpec
 
 CURVE_POINTS = 1_000
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,7 +106,8 @@ class TrainingLauncher:
         given = {name: value for name, value in values.items() if value is not None}
         for name in ("model", "output_dir"):
             # Absolute, because the trainer runs in another folder and much later.
-            if name in given and (name == "output_dir" or Path(given[name]).exists()):
+            blank = not str(given.get(name, "")).strip()
+            if not blank and (name == "output_dir" or Path(given[name]).exists()):
                 given[name] = str(Path(given[name]).expanduser().resolve())
         try:
             return TrainingSpec(sets=refs, **given)
@@ -139,8 +144,13 @@ class TrainingLauncher:
             node_lines=tuple(lines),
         )
 
-    def start(self, spec: TrainingSpec) -> int:
+    def start(
+        self, spec: TrainingSpec, *, on_warning: Callable[[Check], None] | None = None
+    ) -> int:
         """Queue a training; returns its id.
+
+        Args:
+            on_warning: Told what the preflight warns of; else it goes to the log.
 
         Raises:
             TrainingError: The preflight found something that stops it, or the output folder is
@@ -148,7 +158,8 @@ class TrainingLauncher:
             Forbidden: Only operators may.
         """
         self._person.require(Role.OPERATOR, "start a training")
-        for check in self.preflight(spec):
+        checks = self.preflight(spec)
+        for check in checks:
             if check.level is Level.FAIL:
                 raise TrainingError(f"{check.name}: {check.message}", hint=check.hint)
         check_free(Path(spec.output_dir))
@@ -158,6 +169,10 @@ class TrainingLauncher:
                     f"{spec.output_dir} is in use by training {row.id}, which is {row.status}",
                     hint="give another --output-dir",
                 )
+        # Only now: what is refused says why in one line.
+        for check in checks:
+            if check.level is Level.WARN:
+                (on_warning or _log_warning)(check)
         with self._db.write() as connection:
             training_id = self._trainings.add(
                 connection,
@@ -217,7 +232,8 @@ class TrainingLauncher:
         """Delete the output folder of a training that has ended, so that it can be used again.
 
         Raises:
-            TrainingError: It is still going, or the folder is not its own.
+            TrainingError: It is still going, the folder is not its own, or a run or another training
+                that is open has one of its checkpoints for a model.
             Forbidden: Only operators may.
         """
         self._person.require(Role.OPERATOR, "clear a training")
@@ -227,7 +243,22 @@ class TrainingLauncher:
         folder = Path(row.output_dir)
         if read_json(folder / CLAIM).get("owner") != owner(self._folder, training_id):
             raise TrainingError(f"{folder} is not the folder of training {training_id}")
+        self._refuse_while_used(folder)
         shutil.rmtree(folder)
+
+    def _refuse_while_used(self, folder: Path) -> None:
+        """A queued job loads its model later, and one that goes may load it again."""
+        stops = {"run": "winnow run cancel", "training": "winnow train stop"}
+        jobs: list[tuple[str, RunRow | TrainingRow]] = [
+            *(("run", run) for run in Runs(self._db).list()),
+            *(("training", training) for training in self._trainings.list()),
+        ]
+        for kind, job in jobs:
+            if job.status in OPEN and _lies_in(job.model, folder):
+                raise TrainingError(
+                    f"{kind} {job.id}, which is {job.status}, uses {job.model}",
+                    hint=f"wait until it has ended, or `{stops[kind]} {job.id}`",
+                )
 
     def view(self, training_id: int, *, points: int = CURVE_POINTS) -> View:
         """One training with its curves, checkpoints and evaluations.
@@ -265,6 +296,11 @@ class TrainingLauncher:
         if not rows:
             raise NotFound(f"there is no set {name}", hint="`winnow set list` shows the sets")
         return max(rows, key=lambda row: row.version)
+
+
+def _lies_in(model: str, folder: Path) -> bool:
+    """Whether a job's model is in a folder; folders are stored as absolute paths, hub names are not."""
+    return Path(model).is_absolute() and Path(model).resolve().is_relative_to(folder.resolve())
 
 
 def spec_of(row: TrainingRow) -> TrainingSpec:
@@ -356,6 +392,11 @@ def _ref(row: SetRow) -> SetRef:
         content_hash=row.content_hash or "",
         kinds=kinds,
     )
+
+
+def _log_warning(check: Check) -> None:
+    hint = f" ({check.hint})" if check.hint else ""
+    log.warning("%s: %s%s", check.name, check.message, hint)
 
 
 def _environment() -> dict[str, str]:

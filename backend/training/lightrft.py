@@ -1,31 +1,36 @@
 """The ``lightrft`` trainer: LightRFT's own script from a checkout, in its own interpreter.
 
-The command is that of LightRFT's shell scripts (``examples/grm_training/run_grm_vl.sh``). For videos,
-where the checkout has no handler for them, :mod:`backend.training.lightrft_entry` stands before the
-script, adds one, and runs the script unchanged.
+The command is that of LightRFT's shell scripts (``examples/grm_training/run_grm_vl.sh``), with
+:mod:`backend.training.lightrft_entry` before the script: it counts batches and epochs so that a resume
+goes on where it was, adds a handler for videos where the checkout has none, and runs the script unchanged.
 """
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from backend.domain.pairs import MediaKind
 from backend.domain.preflight import Check, Level
-from backend.errors import TrainerUnavailable
+from backend.errors import TrainerUnavailable, TrainingError
 from backend.training import tensorboard
 from backend.training.base import Checkpoint, Command, Metric
-from backend.training.data import data_files, set_folder
-from backend.training.folder import TENSORBOARD
+from backend.training.data import DataFile, data_files, set_folder
+from backend.training.folder import CHECKPOINTS, TENSORBOARD
 from backend.training.probing import check_packages, check_port
+from backend.training.progress import steps_per_epoch
 from backend.training.spec import TrainingSpec
 
 SCRIPT = "examples/grm_training/train_grm_vl.py"
 T2I_SOURCE = "imagegen-cot-reward-5k"
 T2V_SOURCE = "rejection-sampling-t2v"
+MAX_NORM = 1.0
+"""Length to which LightRFT clips gradients; its script has no option for it."""
+
 _DATASET = "lightrft/datasets/grm_dataset.py"
+_TRAINER = "lightrft/trainer/grm_trainer_vl.py"
+_STRATEGY = "lightrft/strategy/strategy_base.py"
 _ENTRY = Path(__file__).with_name("lightrft_entry.py")
 _HOME_HINT = "git clone LightRFT and name the checkout in LIGHTRFT_HOME"
 _PACKAGES = (
@@ -55,13 +60,12 @@ class LightRFTTrainer:
         except TrainerUnavailable as error:
             checks.append(Check("LightRFT", Level.FAIL, error.message, error.hint))
         else:
-            own = "has its own" if has_video_handler(home) else "gets Winnow's"
-            checks.append(Check("LightRFT", Level.OK, f"{home}; the video handler: {own}"))
+            checks.append(_check_checkout(home))
         packages = _PACKAGES if spec.flash_attn is False else (*_PACKAGES, "flash_attn")
         hint = "name LightRFT's interpreter in WINNOW_LIGHTRFT_PYTHON"
         checks.append(check_packages(self.python, packages, hint=hint))
         checks.append(check_port(spec))
-        checks.append(_check_batch(spec))
+        checks += [_check_batch(spec), *_check_unread(spec)]
         if spec.max_ckpt_num < 2:
             checks.append(
                 Check(
@@ -73,33 +77,24 @@ class LightRFTTrainer:
         return checks
 
     def command(self, spec: TrainingSpec, folder: Path) -> Command:
-        """``torchrun`` on LightRFT's script; see :class:`backend.training.base.Trainer`."""
+        """``torchrun`` on LightRFT's script; see :class:`backend.training.base.Trainer`.
+
+        Raises:
+            TrainingError: The exported rows do not fill one optimizer step.
+        """
         home = self._checkout()
-        sources = _sources(spec, folder)
-        script = [SCRIPT]
-        if any(T2V_SOURCE in source for source in sources[0]) and not has_video_handler(home):
-            script = [str(_ENTRY), SCRIPT]
+        files = data_files(folder)
+        _check_rows(spec, files)
         argv = [
             self.python, "-m", "torch.distributed.run",
             "--nnodes", str(spec.nnodes), "--nproc-per-node", str(spec.gpus_per_node),
             "--node_rank", str(spec.node_rank), "--master-port", str(spec.master_port),
             "--master-addr", spec.master_addr,
-            *script, *_arguments(spec, folder, *sources),
+            str(_ENTRY), SCRIPT, *_arguments(spec, folder, *_sources(spec, folder, files)),
         ]  # fmt: skip
-        if (folder / "model" / "latest").is_file():
+        if _resumable(folder / CHECKPOINTS):
             argv.append("--load_checkpoint")
         return Command(tuple(argv), self._environment(spec, home), str(home))
-
-    def node_lines(self, spec: TrainingSpec, folder: Path) -> list[str]:
-        """The line to start on each node, quoted for a POSIX shell; the first is started here."""
-        lines = []
-        for rank in range(spec.nnodes):
-            node = spec.model_copy(update={"node_rank": rank})
-            command = self.command(node, folder)
-            words = [f"{name}={value}" for name, value in sorted(command.env.items())]
-            line = shlex.join(["env", *words, *command.argv])
-            lines.append(f"cd {shlex.quote(str(command.cwd))} && {line}")
-        return lines
 
     def metrics(self, folder: Path) -> Sequence[Metric]:
         """See :class:`backend.training.base.Trainer`."""
@@ -107,14 +102,13 @@ class LightRFTTrainer:
 
     def checkpoints(self, folder: Path) -> Sequence[Checkpoint]:
         """DeepSpeed's shards, from which LightRFT resumes, and the finished judge."""
-        save = folder / "model"
         found = []
-        for path in save.glob("global_step*"):
+        for path in (folder / CHECKPOINTS).glob("global_step*"):
             number = path.name.removeprefix("global_step")
             if number.isdigit() and (any(path.glob("*.pt")) or any(path.glob("*.safetensors"))):
                 found.append(Checkpoint(path, int(number), final=False, judge=False))
         found.sort(key=lambda checkpoint: checkpoint.step or 0)
-        final = save / "final_checkpoint"
+        final = folder / "model" / "final_checkpoint"
         if (final / "config.json").is_file() and any(final.glob("*.safetensors")):
             found.append(Checkpoint(final, None, final=True))
         return found
@@ -151,19 +145,31 @@ def has_video_handler(home: Path) -> bool:
     return f'"{T2V_SOURCE}"' in text or f"'{T2V_SOURCE}'" in text
 
 
-def _sources(spec: TrainingSpec, folder: Path) -> tuple[list[str], list[str]]:
+def _resumable(checkpoints: Path) -> bool:
+    """Whether the checkpoint that DeepSpeed would load, the one it calls ``latest``, is there."""
+    try:
+        tag = (checkpoints / "latest").read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError):
+        return False
+    return bool(tag) and (checkpoints / tag).is_dir()
+
+
+def _sources(
+    spec: TrainingSpec, folder: Path, files: Sequence[DataFile]
+) -> tuple[list[str], list[str]]:
     """``SOURCE:PATH`` of training and of validation files; before the export, what it will write."""
     train: list[str] = []
     validation: list[str] = []
-    files = data_files(folder)
     for file in files:
         source = T2V_SOURCE if file.kind is MediaKind.VIDEO else T2I_SOURCE
         (validation if file.validation else train).append(f"{source}:{file.path}")
     for ref in () if files else spec.sets:
         for kind in ref.kinds:
             source, mark = (T2V_SOURCE, "_t2v") if kind is MediaKind.VIDEO else (T2I_SOURCE, "_t2i")
-            name = f"rejection_sampling_train{mark if len(ref.kinds) > 1 else ''}.json"
-            train.append(f"{source}:{set_folder(folder, ref.id) / name}")
+            name = f"rejection_sampling_train{mark if len(ref.kinds) > 1 else ''}"
+            train.append(f"{source}:{set_folder(folder, ref.id) / name}.json")
+            if spec.validation:
+                validation.append(f"{source}:{set_folder(folder, ref.id) / name}_val.json")
     return train, validation
 
 
@@ -171,11 +177,11 @@ def _arguments(
     spec: TrainingSpec, folder: Path, train: list[str], validation: list[str]
 ) -> list[str]:
     """The script's arguments, in the order of LightRFT's own shell scripts."""
-    # It deletes the oldest folder of the one it saves to, so that one is for it alone.
-    save = str(folder / "model")
     words = [
         "--pretrain", spec.model,
-        "--save_path", save, "--ckpt_path", save,
+        # Apart: it deletes the oldest folder of the one with its checkpoints, whatever that one is,
+        # and beside the finished judge it keeps the answers of its validation.
+        "--save_path", str(folder / "model"), "--ckpt_path", str(folder / CHECKPOINTS),
         "--train_batch_size", str(spec.train_batch_size),
         "--micro_train_batch_size", str(spec.micro_train_batch_size),
         "--max_epochs", str(spec.max_epochs),
@@ -219,3 +225,45 @@ def _check_batch(spec: TrainingSpec) -> Check:
         "Batch", Level.OK,
         f"{spec.gradient_accumulation_steps} micro batches a step on each of {spec.processes} GPUs",
     )  # fmt: skip
+
+
+def _check_checkout(home: Path) -> Check:
+    own = "has its own" if has_video_handler(home) else "gets Winnow's"
+    said = f"{home}; the video handler: {own}"
+    if all((home / known).is_file() for known in (_TRAINER, _STRATEGY)):
+        return Check("LightRFT", Level.OK, said)
+    return Check(
+        "LightRFT", Level.WARN, f"{said}; its trainer is not where Winnow knows it to be",
+        "how it counts batches and resumes is up to that checkout",
+    )  # fmt: skip
+
+
+def _check_unread(spec: TrainingSpec) -> list[Check]:
+    """What was asked for, and LightRFT's script has no option for."""
+    checks = []
+    if spec.max_steps is not None:
+        checks.append(
+            Check(
+                "Steps", Level.FAIL,
+                f"LightRFT knows no --max-steps {spec.max_steps}: it trains whole epochs",
+                "leave --max-steps out, and --preset smoke, which sets it; or train on a small set",
+            )
+        )  # fmt: skip
+    if spec.max_norm != MAX_NORM:
+        checks.append(
+            Check(
+                "Gradients", Level.FAIL,
+                f"LightRFT knows no --max-norm {spec.max_norm:g}: it clips gradients to {MAX_NORM:g}",
+                "leave --max-norm out",
+            )
+        )  # fmt: skip
+    return checks
+
+
+def _check_rows(spec: TrainingSpec, files: Sequence[DataFile]) -> None:
+    rows = sum(file.rows for file in files if not file.validation)
+    if files and not steps_per_epoch(spec, rows):
+        raise TrainingError(
+            f"{rows} rows do not fill one step of train_batch_size {spec.train_batch_size}",
+            hint="start another training with a lower --train-batch-size, or on more rows",
+        )

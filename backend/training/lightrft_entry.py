@@ -1,13 +1,23 @@
-"""Runs LightRFT's training script unchanged, after seeing to a handler for video rows.
+"""Runs LightRFT's training script unchanged, after seeing to what the checkout under it lacks.
 
     python lightrft_entry.py examples/grm_training/train_grm_vl.py ARGUMENTS…
 
-Runs in LightRFT's interpreter and imports nothing of Winnow's. A ``GRMDataset`` that has a handler of
-its own for ``rejection-sampling-t2v`` keeps it.
+Runs in LightRFT's interpreter and imports nothing of Winnow's. What it sees to (read at 49e62cb), each
+of which changes nothing where a checkout has it right by itself:
+
+- A handler for video rows. A ``GRMDataset`` that has its own for ``rejection-sampling-t2v`` keeps it.
+- Batches. The script asks for loaders of ``train_batch_size`` over the GPUs, and DeepSpeed adds up
+  ``train_batch_size / micro_train_batch_size / GPUs`` of these: as many times the rows of a step as were
+  asked for, all of a GPU's at once in its memory. Here a loader hands out ``micro_train_batch_size``.
+- Epochs. The script gives the steps of all epochs for those of one, and the trainer asks whether the
+  sampler is of a class of which the loaders use a namesake. So each epoch had the same order, a resumed
+  training began again with the first row, and once the class is the right one, it goes past the end.
 """
 
 from __future__ import annotations
 
+import functools
+import inspect
 import json
 import os
 import runpy
@@ -83,11 +93,73 @@ def register(dataset_class: type) -> None:
     dataset_class.handlers = Handlers()  # type: ignore[attr-defined]
 
 
+def hand_out_micro_batches(strategy_class: Any) -> None:
+    """Have a strategy's loaders hand out what a GPU is to hold at once.
+
+    An epoch of training has as many rows as fill its optimizer steps, so that both end together: a
+    step over two epochs could not be found again by a resume.
+    """
+    original = strategy_class.setup_dataloader
+
+    @functools.wraps(original)
+    def setup_dataloader(
+        strategy: Any, dataset: Any, batch_size: int, *rest: Any, **named: Any
+    ) -> Any:
+        micro = min(batch_size, strategy.micro_train_batch_size)
+        loader = original(strategy, dataset, micro, *rest, **named)
+        if getattr(dataset, "is_training", True):
+            keep_whole_steps(loader.sampler, len(dataset), strategy.train_batch_size)
+        return loader
+
+    strategy_class.setup_dataloader = setup_dataloader
+
+
+def keep_whole_steps(sampler: Any, rows: int, train_batch_size: int) -> None:
+    """Leave out the rows at the end of a shuffled epoch that fill no optimizer step."""
+    sampler.total_size = rows // train_batch_size * train_batch_size
+    sampler.num_samples = sampler.total_size // sampler.num_replicas
+
+
+def count_by_the_epoch(trainer_module: Any) -> None:
+    """Have ``GRMTrainerVL`` find epoch and row of a resumed training, and shuffle each epoch anew."""
+    trainer_class = trainer_module.GRMTrainerVL
+    original = trainer_class.fit
+    if "num_update_steps_per_epoch" not in inspect.signature(original).parameters:
+        return
+
+    @functools.wraps(original)
+    def fit(
+        trainer: Any, args: Any, consumed_samples: int = 0, *_of_all: Any, **_epochs: Any
+    ) -> Any:
+        loader = trainer.train_dataloader
+        # The name by which it recognizes the samplers that can be told the epoch.
+        trainer_module.DistributedSampler = type(loader.sampler)
+        steps = len(loader) // trainer.strategy.accumulated_gradient
+        return original(trainer, args, consumed_samples, steps)
+
+    trainer_class.fit = fit
+
+
+def mend_counting() -> None:
+    """Mend batches and epochs, in a checkout that keeps its trainer where it was."""
+    try:
+        from lightrft.strategy.strategy_base import StrategyBase
+        from lightrft.trainer import grm_trainer_vl
+    except ModuleNotFoundError as error:
+        if not str(error.name).startswith("lightrft"):
+            raise
+        sys.stderr.write(f"winnow: {error}; batches, epochs and resume are LightRFT's own\n")
+        return
+    hand_out_micro_batches(StrategyBase)
+    count_by_the_epoch(grm_trainer_vl)
+
+
 def main() -> None:
-    """Register, then run the script with the rest of the command line."""
+    """See to it all, then run the script with the rest of the command line."""
     from lightrft.datasets.grm_dataset import GRMDataset
 
     register(GRMDataset)
+    mend_counting()
     script = sys.argv[1]
     sys.argv = sys.argv[1:]
     sys.path[0] = os.path.dirname(os.path.abspath(script))  # noqa: PTH100, PTH120

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import socket
+import struct
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,6 +21,7 @@ _PROBE = (
     "print(json.dumps(found))"
 )
 _GB = 1e9
+_MAX_HEADER = 100 * 2**20
 
 
 def check_packages(
@@ -71,6 +73,11 @@ def check_gpus(devices: str, wanted: int, weights: int | None, spec: TrainingSpe
         wanted: GPUs on this node.
         weights: Bytes of the model's weights; ``None`` when unknown.
     """
+    if devices == "cpu" and spec.trainer == "lightrft":
+        return Check(
+            "Device", Level.FAIL, "LightRFT trains on NVIDIA GPUs alone, and the device is cpu",
+            "--device cuda, or --trainer local",
+        )  # fmt: skip
     if devices in ("", "cpu"):
         return Check("Device", Level.OK, "CPU")
     gpus = list_gpus()
@@ -140,3 +147,22 @@ def check_disk(folder: Path, weights: int | None, spec: TrainingSpec) -> Check:
             "Disk", Level.FAIL, text, "lower --max-ckpt-num, use --lora, or another --output-dir"
         )
     return Check("Disk", Level.OK, text)
+
+
+def module_names(model: Path) -> frozenset[str]:
+    """Names of the modules with weights in a model's folder; none where they cannot be read.
+
+    A ``.safetensors`` file begins with the length of a JSON header (uint64, little endian), then the
+    header, whose keys are the tensors' names.
+    """
+    names: set[str] = set()
+    for path in model.glob("*.safetensors"):
+        try:
+            with path.open("rb") as stream:
+                (length,) = struct.unpack("<Q", stream.read(8))
+                if length > _MAX_HEADER:
+                    continue
+                names |= json.loads(stream.read(length)).keys()
+        except (OSError, ValueError, AttributeError, struct.error):
+            continue
+    return frozenset(name.rpartition(".")[0] for name in names if name != "__metadata__")

@@ -14,10 +14,18 @@ from backend.training.spec import TrainingSpec
 _WINDOW = 50
 
 
+def steps_per_epoch(spec: TrainingSpec, rows: int) -> int:
+    """Optimizer steps of one pass over so many rows."""
+    if spec.trainer == "lightrft":
+        # It leaves out what does not fill a batch; the others take a smaller one.
+        return rows // spec.train_batch_size
+    return math.ceil(rows / spec.train_batch_size)
+
+
 def expected_steps(spec: TrainingSpec, folder: Path) -> int:
     """Optimizer steps of a training, from the rows that were exported."""
     rows = sum(file.rows for file in data_files(folder) if not file.validation)
-    steps = math.ceil(rows / spec.train_batch_size) * spec.max_epochs
+    steps = steps_per_epoch(spec, rows) * spec.max_epochs
     return min(steps, spec.max_steps) if spec.max_steps else steps
 
 

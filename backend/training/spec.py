@@ -6,13 +6,17 @@ ZeRO 3, bf16) where it has them, so that a spec means the same to every trainer.
 
 from __future__ import annotations
 
+import re
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic_core import PydanticCustomError
 
 from backend.domain.pairs import MediaKind
 
 MAX_PIXELS = 360 * 28 * 28
+
+_DEVICE = re.compile(r"auto|cpu|cuda(:\d+(,\d+)*)?")
 
 
 class LoraSpec(BaseModel):
@@ -24,6 +28,13 @@ class LoraSpec(BaseModel):
     alpha: int = Field(32, ge=1)
     dropout: float = Field(0.05, ge=0, lt=1)
     target_modules: tuple[str, ...] = ("q_proj", "k_proj", "v_proj", "o_proj")
+
+    @field_validator("target_modules")
+    @classmethod
+    def _named(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        if not names or any(not name.strip() for name in names):
+            raise _wrong("adapters need the name of a module, such as q_proj")
+        return names
 
 
 class SetRef(BaseModel):
@@ -46,12 +57,16 @@ class TrainingSpec(BaseModel):
         micro_train_batch_size: Samples a device holds at once; the quotient is the gradient
             accumulation.
         max_epochs: Passes over the data.
-        max_steps: Optimizer steps at most; ``None`` is what the epochs make.
+        max_steps: Optimizer steps at most; ``None`` is what the epochs make. LightRFT has no such
+            limit.
+        max_norm: Length to which gradients are clipped. LightRFT always clips to 1.
         lr_warmup_ratio: Share of the steps in which the learning rate rises.
-        prompt_max_len: Tokens of prompt and response together, above which a sample is left out.
+        prompt_max_len: Tokens of prompt and response together, above which a sample is left out;
+            LightRFT applies it to the prompts of its validation alone, and trains on every sample.
         max_pixels: Of one image, or of one video frame.
         fps: Frames a second of video that the judge is shown.
-        validation: Share of the pairs that is held out.
+        validation: Share of the pairs that is held out: for the loss on them, or under LightRFT for
+            the share that is answered right.
         save_steps: Optimizer steps between checkpoints; ``max_ckpt_num`` of them are kept.
         device: ``auto``, ``cpu``, ``cuda`` or a device set such as ``cuda:0,1``; jobs that share a
             device wait for one another.
@@ -102,6 +117,28 @@ class TrainingSpec(BaseModel):
     command: tuple[str, ...] = ()
     data_format: Literal["lightrft", "sharegpt", "parquet", "jsonl"] = "lightrft"
 
+    @field_validator("model", "output_dir")
+    @classmethod
+    def _given(cls, value: str) -> str:
+        if not value.strip():
+            raise _wrong("is empty")
+        return value
+
+    @field_validator("device")
+    @classmethod
+    def _device(cls, value: str) -> str:
+        if not _DEVICE.fullmatch(value):
+            raise _wrong(f"{value!r} is none of auto, cpu, cuda and cuda:0,1")
+        return value
+
+    @field_validator("node_rank")
+    @classmethod
+    def _rank(cls, value: int, info: ValidationInfo) -> int:
+        nnodes = info.data.get("nnodes")
+        if nnodes is not None and value >= nnodes:
+            raise _wrong(f"there is no node {value} with --nnodes {nnodes}; they count from 0")
+        return value
+
     @property
     def visible_devices(self) -> dict[str, str]:
         """The variable that shows a trainer's processes the GPUs that were named, and no others."""
@@ -117,6 +154,11 @@ class TrainingSpec(BaseModel):
     def gradient_accumulation_steps(self) -> int:
         """Micro batches an optimizer step adds up, on each device."""
         return max(1, self.train_batch_size // (self.micro_train_batch_size * self.processes))
+
+
+def _wrong(message: str) -> PydanticCustomError:
+    # Unlike a ValueError's, its message is passed on as it is. Braces would be taken for places.
+    return PydanticCustomError("training", "{said}", {"said": message})
 
 
 PRESETS: dict[str, dict[str, object]] = {

@@ -14,7 +14,7 @@ from dashboard.numbers import ago, lasting
 from dashboard.runs.card import STATE
 from dashboard.text import clean
 
-_STAGES = {"exporting": "writing the rows"}
+_STAGES = {"exporting": "writing the rows", "stopping": "saving, then it stops"}
 
 
 def training_name(row: TrainingRow) -> str:

@@ -42,6 +42,8 @@ def training_detail(space: Workspace, row: TrainingRow) -> None:
     if row.error:
         hint = f"  \n{md(on_page(row.hint))}" if row.hint else ""
         st.error(f"{md(row.error)}{hint}")
+    elif row.hint and not going:
+        st.caption(md(on_page(row.hint)))
     follow("tab", TABS, "curves")
     tab = st.segmented_control(
         "Show", TABS, required=True, key="tab", on_change=write("tab", EVALUATE),
@@ -72,8 +74,8 @@ def live_card(space: Workspace, row: TrainingRow) -> None:
         with errors_shown():
             now = space.trainings.get(row.id)
             draw_card(now)
-        if now.status not in OPEN:
-            st.rerun()  # it has ended: the rest of the page changes too
+        if now.status != row.status:
+            st.rerun()  # the rest of the page speaks of it too
         space.supervise()
 
     live()

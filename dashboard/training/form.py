@@ -128,9 +128,9 @@ def training_form(space: Workspace, sets: list[SetRow], trainings: list[Training
         names = _read()
         with presets:
             _presets(names)
-        fields(used_by(names, IN_VIEW), _KEY)
+        fields(used_by(names, IN_VIEW, trainer), _KEY)
         for title, options in GROUPS.items():
-            folded(title, used_by(names, options), _KEY)
+            folded(title, used_by(names, options, trainer), _KEY)
     with right, errors_shown():
         missing = [word for word in _NEEDED if not st.session_state.get(_KEY + word)]
         if missing:
@@ -283,7 +283,8 @@ def _commands(space: Workspace, spec: TrainingSpec) -> None:
     st.markdown("**On each machine**")
     st.caption(
         "The output folder and the media lie on a disk that all machines see. Start begins it on "
-        f"machine {spec.node_rank}; when its log says that the trainer runs, start these on the others."
+        f"machine {spec.node_rank}; when its log says that the trainer runs, start these on the others. "
+        "`winnow train show` prints them again then, as the rows came out."
     )
     for rank, line in enumerate(plan.node_lines):
         st.caption(f"machine {rank}{', this one' if rank == spec.node_rank else ''}")

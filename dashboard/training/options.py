@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from backend.training.spec import LoraSpec, TrainingSpec
@@ -89,6 +90,15 @@ _NOT_OF: dict[str, tuple[str, ...]] = {
 }  # fmt: skip
 
 
+_WORDS_FOR: dict[str, dict[str, str]] = {
+    "lightrft": {
+        "prompt_max_len": "of prompts in the validation alone; it trains on every row, whatever its length",
+        "validation": "share of pairs held out; it counts how many of them it answers right, in "
+                      "TensorBoard as eval/accuracy, and draws no curve of their loss",
+    },
+}  # fmt: skip
+"""Where a trainer does something else with an option than the others."""
+
 _OF_A_PLACE = {
     "validation_data": ("validation",),
     "gradient_accumulation_steps": (
@@ -110,9 +120,16 @@ def used_names(trainer: str, places: frozenset[str] = frozenset()) -> frozenset[
     return frozenset(behind | set(_OF_ANY_COMMAND)) & frozenset(ALL)
 
 
-def used_by(names: frozenset[str], options: tuple[Option, ...]) -> tuple[Option, ...]:
-    """Those of some options that are read."""
-    return tuple(option for option in options if option.name in names)
+def used_by(
+    names: frozenset[str], options: tuple[Option, ...], trainer: str = ""
+) -> tuple[Option, ...]:
+    """Those of some options that are read, in the words that are true of a trainer."""
+    words = _WORDS_FOR.get(trainer, {})
+    return tuple(
+        replace(option, when=words.get(option.name, option.when))
+        for option in options
+        if option.name in names
+    )
 
 
 def to_spec(values: dict[str, Any], names: frozenset[str]) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from backend.domain.prompts import judge_messages
 from backend.engines.base import Request
 from backend.engines.chat import template_messages
 from backend.trainer import export_sets
+from backend.training import lightrft_entry
 from backend.training.data import Rows, data_files
 from backend.training.folder import claim
 from backend.training.registry import Tools, load_trainer
@@ -31,6 +32,7 @@ from tests.workspaces import build_workspace
 HOME = os.environ.get("WINNOW_TEST_LIGHTRFT_HOME", "")
 PYTHON = os.environ.get("WINNOW_TEST_LIGHTRFT_PYTHON", sys.executable)
 DRIVER = Path(__file__).with_name("lightrft_driver.py")
+COUNTING = DRIVER.with_name("lightrft_counting_driver.py")
 SCRIPT = "examples/grm_training/train_grm_vl.py"
 T2V = "rejection-sampling-t2v"
 
@@ -57,7 +59,7 @@ def asked(space: Workspace, judge_folder: Path) -> tuple[Path, TrainingSpec]:
     folder = space.folder / "out"
     spec = space.trainer.spec(
         ["mixed"], trainer="lightrft", model=str(judge_folder), output_dir=str(folder),
-        actor_learning_rate=3e-6, train_batch_size=16, micro_train_batch_size=2, max_epochs=4,
+        actor_learning_rate=3e-6, train_batch_size=6, micro_train_batch_size=2, max_epochs=4,
         lr_warmup_ratio=0.05, prompt_max_len=9000, fps=1.5, max_pixels=100_352, zero_stage=1,
         save_steps=77, max_ckpt_num=5, l2=0.01, seed=7, validation=0.3,
         lora=LoraSpec(rank=8, alpha=16, dropout=0.1),
@@ -103,7 +105,8 @@ def test_lightrfts_own_parser_reads_every_hyperparameter_as_it_was_given(
     assert parsed["target_modules"] == list(spec.lora.target_modules)
     assert (parsed["pretrain"], parsed["bf16"], parsed["flash_attn"]) == (spec.model, True, True)
     assert parsed["gradient_checkpointing"] and not parsed["load_checkpoint"]
-    assert parsed["save_path"] == parsed["ckpt_path"] == str(folder / "model")
+    assert parsed["save_path"] == str(folder / "model")
+    assert parsed["ckpt_path"] == str(folder / "checkpoints")
     assert len(parsed["train_data"]) == len(parsed["eval_data"]) == 2
 
 
@@ -140,3 +143,29 @@ def test_videos_are_shown_at_the_specs_rate_and_size(result: dict[str, Any]) -> 
     videos = [part for row in result["rows"] if row["source"] == T2V for part in row["parts"]]
     shown = [part for part in videos if part["type"] == MediaKind.VIDEO.value]
     assert shown and all((part["fps"], part["max_pixels"]) == (1.5, 100_352) for part in shown)
+
+
+def counted(out: Path, *, after: int) -> list[dict[str, Any]]:
+    """Each of two ranks' steps: 170 rows in 3 epochs of 21 steps of 8, two at once on a GPU."""
+    done = subprocess.run(
+        [PYTHON, str(COUNTING), HOME, lightrft_entry.__file__, str(out),
+         *map(str, (170, 8, 2, 2, 3, after))],
+        cwd=HOME, capture_output=True, text=True, timeout=280,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-4000:]
+    found: list[dict[str, Any]] = json.loads(out.read_text())["ranks"]
+    return found
+
+
+def test_lightrfts_trainer_resumes_after_its_first_epoch_where_it_was(tmp_path: Path) -> None:
+    """By itself it begins with the first row again, and ends 63 steps later."""
+    whole, resumed = counted(tmp_path / "a", after=0), counted(tmp_path / "b", after=30)
+    for one, other in zip(whole, resumed, strict=True):
+        assert one["saved"] == list(range(1, 64))
+        assert {len(batch) for batches in one["steps"].values() for batch in batches} == {2}
+        assert other["saved"] == list(range(31, 64))
+        rest = {step: rows for step, rows in one["steps"].items() if int(step) > 30}
+        assert other["steps"] == rest
+    for step, rows in whole[0]["steps"].items():
+        both = {row for batch in [*rows, *whole[1]["steps"][step]] for row in batch}
+        assert len(both) == 8

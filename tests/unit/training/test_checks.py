@@ -19,6 +19,7 @@ from backend.errors import Forbidden, TrainingError, UsageError
 from backend.inference.imports import import_predictions
 from backend.inference.spec import RunSpec, instructions
 from backend.training.launch import asked_with, devices_of
+from backend.training.spec import LoraSpec
 from backend.workspace import Workspace
 from tests.workspaces import build_workspace
 
@@ -63,6 +64,54 @@ def test_media_that_went_or_were_written_after_the_freeze_are_named(
     assert found.level is Level.FAIL and "003-win.jpg" in found.message
     with pytest.raises(TrainingError, match="Media: 1 files are missing"):
         start(space, judge_folder)
+
+
+def test_a_medium_that_was_replaced_by_an_older_one_is_warned_of(
+    space: Workspace, judge_folder: Path
+) -> None:
+    """As ``cp -p`` and an unpacked archive do it: the file's own time says nothing."""
+    assert "none written or replaced" in checks(space, judge_folder)["Media"].message
+    medium = space.folder / "media" / "t2i" / "003-win.jpg"
+    medium.write_bytes((medium.parent / "004-lose.jpg").read_bytes())
+    os.utime(medium, (1e9, 1e9))
+    found = checks(space, judge_folder)["Media"]
+    assert found.level is Level.WARN and "003-win.jpg" in found.message
+
+
+def test_lightrft_on_the_cpu_is_refused(space: Workspace, judge_folder: Path) -> None:
+    found = checks(space, judge_folder, trainer="lightrft")["Device"]
+    assert found.level is Level.FAIL and "NVIDIA" in found.message
+    assert found.hint and "--trainer local" in found.hint
+    assert checks(space, judge_folder)["Device"].level is Level.OK
+
+
+@pytest.mark.parametrize(("trainer", "refused"), [("lightrft", True), ("local", False)])
+def test_rows_that_fill_no_batch_are_refused_where_such_a_batch_is_left_out(
+    space: Workspace, judge_folder: Path, trainer: str, refused: bool
+) -> None:
+    found = checks(space, judge_folder, trainer=trainer, train_batch_size=1000)
+    assert ("Rows" in found) == refused
+    if refused:
+        assert (
+            found["Rows"].level is Level.FAIL and "train_batch_size 1000" in found["Rows"].message
+        )
+    assert "Rows" not in checks(space, judge_folder, trainer=trainer, train_batch_size=8)
+    few = checks(space, judge_folder, trainer=trainer, train_batch_size=8, validation=0.95)
+    assert ("Rows" in few) == refused
+
+
+@pytest.mark.parametrize(
+    ("modules", "level"),
+    [(("nope",), Level.FAIL), (("q_proj", "nope"), Level.WARN), (("q_proj", "self_attn.v_proj"), None),
+     (("proj",), None), (("_proj",), Level.FAIL)],
+)  # fmt: skip
+def test_adapters_for_modules_that_the_model_lacks_are_told(
+    space: Workspace, judge_folder: Path, modules: tuple[str, ...], level: Level | None
+) -> None:
+    found = checks(space, judge_folder, lora=LoraSpec(target_modules=modules)).get("Adapters")
+    assert (found and found.level) == level
+    if found:
+        assert modules[-1] in found.message and "q_proj" in (found.hint or "")
 
 
 def test_answers_of_one_side_are_warned_of(space: Workspace, judge_folder: Path) -> None:

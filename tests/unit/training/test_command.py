@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from training_folders import Prepare
@@ -45,6 +49,24 @@ def test_braces_that_are_no_place_stay_and_unknown_places_are_refused(
     assert [check.level for check in TRAINER.preflight(spec)] == [Level.FAIL]
 
 
+@pytest.mark.parametrize(("steps", "word"), [(5, "5"), (None, "-1")])
+def test_a_limit_of_steps_has_a_place_and_no_limit_is_minus_one(
+    prepare: Prepare, steps: int | None, word: str
+) -> None:
+    folder, spec = prepare(
+        sets=("clips",), trainer="command", max_steps=steps, max_norm=0.5,
+        command=("sh", "--max_steps", "{max_steps}", "--max_grad_norm={max_norm}", "{output}"),
+    )  # fmt: skip
+    assert TRAINER.command(spec, folder).argv[2:4] == (word, "--max_grad_norm=0.5")
+    assert [check.name for check in TRAINER.preflight(spec)] == ["Command"]
+
+
+def test_a_limit_of_steps_that_the_command_does_not_name_is_warned_of(prepare: Prepare) -> None:
+    _, spec = prepare(sets=("clips",), trainer="command", max_steps=5, command=("sh", "{output}"))
+    checks = {check.name: check for check in TRAINER.preflight(spec)}
+    assert checks["Steps"].level is Level.WARN and "{max_steps}" in checks["Steps"].message
+
+
 def test_an_unclosed_quote_is_one_line() -> None:
     with pytest.raises(UsageError, match="quot"):
         split_template("train 'x")
@@ -66,6 +88,60 @@ def test_llama_factory_finds_every_set_in_one_dataset_info(prepare: Prepare) -> 
             entry["columns"][kind] for kind in ("images", "videos") if kind in entry["columns"]
         )
         assert rows and all(len(row[column]) == 2 for row in rows)
+
+
+class Vanishing:
+    """A folder's entries as they were a moment ago: one of them is gone by now."""
+
+    def __init__(self, entries: list[os.DirEntry[str]]) -> None:
+        self._entries = iter(entries)
+
+    def __iter__(self) -> Iterator[os.DirEntry[str]]:
+        return self._entries
+
+    def __next__(self) -> os.DirEntry[str]:
+        return next(self._entries)
+
+    def __enter__(self) -> Vanishing:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+
+def test_an_old_checkpoint_that_is_deleted_while_it_is_looked_at_is_passed_over(
+    prepare: Prepare, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """LLaMA-Factory and ms-swift do so with ``save_total_limit``, whenever they like."""
+    folder, _ = prepare(sets=("clips",), trainer="command", command=("t",))
+    save = folder / "model" / "v0"
+    log = '{"loss": 0.5, "global_step/max_steps": "5/10"}\n'
+
+    def fill() -> None:
+        for step in (1, 2):
+            (save / f"checkpoint-{step}" / "logs").mkdir(parents=True, exist_ok=True)
+            (save / f"checkpoint-{step}" / "config.json").write_text("{}")
+            (save / f"checkpoint-{step}" / "logging.jsonl").write_text(log)
+
+    real = os.scandir
+
+    def scandir(path: Any = ".") -> Any:
+        within = str(path) == str(save)
+        if within:
+            fill()
+        with real(path) as found:
+            entries = list(found)
+        # As the trainer does it, at the worst moment: known, and not yet looked into.
+        if within:
+            shutil.rmtree(save / "checkpoint-1", ignore_errors=True)
+        return Vanishing(entries)
+
+    for look in (TRAINER.metrics, TRAINER.checkpoints):
+        fill()
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "scandir", scandir)
+            found = look(folder)
+        assert [one.step for one in found] == [5 if look == TRAINER.metrics else 2]
 
 
 def test_metrics_of_other_trainers_logs_are_read(prepare: Prepare) -> None:

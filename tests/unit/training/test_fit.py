@@ -29,10 +29,9 @@ from backend.training.spec import LoraSpec, TrainingSpec
 
 def fit(folder: Path, spec: TrainingSpec, *, stop_after: int | None = None) -> bool:
     """Train in this process; with ``stop_after``, asked to stop after so many steps."""
-    asked = count(1)
     return Fit(
         folder, spec, take_place(spec),
-        stopping=lambda: stop_after is not None and next(asked) >= stop_after,
+        stopping=lambda: stop_after is not None and len(read_metrics(folder)) >= stop_after,
     ).run()  # fmt: skip
 
 
@@ -98,6 +97,56 @@ def test_a_training_that_was_stopped_ends_with_the_weights_of_one_that_was_not(
     assert fit(cut, spec)
     assert same(final(whole), final(cut))
     assert [m.loss for m in read_metrics(whole)] == [m.loss for m in read_metrics(cut)]
+
+
+def test_a_stop_in_the_middle_of_a_step_saves_the_last_whole_one_and_loses_nothing_else(
+    prepare: Prepare, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A step may take minutes; who stops is not made to wait for its end."""
+    values = {"max_steps": 3, "save_steps": 10}
+    whole, spec = prepare("whole", **values)
+    assert fit(whole, spec)
+    cut, spec = prepare("cut", **values)
+    real, passes = Judge.logits, count(1)
+    seen = 0
+
+    def counted(self: Judge, inputs: dict[str, Any], keep: int) -> Any:
+        nonlocal seen
+        seen = next(passes)
+        return real(self, inputs, keep)
+
+    monkeypatch.setattr(Judge, "logits", counted)
+    # Four micro batches a step, so that the second of the second step is the sixth.
+    assert not Fit(cut, spec, take_place(spec), stopping=lambda: seen >= 6).run()
+    assert seen == 6
+    assert [c.step for c in whole_checkpoints(cut)] == [1]
+    assert fit(cut, spec)
+    assert same(final(whole), final(cut))
+
+
+def test_a_stop_before_the_first_step_writes_no_checkpoint(prepare: Prepare) -> None:
+    folder, spec = prepare(max_steps=2)
+    assert not fit(folder, spec, stop_after=0)
+    assert whole_checkpoints(folder) == []
+
+
+def test_a_stop_does_not_wait_for_a_validation(
+    prepare: Prepare, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, spec = prepare(max_steps=3, save_steps=1, validation=0.4)
+    passes = 0
+    real = Judge.logits
+
+    def counted(self: Judge, inputs: dict[str, Any], keep: int) -> Any:
+        nonlocal passes
+        passes += not self.model.training
+        return real(self, inputs, keep)
+
+    monkeypatch.setattr(Judge, "logits", counted)
+    assert not Fit(folder, spec, take_place(spec), stopping=lambda: passes >= 1).run()
+    assert passes == 1
+    assert [c.step for c in whole_checkpoints(folder)] == [1]
+    assert all(metric.validation_loss is None for metric in read_metrics(folder))
 
 
 def test_a_checkpoint_that_was_cut_off_is_passed_over(prepare: Prepare) -> None:

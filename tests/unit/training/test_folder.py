@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -34,6 +39,57 @@ def test_a_folder_that_is_trained_into_is_in_use_until_then(tmp_path: Path) -> N
         pass
     with held(tmp_path):
         pass
+
+
+# Holds the folder as the job's process does; its child gets the lock, or joins by itself.
+HOLDER = r"""
+import subprocess, sys, time
+from pathlib import Path
+from backend.training.folder import held
+child = (
+    "import sys, time; from pathlib import Path; from backend.training.folder import joined\n"
+    "with joined(Path(sys.argv[1])):\n"
+    "    print('in', flush=True); time.sleep(60)"
+) if sys.argv[2] == "joins" else "import time; print('in', flush=True); time.sleep(60)"
+with held(Path(sys.argv[1])) as lock:
+    fds = () if sys.argv[2] == "joins" else (lock,)
+    process = subprocess.Popen([sys.executable, "-c", child, sys.argv[1]], pass_fds=fds)
+    print(process.pid, flush=True)
+    time.sleep(60)
+"""
+
+
+@pytest.mark.parametrize("manner", ["joins", "is given the lock"])
+def test_a_folder_is_in_use_as_long_as_anything_trains_into_it_whoever_was_killed(
+    tmp_path: Path, manner: str
+) -> None:
+    root = str(Path(__file__).parents[3])
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLDER, str(tmp_path), manner], stdout=subprocess.PIPE, text=True,
+        env={**os.environ, "PYTHONPATH": root},
+    ) as holder:  # fmt: skip
+        assert holder.stdout is not None
+        said = {holder.stdout.readline().strip(), holder.stdout.readline().strip()}
+        (worker,) = (int(word) for word in said if word != "in")
+        try:
+            holder.kill()
+            holder.wait()
+            with pytest.raises(TrainingError, match="in use"), held(tmp_path):
+                pass
+        finally:
+            os.kill(worker, signal.SIGKILL)
+        until_free(tmp_path)
+
+
+def until_free(folder: Path) -> None:
+    deadline = time.monotonic() + 10
+    while True:
+        try:
+            with held(folder):
+                return
+        except TrainingError:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
 
 
 def test_rows_are_those_of_the_export_in_order(prepare: Prepare) -> None:

@@ -1,4 +1,4 @@
-"""LightRFT's command and the entry that adds a video handler; a checkout that tests make."""
+"""LightRFT's command, and the entry's handler for videos; a checkout that tests make."""
 
 from __future__ import annotations
 
@@ -16,10 +16,11 @@ from backend.domain.preflight import Level
 from backend.domain.prompts import default_instruction, judge_messages
 from backend.engines.base import Request
 from backend.engines.chat import template_messages
-from backend.errors import TrainerUnavailable
+from backend.errors import TrainerUnavailable, TrainingError
 from backend.training.lightrft import LightRFTTrainer
 from backend.training.lightrft_entry import SOURCE, VideoRows, register
 
+ENTRY = register.__code__.co_filename
 DATASET = """
 class GRMDataset:
     def __init__(self):
@@ -59,11 +60,12 @@ def test_the_command_is_that_of_lightrfts_own_scripts(prepare: Prepare, checkout
         gradient_checkpointing=True, max_pixels=282240,
     )  # fmt: skip
     command = LightRFTTrainer("py", str(checkout)).command(spec, folder)
-    save, data = f"{folder}/model", folder / "data/set-2/rejection_sampling_train.json"
+    data = folder / "data/set-2/rejection_sampling_train.json"
     assert " ".join(command.argv) == (
         "py -m torch.distributed.run --nnodes 2 --nproc-per-node 2 --node_rank 1 "
-        "--master-port 29501 --master-addr 10.0.0.1 examples/grm_training/train_grm_vl.py "
-        f"--pretrain {spec.model} --save_path {save} --ckpt_path {save} --train_batch_size 8 "
+        f"--master-port 29501 --master-addr 10.0.0.1 {ENTRY} examples/grm_training/train_grm_vl.py "
+        f"--pretrain {spec.model} --save_path {folder}/model --ckpt_path {folder}/checkpoints "
+        "--train_batch_size 8 "
         "--micro_train_batch_size 1 --max_epochs 3 --lr_warmup_ratio 0.03 --prompt_max_len 13000 "
         "--fps 2.0 --max_pixels 282240 --zero_stage 3 --bf16 --actor_learning_rate 2.5e-06 "
         f"--train_data imagegen-cot-reward-5k:{data} --gradient_checkpointing --save_steps 1000 "
@@ -77,7 +79,7 @@ def test_the_command_is_that_of_lightrfts_own_scripts(prepare: Prepare, checkout
     assert command.cwd == str(checkout)
 
 
-def test_mixed_sets_name_both_sources_and_videos_go_through_the_entry(
+def test_mixed_sets_name_both_sources_and_their_validation_files(
     prepare: Prepare, checkout: Path
 ) -> None:
     folder, spec = prepare(sets=("mixed",), trainer="lightrft", lora={"rank": 4}, validation=0.3)
@@ -89,18 +91,54 @@ def test_mixed_sets_name_both_sources_and_videos_go_through_the_entry(
     )
     assert "_val.json" in of(argv, "--eval_data")
     assert of(argv, "--lora_rank") == "4"
-    script = argv.index("examples/grm_training/train_grm_vl.py")
-    assert argv[script - 1].endswith("lightrft_entry.py")
 
 
-def test_a_checkout_with_a_video_handler_is_left_to_itself(
+@pytest.mark.parametrize("validation", [0.0, 0.3])
+def test_the_line_before_the_export_is_the_one_after_it(
+    prepare: Prepare, checkout: Path, tmp_path: Path, validation: float
+) -> None:
+    """The other nodes are started with it, and one without ``--eval_data`` would wait for ever."""
+    folder, spec = prepare(sets=("mixed", "images"), trainer="lightrft", validation=validation)
+    trainer = LightRFTTrainer("py", str(checkout))
+    before = trainer.command(spec, tmp_path / "not-yet").argv
+    after = trainer.command(spec, folder).argv
+    assert [word.replace(str(tmp_path / "not-yet"), str(folder)) for word in before] == list(after)
+    assert ("--eval_data" in after) == bool(validation)
+
+
+def test_rows_that_fill_no_step_are_refused_once_they_are_counted(
     prepare: Prepare, checkout: Path
 ) -> None:
-    file = checkout / "lightrft/datasets/grm_dataset.py"
-    file.write_text(DATASET.replace("HANDLERS", f'"{SOURCE}": 1'))
-    folder, spec = prepare(sets=("mixed",), trainer="lightrft")
-    argv = LightRFTTrainer("py", str(checkout)).command(spec, folder).argv
-    assert not any("lightrft_entry" in word for word in argv)
+    folder, spec = prepare(sets=("clips",), trainer="lightrft", train_batch_size=64)
+    with pytest.raises(TrainingError, match="do not fill one step of train_batch_size 64"):
+        LightRFTTrainer("py", str(checkout)).command(spec, folder)
+
+
+def test_what_lightrfts_script_has_no_option_for_is_refused(
+    prepare: Prepare, checkout: Path
+) -> None:
+    trainer = LightRFTTrainer(sys.executable, str(checkout))
+    _, spec = prepare(sets=("images",), trainer="lightrft", max_steps=5, max_norm=0.5)
+    checks = {check.name: check for check in trainer.preflight(spec)}
+    assert checks["Steps"].level is checks["Gradients"].level is Level.FAIL
+    assert "--max-steps 5" in checks["Steps"].message and "smoke" in (checks["Steps"].hint or "")
+    assert "--max-norm 0.5" in checks["Gradients"].message
+    _, spec = prepare("other", sets=("images",), trainer="lightrft")
+    assert not {"Steps", "Gradients"} & {check.name for check in trainer.preflight(spec)}
+
+
+def test_a_checkout_whose_trainer_is_elsewhere_is_warned_of(
+    prepare: Prepare, checkout: Path
+) -> None:
+    _, spec = prepare(sets=("images",), trainer="lightrft")
+    trainer = LightRFTTrainer(sys.executable, str(checkout))
+    found = next(check for check in trainer.preflight(spec) if check.name == "LightRFT")
+    assert found.level is Level.WARN and "trainer is not where" in found.message
+    for file in ("trainer/grm_trainer_vl.py", "strategy/strategy_base.py"):
+        (checkout / "lightrft" / file).parent.mkdir()
+        (checkout / "lightrft" / file).touch()
+    found = next(check for check in trainer.preflight(spec) if check.name == "LightRFT")
+    assert found.level is Level.OK
 
 
 @pytest.mark.parametrize(("own", "kept"), [('"hpdv3": 1', "VideoRows"), (f'"{SOURCE}": 1', "int")])
@@ -108,13 +146,12 @@ def test_the_entry_runs_the_script_unchanged_and_steps_aside(
     checkout: Path, own: str, kept: str
 ) -> None:
     (checkout / "lightrft/datasets/grm_dataset.py").write_text(DATASET.replace("HANDLERS", own))
-    entry = Path(register.__code__.co_filename)
     script = "examples/grm_training/train_grm_vl.py"
     done = subprocess.run(
         [sys.executable, "-I", "-c",
          "import sys, runpy; sys.path.insert(0, sys.argv.pop(1)); e = sys.argv[1];"
          "sys.argv = sys.argv[1:]; runpy.run_path(e, run_name='__main__')",
-         str(checkout), str(entry), script, "--fps", "2.0"],
+         str(checkout), ENTRY, script, "--fps", "2.0"],
         cwd=checkout, capture_output=True, text=True, check=True,
     )  # fmt: skip
     argv, name, found = json.loads(done.stdout)
@@ -168,22 +205,35 @@ def test_a_missing_or_old_checkout_is_one_line_and_a_hint(
     assert checks["LightRFT"].level is Level.FAIL
 
 
-def test_lightrft_saves_where_nothing_of_ours_can_be_deleted_and_resumes_from_there(
+def test_lightrft_saves_where_nothing_else_can_be_deleted_and_resumes_from_there(
     prepare: Prepare, checkout: Path
 ) -> None:
+    """Its retention counts every folder in the one with the checkpoints, its ``eval`` too."""
     folder, spec = prepare(sets=("images",), trainer="lightrft")
     trainer = LightRFTTrainer("py", str(checkout))
-    save = Path(of(trainer.command(spec, folder).argv, "--ckpt_path"))
-    assert save not in (folder, folder / "data") and folder in save.parents
-    assert "--load_checkpoint" not in trainer.command(spec, folder).argv
-    (save / "global_step1000").mkdir(parents=True)
-    (save / "global_step1000" / "mp_rank_00_model_states.pt").touch()
-    (save / "latest").write_text("global_step1000")
+    argv = trainer.command(spec, folder).argv
+    save, kept = Path(of(argv, "--save_path")), Path(of(argv, "--ckpt_path"))
+    assert kept != save and kept not in save.parents and folder in kept.parents
+    assert not kept.exists() and "--load_checkpoint" not in argv
+    (kept / "global_step1000").mkdir(parents=True)
+    (kept / "global_step1000" / "mp_rank_00_model_states.pt").touch()
+    (kept / "latest").write_text("global_step1000")
     assert "--load_checkpoint" in trainer.command(spec, folder).argv
     (shards,) = trainer.checkpoints(folder)
     assert (shards.step, shards.judge, shards.final) == (1000, False, False)
-    (save / "final_checkpoint").mkdir()
+    final = save / "final_checkpoint"
+    final.mkdir(parents=True)
     assert len(trainer.checkpoints(folder)) == 1
-    (save / "final_checkpoint" / "config.json").write_text("{}")
-    (save / "final_checkpoint" / "model.safetensors").touch()
+    (final / "config.json").write_text("{}")
+    (final / "model.safetensors").touch()
     assert trainer.checkpoints(folder)[-1].final
+
+
+def test_a_checkpoint_that_was_deleted_before_the_next_was_whole_is_not_loaded(
+    prepare: Prepare, checkout: Path
+) -> None:
+    folder, spec = prepare(sets=("images",), trainer="lightrft", max_ckpt_num=1)
+    (folder / "checkpoints").mkdir()
+    (folder / "checkpoints" / "latest").write_text("global_step1000")
+    argv = LightRFTTrainer("py", str(checkout)).command(spec, folder).argv
+    assert "--load_checkpoint" not in argv

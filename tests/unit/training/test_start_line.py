@@ -12,6 +12,7 @@ from backend.training.command import EXAMPLES, split_template
 from backend.training.command_line import start_line, start_words
 from backend.training.spec import LoraSpec, TrainingSpec
 from backend.workspace import Workspace
+from tests.old_sets import freeze_as
 from tests.workspaces import build_workspace
 
 
@@ -19,7 +20,7 @@ from tests.workspaces import build_workspace
 def space(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     opened = build_workspace(tmp_path_factory.mktemp("line") / "ws", images=4, videos=1)
     opened.freeze("plain", [1])
-    opened.freeze("-x '$(touch owned)", [3])
+    freeze_as(opened, "-x '$(touch owned)", [3])
     return opened
 
 
