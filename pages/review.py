@@ -17,6 +17,9 @@ from dashboard.session import api_token, workspace_mark
 from dashboard.space import person, space
 from dashboard.text import md
 
+CLOSED = "closed_queues"
+"""A person's settings hold under it which of their queues they have closed."""
+
 
 def open_queue(queue: QueueRow) -> None:
     st.query_params.from_dict({"queue": str(queue.id)})
@@ -24,7 +27,11 @@ def open_queue(queue: QueueRow) -> None:
 
 
 def asked_for() -> QueueRow | None:
-    """The queue that the URL names."""
+    """The queue that the URL names.
+
+    Raises:
+        NotFound: There is none.
+    """
     number = st.query_params.get("queue", "")
     if not number:
         return None
@@ -57,19 +64,65 @@ def room(queue: QueueRow) -> None:
     )
 
 
+def closed(queues: list[QueueRow]) -> set[int]:
+    """Those of the queues that their makers have closed.
+
+    Kept among the maker's settings beside the time the queue was made: a number may be given twice.
+    """
+    people = People(space().database)
+    makers = {queue.created_by for queue in queues}
+    kept = {maker: people.settings(maker).get(CLOSED, {}) for maker in makers}
+    return {
+        queue.id
+        for queue in queues
+        if kept[queue.created_by].get(str(queue.id)) == queue.created_at
+    }
+
+
+def set_closed(queue: QueueRow, on: bool) -> None:
+    """Close one's own queue, or open it again. Nothing in it is touched."""
+    value = queue.created_at if on else None
+    People(space().database).keep_within(queue.created_by, CLOSED, str(queue.id), value)
+
+
 def queues_list(queues: list[QueueRow]) -> None:
-    """Every queue with how far it is, newest first."""
+    """Every queue with how far it is, newest first; closed ones folded below."""
+    away = closed(queues)
+    here = [queue for queue in queues if queue.id not in away]
     if not queues:
         empty("No queues yet", "A queue is what you review in one go. Make the first one beside.")
-    for queue in queues:
-        with st.container(border=True, gap="xsmall"):
-            left, right = st.columns([5, 1], vertical_alignment="center")
-            with left.container(gap="xsmall"):
-                st.markdown(f"**{md(shown_title(queue, person().name), 120)}**")
-                st.caption(f"{queue_state(queue)} · by {md(queue.created_by)}")
-                st.progress(min(1.0, queue.done / queue.items))
-            if right.button("Open", key=f"open_{queue.id}", width="stretch"):
+    elif not here:
+        empty("No open queues", "All of them are closed. Make another one beside.")
+    for queue in here:
+        queue_card(queue, closed=False)
+    if away:
+        with st.expander(f"Closed ({len(away)})"):
+            for queue in queues:
+                if queue.id in away:
+                    queue_card(queue, closed=True)
+
+
+def queue_card(queue: QueueRow, *, closed: bool) -> None:
+    """One queue, with what can be done with it."""
+    with st.container(border=True, gap="xsmall"):
+        left, right = st.columns([4, 1], vertical_alignment="center")
+        with left.container(gap="xsmall"):
+            st.markdown(f"**{md(shown_title(queue, person().name), 120)}**")
+            st.caption(f"{queue_state(queue)} · by {md(queue.created_by)}")
+            st.progress(min(1.0, queue.done / queue.items))
+        with right.container(gap="xsmall"):
+            if st.button("Open", key=f"open_{queue.id}", width="stretch"):
                 open_queue(queue)
+            if queue.created_by == person().name:
+                st.button(
+                    "Reopen" if closed else "Close",
+                    key=f"close_{queue.id}",
+                    width="stretch",
+                    type="tertiary",
+                    help=None if closed else "Out of the list for everybody; its rulings stay.",
+                    on_click=set_closed,
+                    args=(queue, not closed),
+                )
 
 
 def choose() -> None:
@@ -94,7 +147,9 @@ def choose() -> None:
 inside = bool(st.query_params.get("queue"))
 with page(None if inside else "Review"):
     if ask_name():
-        queue = asked_for()
+        queue = None
+        with errors_shown():
+            queue = asked_for()
         if queue is None:
             choose()
         else:

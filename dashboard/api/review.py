@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import wraps
 from typing import Any
 
@@ -17,18 +17,21 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from backend.curation.acts import in_force
 from backend.curation.audit import audit
 from backend.curation.queues import Queues, Sent
 from backend.domain.people import Person
+from backend.domain.rulings import Ruling
 from backend.errors import Forbidden, NotFound, UsageError, WinnowError
 from backend.store.audits import Audits, QueueRuling
 from backend.store.blindness import Blindness
 from backend.store.claims import Slot
-from backend.store.items import Items
+from backend.store.items import Item, Items
 from backend.store.people import People
 from backend.store.queues import QueueRow
+from backend.store.reviews import Reviews
+from dashboard.answering import answering
 from dashboard.api.review_items import blind_json, item_json
-from dashboard.routes import answering
 from dashboard.session import person_of, session_in
 from dashboard.space import shared
 
@@ -144,7 +147,14 @@ def prediction(request: Request) -> Response:
         waiting = blindness.waiting(queue, name, [one.id for one in item.siblings])
     brief = request.query_params.get("brief") == "1"
     return answer(
-        item_json(item, session, hide_others=_hides(queue), waiting=waiting, whole=not brief)
+        item_json(
+            item,
+            session,
+            hide_others=_hides(queue),
+            waiting=waiting,
+            whole=not brief,
+            relabel=_relabels([item]).get(number),
+        )
     )
 
 
@@ -213,17 +223,33 @@ def release(request: Request, body: dict[str, Any]) -> Response:
 
 @posting
 def settings(request: Request, body: dict[str, Any]) -> Response:
-    """Keep a reviewer's keys, and whether they like to review blind."""
+    """Keep a reviewer's keys, or whether they like to review blind; what is not named stays."""
     name = reviewer_of(request).name
-    keys = body.get("keys", {})
-    if (
-        not isinstance(keys, dict)
-        or len(keys) > _ACTIONS
-        or not all(isinstance(key, str) and len(key) <= 20 for key in keys.values())
-    ):
-        raise UsageError("keys must name one key for each action")
-    People(shared().database).keep(name, review={"keys": keys, "blind": body.get("blind") is True})
+    people = People(shared().database)
+    if "keys" in body:
+        keys = body["keys"]
+        if (
+            not isinstance(keys, dict)
+            or len(keys) > _ACTIONS
+            or not all(isinstance(key, str) and len(key) <= 20 for key in keys.values())
+        ):
+            raise UsageError("keys must name one key for each action")
+        people.keep_within(name, "review", "keys", keys)
+    if "blind" in body:
+        people.keep_within(name, "review", "blind", body["blind"] is True)
     return answer({})
+
+
+def _relabels(items: Collection[Item]) -> dict[int, str | None]:
+    """The side that a relabel in force names, by prediction; relative to the shown order."""
+    numbers = [item.id for item in items if item.ruling == Ruling.RELABEL]
+    if not numbers:
+        return {}
+    database = shared().database
+    with database.read() as connection:
+        live = Reviews(database).live(connection, numbers)
+    tops = {number: in_force(stack) for number, stack in live.items()}
+    return {number: top.relabel for number, top in tops.items() if top is not None}
 
 
 def _items(request: Request, queue: QueueRow, name: str, slots: list[Slot]) -> list[dict[str, Any]]:
@@ -243,6 +269,7 @@ def _items(request: Request, queue: QueueRow, name: str, slots: list[Slot]) -> l
         }
         waiting = Blindness(shared().database).waiting(queue, name, siblings)
     session = session_in(request.headers.get("cookie", "")) or ""
+    relabels = _relabels(found.values())
     made = []
     for slot in slots:
         own = mine.get(slot.position)
@@ -251,7 +278,9 @@ def _items(request: Request, queue: QueueRow, name: str, slots: list[Slot]) -> l
             values = blind_json(item, session)
         else:
             hide = _hides(queue) and own is None
-            values = item_json(item, session, hide_others=hide, waiting=waiting)
+            values = item_json(
+                item, session, hide_others=hide, waiting=waiting, relabel=relabels.get(item.id)
+            )
         values["position"] = slot.position
         values["mine"] = None if own is None else _own(own)
         made.append(values)

@@ -24,6 +24,7 @@ def item_json(
     hide_others: bool,
     waiting: Collection[int] = (),
     whole: bool = False,
+    relabel: str | None = None,
 ) -> dict[str, Any]:
     """What the viewer needs to draw one prediction.
 
@@ -32,6 +33,7 @@ def item_json(
         hide_others: Leave out what other reviewers have ruled.
         waiting: Other samples and orders whose verdict the reviewer must not know yet.
         whole: Send the text whole, however long.
+        relabel: The side that the ruling in force calls better, where it is a relabel.
     """
     text = item.text if whole else item.text[:LONGEST_TEXT]
     prompt = item.prompt if whole else item.prompt[:LONGEST_PROMPT]
@@ -53,6 +55,7 @@ def item_json(
         "reason": item.reason,
         "effective": item.decision if hide_others else item.effective,
         "ruling": None if hide_others else item.ruling,
+        "relabel": None if hide_others else relabel,
         "reviewer": None if hide_others else item.reviewer,
         "siblings": [_sibling(one, hide_others, one.id in waiting) for one in item.siblings],
     }

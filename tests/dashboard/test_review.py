@@ -384,3 +384,52 @@ def test_keys_are_kept_for_the_person(client: TestClient, demo_space: Workspace)
     assert kept == {"keys": {"accept": "k"}, "blind": True}
     wrong = client.post("/winnow/review/settings", json={"keys": {"accept": "k" * 99}})
     assert wrong.status_code == 400
+
+
+def test_settings_that_are_not_named_stay(client: TestClient, demo_space: Workspace) -> None:
+    for body in ({"blind": True}, {"keys": {"accept": "k"}}):
+        assert client.post("/winnow/review/settings", json=body).status_code == 200
+    kept = People(demo_space.database).settings("Ada")["review"]
+    assert kept == {"blind": True, "keys": {"accept": "k"}}
+
+
+def test_a_relabel_says_which_side_and_a_reload_knows_the_decision_that_counts(
+    client: TestClient, queue: QueueRow, demo_space: Workspace
+) -> None:
+    first, second, third = get_items(client, queue, "from=0&count=5")[:3]
+    other = {"first": "second", "second": "first"}[first["answer"]]
+    Rulings(demo_space.database).add(
+        first["prediction"], "relabel", relabel=other, reviewer="Bob", token="b"
+    )
+    Rulings(demo_space.database).add(second["prediction"], "reject", reviewer="Bob", token="c")
+    rows = {row["prediction"]: row for row in get_items(client, queue)}
+    ruled = rows[first["prediction"]]
+    assert (ruled["reviewer"], ruled["relabel"], ruled["effective"]) == ("Bob", other, "rejected")
+    assert rows[second["prediction"]]["relabel"] is None
+    assert rows[third["prediction"]]["relabel"] is None
+    assert detail(client, queue, first["prediction"])["relabel"] == other
+
+
+def test_an_unknown_queue_has_the_list_below(
+    demo_space: Workspace, queue: QueueRow, open_page: Open
+) -> None:
+    page = open_page("review", queue="999")
+    assert "there is no review queue 999" in page.error[0].value
+    page.button(key=f"open_{queue.id}").click().run()
+    assert page.query_params["queue"] == str(queue.id)
+
+
+def test_a_closed_queue_is_folded_away_until_its_maker_reopens_it(
+    demo_space: Workspace, queue: QueueRow, open_page: Open
+) -> None:
+    assert not [one for one in open_page("review", as_person="Bob").button if one.label == "Close"]
+    page = open_page("review")
+    page.button(key=f"close_{queue.id}").click().run()
+    assert not page.exception
+    assert [one.label for one in page.expander] == ["Closed (1)"]
+    other = open_page("review", as_person="Bob")
+    assert [one.label for one in other.expander] == ["Closed (1)"]
+    assert not [one for one in other.button if one.label == "Reopen"]
+    page.button(key=f"close_{queue.id}").click().run()
+    assert not page.expander
+    assert Queues(demo_space.database).get(queue.id).items == queue.items

@@ -13,10 +13,10 @@ import streamlit as st
 
 _FOLDER = Path(__file__).parent
 _SCRIPTS = (
-    "text", "outbox", "keys", "zoom", "transport", "feed", "card",
-    "drawing", "sheets", "moving", "ruling", "notes", "answers", "viewer",
+    "text", "outbox", "keys", "zoom", "transport", "feed", "standing", "card", "drawing", "tabs",
+    "alerts", "sheets", "moving", "ruling", "notes", "answers", "viewer",
 )  # fmt: skip
-_PARTS = "Object.assign(Viewer.prototype, DRAWING, SHEETS, MOVING, RULING, NOTES, ANSWERS);\n"
+_PARTS = "Object.assign(Viewer.prototype, DRAWING, TABS, ALERTS, SHEETS, MOVING, RULING, NOTES, ANSWERS);\n"
 
 
 def script() -> str:

@@ -19,10 +19,13 @@ const ANSWERS = {
       const item = this.feed.items.find((one) => one.mine?.token === token);
       if (item) {
         item.mine = null;
+        if ((ruling.note || ruling.tags.length) && !this.drafts.has(item.position)) this.drafts.set(item.position, { note: ruling.note, tags: ruling.tags });
         if (item === this.drawn) this.draw(true);
       }
+      this.keepDrafts();
       this.keepHistory();
     }
+    for (const item of this.feed.items) if (item.stale && !this.outbox.has(this.queue.id, item.position)) this.freshen(item);
     if (this.drawn) this.reveal(this.drawn);
     this.drawHead();
     clearTimeout(this.statsTimer);
@@ -40,8 +43,22 @@ const ANSWERS = {
     } catch { /* The outbox says so when the server is away. */ }
   },
 
-  keepSettings() {
-    callServer(this.outbox.token, "settings", { keys: this.keys.own, blind: this.blind && !this.queue.blind })
+  /** After an undo: which decision counts now. */
+  async freshen(item) {
+    item.stale = false;
+    try {
+      const { decision, effective, ruling, relabel, reviewer, withheld } =
+        await callServer(this.outbox.token, `${this.queue.id}/predictions/${item.prediction}?brief=1`);
+      if (!withheld) Object.assign(item, { decision, effective, ruling, relabel, reviewer });
+    } catch {
+      Object.assign(item, { effective: item.decision, ruling: null, relabel: null, reviewer: null });
+    }
+    if (this.drawn === item && this.shown === item) this.draw(true);
+  },
+
+  /** Keep what was changed, and only that: a blind queue says nothing about one's own liking. */
+  keepSettings(changed) {
+    callServer(this.outbox.token, "settings", changed)
       .catch((error) => this.alert(`Your settings could not be kept: ${error.message}`));
   },
 };

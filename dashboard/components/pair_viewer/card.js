@@ -12,22 +12,15 @@ function sideChip(item, side) {
   return makeElement("b", side === "first" || side === "second" ? side : "dim", sideName(item, side));
 }
 
-function drawVerdict(parent, item, base, onSibling) {
-  parent.replaceChildren();
+/** `stands` is the decision that counts; see standing(). */
+function drawVerdict(parent, item, stands, person) {
   const who = makeElement("div", "who");
   for (const [label, side] of [["judge", item.answer], ["human", item.preferred]]) {
     const one = makeElement("span");
     one.append(makeElement("span", "dim", label + " "), sideChip(item, side));
     who.append(one);
   }
-  const decision = makeElement("div", "decision");
-  decision.append(makeElement("span", "chip " + item.decision, item.decision), makeElement("span", "dim", words(item.reason)));
-  parent.append(who, decision);
-  if (item.ruling && item.reviewer) {
-    const line = makeElement("div", "dim");
-    appendText(line, item.reviewer + ": " + item.ruling);
-    parent.append(line);
-  }
+  parent.append(who, decisionLine(item, stands, person));
   drawScores(parent, item);
   if (item.margin !== null) parent.append(makeElement("div", "dim", "margin " + item.margin));
   if (item.flaws.length) {
@@ -35,7 +28,28 @@ function drawVerdict(parent, item, base, onSibling) {
     for (const flaw of item.flaws) list.append(makeElement("span", "flawname", words(flaw)));
     parent.append(list);
   }
-  drawTabs(parent, item, base, onSibling);
+}
+
+/** The decision in force, who made it, and what it replaced. */
+function decisionLine(item, stands, person) {
+  const line = makeElement("div", "decision");
+  line.append(makeElement("span", "chip " + stands.effective, stands.effective));
+  const by = makeElement("span", "dim");
+  const below = makeElement("span", "dim replaced");
+  const said = ruledWords(item, stands.ruling, stands.relabel);
+  const own = stands.who === person; // what one has said oneself stands below, with the note
+  if (!stands.ruling || !stands.who) {
+    by.textContent = words(item.reason);
+  } else if (!SETTLING.has(stands.ruling)) {
+    by.textContent = words(item.reason);
+    if (!own) appendText(below, `${stands.who}: ${said}`);
+  } else {
+    appendText(by, own ? "by you" : `${stands.who}: ${said}`);
+    below.textContent = `${stands.effective === item.decision ? "confirms" : "replaces"} the filter's ${item.decision} (${words(item.reason)})`;
+  }
+  line.append(by);
+  if (below.childNodes.length) line.append(below);
+  return line;
 }
 
 function drawScores(parent, item) {
@@ -91,30 +105,6 @@ function bars(first, second, most) {
   return pair;
 }
 
-/** Other samples and orders of the same pair. */
-function drawTabs(parent, item, base, onSibling) {
-  if (base.siblings.length < 2) return;
-  const tabs = makeElement("div", "tabs");
-  tabs.setAttribute("role", "tablist");
-  tabs.setAttribute("aria-label", "Samples and orders of this pair");
-  const orders = [...new Set(base.siblings.map(({ order }) => order))];
-  for (const order of orders) {
-    tabs.append(makeElement("span", "dim", order === "swapped" ? "BA" : "AB"));
-    for (const sibling of base.siblings.filter((one) => one.order === order)) {
-      const tab = makeElement("button", sibling.effective ? (sibling.effective === "accepted" ? "ok" : "no") : "",
-        String(sibling.sample + 1));
-      tab.type = "button";
-      tab.setAttribute("role", "tab");
-      tab.setAttribute("aria-selected", String(sibling.id === item.prediction));
-      tab.setAttribute("aria-label", `sample ${sibling.sample + 1}, ${order} order, ${sibling.effective || ""}`);
-      tab.dataset.sibling = String(sibling.id);
-      tab.addEventListener("click", () => onSibling(sibling.id));
-      tabs.append(tab);
-    }
-  }
-  parent.append(tabs);
-}
-
 function drawReasoning(parent, item, onWhole) {
   parent.replaceChildren();
   const blocks = new Blocks(parent);
@@ -150,8 +140,7 @@ function drawOwn(parent, item, blind) {
   parent.replaceChildren();
   const own = item.mine;
   if (!own) return;
-  const said = own.ruling === "relabel" ? sideName(item, own.relabel) + (own.relabel === "tie" ? "" : " better") : own.ruling;
-  parent.append(makeElement("span", "dim", "you: "), makeElement("b", "", said));
+  parent.append(makeElement("span", "dim", "you: "), makeElement("b", "", ruledWords(item, own.ruling, own.relabel)));
   if (blind && !item.withheld && own.ruling === "relabel") {
     const judge = own.relabel === item.answer;
     const label = own.relabel === item.preferred;

@@ -17,34 +17,64 @@ const DRAWING = {
     room.dataset.position = String(base.position);
     room.dataset.prediction = String(item.prediction);
     setLongText(part.caption, item.prompt);
+    this.keepCaptionRoom();
     const medium = item.kind === "video" ? "Video" : "Image";
     part["name-first"].textContent = medium + " 1";
     part["name-second"].textContent = medium + " 2";
     const closed = this.closed(base) || this.closed({ ...item, mine: base.mine });
     // The order is part of what is hidden: many datasets keep the better one first.
-    const other = closed ? (item === base ? "" : "another sample · Esc goes back") : item !== base ? `sample ${item.sample + 1}, ${item.order} order · Esc goes back` : item.order === "swapped" ? "order BA" : "";
-    part["say-first"].textContent = other;
-    part["say-second"].textContent = "";
+    this.drawOrder(closed ? null : item.order, medium);
     if (changed) this.drawMedia(item);
     const card = part.card;
     card.classList.remove("accepted", "rejected", "flagged");
+    part.verdict.replaceChildren(...(item === base ? [] : [this.wayBack(item, closed)]));
     if (closed) {
-      part.verdict.replaceChildren(this.closedCard(item, base));
+      part.verdict.append(this.closedCard(item, base));
       part.reasoning.replaceChildren(makeElement("span", "dim", "The reasoning opens with your choice."));
       this.reveal(base);
     } else {
-      card.classList.add(item.ruling === "flag" ? "flagged" : item.effective);
-      drawVerdict(part.verdict, item, base, (id) => this.openSibling(id));
+      const stands = standing(item, this.data.person);
+      card.classList.add(stands.ruling === "flag" ? "flagged" : stands.effective);
+      drawVerdict(part.verdict, item, stands, this.data.person);
       drawReasoning(part.reasoning, item, () => this.showWhole());
     }
+    this.drawTabs(item, base);
     drawOwn(part.own, base, this.blind);
     if (this.blind && base.mine && item === base) this.offerNext();
-    const draft = this.drafts.get(base.position) || { note: base.mine?.note || "", tags: base.mine?.tags || [] };
+    const draft = this.writtenFor(base);
     // A redraw while somebody writes must not move their cursor.
     if (part.note.value !== draft.note) part.note.value = draft.note;
     const tags = draft.tags.join(", ");
     if (this.root.activeElement !== part.tags || changed) part.tags.value = tags;
     this.keepPlace(base.position);
+  },
+
+  /** Above the media, in words: which of the dataset's two is the first one here. */
+  drawOrder(order, medium) {
+    const { part } = this;
+    const swapped = order === "swapped";
+    part["say-first"].textContent = order ? orderWords(order) : "";
+    part["say-second"].textContent = "";
+    part["say-first"].title = order ? `${medium} 1 is the ${swapped ? "second" : "first"} of the dataset, ${medium} 2 the ${swapped ? "first" : "second"}` : "";
+  },
+
+  /** On another sample than the one to rule on: which it is, and the way back by mouse. */
+  wayBack(item, closed) {
+    const line = makeElement("div", "wayback");
+    const back = makeElement("button", "", "Back");
+    back.type = "button";
+    back.dataset.act = "escape";
+    back.setAttribute("aria-label", "Back to the sample to rule on");
+    back.append(makeElement("kbd", "", "Esc"));
+    line.append(makeElement("span", "", closed ? "another sample" : `sample ${item.sample + 1}, ${orderWords(item.order)}`), back);
+    return line;
+  },
+
+  /** Room for the longest caption so far: the media do not move from pair to pair. */
+  keepCaptionRoom() {
+    const { caption } = this.part;
+    const needed = Math.min(72, caption.scrollHeight);
+    if (needed > (this.captionRoom || 0)) caption.style.minHeight = (this.captionRoom = needed) + "px";
   },
 
   closedCard(item, base) {
@@ -125,6 +155,7 @@ const DRAWING = {
     delete this.room.dataset.prediction;
     const { part, feed, progress } = this;
     for (const name of ["caption", "verdict", "own", "reasoning", "say-first", "say-second"]) part[name].replaceChildren();
+    this.drawTabs(null, null);
     part.note.value = part.tags.value = "";
     part.placard.hidden = false;
     let title = "Loading the next pair";
@@ -170,12 +201,17 @@ const DRAWING = {
 
   drawMark() {
     const waiting = this.outbox.pending.length;
+    const written = this.drafts.size;
     const trouble = this.outbox.trouble;
     const mark = this.part.mark;
-    const text = !waiting ? "stored" : trouble
-      ? `${waiting} not stored: ${trouble.message}${trouble.status === 403 ? ", reload the page" : ""}` : `${waiting} on the way`;
+    const parts = [];
+    if (waiting) parts.push(trouble ? `${waiting} not stored: ${trouble.message}${trouble.status === 403 ? ", reload the page" : ""}` : `${waiting} on the way`);
+    if (written) parts.push(written === 1 ? "1 note not stored" : `${written} notes not stored`);
+    const text = parts.join(" · ") || "stored";
     if (mark.textContent !== text) mark.textContent = text;
-    mark.className = "mark" + (waiting ? (trouble ? " stuck" : " waiting") : "");
+    mark.className = "mark" + (waiting && trouble ? " stuck" : waiting || written ? " waiting" : "");
+    const places = [...this.drafts.keys()].slice(0, 20).map((position) => position + 1);
+    mark.title = written ? `Written for no. ${places.join(", ")}; a note is stored with the ruling on its pair` : "";
     this.room.dataset.pending = String(waiting);
   },
 
@@ -185,6 +221,7 @@ const DRAWING = {
       const key = this.keys.byAction.get(action);
       if (!key) continue;
       const name = ACTIONS.find(([id]) => id === action)[2];
+      if (key === NO_KEY) { button.setAttribute("aria-label", name); button.title = name; button.querySelector("kbd")?.remove(); continue; }
       button.setAttribute("aria-label", name);
       button.title = `${name} (${keyName(key)})`;
       button.setAttribute("aria-keyshortcuts", key === " " ? "Space" : key);
@@ -229,26 +266,5 @@ const DRAWING = {
     card.classList.add(name);
     clearTimeout(this.flashTimer);
     this.flashTimer = setTimeout(() => card.classList.remove(name), FLASH_MS);
-  },
-
-  refuse(message) {
-    const bar = this.root.querySelector(".bar");
-    bar.classList.remove("refused");
-    void bar.offsetWidth; // So that the same movement can start again.
-    bar.classList.add("refused");
-    this.alert(message);
-    clearTimeout(this.alertTimer);
-    this.alertTimer = setTimeout(() => { this.part.alert.hidden = true; }, 4000);
-  },
-
-  alert(message) {
-    clearTimeout(this.alertTimer);
-    setText(this.part["alert-text"], message);
-    this.part.alert.hidden = false;
-    this.say(message);
-  },
-
-  say(message) {
-    setText(this.part.live, message);
   },
 };

@@ -7,11 +7,16 @@ const ACTIONS = [
   ["previous", "ArrowLeft", "Previous pair"], ["next", "ArrowRight", "Next pair"], ["jump", "j", "Jump to a number"],
   ["play", " ", "Play or pause"], ["frame_back", ",", "One frame back"], ["frame_forward", ".", "One frame on"],
   ["slower", "[", "Slower"], ["faster", "]", "Faster"], ["loop", "l", "Loop"], ["flip", "x", "Flip the two in place"],
-  ["difference", "d", "Difference"], ["zoom_reset", "z", "Reset zoom"], ["blind", "b", "Blind: choose before the verdict"],
+  ["difference", "d", "Difference"], ["zoom_in", "+", "Zoom in"], ["zoom_out", "-", "Zoom out"],
+  ["zoom_reset", "z", "Reset zoom"], ["blind", "b", "Blind: choose before the verdict"],
   ["reasoning", "g", "Go to the reasoning"], ["help", "?", "This sheet"],
 ];
-const REPEATING = new Set(["previous", "next", "frame_back", "frame_forward"]);
-const KEY_NAMES = { " ": "Space", ArrowLeft: "←", ArrowRight: "→", ArrowUp: "↑", ArrowDown: "↓" };
+const REPEATING = new Set(["previous", "next", "frame_back", "frame_forward", "zoom_in", "zoom_out"]);
+const KEY_NAMES = { " ": "Space", "-": "−", ArrowLeft: "←", ArrowRight: "→", ArrowUp: "↑", ArrowDown: "↓" };
+// The same key with and without Shift.
+const UNSHIFTED = { "=": "+", _: "-" };
+const NO_KEY = "none";
+const PANS = { ArrowLeft: [1, 0], ArrowRight: [-1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] };
 
 function keyName(key) {
   return KEY_NAMES[key] || (key.length === 1 ? key.toUpperCase() : key);
@@ -32,10 +37,12 @@ class Keys {
     this.own = own;
     this.byKey = new Map();
     this.byAction = new Map();
+    const chosen = new Set(ACTIONS.map(([action]) => own[action]).filter(Boolean));
     for (const [action, usual] of ACTIONS) {
-      const key = own[action] || usual;
+      // A key that somebody chose is theirs, even where a newer action has it as its usual one.
+      const key = own[action] || (chosen.has(usual) ? NO_KEY : usual);
       this.byAction.set(action, key);
-      this.byKey.set(key, action);
+      if (key !== NO_KEY) this.byKey.set(key, action);
     }
   }
 
@@ -60,8 +67,15 @@ class Keys {
     // A focused button keeps its own keys.
     if (onButton && (key === " " || key === "Enter")) return;
     if (target instanceof HTMLInputElement && target.type === "range" && key.startsWith("Arrow")) return;
+    // Arrows move among tabs.
+    if (key in PANS && target instanceof Element && target.closest("[role=tab]")) return;
     if (this.paused(key, event)) return;
-    const action = this.byKey.get(key) || (key === "Escape" ? "escape" : key === "Enter" ? "go_on" : null);
+    if (event.shiftKey && key in PANS) {
+      stop(event);
+      this.onAction("pan", PANS[key]);
+      return;
+    }
+    const action = this.byKey.get(key) || this.byKey.get(UNSHIFTED[key]) || (key === "Escape" ? "escape" : key === "Enter" ? "go_on" : null);
     if (!action) return;
     if (action !== "go_on" && action !== "escape") stop(event);
     // A key held down is one ruling, not thirty.

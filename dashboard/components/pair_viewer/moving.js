@@ -2,6 +2,7 @@
 
 const MOVING = {
   async go(step) {
+    this.storeDraft();
     if (step > 0) {
       if (!this.feed.item) return this.refuse("This is the end for now");
       this.feed.move(this.feed.at + 1);

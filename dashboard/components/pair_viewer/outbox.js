@@ -55,7 +55,7 @@ class Outbox {
     const found = this.pending.findLast(({ ruling }) => ruling.queue === queue && ruling.position === position);
     if (!found || found.ruling.ruling === "undo") return null;
     const { ruling, relabel, token, note, tags } = found.ruling;
-    return { ruling, relabel, token, note, tags };
+    return { ruling, relabel, token, note, tags, fresh: true };
   }
 
   async send() {

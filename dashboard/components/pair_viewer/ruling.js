@@ -11,37 +11,57 @@ const RULING = {
       return this.refuse("Blind: say first which is better, " + ["first", "second", "tie"].map((name) => keyName(this.keys.byAction.get(name))).join(", "));
     }
     if (item.withheld && ["accept", "reject"].includes(ruling)) return this.refuse("The judge's verdict is not here yet; there is nothing to accept or reject");
+    if (ruling === "accept" && (!item.answer || item.answer === "tie")) {
+      return this.refuse(`Nothing to train on: the judge's answer ${item.answer ? "names no better side" : "cannot be read"}. Reject it, or say which is better`);
+    }
     const wasHidden = this.hidden(item);
-    const draft = this.drafts.get(item.position) || { note: item.mine?.note || "", tags: item.mine?.tags || [] };
-    const token = newToken();
-    const before = item.mine;
-    item.mine = { ruling, relabel, token, note: draft.note, tags: draft.tags };
-    this.drafts.delete(item.position);
-    this.remember({ position: item.position, prediction: item.prediction, token, before });
-    this.outbox.add({ token, queue: this.queue.id, position: item.position, prediction_id: item.prediction,
-                      ruling, relabel, note: draft.note, tags: draft.tags });
+    this.record(item, ruling, relabel);
     this.flash(ruling);
-    this.say(ruling === "relabel" ? sideName(item, relabel) + (relabel === "tie" ? "" : " is better") : ruling);
+    this.say(ruledWords(item, ruling, relabel));
     if (wasHidden && ruling === "relabel") return this.draw(true);
     this.feed.advance();
     this.draw();
   },
 
+  /** A ruling with what was written for the pair, on its way. `fresh`: made since the server sent the item. */
+  record(item, ruling, relabel) {
+    const { note, tags } = this.writtenFor(item);
+    const token = newToken();
+    const before = item.mine;
+    item.mine = { ruling, relabel, token, note, tags, fresh: true };
+    if (!SETTLING.has(ruling) && before?.fresh) item.mine.under = before;
+    this.drafts.delete(item.position);
+    this.keepDrafts();
+    this.remember({ position: item.position, prediction: item.prediction, token, before });
+    this.outbox.add({ token, queue: this.queue.id, position: item.position, prediction_id: item.prediction,
+                      ruling, relabel, note, tags });
+  },
+
   async undo() {
     const last = this.history.pop();
     if (!last) return this.refuse("Nothing to undo in this queue");
+    // What is being written for the very pair waits for its next ruling instead.
+    if (this.feed.item?.position !== last.position) this.storeDraft();
     this.keepHistory();
     this.outbox.add({ token: newToken(), queue: this.queue.id, position: last.position, prediction_id: last.prediction,
                       ruling: "undo", relabel: null, note: "", tags: [], undoes: last.token });
     this.flash("undo");
-    const here = this.feed.items.find((item) => item.position === last.position);
-    if (here) here.mine = last.before || null;
+    const takeBack = (item) => {
+      if (item?.position !== last.position) return;
+      // What the server said about the pair counted the ruling that is gone now.
+      if (item.mine && !item.mine.fresh && item.mine.token === last.token) item.stale = true;
+      const { note = "", tags = [] } = item.mine || {};
+      if (!last.before && (note || tags.length) && !this.drafts.has(item.position)) this.drafts.set(item.position, { note, tags });
+      item.mine = last.before || null;
+      this.keepDrafts();
+    };
+    takeBack(this.feed.items.find((item) => item.position === last.position));
     try {
-      if (!(await this.feed.show(last.position))) this.alert("The ruling is taken back; the pair itself is with another reviewer now.");
+      if (!(await this.feed.show(last.position))) this.mention("The ruling is taken back; the pair itself is with another reviewer now.");
     } catch (error) {
-      this.alert(`The ruling is taken back; ${error.message}.`);
+      this.mention(`The ruling is taken back; ${error.message}.`);
     }
-    if (this.feed.item?.position === last.position) this.feed.item.mine = last.before || null;
+    takeBack(this.feed.item);
     this.draw(true);
     this.say("Undone");
   },
@@ -51,7 +71,7 @@ const RULING = {
     this.blind = !this.blind;
     this.drawFixed();
     this.draw(true);
-    this.keepSettings();
+    this.keepSettings({ blind: this.blind });
     this.say("Blind " + (this.blind ? "on" : "off"));
   },
 
@@ -73,7 +93,7 @@ const RULING = {
       const open = await callServer(this.outbox.token, `${this.queue.id}/predictions/${item.prediction}?brief=1`);
       if (!open.withheld) Object.assign(item, open, { withheld: false, first: item.first, second: item.second });
     } catch (error) {
-      this.alert(`The verdict could not be loaded: ${error.message}`);
+      this.mention(`The verdict could not be loaded: ${error.message}`);
     }
     item.opening = false;
     if (!item.withheld && this.drawn === item && this.shown === item) this.draw(true);

@@ -20,7 +20,7 @@ const SHEETS = {
   veilKey(key) {
     if (this.part.veil.hidden) return false;
     if (key === "Escape" || key === this.keys.byAction.get("help")) {
-      setTimeout(() => this.closeVeil(), 0);
+      this.closeVeil(); // At once: the very next key is the room's.
     }
     return key !== "Tab" ? true : this.keepFocus();
   },
@@ -49,7 +49,14 @@ const SHEETS = {
     const close = makeElement("button", "", "Close");
     close.addEventListener("click", () => this.closeVeil());
     row.append(usual, close);
-    sheet.append(makeElement("p", "dim", "Press a key's button to change it. Keys are off while you write. The wheel zooms both media, dragging moves them, a double click zooms in and out."), list, row);
+    sheet.append(makeElement("p", "dim", "Press a key's button to change it. Keys are off while you write. The wheel zooms both media, dragging or Shift with the arrows moves them, a double click zooms in and out. Arrows move among the samples' tabs, Enter opens one."), this.sheetWord(), list, row);
+  },
+
+  /** Where the sheet says why it did not do something. */
+  sheetWord() {
+    const word = makeElement("p", "word");
+    word.setAttribute("role", "alert");
+    return word;
   },
 
   askKey(action, button) {
@@ -57,7 +64,8 @@ const SHEETS = {
     this.keys.capture = (key) => {
       const taken = key !== "Escape" && this.keys.byKey.get(key);
       if (key === "Escape" || key === "Tab" || key === "Enter" || (taken && taken !== action)) {
-        if (taken) this.alert(`${keyName(key)} is taken by “${ACTIONS.find(([id]) => id === taken)[2]}”`);
+        const word = this.part.sheet.querySelector(".word");
+        if (taken && word) word.textContent = `${keyName(key)} is taken by “${ACTIONS.find(([id]) => id === taken)[2]}”`;
         button.textContent = keyName(this.keys.byAction.get(action));
         return;
       }
@@ -69,7 +77,7 @@ const SHEETS = {
   assignKeys(own) {
     this.keys.assign(own);
     this.drawFixed();
-    this.keepSettings();
+    this.keepSettings({ keys: own });
   },
 
   openJump() {
@@ -81,6 +89,7 @@ const SHEETS = {
       const number = Math.round(Number(field.value));
       if (!(number >= 1 && number <= this.queue.items)) return field.select();
       this.closeVeil();
+      this.storeDraft();
       this.shown = this.drawn = null;
       this.feed.open(number - 1);
       this.draw();

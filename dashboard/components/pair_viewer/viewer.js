@@ -2,6 +2,8 @@
 
 const FLASH_MS = 150;
 const STATS_EVERY_MS = 60000;
+const BOTTOM_PX = 16;
+const ZOOM_STEP = 1.5;
 
 class Viewer {
   constructor(root, data) {
@@ -12,7 +14,9 @@ class Viewer {
     this.part = {};
     for (const element of root.querySelectorAll("[data-id]")) this.part[element.dataset.id] = element;
     this.blind = data.queue.blind || data.blind;
-    this.drafts = new Map();
+    this.draftsName = `winnow.drafts.${data.workspace}.${data.person}.${this.queue.id}`;
+    this.drafts = this.loadDrafts();
+    this.passing = this.lasting = null; // what the alert says
     this.shown = null; // what is drawn: the item, or another sample of its pair
     this.drawn = null;
     this.stats = null;
@@ -25,7 +29,7 @@ class Viewer {
     this.zoom = new Zoom([...root.querySelectorAll(".frame")], (scale) => { this.part.zoom.textContent = Math.round(scale * 100) + " %"; });
     const { scrub, time, play, speed, loop } = this.part;
     this.transport = new Transport({ scrub, time, play, speed, loop }, (video, held) => this.drawHeld(video, held));
-    this.keys = new Keys(data.keys, (action) => this.act(action));
+    this.keys = new Keys(data.keys, (action, detail) => this.act(action, false, detail));
     this.keys.paused = (key) => this.veilKey(key);
     this.listen();
     this.drawFixed();
@@ -46,16 +50,26 @@ class Viewer {
     };
     on(this.root, "click", (event) => {
       const button = event.target.closest("[data-act]");
-      if (button) this.act(button.dataset.act, true);
+      if (!button) return;
+      const { act } = button.dataset;
+      this.act(act, true);
+      // The next key is meant for the room, not for a field that was left by mouse.
+      if (!["note", "tag"].includes(act) && this.writing()) this.room.focus({ preventScroll: true });
     });
     // A click leaves the focus where it was: the next key must not press the button again.
     on(this.root, "mousedown", (event) => { if (event.target.closest("button")) event.preventDefault(); });
     on(window, "resize", () => this.size());
-    on(window, "beforeunload", (event) => { if (this.outbox.pending.length) { event.preventDefault(); event.returnValue = ""; } });
+    on(this.part.tabs, "keydown", (event) => this.tabKey(event));
+    on(window, "beforeunload", (event) => {
+      if (!this.outbox.pending.length && !this.drafts.size) return;
+      event.preventDefault();
+      event.returnValue = "";
+    });
     on(window, "pagehide", () => this.leave());
     on(window, "online", () => this.outbox.hurry());
     for (const field of [this.part.note, this.part.tags]) {
       on(field, "input", () => this.keepDraft());
+      on(field, "blur", (event) => this.fieldLeft(event));
       on(field, "keydown", (event) => this.fieldKey(event, field));
     }
     this.timer = setInterval(() => { if (!document.hidden) this.askStats(); }, STATS_EVERY_MS);
@@ -75,20 +89,36 @@ class Viewer {
   }
 
   leave() {
+    this.storeDraft();
     if (!this.feed.expires) return;
     callServer(this.outbox.token, `${this.queue.id}/release`, { before: this.feed.expires }, { keepalive: true, signal: undefined })
       .catch(() => {}); // The claims run out by themselves.
   }
 
+  /** Exactly as high as the page leaves room for, less what stands below us there. */
   size() {
-    const top = this.room.getBoundingClientRect().top + (document.scrollingElement?.scrollTop || 0);
-    this.room.style.setProperty("--room", Math.max(560, window.innerHeight - Math.max(0, top) - 16) + "px");
+    let top = this.room.getBoundingClientRect().top;
+    let below = 0;
+    for (let box = this.room.getRootNode().host; box; box = box.parentElement) {
+      const style = getComputedStyle(box);
+      if (["auto", "scroll"].includes(style.overflowY)) { top += box.scrollTop; break; }
+      for (const name of ["paddingBottom", "borderBottomWidth", "marginBottom"]) below += parseFloat(style[name]) || 0;
+    }
+    // The page's own margin at the bottom is more than the media can spare.
+    const spare = Math.max(0, Math.floor(below) - BOTTOM_PX);
+    this.room.style.marginBottom = -spare + "px";
+    this.room.style.setProperty("--room", Math.max(560, Math.floor(window.innerHeight - Math.max(0, top) - Math.max(BOTTOM_PX, below) + spare)) + "px");
+    this.captionRoom = 0;
+    this.part.caption.style.minHeight = "";
+    this.keepCaptionRoom();
     this.zoom.apply();
   }
 
   /* Actions */
 
-  act(action, byMouse = false) {
+  act(action, byMouse = false, detail = null) {
+    if (action === "dismiss") return this.dismiss();
+    this.calm();
     if (action === "escape") return this.escape();
     if (action === "go_on") { if (this.shown?.mine && this.blind) this.go(1); return; }
     if (["accept", "reject", "flag"].includes(action)) return this.rule({ ruling: action });
@@ -99,8 +129,8 @@ class Viewer {
       note: () => this.enterField(this.part.note), tag: () => this.enterField(this.part.tags),
       reasoning: () => { this.part.reasoning.focus(); },
       flip: () => this.toggleStage("flip", "flipped"), difference: () => this.toggleStage("difference", "difference"),
-      zoom_reset: () => this.zoom.reset(), dismiss: () => { this.part.alert.hidden = true; },
-      go_on_blind: () => this.go(1),
+      zoom_in: () => this.zoomBy(ZOOM_STEP), zoom_out: () => this.zoomBy(1 / ZOOM_STEP), zoom_reset: () => this.zoom.reset(),
+      pan: () => (this.zoom.scale > 1 ? this.zoom.pan(...detail) : this.refuse("Zoom in first; then Shift and the arrows move the media")),
     };
     if (simple[action]) return simple[action]();
     if (this.shown?.kind !== "video") return byMouse ? undefined : this.refuse("This pair has no video");
@@ -110,6 +140,11 @@ class Viewer {
       loop: () => this.transport.setLoop(!this.transport.loop),
     };
     film[action]?.();
+  }
+
+  zoomBy(factor) {
+    this.zoom.zoomBy(factor);
+    this.say("Zoom " + this.part.zoom.textContent);
   }
 
   toggleStage(button, name) {

@@ -35,6 +35,20 @@ class Zoom {
     else this.zoomAt(event.clientX - box.left, event.clientY - box.top, 3);
   }
 
+  /** From the keyboard: about the middle of what is seen. */
+  zoomBy(factor) {
+    const box = this.frames[0].getBoundingClientRect();
+    this.zoomAt(box.width / 2, box.height / 2, factor);
+  }
+
+  /** Move what is zoomed by an eighth of a pane. */
+  pan(x, y) {
+    const box = this.frames[0].getBoundingClientRect();
+    this.x += (x * box.width) / 8;
+    this.y += (y * box.height) / 8;
+    this.apply();
+  }
+
   /** Scale by `factor` and keep the point under the pointer where it is. */
   zoomAt(px, py, factor) {
     const scale = Math.min(MOST_ZOOM, Math.max(1, this.scale * factor));

@@ -1,0 +1,34 @@
+// The decision that counts for a prediction, and whose it is. The server knows it when it sends an item;
+// rulings made since then are applied here by the same rule (backend/domain/rulings.py).
+
+const SETTLING = new Set(["accept", "reject", "relabel"]);
+
+function effectiveDecision(item, ruling, relabel) {
+  if (ruling === "accept") return "accepted";
+  if (ruling === "reject") return "rejected";
+  if (ruling === "relabel") return item.answer === relabel && relabel !== "tie" ? "accepted" : "rejected";
+  return item.decision;
+}
+
+/** {ruling, relabel, who, effective}: the ruling in force, its reviewer, and what it makes of the prediction. */
+function standing(item, person) {
+  const served = item.stale
+    ? { ruling: null, relabel: null, who: null, effective: item.decision }
+    : { ruling: item.ruling, relabel: item.relabel, who: item.reviewer, effective: item.effective };
+  let own = item.mine;
+  // A flag does not hide what settled the matter.
+  while (own?.fresh && !SETTLING.has(own.ruling) && own.under) own = own.under;
+  if (!own?.fresh || (!SETTLING.has(own.ruling) && SETTLING.has(served.ruling))) return served;
+  return { ruling: own.ruling, relabel: own.relabel, who: person, effective: effectiveDecision(item, own.ruling, own.relabel) };
+}
+
+/** What somebody said, in words: "accept", "Image 2 is better". */
+function ruledWords(item, ruling, relabel) {
+  if (ruling !== "relabel") return ruling;
+  if (!relabel) return "another side is better";
+  return sideName(item, relabel) + (relabel === "tie" ? "" : " is better");
+}
+
+function orderWords(order) {
+  return order === "swapped" ? "swapped order" : "dataset order";
+}
