@@ -98,7 +98,7 @@ def show(name: str, json: Json = False) -> None:
             if number == SHOWN_ISSUES:
                 say("… `--json` shows all")
                 break
-            say(f"{issue['code']:<11}{issue['file']}:{issue['row']}  {issue['message']}")
+            say(f"{issue['code']:<11}{issue['file']} row {issue['row']}: {issue['message']}")
 
 
 def _report(dataset: DatasetRow) -> None:

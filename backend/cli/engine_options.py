@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import math
+import os
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,8 +13,9 @@ import typer
 from pydantic import ValidationError
 
 from backend.cli.output import note, progress_bar
+from backend.domain.prompts import CAPTION_PLACE, check_instruction
 from backend.engines.base import EngineOptions
-from backend.errors import RunError, UsageError
+from backend.errors import NotFound, RunError, UsageError
 from backend.inference.launch import ACTIVE
 from backend.store.runs import RunRow
 from backend.workspace import Workspace
@@ -28,12 +32,19 @@ VideoFps = Annotated[float, typer.Option(help="Frames a second given to the judg
 UseCot = Annotated[bool, typer.Option("--use-cot/--no-use-cot", help="Ask for reasoning")]
 
 
+_ENDINGS = (".txt", ".md", ".jinja")
+_LONGEST_PATH = 1000
+
+
 def engine_options(**values: Any) -> EngineOptions:
     """The options, with a wrong value told in one line.
 
     Raises:
-        UsageError: A value is out of range.
+        UsageError: A value is out of range, or no number at all.
     """
+    for name, value in values.items():
+        if isinstance(value, float) and not math.isfinite(value):
+            raise UsageError(f"--{name.replace('_', '-')}: {value} is no number")
     try:
         return EngineOptions(**{name: value for name, value in values.items() if value is not None})
     except ValidationError as error:
@@ -43,12 +54,35 @@ def engine_options(**values: Any) -> EngineOptions:
 
 
 def read_instruction(given: str | None) -> str | None:
-    """The template itself, or what is in the file of that name."""
-    if given is None or "\n" in given or len(given) > 1000:
-        return given
-    path = Path(given)
+    """The template itself, or what is in the file of that name.
+
+    Raises:
+        NotFound: What looks like a file's name is none.
+        UsageError: The file is no text, or the template has no place for the caption.
+    """
+    if given is None:
+        return None
+    return check_instruction(_text_of(Path(given)) if _is_file(given) else given)
+
+
+def _is_file(given: str) -> bool:
+    if "\n" in given or len(given) > _LONGEST_PATH:
+        return False
+    with suppress(OSError):  # a long sentence makes no file's name
+        if Path(given).is_file():
+            return True
+    in_one_piece = not any(character.isspace() for character in given)
+    looks_so = given.endswith(_ENDINGS) or (
+        in_one_piece and os.sep in given and CAPTION_PLACE not in given
+    )
+    if looks_so:
+        raise NotFound(f"{given}: no such file", hint="give the instruction, or a file of it")
+    return False
+
+
+def _text_of(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8") if path.is_file() else given
+        return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"{path}: cannot be read as an instruction ({error})") from error
 

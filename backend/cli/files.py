@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+from dataclasses import asdict
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -14,82 +17,77 @@ from backend.cli.engine_options import (
     MaxNewTokens,
     TensorParallel,
     UseCot,
-    VideoFps,
     engine_options,
     read_instruction,
     watch,
 )
 from backend.cli.output import Json, note, print_json, progress_bar, say, workspace
 from backend.curation import sets as curated
+from backend.datasets.registry import parse_spec
 from backend.domain.pairs import MediaKind
-from backend.engines.base import EngineOptions
+from backend.errors import DatasetError, UsageError
 from backend.export import export_set
 from backend.export.convert import ConvertReport, convert_t2i, convert_t2v
 from backend.inference.launch import RunRequest
 from backend.ingest.importer import import_dataset
+from backend.store.datasets import DatasetRow
+from backend.workspace import Workspace
 
-convert = typer.Typer(help="Repair files made by other scripts.", no_args_is_help=True)
-prepare = typer.Typer(help="Inference, filter and conversion in one go.", no_args_is_help=True)
+_FPS = 2.0
 
-Filtered = Annotated[Path, typer.Option(help="filtered_samples.json, or a converted T2I file")]
-Output = Annotated[Path, typer.Option(help="Training file to write")]
+
+class Task(StrEnum):
+    """What the pairs are made of, as existing scripts call it."""
+
+    T2I = "t2i"
+    T2V = "t2v"
+
+    @property
+    def kind(self) -> MediaKind:
+        return MediaKind.IMAGE if self is Task.T2I else MediaKind.VIDEO
+
+
+TaskName = Annotated[Task, typer.Argument(help="t2i for pairs of images, t2v for pairs of videos")]
 DataRoot = Annotated[Path | None, typer.Option(help="Folder that media paths are relative to")]
-ModelPath = Annotated[str, typer.Option(help="Folder or hub name of the judge")]
-DataPath = Annotated[str, typer.Option(metavar="SOURCE:PATH[,SOURCE:PATH…]")]
-OutputDir = Annotated[Path, typer.Option(help="Folder to write")]
-Engine = Annotated[str, typer.Option(help="auto, vllm, transformers, openai or scripted")]
+Fps = Annotated[
+    float | None, typer.Option(help=f"t2v: frames a second given to the judge; default {_FPS}")
+]
 
 
-@convert.command("t2i")
-def convert_images(
-    filtered_samples_path: Filtered,
-    output_path: Output,
-    data_root: DataRoot = None,
+def convert(
+    task: TaskName,
+    filtered_samples_path: Annotated[
+        Path, typer.Option(help="filtered_samples.json, or a converted T2I file")
+    ],
+    output_path: Annotated[Path, typer.Option(help="Training file to write")],
+    data_root: Annotated[
+        Path | None,
+        typer.Option(help="Folder that media paths are relative to; default: that of the samples"),
+    ] = None,
     task_instruction: Instruction = None,
+    video_fps: Fps = None,
     json: Json = False,
 ) -> None:
-    """Correctly labelled training data from an upstream T2I file."""
-    report = convert_t2i(
-        filtered_samples_path,
-        output_path,
-        data_root=data_root,
-        task_instruction=read_instruction(task_instruction),
-    )
-    _converted(report, output_path, json)
-
-
-@convert.command("t2v")
-def convert_videos(
-    filtered_samples_path: Filtered,
-    output_path: Output,
-    data_root: DataRoot = None,
-    task_instruction: Instruction = None,
-    video_fps: VideoFps = 2.0,
-    json: Json = False,
-) -> None:
-    """Correctly labelled training data from an upstream T2V file."""
-    report = convert_t2v(
-        filtered_samples_path,
-        output_path,
-        task_instruction=read_instruction(task_instruction),
-        video_fps=video_fps,
-        data_root=data_root,
-    )
+    """Correctly labelled training data from a file that another script made."""
+    fps, template = _fps(task, video_fps), read_instruction(task_instruction)
+    if task is Task.T2I:
+        report = convert_t2i(
+            filtered_samples_path, output_path, data_root=data_root, task_instruction=template
+        )
+    else:
+        report = convert_t2v(
+            filtered_samples_path,
+            output_path,
+            data_root=data_root,
+            task_instruction=template,
+            video_fps=fps,
+        )
     _converted(report, output_path, json)
 
 
 def _converted(report: ConvertReport, output: Path, json: bool) -> None:
     if json:
-        print_json(
-            {
-                "rows": report.rows,
-                "written": report.written,
-                "inverted": report.inverted,
-                "skipped": report.skipped,
-                "malformed": report.malformed,
-                "output": str(output),
-            }
-        )
+        print_json({**asdict(report), "output": str(output)})
         return
     say(f"{report.written} of {report.rows} rows written to {output}, {report.skipped} skipped")
     if report.malformed:
@@ -99,116 +97,89 @@ def _converted(report: ConvertReport, output: Path, json: bool) -> None:
     say(f"{report.inverted} rows would have carried an inverted label, and are right now")
 
 
-@prepare.command("t2i")
-def prepare_images(
-    model_path: ModelPath,
-    data_path: DataPath,
-    output_dir: OutputDir,
+def prepare(
+    task: TaskName,
+    model_path: Annotated[str, typer.Option(help="Folder or hub name of the judge")],
+    data_path: Annotated[str, typer.Option(metavar="SOURCE:PATH[,SOURCE:PATH…]")],
+    output_dir: Annotated[Path, typer.Option(help="Folder to write")],
     data_root: DataRoot = None,
     batch_size: BatchSize = 8,
     max_new_tokens: MaxNewTokens = 2048,
     task_instruction: Instruction = None,
     tensor_parallel_size: TensorParallel = 2,
     gpu_memory_utilization: GpuMemory = 0.9,
+    video_fps: Fps = None,
     use_cot: UseCot = True,
-    engine: Engine = "auto",
+    engine: Annotated[
+        str, typer.Option(help="auto, vllm, transformers, openai or scripted")
+    ] = "auto",
     seed: int = 0,
 ) -> None:
-    """T2I: leaves the filtered samples, their statistics and the training file."""
-    _prepare(
-        MediaKind.IMAGE,
-        model_path,
-        data_path,
-        output_dir,
-        data_root,
-        engine,
-        seed,
-        use_cot,
-        task_instruction,
-        engine_options(
-            batch_size=batch_size,
-            max_new_tokens=max_new_tokens,
-            tensor_parallel_size=tensor_parallel_size,
-            gpu_memory_utilization=gpu_memory_utilization,
-        ),
+    """Inference, filter and conversion in one go.
+
+    Leaves the filtered samples, their statistics and the training file.
+    """
+    options = engine_options(
+        batch_size=batch_size,
+        max_new_tokens=max_new_tokens,
+        tensor_parallel_size=tensor_parallel_size,
+        gpu_memory_utilization=gpu_memory_utilization,
+        video_fps=_fps(task, video_fps),
     )
-
-
-@prepare.command("t2v")
-def prepare_videos(
-    model_path: ModelPath,
-    data_path: DataPath,
-    output_dir: OutputDir,
-    data_root: DataRoot = None,
-    batch_size: BatchSize = 8,
-    max_new_tokens: MaxNewTokens = 2048,
-    task_instruction: Instruction = None,
-    tensor_parallel_size: TensorParallel = 2,
-    gpu_memory_utilization: GpuMemory = 0.9,
-    video_fps: VideoFps = 2.0,
-    use_cot: UseCot = True,
-    engine: Engine = "auto",
-    seed: int = 0,
-) -> None:
-    """T2V: leaves the filtered samples, their statistics and the training file."""
-    _prepare(
-        MediaKind.VIDEO,
-        model_path,
-        data_path,
-        output_dir,
-        data_root,
-        engine,
-        seed,
-        use_cot,
-        task_instruction,
-        engine_options(
-            batch_size=batch_size,
-            max_new_tokens=max_new_tokens,
-            tensor_parallel_size=tensor_parallel_size,
-            gpu_memory_utilization=gpu_memory_utilization,
-            video_fps=video_fps,
-        ),
-    )
-
-
-def _prepare(
-    kind: MediaKind,
-    model: str,
-    data: str,
-    output: Path,
-    data_root: Path | None,
-    engine: str,
-    seed: int,
-    use_cot: bool,
-    task_instruction: str | None,
-    options: EngineOptions,
-) -> None:
+    template = read_instruction(task_instruction)
     with workspace() as space:
-        name = f"prepare-{output.resolve().name}-{kind.value}"
-        with progress_bar() as bar:
-            task = bar.add_task("rows", total=None)
-            dataset = import_dataset(
-                space.database,
-                name=name,
-                spec=data,
-                data_root=data_root,
-                progress=lambda rows: bar.update(task, completed=rows),
-            )
+        dataset = _dataset(space, task.kind, data_path, data_root)
         run_id, resolved = space.launcher.start(
             RunRequest(
                 dataset=dataset.name,
-                model=model,
+                model=model_path,
                 engine=engine,
                 options=options,
                 seed=seed,
                 use_cot=use_cot,
-                instruction=read_instruction(task_instruction),
+                instruction=template,
             )
         )
         space.supervise()
         note(f"run {run_id} in {space.folder}; engine {resolved.name}: {resolved.why}")
         watch(space, run_id)
-        frozen = curated.freeze(space.database, name, [run_id])
-        export_set(space.database, frozen, format="lightrft", out=output)
+        frozen = curated.freeze(space.database, dataset.name, [run_id])
+        export_set(space.database, frozen, format="lightrft", out=output_dir)
         counts = space.runs.counts(run_id)
-        say(f"{counts['accepted']} of {counts['done']} accepted; training data in {output}")
+        say(f"{counts['accepted']} of {counts['done']} accepted; training data in {output_dir}")
+
+
+def _fps(task: Task, given: float | None) -> float:
+    if given is not None and task is Task.T2I:
+        raise UsageError("--video-fps: images have no frames", hint="leave it out, or say t2v")
+    return _FPS if given is None else given
+
+
+def _dataset(space: Workspace, kind: MediaKind, data: str, root: Path | None) -> DatasetRow:
+    """The dataset of these very files: the one that is there already, else a new one."""
+    name = _name_of(kind, data, root)
+    with progress_bar() as bar:
+        task = bar.add_task("rows", total=None)
+        return import_dataset(
+            space.database,
+            name=name,
+            spec=data,
+            data_root=root,
+            kind=kind,
+            progress=lambda rows: bar.update(task, completed=rows),
+        )
+
+
+def _name_of(kind: MediaKind, data: str, root: Path | None) -> str:
+    """A name that only the same files with the same content have."""
+    digest = hashlib.sha256(str(root.expanduser().absolute() if root else "").encode())
+    for source, path in parse_spec(data):
+        digest.update(f"\0{source.name}\0{path}\0".encode("utf-8", "surrogateescape"))
+        try:
+            with path.open("rb") as stream:
+                digest.update(hashlib.file_digest(stream, "sha256").digest())
+        except OSError as error:
+            raise DatasetError(
+                f"{path}: cannot be read ({error.strerror})", hint="the form is SOURCE:PATH"
+            ) from error
+    return f"prepare-{kind.value}-{digest.hexdigest()[:12]}"

@@ -28,8 +28,8 @@ app.add_typer(loop.app, name="loop")
 app.command("export")(sets.export)
 app.command("serve")(serve.serve)
 app.command("doctor")(doctor.doctor)
-app.add_typer(files.convert, name="convert")
-app.add_typer(files.prepare, name="prepare")
+app.command("convert", no_args_is_help=True)(files.convert)
+app.command("prepare", no_args_is_help=True)(files.prepare)
 
 
 @app.callback()
@@ -45,7 +45,11 @@ def _global_options(
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; returns its exit code.
 
-    0 done, 1 failed with one line and a hint, 2 wrong usage, 130 interrupted.
+    0 done; 1 failed with one line and a hint; 2 wrong usage; 130 interrupted. Wrong usage is what
+    can be told from the words alone: an option that is not there, a value that none can be (a format,
+    an engine, a number out of range), options that exclude each other. What is only found by looking
+    is a failure: a file that is missing or holds something else, a name that this workspace lacks, and
+    a source or a policy that is none, because both may be words or files.
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
     try:

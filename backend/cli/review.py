@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import getpass
-import json as json_module
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from backend.cli.output import Json, print_json, print_lines, say, workspace
 from backend.curation.ruling_rows import RulingRows
 from backend.errors import ReviewError, UsageError
+from backend.export.files import JsonLines
 from backend.workspace import Workspace
 
 app = typer.Typer(help="Record what people decide about predictions.", no_args_is_help=True)
@@ -77,8 +77,6 @@ def undo(
 @app.command("import")
 def import_file(run: int, file: Path) -> None:
     """Store rulings from a JSON-lines file; storing the same file again adds nothing."""
-    if not file.is_file():
-        raise UsageError(f"{file}: no such file")
     with workspace() as space:
         space.runs.get(run)
         count = RulingRows(space.database).import_rows(run, _lines(file))
@@ -94,27 +92,28 @@ def export_file(run: int, file: Annotated[Path | None, typer.Argument()] = None)
         if file is None:
             print_lines(rows)
             return
-        partial = file.with_name(file.name + ".partial")
-        count = 0
-        with partial.open("w", encoding="utf-8") as stream:
+        with JsonLines(file) as stream:
             for row in rows:
-                stream.write(json_module.dumps(row, ensure_ascii=False) + "\n")
-                count += 1
-        partial.replace(file)
-        say(f"{count} rulings written to {file}")
+                stream.add(row)
+        say(f"{stream.rows} rulings written to {file}")
 
 
-def _lines(file: Path) -> Iterator[dict[str, Any]]:
-    with file.open(encoding="utf-8") as stream:
-        for number, line in enumerate(stream, start=1):
-            if line.strip():
-                try:
-                    row = json_module.loads(line)
-                except ValueError as error:
-                    raise ReviewError(f"{file}:{number}: invalid JSON") from error
-                if not isinstance(row, dict):
-                    raise ReviewError(f"{file}:{number}: not an object")
-                yield row
+def _lines(file: Path) -> Iterator[str]:
+    """The lines of a file, empty ones too, so that they can be told by their number."""
+    number = 0
+    try:
+        with file.open("rb") as stream:
+            for number, line in enumerate(stream, start=1):
+                yield line.decode("utf-8-sig" if number == 1 else "utf-8")
+    except UnicodeDecodeError as error:
+        raise ReviewError(
+            f"{file}:{number}: is not UTF-8", hint="one JSON object a line is wanted"
+        ) from error
+    except OSError as error:
+        raise ReviewError(
+            f"{file}: cannot be read ({error.strerror})",
+            hint="`winnow review export RUN FILE` writes such a file",
+        ) from error
 
 
 def _find(

@@ -30,8 +30,7 @@ from backend.cli.output import (
 from backend.cli.run_output import as_json, summary
 from backend.domain.filtering import PRESETS, Policy, load_policy
 from backend.domain.pairs import OrderPolicy
-from backend.engines.base import EngineOptions
-from backend.errors import PolicyError, UsageError
+from backend.errors import PolicyError
 from backend.inference.imports import import_predictions
 from backend.inference.launch import RunRequest
 from backend.inference.spec import RunSpec, instructions
@@ -165,15 +164,14 @@ def import_run(
     json: Json = False,
 ) -> None:
     """Store texts made elsewhere as a run."""
-    if not predictions.is_file():
-        raise UsageError(f"{predictions}: no such file")
+    options = engine_options(video_fps=video_fps)
     template = read_instruction(task_instruction)
     with workspace() as space:
         row = space.datasets.get(dataset)
         spec = RunSpec(
             model=model,
             engine="import",
-            options=EngineOptions(video_fps=video_fps),
+            options=options,
             use_cot=use_cot,
             instruction=instructions(template, use_cot=use_cot),
         )

@@ -21,6 +21,7 @@ from backend.cli.output import (
 )
 from backend.cli.run_output import as_json, prediction_json, summary
 from backend.cli.run_start import PolicyOption, import_run, read_policy, start
+from backend.domain.filtering import Reason
 from backend.errors import RunError, UsageError
 from backend.inference.launch import ACTIVE
 from backend.store.failures import Failures
@@ -129,12 +130,16 @@ def refilter(run: int, policy: PolicyOption, json: Json = False) -> None:
 def predictions(
     run: int,
     decision: Annotated[str | None, typer.Option(help="accepted or rejected")] = None,
-    reason: str | None = None,
+    reason: Annotated[
+        str | None, typer.Option(help="Of the decision, such as agrees or low_margin")
+    ] = None,
     json: Json = False,
 ) -> None:
     """Every prediction: JSON lines with --json, else a line each."""
     if decision not in (None, "accepted", "rejected"):
         raise UsageError(f"unknown decision {decision!r}", hint="accepted or rejected")
+    if reason not in (None, *Reason):
+        raise UsageError(f"unknown reason {reason!r}", hint=f"one of {', '.join(Reason)}")
     with workspace() as space:
         space.runs.get(run)
         rows = space.predictions.iter_rows(run, decision=decision, reason=reason)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -21,6 +22,7 @@ from backend.workspace import open_workspace, settings_for
 
 DEFAULT_PORT = 8501
 _ROOT = Path(__file__).resolve().parents[2]
+_GRACE_S = 5.0
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
@@ -56,8 +58,35 @@ def serve(
     ]  # fmt: skip
     url = f"http://{address if address in _LOOPBACK else socket.getfqdn()}:{number}"
     threading.Thread(target=_announce, args=(url, number, address, browser), daemon=True).start()
-    # In the project's folder, where .streamlit/config.toml is; its own output is not ours.
-    return subprocess.call(command, cwd=_ROOT, env=environment, stdout=subprocess.DEVNULL)  # noqa: S603 - a list, no shell
+    return _until_it_ends(command, environment)
+
+
+def _until_it_ends(command: list[str], environment: dict[str, str]) -> int:
+    """The server. What would end this process is passed on, and waited for: nothing is left behind."""
+    # In the project's folder, where .streamlit/config.toml is; its own output is not ours. A session
+    # of its own, or Ctrl-C would reach it twice: from the terminal and from here.
+    server = subprocess.Popen(  # noqa: S603 - a list, no shell
+        command, cwd=_ROOT, env=environment, stdout=subprocess.DEVNULL, start_new_session=True
+    )
+    asked: list[int] = []
+
+    def pass_on(number: int, _frame: object) -> None:
+        if asked:  # a second time: at once
+            server.kill()
+        else:
+            server.terminate()
+            # Pages that are open keep a server waiting; their browsers reconnect by themselves.
+            hurry = threading.Timer(_GRACE_S, server.kill)
+            hurry.daemon = True
+            hurry.start()
+        asked.append(number)
+
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, pass_on)
+    code = server.wait()
+    if asked:
+        return 128 + asked[0]
+    return code if code >= 0 else 128 - code
 
 
 def _port(asked: int | None, address: str) -> int:

@@ -7,8 +7,9 @@ from typing import Annotated, Any
 
 import typer
 
-from backend.cli.output import Json, print_json, print_table, progress_bar, say, workspace
+from backend.cli.output import Json, note, print_json, print_table, progress_bar, say, workspace
 from backend.curation import sets as curated
+from backend.curation.preview import untrainable, untrainable_line
 from backend.errors import UsageError
 from backend.export import FORMATS, export_set
 
@@ -41,6 +42,8 @@ def create(
     """Freeze everything accepted in one or more runs as a new version of a set."""
     with workspace() as space:
         frozen = space.freeze(name, run, balance=curated.Balance(seed) if balance else None)
+        if line := untrainable_line(untrainable(space.database, run)):
+            note(line)
         if json:
             print_json(as_json(frozen))
         else:
@@ -103,6 +106,10 @@ def export(
             bundle=bundle,
             progress=lambda rows: bar.update(task, completed=rows),
         )
+    if split and not manifest.validation_rows:
+        note(f"--split {split} drew no pair for validation: there are too few; no file was written")
+    if split and manifest.validation_rows == manifest.rows:
+        note(f"--split {split} drew every pair for validation: there is no training file")
     if json:
         print_json(manifest.to_mapping())
     else:

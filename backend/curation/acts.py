@@ -13,8 +13,9 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
+from backend.curation.tokens import new_token
 from backend.domain.pairs import Preference
-from backend.domain.rulings import SETTLING, Ruling, effective_decision
+from backend.domain.rulings import SETTLING, Ruling, effective_decision, why_not_trainable
 from backend.errors import NotFound
 from backend.store.reviews import Reviewable, ReviewRow, Reviews
 
@@ -24,7 +25,7 @@ class Act:
     """What is ruled, by whom.
 
     Attributes:
-        token: Of the whole act, what each row's own token begins with; ``None`` has no undo.
+        token: Of the whole act, what each row's own token begins with.
     """
 
     ruling: Ruling
@@ -32,7 +33,7 @@ class Act:
     note: str
     tags: tuple[str, ...]
     reviewer: str
-    token: str | None
+    token: str
 
 
 def in_force(stack: Sequence[ReviewRow]) -> ReviewRow | None:
@@ -52,8 +53,11 @@ def effective_of(verdict: Reviewable, top: ReviewRow | None) -> str:
     )
 
 
-def rule(connection: Connection, store: Reviews, act: Act, ids: Sequence[int]) -> None:
+def rule(connection: Connection, store: Reviews, act: Act, ids: Sequence[int]) -> int:
     """Add the act's ruling to these predictions, except where it was stored before.
+
+    Returns:
+        How many of them have it now. Accepting leaves those out that name no better side.
 
     Raises:
         NotFound: There is no such prediction; nothing was written.
@@ -63,20 +67,23 @@ def rule(connection: Connection, store: Reviews, act: Act, ids: Sequence[int]) -
     missing = next((one for one in wanted if one not in verdicts), None)
     if missing is not None:
         raise NotFound(f"there is no prediction {missing}")
-    tokens = {one: f"{act.token}{one}" for one in wanted} if act.token is not None else {}
+    if act.ruling is Ruling.ACCEPT:
+        wanted = [one for one in wanted if why_not_trainable(verdicts[one].answer) is None]
+    tokens = {one: f"{act.token}{one}" for one in wanted}
     known = store.known_tokens(connection, list(tokens.values()))
-    fresh = [one for one in wanted if tokens.get(one) not in known]
+    fresh = [one for one in wanted if tokens[one] not in known]
     live = store.live(connection, fresh)
     now = time.time()
     new, states = [], []
     for one in fresh:
         verdict, stack = verdicts[one], live.get(one, [])
-        review = _review(act, verdict, stack, now, token=tokens.get(one))
+        review = _review(act, verdict, stack, now, token=tokens[one])
         new.append(review)
         top = in_force([*stack, review])
         states.append((one, top, effective_of(verdict, top)))
     store.append_many(connection, new)
     store.set_verdicts(connection, states)
+    return len(wanted)
 
 
 def undo(
@@ -99,8 +106,11 @@ def undo(
             left += 1
             continue
         verdict = verdicts[row.prediction_id]
-        act = Act(ruling=Ruling.UNDO, relabel=None, note="", tags=(), reviewer=reviewer, token=None)
-        new.append(_review(act, verdict, stack, now, undoes=row.id))
+        token = new_token()
+        act = Act(
+            ruling=Ruling.UNDO, relabel=None, note="", tags=(), reviewer=reviewer, token=token
+        )
+        new.append(_review(act, verdict, stack, now, token=token, undoes=row.id))
         top = in_force(stack[:-1])
         states.append((row.prediction_id, top, effective_of(verdict, top)))
     store.append_many(connection, new)
@@ -123,7 +133,7 @@ def _review(
     stack: Sequence[ReviewRow],
     now: float,
     *,
-    token: str | None = None,
+    token: str,
     undoes: int | None = None,
 ) -> ReviewRow:
     return ReviewRow(

@@ -7,7 +7,7 @@ from itertools import islice
 
 from backend.curation.acts import Act, rule, undo
 from backend.curation.rulings import Rulings, checked
-from backend.curation.tokens import act_token
+from backend.curation.tokens import act_token, new_token
 from backend.domain.rulings import Ruling
 from backend.store.database import Database
 from backend.store.reviews import Reviews
@@ -47,29 +47,30 @@ class BulkRulings:
             progress: Called with how many are done.
 
         Returns:
-            How many predictions were ruled on.
+            How many predictions were ruled on. Accepting skips those whose text names no better side:
+            they could not be trained on.
         """
         kind, side = checked(ruling, relabel, reviewer, token)
-        own = None if token is None else act_token(token)
+        own = act_token(token or new_token())
         act = Act(
             ruling=kind, relabel=side, note=note, tags=tuple(tags), reviewer=reviewer, token=own
         )
         ids = iter(prediction_ids)
-        count = 0
+        count = done = 0
         while chunk := list(islice(ids, CHUNK)):
             with self._db.write(durable=True) as connection:
                 if kind is Ruling.UNDO:
                     for prediction_id in chunk:
-                        each = None if own is None else f"{own}{prediction_id}"
                         self._rulings.add_within(
                             connection, prediction_id, ruling, note=note, tags=tags,
-                            reviewer=reviewer, token=each,
+                            reviewer=reviewer, token=f"{own}{prediction_id}",
                         )  # fmt: skip
+                    count += len(chunk)
                 else:
-                    rule(connection, self._reviews, act, chunk)
-            count += len(chunk)
+                    count += rule(connection, self._reviews, act, chunk)
+            done += len(chunk)
             if progress:
-                progress(count)
+                progress(done)
         return count
 
     def undo(

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from backend.domain.rulings import why_not_trainable
 from backend.store.database import Database
-from backend.store.previews import Previews
+from backend.store.previews import Previews, Sum
 
 SAMPLE = 10_000
 
@@ -27,6 +28,7 @@ class Preview:
 
     Attributes:
         items: What freezing would take.
+        untrainable: By reason, how many are accepted that freezing would leave out.
         balanced_items: What freezing with balance would take.
         answers, kinds: ``items`` by answer and by medium.
         by_ruling: How many of them a person accepted, or relabelled.
@@ -38,6 +40,7 @@ class Preview:
     """
 
     items: int
+    untrainable: dict[str, int]
     balanced_items: int
     answers: dict[str, int]
     kinds: dict[str, int]
@@ -55,7 +58,8 @@ def preview(database: Database, run_ids: Sequence[int], *, sample: int = SAMPLE)
     answers: Counter[str] = Counter()
     kinds: Counter[str] = Counter()
     by_ruling = 0
-    for row in reading.sums(run_ids):
+    sums = reading.sums(run_ids)
+    for row in sums:
         if row.effective == "accepted" and row.answer in ("first", "second"):
             answers[row.answer] += row.count
             kinds[row.kind] += row.count
@@ -78,6 +82,7 @@ def preview(database: Database, run_ids: Sequence[int], *, sample: int = SAMPLE)
     everything = won[True] + won[False]
     return Preview(
         items=answers.total(),
+        untrainable=_untrainable(sums),
         balanced_items=2 * min(answers["first"], answers["second"]),
         answers=dict(answers),
         kinds=dict(kinds),
@@ -91,6 +96,27 @@ def preview(database: Database, run_ids: Sequence[int], *, sample: int = SAMPLE)
         winners=[Share(name, count, won[True][name]) for name, count in everything.most_common(12)],
         sampled=sampled,
     )
+
+
+def untrainable(database: Database, run_ids: Sequence[int]) -> dict[str, int]:
+    """By reason, how many predictions are accepted in these runs that no set can take."""
+    return _untrainable(Previews(database).sums(run_ids))
+
+
+def untrainable_line(counts: Mapping[str, int]) -> str | None:
+    """What is accepted and cannot be trained on, in one line; ``None`` when there is nothing."""
+    if not counts:
+        return None
+    reasons = ", ".join(f"{count} {reason}" for reason, count in counts.items())
+    return f"{sum(counts.values())} accepted cannot be trained on ({reasons})"
+
+
+def _untrainable(sums: Sequence[Sum]) -> dict[str, int]:
+    counts: Counter[str] = Counter()
+    for row in sums:
+        if row.effective == "accepted" and (reason := why_not_trainable(row.answer)):
+            counts[reason] += row.count
+    return dict(counts)
 
 
 def _winner(answer: str, order: str, extra: dict[str, object]) -> str | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
@@ -10,7 +9,8 @@ from typing import Any
 from sqlalchemy import Connection
 
 from backend.curation.rulings import Rulings
-from backend.curation.tokens import digest, row_token
+from backend.curation.tokens import digest, row_token, token_in
+from backend.domain.json_text import load_json
 from backend.domain.pairs import Order
 from backend.errors import NotFound, ReviewError
 from backend.store.database import Database
@@ -42,12 +42,11 @@ class RulingRows:
                 "note": row["note"],
                 "tags": row["tags"].get("tags", []),
                 "reviewer": row["reviewer"],
-                "token": row_token(run_id, row["id"], row["token"], row["created_at"]),
+                "token": row["token"] or row_token(run_id, row["id"], row["created_at"]),
                 "undoes": None
                 if row["undoes"] is None
-                else row_token(
-                    run_id, row["undoes"], row["undone_token"], row["undone_created_at"]
-                ),
+                else row["undone_token"]
+                or row_token(run_id, row["undoes"], row["undone_created_at"]),
                 "created_at": row["created_at"],
             }
 
@@ -60,7 +59,9 @@ class RulingRows:
             rows: Lines of JSON, or mappings: ``key`` or ``index``, ``order``, ``sample`` (0),
                 ``ruling``, ``relabel``, ``note``, ``tags``, ``reviewer``, ``token``, ``undoes``
                 (the token of what an undo takes back; else the newest). A row without a token gets
-                one from its content, so that a file can be imported twice.
+                one from its content, so that a file can be imported twice. What was exported from
+                this run is known here by its tokens; what was exported from another run of this
+                workspace is new.
             reviewer: Of rows that name none.
 
         Returns:
@@ -73,6 +74,13 @@ class RulingRows:
         # Equal rows without a token (accept, undo, accept) are told apart by how often they came.
         seen: Counter[str] = Counter()
         with self._db.write(durable=True) as connection:
+            self._reviews.set_tokens(
+                connection,
+                [
+                    (review_id, row_token(run_id, review_id, created_at))
+                    for review_id, created_at in self._reviews.without_token(connection, run_id)
+                ],
+            )
             for line, raw in enumerate(rows, start=1):
                 if isinstance(raw, str) and not raw.strip():
                     continue
@@ -98,6 +106,10 @@ class RulingRows:
             raise ReviewError("note must be a text and tags a list of texts")
         if not all(isinstance(tag, str) for tag in tags):
             raise ReviewError("tags must be a list of texts")
+        try:
+            "".join((who, note, *tags)).encode()
+        except UnicodeEncodeError as error:
+            raise ReviewError("holds characters that no text has") from error
         if token is None:
             names = ("key", "index", "order", "sample", "ruling", "relabel", "note", "tags")
             content = digest(["import", run_id, who, *(row.get(name) for name in names)])
@@ -106,6 +118,8 @@ class RulingRows:
         undoes = row.get("undoes")
         if undoes is not None and not isinstance(undoes, str):
             raise ReviewError("undoes must be the token of the ruling that was taken back")
+        token = self._own(connection, run_id, token)
+        undoes = self._own(connection, run_id, undoes)
         _, new = self._rulings.add_within(
             connection,
             self._find(connection, run_id, row),
@@ -118,6 +132,13 @@ class RulingRows:
             undoes=undoes,
         )
         return new
+
+    def _own(self, connection: Connection, run_id: int, token: Any) -> Any:
+        """The token as this run knows it: another one where it is another run's already."""
+        if not isinstance(token, str):
+            return token
+        known = self._reviews.by_token(connection, token)
+        return token if known is None or known.run_id == run_id else token_in(run_id, token)
 
     def _find(self, connection: Connection, run_id: int, row: Mapping[str, Any]) -> int:
         key, index = row.get("key"), row.get("index")
@@ -149,8 +170,8 @@ def _mapping(raw: str | Mapping[str, Any]) -> Mapping[str, Any]:
     if isinstance(raw, Mapping):
         return raw
     try:
-        row = json.loads(raw)
-    except (TypeError, ValueError) as error:
+        row = load_json(raw)
+    except (TypeError, ValueError, RecursionError) as error:
         raise ReviewError(f"invalid JSON ({error})", hint="one JSON object a line") from error
     if not isinstance(row, dict):
         raise ReviewError("is no JSON object", hint="one JSON object a line")

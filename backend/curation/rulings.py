@@ -8,8 +8,9 @@ from typing import Any
 from sqlalchemy import Connection
 
 from backend.curation.acts import effective_of, in_force, replaced
+from backend.curation.tokens import new_token
 from backend.domain.pairs import Preference
-from backend.domain.rulings import Ruling
+from backend.domain.rulings import Ruling, why_not_trainable
 from backend.errors import NotFound, ReviewError
 from backend.store.database import Database
 from backend.store.reviews import Reviewable, ReviewRow, Reviews
@@ -48,8 +49,8 @@ class Rulings:
             token: The client's own id: sending it again gives the first row back.
 
         Raises:
-            ReviewError: The ruling makes no sense, there is nothing to undo, or the token belongs
-                to a ruling on another prediction.
+            ReviewError: The ruling makes no sense, there is nothing to undo, nothing to train on in
+                what is accepted, or the token belongs to a ruling on another prediction.
             NotFound: There is no such prediction.
         """
         kind, side = checked(ruling, relabel, reviewer, token)
@@ -127,6 +128,13 @@ class Rulings:
         live = self._reviews.live(connection, [prediction_id]).get(prediction_id, [])
         if ruling is Ruling.UNDO and not live:
             raise ReviewError(f"prediction {prediction_id} has no ruling to undo")
+        problem = why_not_trainable(verdict.answer) if ruling is Ruling.ACCEPT else None
+        if problem:
+            raise ReviewError(
+                f"prediction {prediction_id}, {problem}, cannot be accepted: there is nothing to "
+                "train on in it",
+                hint="reject it, or relabel it",
+            )
         undone = _undone(live, undoes) if ruling is Ruling.UNDO else None
         review = self._reviews.append(
             connection,
@@ -138,7 +146,7 @@ class Rulings:
             reviewer=reviewer,
             replaced=replaced(verdict, live),
             undoes=undone.id if undone else None,
-            token=token,
+            token=token or new_token(),
         )
         stack = [row for row in live if row is not undone] if undone else [*live, review]
         self._settle(connection, verdict, stack)

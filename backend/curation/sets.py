@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import time
 from array import array
 from collections import Counter
@@ -18,12 +19,14 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from backend.curation.preview import untrainable, untrainable_line
 from backend.errors import NotFound, ReviewError
 from backend.store.database import Database
 from backend.store.sets import ItemRow, SetRow, Sets
 from backend.store.unfinished import refuse_unfinished
 
 CHUNK = 2_000
+_NAME = re.compile(r"[^\W_][\w.-]{0,99}")
 _ABANDONED_S = 24 * 3600
 
 
@@ -36,6 +39,19 @@ class Balance:
     """
 
     seed: int = 0
+
+
+def check_name(name: str) -> None:
+    """Refuse what would not do as a file's name, in a command, or before ``@`` and a version.
+
+    Raises:
+        ReviewError: It says what is allowed.
+    """
+    if not _NAME.fullmatch(name):
+        raise ReviewError(
+            f"a set cannot be called {name!r}",
+            hint="letters, digits and . _ - only, beginning with a letter or a digit: grm-t2i",
+        )
 
 
 def freeze(
@@ -55,8 +71,7 @@ def freeze(
         ReviewError: Nothing is accepted, or the name cannot be used.
         RunError: A run is being imported or decided anew.
     """
-    if not name.strip() or "@" in name:
-        raise ReviewError(f"a set cannot be called {name!r}", hint="a name without @")
+    check_name(name)
     sets, runs = Sets(database), list(dict.fromkeys(run_ids))
     _clear_abandoned(database, sets)
     with database.read() as snapshot:
@@ -129,8 +144,9 @@ def _fill(
     with database.write() as connection:
         sets.add_items(connection, batch)
     if not counts["items"]:
+        nothing = untrainable_line(untrainable(database, runs)) or "nothing is accepted"
         raise ReviewError(
-            "nothing is accepted in these runs",
+            f"{nothing} in these runs",
             hint="`winnow run show` tells why; another policy, or rulings, may accept more",
         )
     if progress:
@@ -212,4 +228,4 @@ def _content(item: ItemRow) -> bytes:
     return json.dumps(fields, ensure_ascii=True).encode() + b"\n"
 
 
-__all__ = ["Balance", "SetRow", "freeze", "get_set", "list_sets"]
+__all__ = ["Balance", "SetRow", "check_name", "freeze", "get_set", "list_sets"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import secrets
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,11 +14,21 @@ def digest(parts: Sequence[Any]) -> str:
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
+def new_token() -> str:
+    """A token for a ruling whose client gave none."""
+    return secrets.token_hex(16)
+
+
 def act_token(token: str) -> str:
     """What the tokens of an act's rows begin with; the prediction's id follows."""
     return f"act-{digest([token])[:32]}:"
 
 
-def row_token(run_id: int, review_id: int, token: str | None, created_at: float) -> str:
-    """The token under which a stored ruling leaves the workspace; one without gets its own."""
-    return token or digest(["review", run_id, review_id, created_at])
+def row_token(run_id: int, review_id: int, created_at: float) -> str:
+    """The token of a ruling that an older Winnow stored without one: always the same."""
+    return digest(["review", run_id, review_id, created_at])
+
+
+def token_in(run_id: int, token: str) -> str:
+    """The token under which another run's ruling is stored when it is imported into this one."""
+    return digest(["run", run_id, token])

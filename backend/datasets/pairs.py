@@ -16,9 +16,9 @@ from backend.errors import DatasetError
 COLUMNS = ("prompt", "first", "second", "preference")
 
 _WORDS = {
-    "first": Preference.FIRST, "1": Preference.FIRST, "a": Preference.FIRST,
-    "second": Preference.SECOND, "2": Preference.SECOND, "b": Preference.SECOND,
-    "tie": Preference.TIE, "0": Preference.TIE, "c": Preference.TIE,
+    "first": Preference.FIRST, "a": Preference.FIRST,
+    "second": Preference.SECOND, "b": Preference.SECOND,
+    "tie": Preference.TIE, "c": Preference.TIE,
 }  # fmt: skip
 
 
@@ -43,18 +43,20 @@ class Pairs:
 
 
 def read_preference(value: Any) -> Preference:
-    """A preference as people write it: ``first 1 A``, ``second 2 B``, ``tie 0 C``, in any case.
+    """A preference as people write it: ``first`` or ``A``, ``second`` or ``B``, ``tie`` or ``C``, in
+    any case.
+
+    No number is one: 0 and 1 are first and second in some files, tie and first in others.
 
     Raises:
         RowProblem: It is none of these.
     """
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    word = "" if value is None or isinstance(value, bool) else str(value).strip().lower()
-    try:
+    word = value.strip().lower() if isinstance(value, str) else ""
+    if word in _WORDS:
         return _WORDS[word]
-    except KeyError:
-        raise RowProblem(f"preference {value!r} is not first, second or tie") from None
+    number = isinstance(value, int | float) or word.removesuffix(".0").isdecimal()
+    hint = "; what a number means differs from file to file: write the word" if number else ""
+    raise RowProblem(f"preference {value!r} is not first, second or tie{hint}")
 
 
 def _csv_rows(path: Path) -> Iterator[SourceRow | BrokenRow]:

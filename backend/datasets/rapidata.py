@@ -5,10 +5,11 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Iterator
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from backend.datasets.base import BrokenRow, SourceRow, text_field
+from backend.datasets.base import BrokenRow, RowProblem, SourceRow, text_field
 from backend.datasets.parquet_rows import parquet_rows
 from backend.domain.pairs import MediaKind, Preference
 
@@ -44,7 +45,7 @@ class Rapidata:
 
 
 def _convert(folder: str, row: int, item: dict[str, Any]) -> SourceRow:
-    totals = [sum(_score(item[f"weighted_results{side}_{a}"]) for a in _ASPECTS) for side in (1, 2)]
+    totals = [sum(_score(item, f"weighted_results{side}_{a}") for a in _ASPECTS) for side in (1, 2)]
     if totals[0] == totals[1]:
         preference = Preference.TIE
     else:
@@ -60,9 +61,18 @@ def _convert(folder: str, row: int, item: dict[str, Any]) -> SourceRow:
     )
 
 
-def _score(value: Any) -> float:
-    """A score; null and NaN count as 0, as upstream has it."""
-    return float(value) if value is not None and not math.isnan(value) else 0.0
+def _score(item: dict[str, Any], column: str) -> float:
+    """A score; null and NaN count as 0, as upstream has it.
+
+    Raises:
+        RowProblem: It is no finite number.
+    """
+    value = item[column]
+    if value is None:
+        return 0.0
+    if not isinstance(value, int | float | Decimal) or math.isinf(value):
+        raise RowProblem(f"{column!r} is {value!r}, which is no number")
+    return 0.0 if math.isnan(value) else float(value)
 
 
 def _video_path(folder: str, name: str) -> str:

@@ -14,6 +14,7 @@ from functools import cache
 from typing import Literal
 
 from backend.domain.pairs import MediaKind, Preference
+from backend.errors import UsageError
 
 CAPTION_PLACE = "{prompt}"
 
@@ -98,6 +99,20 @@ def default_instruction(kind: MediaKind, *, use_cot: bool = True) -> str:
     *most, last = DIMENSIONS[kind]
     text = _DIRECT.replace("{noun}", kind.value).replace("{Noun}", noun(kind))
     return text.replace("{dimensions}", f"{', '.join(most)} and {last}")
+
+
+def check_instruction(template: str) -> str:
+    """The template as it is.
+
+    Raises:
+        UsageError: It has no place for the caption, so that a judge would never see one.
+    """
+    if CAPTION_PLACE not in template:
+        raise UsageError(
+            f"the task instruction has no {CAPTION_PLACE}",
+            hint=f"write {CAPTION_PLACE} where the caption of each pair belongs",
+        )
+    return template
 
 
 def fill_instruction(template: str, prompt: str) -> str:

@@ -46,6 +46,19 @@ def effective_decision(
     return filter_decision
 
 
+def why_not_trainable(answer: str | None) -> str | None:
+    """Why a prediction with this answer makes no training row, whatever is decided about it.
+
+    Returns:
+        A phrase; ``None`` where it does make one.
+    """
+    if answer is None:
+        return "without a readable answer"
+    if answer == Preference.TIE:
+        return "naming no better side"
+    return None
+
+
 def relabel_dataset_order(side: Preference, order: Order) -> Preference:
     """A label of one order in the other frame: from dataset order to ``order``, or back."""
     return side.swapped() if order is Order.SWAPPED else side

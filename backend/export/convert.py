@@ -13,12 +13,19 @@ T2I training file                     exchanged where the answer is "Image 2"
 T2V ``filtered_samples.json``         always ``[path1, path2]``
 T2V training file                     cannot be known: refused
 ====================================  ==========================================================
+
+Nothing in the name of a file tells which of these it is. A row says what it is about, and what
+Winnow wrote is known by its layout, so that no file is read as what it is not: that would invert
+labels which are right.
 """
 
 from __future__ import annotations
 
+import math
+import os
+import re
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -27,14 +34,20 @@ import ijson
 from backend.domain.pairs import MediaKind, Preference
 from backend.domain.prompts import default_instruction, fill_instruction
 from backend.domain.verdict import parse_verdict, reasoning_of
-from backend.errors import DatasetError, ExportError
+from backend.errors import DatasetError, ExportError, MediaError, UsageError
 from backend.export.exporter import is_our_export
-from backend.export.files import JsonArray, write_json
+from backend.export.files import JsonArray, first_row_of_ours
 from backend.export.rows import response_text
+from backend.media.paths import media_kind
 
 _SIDES = {"A": Preference.FIRST, "B": Preference.SECOND}
 _HINT = "a filtered_samples.json is wanted, or a T2I training file"
 _NEEDED = ("prompt", "path1", "path2", "preference")
+_VIDEO_KEYS = ("video_fps", "score1_total", "score2_total")
+_ANSWER = re.compile(
+    r"\b(image|video)(?:\s*[12]\s+is\s+better|s\s+are\s+equally\s+good)", re.IGNORECASE
+)
+_TASKS = {MediaKind.IMAGE: "t2i", MediaKind.VIDEO: "t2v"}
 
 
 @dataclass(slots=True)
@@ -65,11 +78,16 @@ def convert_t2i(
 ) -> ConvertReport:
     """Repair a T2I ``filtered_samples.json`` or an already converted T2I training file.
 
+    Args:
+        data_root: What relative paths in ``source`` are relative to; its own folder by default.
+
     Raises:
         DatasetError: The file cannot be read, or is neither.
-        ExportError: It is an export of Winnow's, which is right as it is.
+        ExportError: Winnow wrote it, so that it is right as it is.
     """
-    return _convert(source, output, MediaKind.IMAGE, data_root, task_instruction, None)
+    template = task_instruction or default_instruction(MediaKind.IMAGE)
+    root = _root(source, output, data_root)
+    return _convert(source, output, _Repair(kind=MediaKind.IMAGE, template=template, root=root))
 
 
 def convert_t2v(
@@ -82,73 +100,87 @@ def convert_t2v(
 ) -> ConvertReport:
     """Convert a T2V ``filtered_samples.json``.
 
+    Args:
+        data_root: As for :func:`convert_t2i`.
+
     Raises:
         DatasetError: The file cannot be read, or is a training file whose order cannot be known.
-        ExportError: It is an export of Winnow's, which is right as it is.
+        ExportError: Winnow wrote it, so that it is right as it is.
+        UsageError: ``video_fps`` is no number of frames.
     """
-    return _convert(source, output, MediaKind.VIDEO, data_root, task_instruction, video_fps)
+    if not (math.isfinite(video_fps) and video_fps > 0):
+        raise UsageError(f"--video-fps {video_fps}: must be a number greater than 0")
+    template = task_instruction or default_instruction(MediaKind.VIDEO)
+    root = _root(source, output, data_root)
+    return _convert(
+        source,
+        output,
+        _Repair(kind=MediaKind.VIDEO, template=template, root=root, video_fps=video_fps),
+    )
 
 
-def _convert(
-    source: Path,
-    output: Path,
-    kind: MediaKind,
-    data_root: Path | None,
-    template: str | None,
-    video_fps: float | None,
-) -> ConvertReport:
-    if is_our_export(source.parent) and source.name.startswith("rejection_sampling_train"):
-        raise ExportError(
-            f"{source} was exported by Winnow and needs no repair",
-            hint="repairing it would exchange media that stand in the right order",
-        )
-    if _repaired_note(source).exists():
-        raise ExportError(
-            f"{source} was written by a repair and needs no other",
-            hint=f"{_repaired_note(source).name} beside it says so",
-        )
+def _root(source: Path, output: Path, data_root: Path | None) -> Path | None:
+    """What to put before relative paths, so that they name the same files when they are read from the
+    output's folder; ``None`` when they do so already."""
+    if data_root is not None:
+        return data_root.expanduser().absolute()
+    return None if source.resolve().parent == output.resolve().parent else source.absolute().parent
+
+
+def _convert(source: Path, output: Path, repair: _Repair) -> ConvertReport:
+    _refuse_ours(source)
     if source.resolve() == output.resolve():
         raise ExportError(f"{output} is the file to repair", hint="give another --output-path")
-    template = template or default_instruction(kind)
     report = ConvertReport()
     with JsonArray(output) as file:
-        for number, row in enumerate(_rows(source)):
-            report.rows += 1
-            where = f"{source}: row {number}"
-            try:
-                if not isinstance(row, dict):
-                    raise _Malformed("is no object")
-                if "conversations" in row:
-                    fixed = _repaired(where, row, kind, report)
-                else:
-                    fixed = _from_filtered(row, kind, template, report)
-            except _Malformed as problem:
-                report.malformed += 1
-                report.first_malformed = report.first_malformed or f"row {number} {problem}"
-                continue
-            if fixed is None:
-                report.skipped += 1
-                continue
-            if data_root is not None:
-                fixed["images"] = [str(data_root / path) for path in fixed["images"]]
-            if video_fps is not None:
-                fixed["video_fps"] = video_fps
-            file.add(fixed)
-            report.written += 1
+        for row in _repaired_rows(source, repair, report):
+            file.add(row)
         if not report.rows:
             raise DatasetError(f"{source}: holds no rows", hint=_HINT)
         if report.malformed == report.rows:
             raise DatasetError(
                 f"{source}: no row can be used; {report.first_malformed}", hint=_HINT
             )
-        # Before the rows appear under their name: a repaired file without its note could be
-        # "repaired" again, which would invert it.
-        write_json(_repaired_note(output), {"made_by": "winnow convert", **asdict(report)})
     return report
 
 
-def _repaired_note(path: Path) -> Path:
-    return path.with_name(path.name + ".repaired.json")
+def _refuse_ours(source: Path) -> None:
+    """Refuse a training file that Winnow wrote, wherever it was taken since. (Converting its
+    ``filtered_samples.json`` is no harm: those are in upstream's order.)"""
+    try:
+        row = first_row_of_ours(source)
+    except OSError as error:
+        raise DatasetError(f"{source}: cannot be read ({error.strerror})", hint=_HINT) from error
+    exported = source.name.startswith(("rejection_sampling_train", "winnow"))
+    if (row is not None and "conversations" in row) or (exported and is_our_export(source.parent)):
+        raise ExportError(
+            f"{source} was written by Winnow and needs no repair",
+            hint="repairing it would exchange media that stand in the right order",
+        )
+    note = source.with_name(source.name + ".repaired.json")
+    if note.exists():
+        raise ExportError(
+            f"{source} was written by a repair and needs no other",
+            hint=f"{note.name} beside it says so",
+        )
+
+
+def _repaired_rows(
+    source: Path, repair: _Repair, report: ConvertReport
+) -> Iterator[dict[str, Any]]:
+    for number, row in enumerate(_rows(source)):
+        report.rows += 1
+        try:
+            fixed = repair.row(f"{source}: row {number}", row, report)
+        except _Malformed as problem:
+            report.malformed += 1
+            report.first_malformed = report.first_malformed or f"row {number} {problem}"
+            continue
+        if fixed is None:
+            report.skipped += 1
+            continue
+        report.written += 1
+        yield fixed
 
 
 class _Malformed(ValueError):
@@ -168,60 +200,137 @@ def _rows(source: Path) -> Iterator[Any]:
         raise DatasetError(f"{source}: cannot be read ({error.strerror})", hint=_HINT) from error
 
 
-def _from_filtered(
-    row: dict[str, Any], kind: MediaKind, template: str, report: ConvertReport
-) -> dict[str, Any] | None:
-    missing = [key for key in _NEEDED if not isinstance(row.get(key), str)]
-    if missing:
-        raise _Malformed(f"lacks {', '.join(missing)}")
-    preferred = _SIDES.get(row["preference"])
-    text = str(row.get("generated_text") or "")
-    said = parse_verdict(text, kind).answer or _said(row.get("predicted_answer"), kind)
-    if preferred is None or said is not preferred:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Repair:
+    """How the rows of one file are put right.
+
+    Attributes:
+        template: The task instruction.
+        root: What to put before relative paths; ``None`` to leave them.
+    """
+
+    kind: MediaKind
+    template: str
+    root: Path | None
+    video_fps: float | None = None
+
+    def row(self, where: str, row: Any, report: ConvertReport) -> dict[str, Any] | None:
+        """The row as it is right; ``None`` when it is not to be trained on.
+
+        Raises:
+            _Malformed: It lacks what it needs; the others can be used.
+            DatasetError: It shows that the file is of another sort.
+        """
+        if not isinstance(row, dict):
+            raise _Malformed("is no object")
+        self._check_sort(where, row)
+        fixed = self._trained(row, report) if "conversations" in row else self._judged(row, report)
+        if fixed is None:
+            return None
+        if self.root is not None:
+            fixed["images"] = [_below(self.root, path) for path in fixed["images"]]
+        if self.video_fps is not None:
+            fixed["video_fps"] = self.video_fps
+        return fixed
+
+    def _check_sort(self, where: str, row: dict[str, Any]) -> None:
+        about = _medium(row)
+        if "conversations" in row:
+            if MediaKind.VIDEO in (self.kind, about):
+                raise DatasetError(
+                    f"{where} is a converted T2V row: which video was shown first cannot be known "
+                    "from it",
+                    hint="give the filtered_samples.json that it was made from",
+                )
+            if "system" in row:
+                raise DatasetError(
+                    f"{where} has its instruction apart, as ShareGPT files do", hint=_HINT
+                )
+        if about is not None and about is not self.kind:
+            raise DatasetError(
+                f"{where} is about {about.value}s, not about {self.kind.value}s",
+                hint=f"`winnow convert {_TASKS[about]}` is the command for it",
+            )
+
+    def _judged(self, row: dict[str, Any], report: ConvertReport) -> dict[str, Any] | None:
+        """A row of a ``filtered_samples.json`` as a training row."""
+        missing = [key for key in _NEEDED if not isinstance(row.get(key), str)]
+        if missing:
+            raise _Malformed(f"lacks {', '.join(missing)}")
+        preferred = _SIDES.get(row["preference"])
+        text = str(row.get("generated_text") or "")
+        said = self._said(text) or self._said(row.get("predicted_answer"))
+        if preferred is None or said is not preferred:
+            return None
+        media = [row["path1"], row["path2"]]
+        if preferred is Preference.SECOND:
+            report.inverted += 1
+            if self.kind is MediaKind.IMAGE:
+                # path1 is the preferred image; "B" says that it was shown second.
+                media.reverse()
+        reasoning = (str(row.get("reasoning") or "") or reasoning_of(text)).strip()
+        return {
+            "conversations": [
+                {"from": "human", "value": fill_instruction(self.template, row["prompt"])},
+                {"from": "gpt", "value": response_text(self.kind, reasoning, preferred)},
+            ],
+            "images": media,
+        }
+
+    def _trained(self, row: dict[str, Any], report: ConvertReport) -> dict[str, Any] | None:
+        """A T2I training row with its media in shown order."""
+        media, turns = row.get("images"), row["conversations"]
+        if not (
+            isinstance(media, list)
+            and len(media) == 2
+            and all(isinstance(path, str) for path in media)
+            and isinstance(turns, list)
+            and turns
+            and isinstance(turns[-1], dict)
+        ):
+            raise _Malformed("lacks two images and turns")
+        said = self._said(turns[-1].get("value"))
+        if said not in (Preference.FIRST, Preference.SECOND):
+            return None
+        if said is Preference.SECOND:
+            # Upstream wrote [preferred, rejected]; the judge saw the preferred one second.
+            media = [media[1], media[0]]
+            report.inverted += 1
+        return {**row, "images": media}
+
+    def _said(self, text: object) -> Preference | None:
+        return parse_verdict(str(text or ""), self.kind).answer
+
+
+def _below(root: Path, path: str) -> str:
+    return path if "://" in path else os.path.join(root, path)
+
+
+def _medium(row: dict[str, Any]) -> MediaKind | None:
+    """What a row is about: by the keys that only video rows have, else by its files, else by its
+    answer; ``None`` when nothing tells."""
+    if any(key in row for key in _VIDEO_KEYS):
+        return MediaKind.VIDEO
+    media = row.get("images") if "images" in row else [row.get("path1"), row.get("path2")]
+    kinds = {_kind_of(path) for path in media} if isinstance(media, list) else set()
+    kinds.discard(None)
+    if len(kinds) > 1:
+        raise _Malformed("has an image on one side and a video on the other")
+    if kinds:
+        return kinds.pop()
+    turns = row.get("conversations")
+    last = turns[-1] if isinstance(turns, list) and turns else None
+    answers = (
+        last.get("value") if isinstance(last, dict) else None,
+        row.get("predicted_answer"),
+        row.get("generated_text"),
+    )
+    found = (_ANSWER.findall(text) for text in answers if isinstance(text, str))
+    return next((MediaKind(words[-1].lower()) for words in found if words), None)
+
+
+def _kind_of(path: object) -> MediaKind | None:
+    try:
+        return media_kind(path) if isinstance(path, str) else None
+    except MediaError:
         return None
-    media = [row["path1"], row["path2"]]
-    if preferred is Preference.SECOND:
-        report.inverted += 1
-        if kind is MediaKind.IMAGE:
-            # path1 is the preferred image; "B" says that it was shown second.
-            media.reverse()
-    reasoning = (str(row.get("reasoning") or "") or reasoning_of(text)).strip()
-    return {
-        "conversations": [
-            {"from": "human", "value": fill_instruction(template, row["prompt"])},
-            {"from": "gpt", "value": response_text(kind, reasoning, preferred)},
-        ],
-        "images": media,
-    }
-
-
-def _repaired(
-    where: str, row: dict[str, Any], kind: MediaKind, report: ConvertReport
-) -> dict[str, Any] | None:
-    if kind is MediaKind.VIDEO:
-        raise DatasetError(
-            f"{where} is a converted T2V row: which video was shown first cannot be known from it",
-            hint="give the filtered_samples.json that it was made from",
-        )
-    media, turns = row.get("images"), row["conversations"]
-    if not (
-        isinstance(media, list)
-        and len(media) == 2
-        and all(isinstance(path, str) for path in media)
-        and isinstance(turns, list)
-        and turns
-        and isinstance(turns[-1], dict)
-    ):
-        raise _Malformed("lacks two images and turns")
-    said = _said(turns[-1].get("value"), kind)
-    if said not in (Preference.FIRST, Preference.SECOND):
-        return None
-    if said is Preference.SECOND:
-        # Upstream wrote [preferred, rejected]; the judge saw the preferred one second.
-        media = [media[1], media[0]]
-        report.inverted += 1
-    return {**row, "images": media}
-
-
-def _said(text: object, kind: MediaKind) -> Preference | None:
-    return parse_verdict(str(text or ""), kind).answer

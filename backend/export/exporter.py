@@ -28,7 +28,12 @@ _MADE_BY = "winnow"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Manifest:
-    """What an export holds. Its file is written last and means that the export is complete."""
+    """What an export holds. Its file is written last and means that the export is complete.
+
+    Attributes:
+        rows: Of training and validation together.
+        validation_rows: Those of them that were held out.
+    """
 
     format: str
     set_name: str
@@ -36,6 +41,7 @@ class Manifest:
     content_hash: str
     files: tuple[dict[str, Any], ...]
     rows: int
+    validation_rows: int
     split: float
     bundle: bool
     lineage: dict[str, Any]
@@ -52,6 +58,7 @@ class Manifest:
                 "content_hash": self.content_hash,
             },
             "rows": self.rows,
+            "validation_rows": self.validation_rows,
             "split": self.split,
             "bundle": self.bundle,
             "files": list(self.files),
@@ -92,14 +99,16 @@ def export_set(
     kinds = {kind for kind in MediaKind if set_row.counts.get(kind.value)}
     writer = FORMATS[format](out, kinds, split=split > 0)
     bundler = _Bundler(out) if bundle else None
-    count = 0
+    count = validation = 0
     with writer.stack:
         for item in sets.iter_items(set_row.id):
             row = makers[item.run_id].row(item)
             if bundler:
                 row = bundler.bundled(row, Path(runs[item.run_id][1]))
-            writer.add(row, "val" if _held_out(row.key, split) else "train")
+            held_out = _held_out(row.key, split)
+            writer.add(row, "val" if held_out else "train")
             count += 1
+            validation += held_out
             if progress and count % 1000 == 0:
                 progress(count)
     described = [file.describe() for file in writer.files.values()]
@@ -115,6 +124,7 @@ def export_set(
         content_hash=set_row.content_hash or "",
         files=tuple(described),
         rows=count,
+        validation_rows=validation,
         split=split,
         bundle=bundle,
         lineage=set_row.lineage,

@@ -95,6 +95,22 @@ class JsonArray(WholeFile):
         self.write(b"\n]\n" if self.rows else b"[]\n")
 
 
+def first_row_of_ours(path: Path) -> dict[str, Any] | None:
+    """The first row of a file that is laid out as :class:`JsonArray` writes it: ``[``, then one whole
+    row a line. ``None`` for any other file.
+
+    ``json.dump`` never does that, indented or not, so it tells our files from other scripts' wherever
+    they are copied, without a key in their rows that no loader asked for.
+    """
+    with path.open("rb") as stream:
+        line = stream.readline() if stream.readline(3) == b"[\n" else b""
+    try:
+        row = json.loads(line.rstrip(b",\n"))
+    except ValueError:
+        return None
+    return row if isinstance(row, dict) else None
+
+
 class JsonLines(WholeFile):
     """One JSON object a line."""
 

@@ -57,8 +57,9 @@ class LightRFT(Writer):
     """LightRFT's ``imagegen-cot-reward-5k`` rows; videos use the key ``images`` too.
 
     Beside them upstream's ``filtered_samples.json`` and statistics, so that scripts which read those
-    go on working. In a T2I ``filtered_samples.json``, ``path1`` is the preferred image and ``A`` says
-    that it was shown first; in a T2V one the paths are in shown order.
+    go on working; what is held out for validation stands in a file of its own there too. In a T2I
+    ``filtered_samples.json``, ``path1`` is the preferred image and ``A`` says that it was shown first;
+    in a T2V one the paths are in shown order.
     """
 
     def __init__(self, folder: Path, kinds: set[MediaKind], *, split: bool) -> None:
@@ -77,7 +78,7 @@ class LightRFT(Writer):
             training["video_fps"] = row.video_fps
         name = self.name("rejection_sampling_train", part, row.kind, ".json")
         self.open(name, JsonArray).add(training)
-        name = self.name("filtered_samples", "train", row.kind, ".json")
+        name = self.name("filtered_samples", part, row.kind, ".json")
         self.open(name, JsonArray).add(_filtered(row))
         self._counts.update((row.kind.value, row.answer.value, part))
 

@@ -88,14 +88,6 @@ class Analysis:
             sum(group.n for group in self.groups if group.answer is None), self.predictions
         )
 
-    def accuracy_by_order(self) -> dict[str, Share]:
-        """Accuracy of what was shown in dataset order, and of what was shown swapped."""
-        return {
-            order: self._share(group for group in self.groups if group.shown_order == order)
-            for order in ("dataset", "swapped")
-            if any(group.shown_order == order for group in self.groups)
-        }
-
     def accuracy_when_better_was(self) -> dict[str, Share]:
         """Accuracy where the better medium was shown first, and where it was shown second."""
         return {

@@ -138,7 +138,7 @@ def _lines(file: Path, digest: Any = None) -> Iterator[Line]:
                     continue
                 yield number, _object(f"{file}:{number}", line)
     except OSError as error:
-        raise DatasetError(f"{file}: cannot be read ({error.strerror})") from error
+        raise DatasetError(f"{file}: cannot be read ({error.strerror})", hint=_HINT) from error
 
 
 def _object(where: str, line: bytes) -> dict[str, Any]:
@@ -152,6 +152,10 @@ def _object(where: str, line: bytes) -> dict[str, Any]:
         or not (type(row.get("index")) is int or isinstance(row.get("key"), str))
     ):
         raise DatasetError(f"{where}: needs a text, and an index or a key", hint=_HINT)
+    wrong = [name for name, kind in (("index", int), ("key", str))
+             if row.get(name) is not None and type(row[name]) is not kind]  # fmt: skip
+    if wrong:
+        raise DatasetError(f"{where}: {wrong[0]} {row[wrong[0]]!r} names no pair", hint=_HINT)
     return row
 
 
@@ -163,16 +167,22 @@ def _completion(row: dict[str, Any]) -> Completion:
 def _places(datasets: Datasets, dataset_id: int, file: Path, chunk: list[Line]) -> list[Place]:
     found = datasets.find_pairs(
         dataset_id,
-        indexes=[row["index"] for _, row in chunk if "index" in row],
-        keys=[row["key"] for _, row in chunk if "index" not in row],
+        indexes=[row["index"] for _, row in chunk if row.get("index") is not None],
+        keys=[row["key"] for _, row in chunk if row.get("index") is None],
     )
     return [_place(f"{file}:{number}", row, found) for number, row in chunk]
 
 
 def _place(where: str, row: dict[str, Any], found: dict[int | str, tuple[int, Pair]]) -> Place:
-    name = row["index"] if "index" in row else row["key"]
+    name = row["key"] if row.get("index") is None else row["index"]
     if name not in found:
         raise DatasetError(f"{where}: the dataset has no pair {name!r}", hint=_HINT)
+    pair_id, pair = found[name]
+    if row.get("key") not in (None, pair.key):
+        raise DatasetError(
+            f"{where}: index {name} is the pair {pair.key}, not {row['key']}",
+            hint="leave out one of the two, or see whether the texts are another dataset's",
+        )
     try:
         order = Order(row.get("order", "dataset"))
     except ValueError as error:
@@ -180,5 +190,4 @@ def _place(where: str, row: dict[str, Any], found: dict[int | str, tuple[int, Pa
     sample = row.get("sample", 0)
     if type(sample) is not int or not 0 <= sample < MAX_SAMPLE:
         raise DatasetError(f"{where}: sample must be 0 to {MAX_SAMPLE - 1}", hint=_HINT)
-    pair_id, pair = found[name]
     return Place(pair_id, pair.shown(order), sample)

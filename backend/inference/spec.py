@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import BaseModel, ConfigDict, Field
 
 from backend.domain.pairs import MediaKind, OrderPolicy
-from backend.domain.prompts import default_instruction, fill_instruction
+from backend.domain.prompts import check_instruction, default_instruction, fill_instruction
 from backend.engines.base import EngineOptions
 
 
@@ -36,5 +36,11 @@ class RunSpec(BaseModel):
 
 
 def instructions(template: str | None, *, use_cot: bool) -> dict[MediaKind, str]:
-    """The user's template for every kind, or Winnow's own where there is none."""
+    """The user's template for every kind, or Winnow's own where there is none.
+
+    Raises:
+        UsageError: The user's has no place for the caption.
+    """
+    if template:
+        check_instruction(template)
     return {kind: template or default_instruction(kind, use_cot=use_cot) for kind in MediaKind}

@@ -20,7 +20,7 @@ def new_pair(row: SourceRow, index: int, prefix: str) -> NewPair:
     """A source's row as it is stored.
 
     Raises:
-        ValueError: The row holds what is no text.
+        ValueError: The row holds what is no text, or the same file on both sides.
         MediaError: The two media are of no known kind.
     """
     first, second = row.first, row.second
@@ -33,6 +33,8 @@ def new_pair(row: SourceRow, index: int, prefix: str) -> NewPair:
         raise ValueError("is not valid UTF-8") from error
     if "\0" in every:
         raise ValueError("contains a NUL character")
+    if first == second:
+        raise ValueError(f"both sides are the same file, {first}")
     kind = row.kind
     if kind is None:
         kind = media_kind(first)

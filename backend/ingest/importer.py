@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 from backend.datasets.registry import BrokenRow, Source, parse_spec
 from backend.domain.pairs import MediaKind, Preference
-from backend.errors import DatasetError, MediaError
+from backend.errors import DatasetError, MediaError, UsageError
 from backend.ingest.convert import find_data_root, new_pair
 from backend.ingest.media_check import MediaCheck
 from backend.store.database import Database
@@ -51,6 +51,7 @@ def import_dataset(
     name: str,
     spec: str,
     data_root: Path | None = None,
+    kind: MediaKind | None = None,
     check_media: bool = True,
     progress: Callable[[int], None] | None = None,
 ) -> DatasetRow:
@@ -60,6 +61,7 @@ def import_dataset(
         spec: ``SOURCE:PATH[,SOURCE:PATH…]``.
         data_root: Where the media are; by default where the source keeps them. Several files with
             different folders are given their common parent.
+        kind: The only medium that is wanted; any when ``None``.
         check_media: Open every medium. One that is missing or unreadable is reported, and its pair
             stored all the same, marked so.
         progress: Called with the number of rows read so far.
@@ -68,15 +70,18 @@ def import_dataset(
         The dataset, ready, with the integrity report in ``counts``.
 
     Raises:
-        DatasetError: Unknown source, no such file, no usable row, files that changed since an
-            earlier import, or the name is another dataset's.
+        DatasetError: Unknown source, no such file, no usable row, a row about another medium than
+            is wanted, files that changed since an earlier import, or the name is another dataset's.
+        UsageError: The name is empty.
     """
+    if not name.strip():
+        raise UsageError("a dataset needs a name", hint="--name NAME")
     parts = parse_spec(spec)
     for _, path in parts:
         if not path.is_file():
             raise DatasetError(f"{path}: no such file", hint="the form is SOURCE:PATH")
     root, prefixes = find_data_root(parts, data_root)
-    return _Import(db, name, parts, root, prefixes, data_root is not None).run(
+    return _Import(db, name, parts, root, prefixes, data_root is not None, kind).run(
         check_media, progress or (lambda _rows: None)
     )
 
@@ -90,6 +95,7 @@ class _Import:
         root: Path,
         prefixes: list[str],
         root_given: bool,
+        kind: MediaKind | None,
     ) -> None:
         self._store = Datasets(db)
         self._name = name
@@ -97,6 +103,7 @@ class _Import:
         self._root = root
         self._prefixes = prefixes
         self._root_given = root_given
+        self._kind = kind
         self._spec = ",".join(f"{source.name}:{path}" for source, path in parts)
         self._counts = dict.fromkeys(COUNTS, 0)
         self._digest = hashlib.sha256()
@@ -106,7 +113,7 @@ class _Import:
         # The dataset is made when the first usable row is seen: a file without one leaves no trace.
         before, usable = _until_usable(rows)
         if not usable:
-            first = f"; {before[0].file}:{before[0].message}" if before else ""
+            first = f"; {before[0].file} row {before[0].row}: {before[0].message}" if before else ""
             raise DatasetError(
                 f"{self._parts[0][1]}: no usable row{first}", hint="is this the right source?"
             )
@@ -173,6 +180,12 @@ class _Import:
                         pair, message = new_pair(row, index, prefix), ""
                     except (ValueError, MediaError) as error:
                         message = str(error)
+                if pair is not None and self._kind not in (None, pair.kind):
+                    raise DatasetError(
+                        f"{file} row {row.row} is a pair of {pair.kind.value}s, where {self._kind}s "
+                        "are wanted",
+                        hint="give a file of the other medium, or use the command for this one",
+                    )
                 yield _Read(file, row.row, pair, message)
                 index += 1
 

@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 from sqlalchemy import select, tuple_
 
 from backend.domain.pairs import MediaKind, MediaRef, Pair, Preference
-from backend.errors import NotFound
 from backend.store.database import Database
 from backend.store.schema import pairs
 
@@ -123,30 +122,6 @@ class PairReading:
                         name = stored.pair.index if column is pairs.c.idx else stored.pair.key
                         found[name] = (stored.id, stored.pair)
         return found
-
-    def pair_by_key(self, dataset_id: int, key: str) -> StoredPair:
-        """The pair under a key.
-
-        Raises:
-            NotFound: There is none.
-        """
-        return self._one_pair(dataset_id, pairs.c.key == key, f"key {key}")
-
-    def pair_by_index(self, dataset_id: int, index: int) -> StoredPair:
-        """The pair of a row in file order.
-
-        Raises:
-            NotFound: There is none: the row is broken, a duplicate, or behind the end.
-        """
-        return self._one_pair(dataset_id, pairs.c.idx == index, f"index {index}")
-
-    def _one_pair(self, dataset_id: int, condition: Any, name: str) -> StoredPair:
-        query = select(*_PAIR).where(pairs.c.dataset_id == dataset_id, condition)
-        with self._db.read() as connection:
-            row = connection.execute(query).first()
-        if row is None:
-            raise NotFound(f"dataset {dataset_id} has no pair with {name}")
-        return _stored(row)
 
 
 def _stored(row: Any) -> StoredPair:

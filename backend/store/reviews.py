@@ -18,7 +18,7 @@ PAGE = 1_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReviewRow:
-    """One ruling. ``relabel`` is relative to ``shown_order``."""
+    """One ruling. ``relabel`` is relative to ``shown_order``; older rows may have no ``token``."""
 
     id: int
     prediction_id: int
@@ -119,6 +119,21 @@ class Reviews:
         query = select(reviews.c.token).where(reviews.c.token.in_(tokens))
         return set(connection.execute(query).scalars()) if tokens else set()
 
+    def without_token(self, connection: Connection, run_id: int) -> list[tuple[int, float]]:
+        """Id and time of a run's reviews that an older Winnow stored without a token."""
+        query = select(reviews.c.id, reviews.c.created_at).where(
+            reviews.c.run_id == run_id, reviews.c.token.is_(None)
+        )
+        return [(row.id, row.created_at) for row in connection.execute(query)]
+
+    def set_tokens(self, connection: Connection, tokens: Sequence[tuple[int, str]]) -> None:
+        """Give reviews, by their id, the tokens that they lack."""
+        if tokens:
+            connection.execute(
+                update(reviews).where(reviews.c.id == bindparam("r")).values(token=bindparam("t")),
+                [{"r": review_id, "t": token} for review_id, token in tokens],
+            )
+
     def append(
         self,
         connection: Connection,
@@ -131,7 +146,7 @@ class Reviews:
         reviewer: str,
         replaced: dict[str, Any],
         undoes: int | None,
-        token: str | None,
+        token: str,
     ) -> ReviewRow:
         """Insert one row."""
         values: dict[str, Any] = {

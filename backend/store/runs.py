@@ -126,11 +126,6 @@ class Runs:
         """Replace the live rates; the counts themselves are read from the predictions."""
         connection.execute(update(runs).where(runs.c.id == run_id).values(progress=dict(progress)))
 
-    def set_total(self, run_id: int, total: int) -> None:
-        """Correct the number of predictions that a run makes."""
-        with self._db.write() as connection:
-            connection.execute(update(runs).where(runs.c.id == run_id).values(total=total))
-
     def counts(self, run_id: int) -> dict[str, Any]:
         """Done, failed, accepted and rejected, and rejected by reason. By indexes alone."""
         with self._db.read() as connection:

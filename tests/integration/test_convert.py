@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from backend.errors import WinnowError
+from backend.errors import DatasetError, ExportError, UsageError, WinnowError
 from backend.export.convert import convert_t2i, convert_t2v
 
 
@@ -160,4 +161,121 @@ def test_a_file_in_which_every_row_is_malformed_is_refused(tmp_path: Path) -> No
     with pytest.raises(WinnowError, match="no row can be used; row 0 lacks path1") as caught:
         convert_t2i(write(tmp_path / "f.json", [{"prompt": "p"}]), tmp_path / "t.json")
     assert caught.value.hint
+    assert not list(tmp_path.glob("t.json*"))
+
+
+def upstream_t2v(answers: str) -> list[dict[str, Any]]:
+    rows = upstream_t2i(answers)
+    for row in rows:
+        row["conversations"][1]["value"] = row["conversations"][1]["value"].replace(
+            "Image", "Video"
+        )
+        row |= {"images": ["c.mp4", "d.mp4"], "video_fps": 2.0}
+    return rows
+
+
+VIDEO_SAMPLE = sample("Video", "B", "c.mp4", "d.mp4")
+IMAGE_SAMPLE = sample("Image", "B", "c.png", "d.png")
+NAMELESS = {"path1": "c", "path2": "d"}  # no extension tells
+
+
+@pytest.mark.parametrize(
+    ("convert", "row"),
+    [
+        (convert_t2i, VIDEO_SAMPLE),
+        (convert_t2i, {**IMAGE_SAMPLE, **NAMELESS, "score1_total": 9, "score2_total": 4}),
+        (convert_t2i, {**VIDEO_SAMPLE, **NAMELESS}),
+        (convert_t2v, IMAGE_SAMPLE),
+        (convert_t2v, {**IMAGE_SAMPLE, **NAMELESS}),
+        # A judge that said the wrong word about images: their files tell.
+        (convert_t2v, sample("Video", "B", "c.png", "d.png")),
+    ],
+)
+def test_rows_about_the_other_medium_are_refused_and_nothing_is_written(
+    tmp_path: Path, convert: Any, row: dict[str, Any]
+) -> None:
+    source = write(tmp_path / "f.json", [row])
+    with pytest.raises(DatasetError, match="row 0 is about") as caught:
+        convert(source, tmp_path / "t.json")
+    other = "t2v" if convert is convert_t2i else "t2i"
+    assert f"winnow convert {other}" in (caught.value.hint or "")
+    assert not list(tmp_path.glob("t.json*"))
+
+
+@pytest.mark.parametrize("by", ["key", "files", "answer"])
+def test_a_t2v_training_file_is_refused_as_t2i_too(tmp_path: Path, by: str) -> None:
+    rows = upstream_t2v("12")
+    for row in rows:
+        if by != "key":
+            del row["video_fps"]
+        if by == "answer":
+            row["images"] = ["c", "d"]
+    source = write(tmp_path / "train.json", rows)
+    with pytest.raises(DatasetError, match="cannot be known"):
+        convert_t2i(source, tmp_path / "t.json")
+    assert not list(tmp_path.glob("t.json*"))
+
+
+def test_a_row_of_an_image_and_a_video_is_malformed(tmp_path: Path) -> None:
+    rows = [IMAGE_SAMPLE, sample("Image", "B", "c.png", "d.mp4")]
+    report = convert_t2i(write(tmp_path / "f.json", rows), tmp_path / "t.json")
+    assert (report.written, report.malformed) == (1, 1)
+
+
+@pytest.mark.parametrize("source_is", ["samples", "training"])
+def test_what_a_repair_wrote_is_refused_wherever_it_is_taken(
+    tmp_path: Path, source_is: str
+) -> None:
+    rows = [IMAGE_SAMPLE] if source_is == "samples" else upstream_t2i("1221")
+    fixed, moved = tmp_path / "fixed.json", tmp_path / "elsewhere" / "data.json"
+    convert_t2i(write(tmp_path / "f.json", rows), fixed)
+    assert [path.name for path in tmp_path.iterdir() if "fixed" in path.name] == ["fixed.json"]
+    moved.parent.mkdir()
+    shutil.copy(fixed, moved)
+    with pytest.raises(ExportError, match="written by Winnow and needs no repair"):
+        convert_t2i(moved, tmp_path / "again.json")
+    assert not list(tmp_path.glob("again.json*"))
+
+
+def test_what_an_older_version_repaired_is_known_by_the_note_beside_it(tmp_path: Path) -> None:
+    source = write(tmp_path / "train.json", upstream_t2i("12"))
+    (tmp_path / "train.json.repaired.json").write_text('{"made_by": "winnow convert"}')
+    with pytest.raises(ExportError, match="needs no other"):
+        convert_t2i(source, tmp_path / "t.json")
+
+
+def test_a_sharegpt_file_is_not_taken_for_upstreams(tmp_path: Path) -> None:
+    rows = [{**row, "system": "Judge."} for row in upstream_t2i("12")]
+    with pytest.raises(DatasetError, match="ShareGPT"):
+        convert_t2i(write(tmp_path / "winnow.json", rows), tmp_path / "t.json")
+
+
+@pytest.mark.parametrize("kind", ["samples", "training"])
+def test_relative_paths_name_the_same_files_from_the_outputs_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    (tmp_path / "in").mkdir()
+    rows: list[Any] = upstream_t2i("12")
+    if kind == "samples":
+        rows = [sample("Image", side, "good.png", "/abs/bad.png") for side in "AB"]
+    source = write(tmp_path / "in" / "f.json", rows)
+    monkeypatch.chdir(tmp_path)
+    for given in (source, Path("in/f.json")):
+        convert_t2i(given, Path("out/t.json"))
+        made = json.loads((tmp_path / "out" / "t.json").read_text())
+        assert {named(row) for row in made} == {str(tmp_path / "in" / "good.png")}
+    convert_t2i(source, Path("out/t.json"), data_root=Path("media"))
+    made = json.loads((tmp_path / "out" / "t.json").read_text())
+    assert {named(row) for row in made} == {str(tmp_path / "media" / "good.png")}
+    convert_t2i(source, tmp_path / "in" / "t.json")
+    assert {named(row) for row in json.loads((tmp_path / "in" / "t.json").read_text())} == {
+        "good.png"
+    }
+
+
+@pytest.mark.parametrize("fps", [0.0, -1.0, float("nan"), float("inf")])
+def test_frames_a_second_that_cannot_be_are_refused(tmp_path: Path, fps: float) -> None:
+    source = write(tmp_path / "f.json", [VIDEO_SAMPLE])
+    with pytest.raises(UsageError, match="video-fps"):
+        convert_t2v(source, tmp_path / "t.json", video_fps=fps)
     assert not list(tmp_path.glob("t.json*"))

@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import insert, select
 
 from backend.curation.bulk import BulkRulings
+from backend.curation.preview import preview, untrainable_line
 from backend.curation.ruling_rows import RulingRows
 from backend.curation.rulings import Rulings
 from backend.curation.sets import freeze
@@ -283,3 +284,131 @@ def test_a_frozen_item_names_the_review_that_is_in_force(db: Database) -> None:
     with db.read() as connection:
         query = select(set_items.c.review_id).where(set_items.c.prediction_id == 2)
         assert connection.execute(query).scalar_one() == kept.id
+
+
+def without_tokens(db: Database) -> None:
+    """As an older Winnow stored rulings that came from the command line."""
+    with db.write() as connection:
+        connection.execute(reviews.update().values(token=None))
+
+
+@pytest.mark.parametrize("older", [False, True])
+def test_importing_what_was_exported_from_the_same_run_changes_nothing(
+    db: Database, older: bool
+) -> None:
+    rulings = Rulings(db)
+    rulings.add(1, "reject", reviewer="ann")
+    rulings.add(1, "undo", reviewer="bob")
+    rulings.add(2, "relabel", relabel="first", reviewer="ann", note="hm", tags=("x",))
+    BulkRulings(db).add([1, 3], "flag", reviewer="ann")
+    if older:
+        without_tokens(db)
+    before = [[(r.id, r.ruling, r.undoes) for r in rulings.history(n)] for n in range(1, 5)]
+    states = [state(db, number) for number in range(1, 5)]
+    lines = [json.dumps(row) for row in RulingRows(db).iter_export(1)]
+    assert RulingRows(db).import_rows(1, lines) == 0
+    after = [[(r.id, r.ruling, r.undoes) for r in rulings.history(n)] for n in range(1, 5)]
+    assert after == before
+    assert [state(db, number) for number in range(1, 5)] == states
+    assert [json.dumps(row) for row in RulingRows(db).iter_export(1)] == lines
+
+
+def test_every_ruling_is_stored_with_a_token_of_its_own(db: Database) -> None:
+    rulings = Rulings(db)
+    rulings.add(1, "reject", reviewer="ann")
+    rulings.add(1, "undo", reviewer="ann")
+    BulkRulings(db).add([1, 2, 3], "flag", reviewer="ann")
+    BulkRulings(db).add([2], "undo", reviewer="ann")
+    BulkRulings(db).add([3], "reject", reviewer="ann", token="act")
+    BulkRulings(db).undo("act", reviewer="ann")
+    with db.read() as connection:
+        tokens = connection.execute(select(reviews.c.token)).scalars().all()
+    assert len(tokens) == 8 and None not in tokens
+    assert len(set(tokens)) == len(tokens)
+
+
+def test_rulings_can_be_carried_over_to_another_run_of_the_same_texts(db: Database) -> None:
+    where = {"pair_id": 1, "shown_order": "dataset", "sample": 0}
+    with db.write() as connection:
+        connection.execute(
+            insert(runs).values(
+                id=2, dataset_id=1, model="m", engine="scripted", spec={}, policy={}, total=1,
+                progress={}, created_at=0.0,
+            )
+        )  # fmt: skip
+        connection.execute(
+            insert(predictions).values(id=9, run_id=2, text="t", created_at=0.0, **where)
+        )
+        connection.execute(
+            insert(verdicts).values(
+                prediction_id=9, run_id=2, preferred="first", answer="first", flaws=0, scores={},
+                decision="accepted", reason="r", effective="accepted", **where,
+            )
+        )  # fmt: skip
+    rulings = Rulings(db)
+    rulings.add(1, "reject", reviewer="ann")
+    rulings.add(1, "undo", reviewer="ann")
+    rulings.add(1, "flag", reviewer="ann")
+    rows = list(RulingRows(db).iter_export(1))
+    assert RulingRows(db).import_rows(2, rows) == 3
+    assert RulingRows(db).import_rows(2, rows) == 0
+    assert state(db, 9) == state(db, 1) == ("flag", "accepted")
+
+
+@pytest.mark.parametrize("answer", [None, "tie"])
+def test_what_names_no_better_side_cannot_be_accepted_but_relabelled(
+    db: Database, answer: str | None
+) -> None:
+    with db.write() as connection:
+        connection.execute(
+            verdicts.update().where(verdicts.c.prediction_id == 4).values(answer=answer)
+        )
+    with pytest.raises(ReviewError, match="cannot be accepted") as caught:
+        Rulings(db).add(4, "accept", reviewer="ann")
+    assert caught.value.hint and "relabel" in caught.value.hint
+    assert Rulings(db).history(4) == []
+    Rulings(db).add(4, "relabel", relabel="first", reviewer="ann")
+    assert state(db, 4) == ("relabel", "rejected")
+
+
+def test_accepting_many_skips_and_counts_out_what_names_no_better_side(db: Database) -> None:
+    ruled = BulkRulings(db).add([2, 3, 4], "accept", reviewer="ann", token="bulk")
+    assert ruled == 2
+    assert Rulings(db).history(4) == []
+    assert state(db, 3) == ("accept", "accepted")
+    assert BulkRulings(db).undo("bulk", reviewer="ann") == (2, 0)
+
+
+def accept_without_side(db: Database, *answers: tuple[int, str | None]) -> None:
+    """As a policy that accepts ties does, or as an older Winnow let people rule."""
+    with db.write() as connection:
+        for number, answer in answers:
+            connection.execute(
+                verdicts.update()
+                .where(verdicts.c.prediction_id == number)
+                .values(answer=answer, decision="accepted", effective="accepted")
+            )
+
+
+def test_accepted_predictions_that_no_set_can_take_are_counted_with_the_reason(
+    db: Database,
+) -> None:
+    accept_without_side(db, (3, "tie"), (4, None))
+    seen = preview(db, [1])
+    assert (seen.items, sum(seen.untrainable.values())) == (1, 2)
+    line = untrainable_line(seen.untrainable)
+    assert line and line.startswith("2 accepted cannot be trained on")
+    assert "no better side" in line and "readable" in line
+    assert freeze(db, "s", [1]).counts["items"] == 1
+    accept_without_side(db, (1, None))
+    with pytest.raises(ReviewError, match="3 accepted cannot be trained on"):
+        freeze(db, "t", [1])
+
+
+@pytest.mark.parametrize("note", ["\\ud800", "[" * 100_000])
+def test_a_row_that_cannot_be_stored_or_read_is_named_by_its_line(db: Database, note: str) -> None:
+    row = f'{{"index": 0, "ruling": "reject", "reviewer": "a", "note": "{note}"}}'
+    if note.startswith("["):
+        row = note
+    with pytest.raises(ReviewError, match="line 1:"):
+        RulingRows(db).import_rows(1, [row])

@@ -7,7 +7,8 @@ import pytest
 from PIL import Image
 from sqlalchemy import select
 
-from backend.errors import DatasetError, NotFound
+from backend.domain.pairs import MediaKind
+from backend.errors import DatasetError, NotFound, UsageError
 from backend.ingest import importer
 from backend.ingest.importer import import_dataset
 from backend.store.database import Database
@@ -165,6 +166,38 @@ def test_a_file_without_a_usable_row_is_refused_and_leaves_no_dataset(db, folder
         Datasets(db).get("d")
 
 
+def test_a_pair_of_one_file_with_itself_is_reported_and_left_out(db, folder):
+    pictures(folder, "0a.jpg", "0b.jpg", "1a.jpg")
+    row = import_dataset(db, name="d", spec=write(folder, [item(0), item(1, second="1a.jpg")]))
+    assert (row.counts["pairs"], row.counts["broken"]) == (1, 1)
+    [issue] = Datasets(db).issues(row.id, "broken")
+    assert issue["row"] == 1 and "same file" in issue["message"]
+
+
+@pytest.mark.parametrize("name", ["", "  "])
+def test_a_dataset_without_a_name_is_refused(db, folder, name):
+    with pytest.raises(UsageError, match="name"):
+        import_dataset(db, name=name, spec=write(folder, [item(0)]), check_media=False)
+    assert Datasets(db).list() == []
+
+
+def test_a_row_about_another_medium_than_is_wanted_is_refused_wherever_it_stands(db, folder):
+    clip = item(2, first="2a.mp4", second="2b.mp4")
+    with pytest.raises(DatasetError, match="row 0 is a pair of videos"):
+        import_dataset(db, name="d", spec=write(folder, [clip]), kind=MediaKind.IMAGE)
+    assert Datasets(db).list() == []
+    spec = write(folder, [item(0), item(1), clip])
+    with pytest.raises(DatasetError, match="row 2 is a pair of videos"):
+        import_dataset(db, name="d", spec=spec, kind=MediaKind.IMAGE, check_media=False)
+    assert Datasets(db).get("d").status == "failed"
+
+
+def test_the_row_that_makes_a_file_unusable_is_told_apart_from_its_line(db, folder):
+    write(folder, ["", "{broken"])
+    with pytest.raises(DatasetError, match=r"a\.jsonl row 0: line 2: invalid JSON"):
+        import_dataset(db, name="d", spec=f"pairs:{folder}/a.jsonl")
+
+
 def test_a_missing_file_is_refused(db, folder):
     with pytest.raises(DatasetError, match="no such file"):
         import_dataset(db, name="d", spec=f"hpdv3:{folder}/none.json")
@@ -237,12 +270,8 @@ def test_pairs_are_given_in_file_order_by_pages_that_skip_nothing(db, folder):
         assert list(store.iter_pairs(row.id, chunk=chunk, after_idx=3, limit=7)) == every[3:10]
     assert list(store.iter_pairs(row.id, limit=0)) == []
     pair_id, pair = every[4]
-    assert store.pair_by_key(row.id, pair.key)[:2] == (pair_id, pair)
-    assert store.pair_by_index(row.id, pair.index)[:2] == (pair_id, pair)
     found = store.find_pairs(row.id, indexes=[pair.index, 99], keys=[every[0][1].key, "none"])
     assert found == {pair.index: (pair_id, pair), every[0][1].key: every[0]}
-    with pytest.raises(NotFound):
-        store.pair_by_index(row.id, 0)
 
 
 def test_an_unknown_dataset_is_answered_with_those_there_are(db, folder):

@@ -45,6 +45,28 @@ open(sys.argv[1], "w").write(str(child.pid))
 time.sleep(60)
 """
 
+# As torchrun does: its worker has a session of its own.
+LAUNCHER = """
+import subprocess, sys, time
+code = "import time; time.sleep(60)"
+child = subprocess.Popen([sys.executable, "-S", "-c", code], start_new_session=True)
+with open(sys.argv[1], "a") as file:
+    file.write(f"{child.pid} ")
+time.sleep(60)
+"""
+# Saves for a while when it is told to stop.
+SAVES = """
+import signal, sys, time
+def save(*_):
+    time.sleep(1.5)
+    open(sys.argv[1] + ".saved", "w").close()
+    sys.exit(1)
+signal.signal(signal.SIGTERM, save)
+open(sys.argv[1], "w").close()
+while True:
+    time.sleep(0.1)
+"""
+
 
 class Workshop:
     """A workspace with its jobs and a supervisor that is ticked by hand."""
@@ -138,6 +160,56 @@ def test_a_killed_job_is_interrupted_its_children_are_stopped_and_it_can_be_resu
     assert shop.jobs.requeue(job_id) == 2
     shop.supervisor.tick()
     assert shop.status(job_id) is JobStatus.STARTING
+
+
+def test_what_left_its_session_and_lost_its_parents_is_ended_before_the_job_is_interrupted(
+    shop: Workshop, tmp_path: Path
+) -> None:
+    note = tmp_path / "worker"
+    job_id = shop.add(LAUNCHER, str(note))
+    shop.until(lambda: note.exists() and note.read_text() != "")
+    worker = int(note.read_text())
+    os.kill(own(shop.jobs.get(job_id))[0], signal.SIGKILL)
+    shop.until(lambda: shop.status(job_id) is JobStatus.INTERRUPTED)
+    assert not pid_exists(worker)
+
+
+def test_resume_first_ends_what_an_earlier_attempt_left_behind(
+    shop: Workshop, tmp_path: Path
+) -> None:
+    note = tmp_path / "worker"
+    job_id = shop.add(LAUNCHER, str(note))
+    shop.until(lambda: note.exists() and note.read_text() != "")
+    worker, leader = int(note.read_text()), own(shop.jobs.get(job_id))[0]
+    os.kill(leader, signal.SIGKILL)
+    # As an older Winnow, or one on a host that has lost its process table, would leave it.
+    shop.jobs.finish(job_id, JobStatus.INTERRUPTED, pid=leader)
+    shop.jobs.requeue(job_id)
+    supervisor = Supervisor(shop.jobs, shop.folder, grace=0.3)
+    supervisor.tick()
+    assert shop.status(job_id) is JobStatus.STARTING
+    assert not pid_exists(worker)
+
+
+@pytest.mark.parametrize("beats", [True, False], ids=["says so", "says nothing"])
+def test_a_cancelled_job_that_says_it_is_still_saving_is_waited_for(
+    shop: Workshop, tmp_path: Path, beats: bool
+) -> None:
+    note = tmp_path / "note"
+    job_id = shop.add(SAVES, str(note))
+    shop.until(note.exists)
+    pid, started = own(shop.jobs.get(job_id))
+    shop.jobs.claim(job_id, pid, started, socket.gethostname())
+    shop.jobs.request_cancel(job_id)
+
+    def ended() -> bool:
+        if beats:
+            shop.jobs.heartbeat(job_id, pid)
+        return shop.status(job_id) is JobStatus.CANCELLED
+
+    shop.until(ended)
+    assert not pid_exists(pid)
+    assert (tmp_path / "note.saved").exists() is beats
 
 
 def test_jobs_on_one_device_queue_and_on_different_devices_run_at_once(shop: Workshop) -> None:

@@ -83,5 +83,5 @@ def test_prepare_leaves_a_training_file_that_convert_makes_again_and_every_label
         "convert", task, "--filtered-samples-path", out / "rejection_sampling_train.json",
         "--output-path", tmp_path / "no.json", code=1,
     )  # fmt: skip
-    assert "exported by Winnow" in refused.err
+    assert "written by Winnow" in refused.err
     assert not (tmp_path / "no.json").exists()

@@ -110,6 +110,25 @@ def test_imagegen_cot_takes_preference_and_caption_from_the_conversation(tmp_pat
     assert all(isinstance(r, BrokenRow) for r in broken)
 
 
+def test_imagegen_cot_reads_answers_as_the_rest_of_winnow_does(tmp_path):
+    items = [
+        cot_row("<think>x</think><answer>Image 2 is slightly better</answer>"),
+        cot_row(
+            "<think>x</think><answer>Image 1 is better</answer><answer>Image 2 is better</answer>"
+        ),
+        cot_row("<think>x</think><answer>Image 1 is not better</answer>"),
+        cot_row("<think>Image 1 is better</think>"),
+    ]
+    (tmp_path / "a.json").write_text(json.dumps(items))
+    good, *broken = SOURCES["imagegen-cot-reward-5k"].rows(tmp_path / "a.json")
+    assert good.preference.value == "second"
+    assert [row.message for row in broken] == [
+        "the reply holds several answers that differ",
+        "the answer does not clearly name one winner",
+        "the answer names no winner",
+    ]
+
+
 def test_the_caption_is_found_in_the_wordings_in_use():
     from backend.domain import prompts
 
@@ -131,7 +150,7 @@ def test_the_caption_is_found_in_the_wordings_in_use():
 def test_pairs_reads_the_same_from_every_file_format(tmp_path, suffix):
     rows = [
         {"prompt": 'p, "q"', "first": f"{n}a.png", "second": f"{n}b.png", "preference": value}
-        for n, value in enumerate(["first", "Second", "TIE", "1", "2", "0", "A", "b", "C"])
+        for n, value in enumerate(["first", "Second", "TIE", "A", "b", "C"])
     ]
     file = tmp_path / f"a.{suffix}"
     if suffix == "jsonl":
@@ -146,20 +165,37 @@ def test_pairs_reads_the_same_from_every_file_format(tmp_path, suffix):
     else:
         pq.write_table(pa.Table.from_pylist(rows), file)
     read = list(SOURCES["pairs"].rows(file))
-    assert [r.preference.value for r in read] == ["first", "second", "tie"] * 3
+    assert [r.preference.value for r in read] == ["first", "second", "tie"] * 2
     assert [(r.prompt, r.first) for r in read] == [(r["prompt"], r["first"]) for r in rows]
     assert all(r.kind is None for r in read)
 
 
-def test_pairs_takes_numbers_and_refuses_other_words(tmp_path):
+def test_pairs_never_guesses_what_a_number_means_and_says_what_to_write(tmp_path):
     base = {"prompt": "p", "first": "a.png", "second": "b.png"}
-    values = [1, 2.0, 0, "left", None, True]
+    numbers, others = [0, 1, 2.0, "0", " 1 ", "1.0"], ["left", "", None, True]
     (tmp_path / "a.jsonl").write_text(
-        "\n".join(json.dumps({**base, "preference": v}) for v in values)
+        "\n".join(json.dumps({**base, "preference": v}) for v in numbers + others)
     )
     read = list(SOURCES["pairs"].rows(tmp_path / "a.jsonl"))
-    assert [r.preference.value for r in read[:3]] == ["first", "second", "tie"]
-    assert all(isinstance(r, BrokenRow) for r in read[3:])
+    assert all(isinstance(r, BrokenRow) for r in read)
+    assert all("write the word" in r.message for r in read[: len(numbers)])
+    (tmp_path / "b.csv").write_text(
+        "prompt,first,second,preference\n" + "".join(f"p,a.png,b.png,{v}\n" for v in (0, 1, 0))
+    )
+    assert all(isinstance(r, BrokenRow) for r in SOURCES["pairs"].rows(tmp_path / "b.csv"))
+
+
+@pytest.mark.parametrize("score", ["0.5", True, float("inf")])
+def test_rapidata_skips_a_row_whose_score_is_no_number(tmp_path, score):
+    rows = [("a.mp4", "b.mp4", (score,) * 3, (type(score)(),) * 3)]
+    if isinstance(score, float):
+        rows.append(("c.mp4", "d.mp4", (1.0, 1.0, 1.0), (0.0, 0.0, 0.0)))
+    read = list(SOURCES["rapidata-t2v"].rows(rapidata_file(tmp_path, rows)))
+    if score is True:
+        assert read[0].preference is Preference.FIRST  # a column of booleans counts as 0 and 1
+        return
+    assert isinstance(read[0], BrokenRow) and "weighted_results1_Alignment" in read[0].message
+    assert [r.preference for r in read[1:]] == [Preference.FIRST] * (len(rows) - 1)
 
 
 def test_pairs_csv_reports_broken_rows_with_their_line_and_a_missing_column(tmp_path):

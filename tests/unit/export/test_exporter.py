@@ -13,6 +13,7 @@ import pytest
 from backend.curation.sets import freeze
 from backend.errors import ExportError, UsageError
 from backend.export import exporter, is_our_export
+from backend.export.convert import convert_t2i
 from backend.export.exporter import MANIFEST, export_set
 from backend.store.sets import SetRow
 from backend.workspace import Workspace
@@ -117,3 +118,30 @@ def test_an_unknown_format_is_wrong_usage(space: Workspace, frozen: SetRow, tmp_
     with pytest.raises(UsageError):
         export_set(space.database, frozen, format="yaml", out=tmp_path / "o")
     assert not (tmp_path / "o").exists()
+
+
+@pytest.mark.parametrize("format", ["lightrft", "sharegpt"])
+def test_an_export_is_not_repaired_wherever_its_files_are_taken(
+    space: Workspace, tmp_path: Path, format: str
+) -> None:
+    frozen = freeze(space.database, "pictures", [2])
+    export_set(space.database, frozen, format=format, out=tmp_path / "o")
+    name = "rejection_sampling_train.json" if format == "lightrft" else "winnow.json"
+    moved = tmp_path / "moved.json"
+    moved.write_bytes((tmp_path / "o" / name).read_bytes())
+    for source in (moved, tmp_path / "o" / name):
+        with pytest.raises(ExportError, match="needs no repair"):
+            convert_t2i(source, tmp_path / "fixed.json")
+    assert not (tmp_path / "fixed.json").exists()
+
+
+def test_held_out_rows_stand_in_files_of_their_own_in_upstreams_samples_too(
+    space: Workspace, frozen: SetRow, tmp_path: Path
+) -> None:
+    out = tmp_path / "o"
+    manifest = export_set(space.database, frozen, format="lightrft", out=out, split=0.4)
+    counts = {path.name: len(json.loads(path.read_text())) for path in out.glob("*_t2i*.json")}
+    assert counts["filtered_samples_t2i.json"] == counts["rejection_sampling_train_t2i.json"]
+    held_out = counts["filtered_samples_t2i_val.json"]
+    assert held_out == counts["rejection_sampling_train_t2i_val.json"] > 0
+    assert 0 < held_out <= manifest.validation_rows < manifest.rows

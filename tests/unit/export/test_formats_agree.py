@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -137,7 +138,10 @@ def test_rows_of_all_formats_are_the_shown_pairs(cases: list[Case], split: float
         database, run_id = build(folder, cases)
         rulings = Rulings(database)
         for number, case in enumerate(cases, start=1):
-            if case.ruling in ("accept", "reject"):
+            if case.ruling == "accept" and case.answer == "tie":
+                with pytest.raises(ReviewError, match="cannot be accepted"):
+                    rulings.add(number, "accept", reviewer="ada")
+            elif case.ruling in ("accept", "reject"):
                 rulings.add(number, case.ruling, reviewer="ada")
             elif case.ruling is not None:
                 rulings.add(number, "relabel", relabel=case.ruling, reviewer="ada")

@@ -75,7 +75,6 @@ def test_position_bias_is_measured_beside_what_humans_prefer(space: Workspace) -
     assert found.first_shown_wins == Share(answers["first"], answers["first"] + answers["second"])
     # HPDv3's file names the better one first, and run 1 showed it in that order.
     assert found.first_shown_better.value == 1.0
-    assert set(analysis(space, 2).accuracy_by_order()) == {"dataset", "swapped"}
 
 
 def test_flaws_margins_captions_and_dimensions_cover_every_prediction(space: Workspace) -> None:

@@ -63,7 +63,7 @@ REQUESTS = {
             min_sample_agreement=0.5, keep="one_per_pair",
         ),
     ),
-    "names that look like options": RunRequest(dataset="--debug", model="-m", instruction="--"),
+    "names that look like options": RunRequest(dataset="--debug", model="-m", instruction="-- {prompt}"),
 }  # fmt: skip
 
 

@@ -63,6 +63,8 @@ def stored(space: Workspace, run_id: int) -> int:
         ({"index": 900, "text": TEXT}, "no pair 900"),
         ({"key": "nosuch", "text": TEXT}, "no pair 'nosuch'"),
         ({"index": 3, "text": TEXT}, "was given before"),
+        ({"index": 9, "key": "another", "text": TEXT}, "not another"),
+        ({"index": 9, "key": 9, "text": TEXT}, "key 9 names no pair"),
         ({"index": 9, "text": TEXT, "order": "upside"}, "unknown order"),
         ({"index": 9, "text": TEXT, "sample": -1}, "sample"),
     ],
@@ -139,3 +141,11 @@ def test_a_text_that_no_database_holds_is_stored_readably(space: Workspace) -> N
     row = next(iter(space.predictions.iter_rows(run_id)))
     assert row["text"] == "<think>� � \U0001f600</think><answer>Image 1 is better</answer>"
     assert row["answer"] == "first"
+
+
+def test_an_index_and_the_key_of_the_same_pair_may_both_be_given(space: Workspace) -> None:
+    keys = {row["index"]: row["key"] for row in space.predictions.iter_rows(1)}
+    both = {"index": 0, "key": keys[0], "text": TEXT}
+    by_key = {"index": None, "key": keys[1], "text": TEXT}
+    run_id = bring_in(space, write(space, (0, both), (1, by_key)))
+    assert stored(space, run_id) == PAIRS

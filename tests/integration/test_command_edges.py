@@ -1,0 +1,133 @@
+"""Commands that are given something wrong say so in one line, and leave nothing behind."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from backend.cli.main import main
+from tests.integration.conftest import Result, Winnow
+from tests.integration.test_bad_input import one_line
+
+TEXT = "<think>why</think><answer>{}</answer>"
+SAYS = ["Image 1 is better", "Image 2 is better", "Both images are equally good", "no idea", "?"]
+
+
+@pytest.fixture
+def winnow(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Winnow:
+    """The command in this process: none of it works in the background here."""
+
+    def call(*words: object, code: int = 0) -> Result:
+        capsys.readouterr()
+        left = main([*map(str, words), "--workspace", str(tmp_path / "ws")])
+        out, err = capsys.readouterr()
+        assert left == code, f"exit {left}\n{out}\n{err}"
+        assert "Traceback" not in err
+        return Result(left, out, err)
+
+    return call
+
+
+@pytest.fixture
+def run(winnow: Winnow, tmp_path: Path) -> int:
+    """A run over five pairs: right, wrong, a tie, and two texts that cannot be read."""
+    rows = [{"prompt": "p", "path1": f"{n}a.png", "path2": f"{n}b.png"} for n in range(5)]
+    (tmp_path / "d.json").write_text(json.dumps(rows))
+    texts = [json.dumps({"index": n, "text": TEXT.format(said)}) for n, said in enumerate(SAYS)]
+    (tmp_path / "texts.jsonl").write_text("\n".join(texts))
+    winnow("dataset", "add", f"hpdv3:{tmp_path / 'd.json'}", "--name", "d", "--no-check-media")
+    words = ["run", "import", "--dataset", "d", "--predictions", tmp_path / "texts.jsonl"]
+    return int(winnow(*words, "--json").json["id"])
+
+
+def test_a_missing_file_or_unknown_name_is_a_failure_and_an_impossible_word_wrong_usage(
+    winnow: Winnow, run: int, tmp_path: Path
+) -> None:
+    none = tmp_path / "none"
+    failures: list[list[Any]] = [
+        ["review", "import", run, none],
+        ["run", "import", "--dataset", "d", "--predictions", none],
+        ["run", "filter", run, "--policy", "nosuch"],
+        ["run", "import", "--dataset", "x", "--predictions", tmp_path / "texts.jsonl"],
+        ["convert", "t2i", "--filtered-samples-path", none, "--output-path", tmp_path / "o"],
+        ["prepare", "t2i", "--model-path", "m", "--data-path", f"hpdv3:{none}", "--output-dir", "o"],
+        ["run", "start", "--dataset", "d", "--model", "m", "--task-instruction", "none.txt"],
+    ]  # fmt: skip
+    for words in failures:
+        one_line(winnow(*words, code=1), "")
+    wrong: list[list[Any]] = [
+        ["run", "predictions", run, "--reason", "foo"],
+        ["run", "predictions", run, "--decision", "foo"],
+        ["run", "start", "--dataset", "d", "--model", "m", "--task-instruction", "Judge."],
+        ["run", "start", "--dataset", "d", "--model", "m", "--video-fps", "nan"],
+        ["convert", "t2v", "--filtered-samples-path", none, "--output-path", "o",
+         "--video-fps", "nan"],
+        ["convert", "t2i", "--filtered-samples-path", none, "--output-path", "o",
+         "--video-fps", "2"],
+        ["dataset", "add", f"hpdv3:{tmp_path / 'd.json'}", "--name", ""],
+    ]  # fmt: skip
+    for words in wrong:
+        assert winnow(*words, code=2).err.startswith("error: ")
+    assert [row["id"] for row in winnow("run", "list", "--json").json] == [run]
+
+
+def test_prepare_refuses_the_other_medium_and_leaves_no_dataset(
+    winnow: Winnow, run: int, tmp_path: Path
+) -> None:
+    words = ["prepare", "t2v", "--model-path", "m", "--data-path", f"hpdv3:{tmp_path / 'd.json'}"]
+    result = winnow(*words, "--output-dir", tmp_path / "prep", code=1)
+    one_line(result, "row 0 is a pair of images, where videos are wanted")
+    assert [row["name"] for row in winnow("dataset", "list", "--json").json] == ["d"]
+    assert not (tmp_path / "prep").exists()
+
+
+def test_rulings_are_written_whole_or_not_at_all_and_read_back_unchanged(
+    winnow: Winnow, run: int, tmp_path: Path
+) -> None:
+    winnow("review", "add", run, "--index", 0, "--ruling", "reject", "--note", "é")
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    one_line(winnow("review", "export", run, folder, code=1), "cannot be written")
+    (tmp_path / "file").write_text("")
+    one_line(winnow("review", "export", run, tmp_path / "file" / "x", code=1), "cannot be written")
+    assert not list(tmp_path.glob("*.partial"))
+    winnow("review", "export", run, tmp_path / "r.jsonl")
+    assert "0 rulings stored" in winnow("review", "import", run, tmp_path / "r.jsonl").out
+    written = [json.loads(line) for line in (tmp_path / "r.jsonl").read_text().splitlines()]
+    assert winnow("review", "export", run).lines == written
+    (tmp_path / "latin.jsonl").write_bytes((tmp_path / "r.jsonl").read_text().encode("latin-1"))
+    result = winnow("review", "import", run, tmp_path / "latin.jsonl", code=1)
+    one_line(result, "latin.jsonl:1: is not UTF-8")
+
+
+def test_what_is_accepted_is_in_the_set_or_said_not_to_be(
+    winnow: Winnow, run: int, tmp_path: Path
+) -> None:
+    for index, said in ((2, "naming no better side"), (3, "without a readable answer")):
+        words = ["review", "add", run, "--index", index, "--ruling", "accept"]
+        one_line(winnow(*words, code=1), said)
+    policy = json.dumps({"name": "ties", "accept_ties": True, "require_agreement": False})
+    accepted = winnow("run", "filter", run, "--policy", policy, "--json").json["counts"]["accepted"]
+    made = winnow("set", "create", "s", "--run", run, "--json")
+    lost = accepted - made.json["counts"]["items"]
+    assert lost == 1
+    assert "1 accepted cannot be trained on (1 naming no better side)" in made.err
+
+
+def test_a_split_that_draws_no_pair_says_so(winnow: Winnow, run: int, tmp_path: Path) -> None:
+    winnow("set", "create", "s", "--run", run)
+    words = ["export", "s", "--format", "lightrft", "--out", tmp_path / "o", "--split", "0.000001"]
+    assert "drew no pair for validation" in winnow(*words).err
+    words = ["export", "s", "--format", "lightrft", "--out", tmp_path / "o", "--split", "0.999999"]
+    assert "drew every pair for validation" in winnow(*words).err
+
+
+def test_a_report_tells_rows_from_lines(winnow: Winnow, tmp_path: Path) -> None:
+    file = tmp_path / "d.jsonl"
+    row = json.dumps({"prompt": "p", "path1": "a.png", "path2": "b.png"})
+    file.write_text(f"{row}\n\n{{broken\n")
+    winnow("dataset", "add", f"hpdv3:{file}", "--name", "d", "--no-check-media")
+    assert f"{file} row 1: line 3: invalid JSON" in winnow("dataset", "show", "d").out
