@@ -31,6 +31,8 @@ class Task:
     def __init__(self) -> None:
         self.future: Future[Any] = Future()
         self.lines: list[str] = []
+        self.share = 0.0
+        """How much of it is done, where it says."""
         self.started_at = time.time()
 
     def say(self, line: str) -> None:

@@ -49,11 +49,6 @@ def pages(folder: Path) -> StreamlitPage:
     return chosen
 
 
-def known(name: str) -> bool:
-    """Whether there is such a page; taken for granted where a page runs alone, as in tests."""
-    return name in st.session_state.get(_KNOWN, (name,))
-
-
 def page_link(name: str, label: str, /, **query: str) -> None:
     """A link to one of our pages, with what it should show; nothing where that page is not."""
     page = st.session_state.get(_KNOWN, {}).get(name)

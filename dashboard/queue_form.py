@@ -13,6 +13,7 @@ from backend.store.queues import QueueRow
 from backend.store.runs import RunRow
 from backend.workspace import Workspace
 from dashboard.text import clean
+from dashboard.words import spaced
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,9 @@ def new_queue(space: Workspace, runs: list[RunRow], person: str) -> QueueRow | N
     choices = [kind for kind in KINDS if kind is not QueueKind.FILTER]
     with st.container(border=True):
         st.subheader("New queue", anchor=False)
+        asked = st.query_params.get("kind", "")
+        if "queue_kind" not in st.session_state and asked in choices:
+            st.session_state["queue_kind"] = QueueKind(asked)
         kind = st.selectbox(
             "What to review", choices, format_func=lambda one: KINDS[one].name, key="queue_kind"
         )
@@ -99,7 +103,7 @@ def _options(kind: QueueKind) -> dict[str, Any]:
         flaws = st.multiselect(
             "Flaws",
             list(Flaw),
-            format_func=lambda flaw: flaw.value.replace("_", " "),
+            format_func=spaced,
             placeholder="Any flaw",
         )
         return {"flaws": tuple(flaws)}

@@ -6,8 +6,6 @@ holds up Streamlit's event loop.
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
 from pathlib import Path
 
 from starlette.requests import Request
@@ -20,6 +18,7 @@ from backend.media.paths import resolve_media
 from backend.media.thumbnails import browser_image, thumbnail
 from backend.store.locating import locate
 from dashboard.answering import answering
+from dashboard.api import downloads, review
 from dashboard.media import CONTENT_TYPES, opened
 from dashboard.session import session_in
 from dashboard.space import shared
@@ -77,9 +76,6 @@ def _cache() -> Path:
 routes = [
     Route("/winnow/media/{token}", medium, methods=["GET", "HEAD"]),
     Route("/winnow/thumb/{token}", thumb, methods=["GET", "HEAD"]),
+    *review.routes,
+    *downloads.routes,
 ]
-for _name in ("review", "browse", "downloads"):
-    # Rooms with routes of their own; each lives beside its page.
-    _module = f"dashboard.api.{_name}"
-    if importlib.util.find_spec(_module) is not None:
-        routes += importlib.import_module(_module).routes

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import streamlit as st
 
+from dashboard.theme import ACCENT, QUIET, text_on
+
 
 @cache
 def _sheet() -> str:
@@ -14,5 +16,7 @@ def _sheet() -> str:
 
 
 def apply_style() -> None:
-    """Add our rules to Streamlit's."""
-    st.html(f"<style>{_sheet()}</style>")
+    """Add our rules to Streamlit's, and the colours they name in the theme that the browser shows."""
+    theme = "dark" if st.context.theme.type == "dark" else "light"
+    colours = f"--wn-quiet: {QUIET[theme]}; --wn-on-accent: {text_on(ACCENT[theme])};"
+    st.html(f"<style>:root {{ {colours} }}\n{_sheet()}</style>")

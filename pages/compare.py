@@ -10,13 +10,27 @@ from backend.workspace import Workspace
 from dashboard.background import ready
 from dashboard.compare.charts import accuracies, consistency, flips, outcomes
 from dashboard.compare.flipped import flipped_pairs
-from dashboard.empty import empty
+from dashboard.empty import empty, not_there
 from dashboard.navigation import page_link
 from dashboard.page import page
 from dashboard.runs.card import run_name
 from dashboard.runs.detail import analysis_of
 from dashboard.space import space
 from dashboard.urls import follow, number_in_url, write
+
+
+def in_the_way(runs: list[RunRow]) -> str | None:
+    """Why the runs that the address names cannot be compared; ``None`` where they can."""
+    by_id = {str(run.id): run for run in runs}
+    asked = [st.query_params[name] for name in ("a", "b") if st.query_params.get(name)]
+    for name in asked:
+        if name not in by_id:
+            return f"there is no run {name}"
+        if not any(by_id[name].dataset_id == run.dataset_id for run in runs if str(run.id) != name):
+            return f"run {name} is the only one over its dataset"
+    if len({by_id[name].dataset_id for name in asked}) > 1:
+        return f"runs {asked[0]} and {asked[1]} have judged different datasets"
+    return f"run {asked[0]} is both A and B" if len(asked) > 1 == len({*asked}) else None
 
 
 def two_runs(runs: list[RunRow]) -> tuple[RunRow, RunRow]:
@@ -31,7 +45,7 @@ def two_runs(runs: list[RunRow]) -> tuple[RunRow, RunRow]:
     follow("a", several, default)
     a = by_id[
         left.selectbox("A", several, key="a", format_func=lambda n: run_name(by_id[n]),
-                       on_change=write("a", "after"))
+                       on_change=chose_a, args=(by_id,))
     ]  # fmt: skip
     others = _others(by_id, a)
     follow("b", others, others[-1])
@@ -40,6 +54,13 @@ def two_runs(runs: list[RunRow]) -> tuple[RunRow, RunRow]:
                         on_change=write("b", "after"))
     ]  # fmt: skip
     return a, b
+
+
+def chose_a(by_id: dict[int, RunRow]) -> None:
+    """Write the choice of A; what stood beside the run before may have nothing to do with this one."""
+    write("a", "after")()
+    if number_in_url("b") not in _others(by_id, by_id[st.session_state["a"]]):
+        st.query_params.pop("b", None)
 
 
 def _others(by_id: dict[int, RunRow], run: RunRow) -> list[int]:
@@ -65,6 +86,10 @@ with page("Compare"):
             "Two runs of one dataset can be compared pair by pair: with another model, another "
             "instruction, or another order.",
             link=("runs", "Start a run"),
+        )
+    elif reason := in_the_way(runs):
+        not_there(
+            reason, "Two different runs over one dataset can be compared.", back="Choose two runs"
         )
     else:
         a, b = two_runs(runs)

@@ -5,16 +5,23 @@ from __future__ import annotations
 import streamlit as st
 
 from backend.curation.sets import get_set, list_sets
+from backend.errors import NotFound
 from dashboard.curate.compose import compose
 from dashboard.curate.sets import one_set, set_list
-from dashboard.empty import empty
+from dashboard.empty import empty, not_there
 from dashboard.page import errors_shown, page
 from dashboard.space import space
 
 with page("Curate"):
     rows = list_sets(space().database)
     if wanted := st.query_params.get("set", ""):
-        one_set(space(), get_set(space().database, wanted), rows)
+        try:
+            chosen = get_set(space().database, wanted)
+        except NotFound as error:
+            not_there(error.message, "It may have been named otherwise.",
+                      back="All sets")  # fmt: skip
+            st.stop()
+        one_set(space(), chosen, rows)
     else:
         runs = space().runs.list()
         if not runs:

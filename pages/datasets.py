@@ -7,7 +7,7 @@ import streamlit as st
 from dashboard.datasets.adding import add_form, imports
 from dashboard.datasets.pairs import gallery
 from dashboard.datasets.report import facts, issues
-from dashboard.empty import empty
+from dashboard.empty import empty, not_there
 from dashboard.navigation import page_link
 from dashboard.numbers import many
 from dashboard.page import page
@@ -34,6 +34,9 @@ with page(None):
         if is_operator():
             with st.container(border=True):
                 add_form(space())
+    elif (asked := st.query_params.get("name")) and asked not in {row.name for row in datasets}:
+        not_there(f"there is no dataset {asked}", "It may be in another workspace, or not be added yet.",
+                  back="All datasets")  # fmt: skip
     else:
         counts = {row.name: row.counts.get("pairs", 0) for row in datasets}
         follow("name", list(counts), datasets[-1].name)

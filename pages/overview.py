@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
+from backend.curation.queues import Queues
 from backend.domain.jobs import OPEN
 from backend.store.overview import Overview
 from backend.store.runs import RunRow
@@ -73,7 +74,7 @@ with page("Overview"):
         rows = [row for row in history[-RUNS:] if row[1].done]
         left, middle, right = st.columns(3, gap="small")
         with left, st.container(border=True, height="stretch"):
-            needs_a_person(overview.waiting(), loop, runs)
+            needs_a_person(overview.waiting(), loop, runs, Queues(space().database).newest())
         if rows:
             with middle, st.container(border=True, height="stretch"):
                 accuracy_chart(rows)

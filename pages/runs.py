@@ -90,18 +90,16 @@ def new_run(runs: list[RunRow]) -> None:
     launch_form(space(), datasets, runs)
 
 
-chosen, new = number_in_url("run"), "new" in st.query_params
+asked, new = st.query_params.get("run", ""), "new" in st.query_params
 with page(None):
     card_style()
     every = space().runs.list()
-    found = next((run for run in every if run.id == chosen), None)
-    header(
-        f"Run {chosen}" if found else "New run" if new else "Runs", back=new or chosen is not None
-    )
+    found = next((run for run in every if str(run.id) == asked), None)
+    header(f"Run {asked}" if found else "New run" if new else "Runs", back=new or bool(asked))
     if found is not None:
         run_detail(space(), found)
-    elif chosen is not None:
-        raise NotFound(f"there is no run {chosen}", hint="All runs, above, shows those there are")
+    elif asked:
+        raise NotFound(f"there is no run {asked}", hint="All runs, above, shows those there are")
     elif new:
         new_run(every)
     else:

@@ -7,7 +7,7 @@ has to hold ("or"). Sides are those of each prediction's shown order.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -20,8 +20,12 @@ Decision = Literal["accepted", "rejected"]
 Measure = Literal["first", "second", "difference"]
 """Of a dimension's two scores: one side's, or first minus second."""
 
+Bound = Annotated[float, Field(allow_inf_nan=False)]
+"""An end of a range. Nothing is at least, or at most, what is no number."""
+
 ANY_FLAW = "any"
 NOT_REVIEWED = "none"
+_OF_DIMENSION = ("measure", "score_min", "score_max")
 
 
 class BrowseFilter(BaseModel):
@@ -32,7 +36,8 @@ class BrowseFilter(BaseModel):
         ruling: ``none`` is "not reviewed".
         answer: ``none`` is "no readable answer".
         flaw: ``any`` is "any flaw at all".
-        dimension: Its name, in any case; ``measure`` is what the range is about.
+        dimension: Its name, in any case; ``measure`` is what the range ``score_min`` to
+            ``score_max`` is about, and none of the three means anything without it.
         text: Words that all stand in the caption or in what the judge wrote.
     """
 
@@ -48,12 +53,12 @@ class BrowseFilter(BaseModel):
     kind: MediaKind | None = None
     answer: tuple[Literal["first", "second", "tie", "none"], ...] = ()
     flaw: tuple[Flaw | Literal["any"], ...] = ()
-    margin_min: float | None = None
-    margin_max: float | None = None
+    margin_min: Bound | None = None
+    margin_max: Bound | None = None
     dimension: str | None = Field(None, max_length=100)
     measure: Measure = "difference"
-    score_min: float | None = None
-    score_max: float | None = None
+    score_min: Bound | None = None
+    score_max: Bound | None = None
     tag: str | None = Field(None, max_length=100)
     text: str | None = Field(None, max_length=500)
     sort: Sort = "oldest"
@@ -63,17 +68,20 @@ class BrowseFilter(BaseModel):
         """The words of ``text``."""
         return tuple((self.text or "").split())
 
-    def is_empty(self) -> bool:
-        """Whether every prediction matches."""
-        return not self.model_dump(exclude_defaults=True, exclude={"sort", "measure"})
-
     def without(self, name: str) -> Self:
         """The filter without one of its parts."""
         default = type(self).model_fields[name].default
         changes: dict[str, Any] = {name: default}
         if name == "dimension":
-            changes |= {"measure": "difference", "score_min": None, "score_max": None}
+            changes |= dict.fromkeys(_OF_DIMENSION, None) | {"measure": "difference"}
         return self.model_copy(update=changes)
+
+    def without_idle(self) -> tuple[Self, list[str]]:
+        """The filter without what cannot be applied, and the names of that."""
+        if self.dimension is not None:
+            return self, []
+        idle = [name for name in _OF_DIMENSION if name in self.model_dump(exclude_defaults=True)]
+        return self.without("dimension"), idle
 
     def to_query(self) -> dict[str, str]:
         """The form it has in a URL; :meth:`from_query` reads it."""
@@ -89,7 +97,7 @@ class BrowseFilter(BaseModel):
 
     @classmethod
     def from_query(cls, query: Mapping[str, str]) -> tuple[Self, list[str]]:
-        """The filter in a URL, and the names of what in it could not be read and is left out."""
+        """The filter in a URL, and the names of what in it cannot be read or applied and is left out."""
         given: dict[str, Any] = {}
         for name, field in cls.model_fields.items():
             if name in query and query[name] != "":
@@ -102,7 +110,8 @@ class BrowseFilter(BaseModel):
         refused: list[str] = []
         while True:
             try:
-                return cls.model_validate(given), refused
+                found, idle = cls.model_validate(given).without_idle()
+                return found, refused + idle
             except ValidationError as error:
                 for problem in error.errors():
                     name = str(problem["loc"][0])

@@ -38,6 +38,24 @@ class SetRow:
     created_at: float
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShownItem:
+    """What a picture of one item shows. Sides are those of the shown order; ``answer`` is as it was
+    frozen, by ``basis``: ``filter``, ``accept`` or ``relabel``."""
+
+    position: int
+    prediction_id: int
+    run_id: int
+    pair_id: int
+    kind: str
+    prompt: str
+    order: str
+    preferred: str
+    answer: str
+    basis: str
+    margin: float | None
+
+
 class ItemRow(NamedTuple):
     """A prediction with the pair it is about; media paths are in dataset order. A tuple, because
     a million of them pass by."""
@@ -83,6 +101,21 @@ _ITEM = (
 )
 _FROM = predictions.join(pairs, pairs.c.id == predictions.c.pair_id).join(
     verdicts, verdicts.c.prediction_id == predictions.c.id
+)
+
+_SHOWN = (
+    set_items.c.position,
+    predictions.c.id.label("prediction_id"),
+    predictions.c.run_id,
+    predictions.c.pair_id,
+    pairs.c.kind,
+    # Of a hostile caption of a megabyte, no more than a card can show.
+    func.substr(pairs.c.prompt, 1, 400).label("prompt"),
+    predictions.c.shown_order.label("order"),
+    verdicts.c.preferred,
+    set_items.c.answer,
+    set_items.c.basis,
+    verdicts.c.margin,
 )
 
 
@@ -197,7 +230,7 @@ class Sets:
         return _set(row) if row else None
 
     def lineage_of_run(self, connection: Connection, run_id: int) -> dict[str, Any]:
-        """Where a run's predictions come from: dataset, spec, policy and reviews."""
+        """Where a run's predictions come from: dataset, spec, policy, and rulings in force."""
         row = connection.execute(
             select(
                 runs.c.id,
@@ -211,9 +244,13 @@ class Sets:
             .join(datasets, datasets.c.id == runs.c.dataset_id)
             .where(runs.c.id == run_id)
         ).one()
-        count, newest = connection.execute(
-            select(func.count(), func.max(reviews.c.id)).where(reviews.c.run_id == run_id)
-        ).one()
+        of_run = reviews.c.run_id == run_id
+        newest = connection.execute(select(func.max(reviews.c.id)).where(of_run)).scalar()
+        undone = select(reviews.c.undoes).where(of_run, reviews.c.undoes.is_not(None))
+        in_force = (of_run, reviews.c.undoes.is_(None), reviews.c.id.not_in(undone))
+        count = connection.execute(
+            select(func.count()).select_from(reviews).where(*in_force)
+        ).scalar_one()
         return {**row._mapping, "reviews": count, "newest_review": newest}
 
     def newest_deciding_review(self, connection: Connection, prediction_id: int) -> int | None:
@@ -247,6 +284,18 @@ class Sets:
             last = rows[-1].position
             for row in rows:
                 yield _item(row, answer=row.frozen_answer)
+
+    def shown(self, set_id: int, *, after: int = -1, limit: int = 48) -> Sequence[ShownItem]:
+        """The items behind position ``after``, as a page of pictures shows them."""
+        query = (
+            select(*_SHOWN)
+            .select_from(_FROM.join(set_items, set_items.c.prediction_id == predictions.c.id))
+            .where(set_items.c.set_id == set_id, set_items.c.position > after)
+            .order_by(set_items.c.position)
+            .limit(limit)
+        )
+        with self._db.read() as connection:
+            return [ShownItem(**row._mapping) for row in connection.execute(query)]
 
     def runs_of(self, set_row: SetRow) -> dict[int, tuple[dict[str, Any], str]]:
         """Spec and data root of every run in a set."""

@@ -88,11 +88,15 @@ def undo_line() -> None:
         else:
             if doing is not None and doing.error is not None:
                 _failed(doing.error)
+            elif doing is not None:
+                act = {**act, "ruled": doing.future.result()}
             _offer(act)
 
 
 def _offer(act: dict[str, Any]) -> None:
-    st.markdown(f"You {_DONE[act['ruling']]} {act['count']:,} predictions at once.")
+    count, ruled = act["count"], act.get("ruled", act["count"])
+    passed = f" {count - ruled:,} others name no better side and were left." if ruled < count else ""
+    st.markdown(f"You {_DONE[act['ruling']]} {ruled:,} predictions at once.{passed}")
     if st.button("Undo all of it", key="bulk_undo"):
         within, token = space(), act["token"]
         _begin(("undo", token), lambda progress: within.undo_act(token, progress=progress))

@@ -8,45 +8,46 @@ from backend.domain.pairs import MediaKind
 from backend.domain.prompts import noun
 from backend.domain.verdict import flaws_of
 from backend.store.browse import Hit
+from backend.store.database import Database
+from backend.store.reviews import Reviews
 from dashboard.media import Side, sign
 from dashboard.session import session_id
 from dashboard.text import clean
-
-REASONS = {
-    "agrees": "agrees",
-    "disagrees": "disagrees",
-    "tie": "recorded tie",
-    "said_tie": "said tie",
-    "unreadable": "unreadable",
-    "low_margin": "low margin",
-    "flawed": "flawed",
-    "samples_disagree": "samples disagree",
-    "order_inconsistent": "order flips",
-    "order_missing": "one order only",
-    "not_chosen": "another was kept",
-    "undecided": "undecided",
-}
-_RULINGS = {"accept": "accepted", "reject": "rejected", "relabel": "relabelled", "flag": "flagged"}
+from dashboard.words import BETTER, RULINGS, reason
 
 
-def cards(hits: list[Hit]) -> list[dict[str, Any]]:
+def cards(database: Database, hits: list[Hit]) -> list[dict[str, Any]]:
     """Results as the grid component draws them; sides are in shown order."""
     session = session_id() or ""
-    return [_card(hit, session) for hit in hits]
+    labels = _new_labels(database, [hit.id for hit in hits if hit.ruling == "relabel"])
+    return [_card(hit, session, labels.get(hit.id, "")) for hit in hits]
 
 
-def _card(hit: Hit, session: str) -> dict[str, Any]:
+def _new_labels(database: Database, relabelled: list[int]) -> dict[int, str]:
+    """What people say instead of the recorded preference, in words; of the shown order."""
+    if not relabelled:
+        return {}
+    with database.read() as connection:
+        found = Reviews(database).live(connection, relabelled)
+    return {
+        prediction: BETTER[row.relabel]
+        for prediction, rows in found.items()
+        for row in rows  # the newest last
+        if row.relabel
+    }
+
+
+def _card(hit: Hit, session: str, label: str) -> dict[str, Any]:
     word = noun(MediaKind(hit.kind))
     sides: tuple[Side, Side] = (
         ("first", "second") if hit.order == "dataset" else ("second", "first")
     )
     number = {"first": "1", "second": "2", "tie": "tie", None: "none"}
-    ruled = _RULINGS.get(hit.ruling or "", "")
-    by = f"{ruled} by {clean(hit.reviewer, 40)}" if ruled else ""
-    reason = REASONS.get(hit.reason, hit.reason)
+    ruled = label or RULINGS.get(hit.ruling or "", "")
+    by = f"{ruled}{', says' if label else ' by'} {clean(hit.reviewer, 40)}" if ruled else ""
     margin = "" if hit.margin is None else f"{hit.margin:+g}"
     flaws = len(flaws_of(hit.flaws))
-    facts = [f"by {margin}" if margin else "no scores"]
+    facts = [f"margin {margin}" if margin else "no scores"]
     if flaws:
         facts.append(f"{flaws} flaw{'s' if flaws > 1 else ''}")
     return {
@@ -57,7 +58,8 @@ def _card(hit: Hit, session: str) -> dict[str, Any]:
         "answer": hit.answer,
         "preferred": hit.preferred,
         "state": "flagged" if hit.ruling == "flag" else hit.effective,
-        "decision": by or f"{hit.effective}, {reason}",
+        "decision": by or f"{hit.effective}, {reason(hit.reason)}",
+        "filter": f"{hit.decision}, {reason(hit.reason)}",
         "facts": " · ".join(facts),
         "run": str(hit.run_id),
         "said": number[hit.answer],

@@ -15,11 +15,13 @@ from backend.domain.filtering import Reason
 from backend.domain.verdict import Flaw
 from backend.store.browse import Facets
 from backend.store.runs import RunRow
-from dashboard.browse.cards import REASONS
 from dashboard.text import clean, md
+from dashboard.words import reason, spaced
 
 _PREFIX = "browse_"
 _WRITTEN = "browse_written"
+_PLACES = ("after", "focus", "view")
+"""What else is in the URL: where one is, and how it is shown."""
 SORTS = {
     "oldest": "oldest first",
     "newest": "newest first",
@@ -34,6 +36,11 @@ NAMES = {
     "answer": "judge says", "flaw": "flaw", "margin_min": "margin at least",
     "margin_max": "margin at most", "dimension": "dimension", "tag": "tag", "text": "text",
 }  # fmt: skip
+_MEASURES = {
+    "difference": "first minus second",
+    "first": "of the first",
+    "second": "of the second",
+}
 _SIDES = {"first": "first", "second": "second", "tie": "tie", "none": "none"}
 _RULINGS = {
     "accept": "accept", "reject": "reject", "relabel": "relabel", "flag": "flag",
@@ -42,10 +49,11 @@ _RULINGS = {
 
 
 def present_filter(kept: dict[str, str]) -> tuple[BrowseFilter, list[str]]:
-    """The filter in the URL, or without one what this person last used; loaded into the widgets."""
-    query = {
-        name: value for name, value in st.query_params.items() if name in BrowseFilter.model_fields
-    }
+    """The filter in the URL, or without one what this person last used; loaded into the widgets.
+
+    The second value names what in a link was left out.
+    """
+    query = {name: value for name, value in st.query_params.items() if name not in _PLACES}
     # Streamlit forgets the widgets of a page that was left.
     arriving = any(_PREFIX + name not in st.session_state for name in BrowseFilter.model_fields)
     if arriving and not query:
@@ -56,12 +64,14 @@ def present_filter(kept: dict[str, str]) -> tuple[BrowseFilter, list[str]]:
         for name in BrowseFilter.model_fields:
             st.session_state[_PREFIX + name] = _to_widget(name, getattr(wanted, name))
         st.session_state[_WRITTEN] = wanted.to_query()
+        refused += [name for name in query if name not in BrowseFilter.model_fields]
     return _from_widgets(), refused
 
 
 def write_url(wanted: BrowseFilter, **more: str) -> None:
-    """Make the URL say what is shown."""
+    """Make the URL say what is shown; how it is shown stays as it says."""
     query = wanted.to_query()
+    more.setdefault("view", "table" if st.query_params.get("view") == "table" else "")
     st.session_state[_WRITTEN] = query
     st.query_params.from_dict({**query, **{name: value for name, value in more.items() if value}})
 
@@ -80,12 +90,12 @@ def filter_column(runs: list[RunRow], facets: Facets) -> BrowseFilter:
     st.multiselect(
         "Reason",
         [r.value for r in Reason],
-        format_func=lambda r: REASONS.get(r, r),
+        format_func=reason,
         key=f"{key}reason",
     )
-    st.multiselect("Flaw", ["any", *(f.value for f in Flaw)], format_func=_spaced, key=f"{key}flaw")
+    st.multiselect("Flaw", ["any", *(f.value for f in Flaw)], format_func=spaced, key=f"{key}flaw")
     st.multiselect("Judge says", list(_SIDES), format_func=lambda a: _SIDES[a], key=f"{key}answer")
-    left, right = st.columns(2)
+    left, right = st.columns(2, vertical_alignment="bottom", wrap=False)
     left.number_input("Margin from", key=f"{key}margin_min", value=None, step=1.0, format="%g")
     right.number_input("to", key=f"{key}margin_max", value=None, step=1.0, format="%g")
     with st.expander("Rulings and scores", expanded=_more_in_use()):
@@ -96,15 +106,21 @@ def filter_column(runs: list[RunRow], facets: Facets) -> BrowseFilter:
         _pick("Tag", "tag", facets.tags)
         _choice("Filter says", "decision", {"accepted": "accepted", "rejected": "rejected"})
         _pick("Dimension", "dimension", facets.dimensions)
-        st.selectbox("Its score", ["difference", "first", "second"], key=f"{key}measure",
-                     format_func={"difference": "first minus second", "first": "of the first",
-                                  "second": "of the second"}.__getitem__)  # fmt: skip
-        left, right = st.columns(2)
-        left.number_input("Score from", key=f"{key}score_min", value=None, step=1.0, format="%g")
-        right.number_input(
-            "to", key=f"{key}score_max", value=None, step=1.0, format="%g", help=None
-        )
+        _score()
     return _from_widgets()
+
+
+def _score() -> None:
+    """The range of the chosen dimension's score; without a dimension there is nothing to measure."""
+    key, idle = _PREFIX, not st.session_state.get(f"{_PREFIX}dimension")
+    st.selectbox("Its score", list(_MEASURES), key=f"{key}measure", format_func=_MEASURES.__getitem__,
+                 disabled=idle)  # fmt: skip
+    left, right = st.columns(2, vertical_alignment="bottom", wrap=False)
+    left.number_input("Score from", key=f"{key}score_min", value=None, step=1.0, format="%g",
+                      disabled=idle)  # fmt: skip
+    right.number_input(
+        "to", key=f"{key}score_max", value=None, step=1.0, format="%g", disabled=idle
+    )
 
 
 def chips(wanted: BrowseFilter) -> None:
@@ -114,7 +130,10 @@ def chips(wanted: BrowseFilter) -> None:
         return
     with st.container(horizontal=True, gap="small"):
         for name in used:
-            label = f"{NAMES[name]}: {md(_in_words(name, getattr(wanted, name)), 60)}"
+            said = _in_words(name, getattr(wanted, name))
+            if name == "dimension":
+                said += _range(wanted)
+            label = f"{NAMES[name]}: {md(said, 100)}"
             st.button(label, key=f"chip_{name}", icon=":material/close:", icon_position="right",
                       on_click=_drop, args=(name,))  # fmt: skip
         if len(used) > 1:
@@ -168,7 +187,15 @@ def _from_widgets() -> BrowseFilter:
         elif isinstance(value, list):
             value = tuple(value)
         values[name] = value
-    return BrowseFilter.model_validate(values)
+    return BrowseFilter.model_validate(values).without_idle()[0]
+
+
+def _range(wanted: BrowseFilter) -> str:
+    """What is asked of the dimension's score: ``, of the first at least 3``."""
+    ends = [f"{word} {end:g}" for word, end in (("at least", wanted.score_min), ("at most", wanted.score_max))
+            if end is not None]  # fmt: skip
+    measured = ends or wanted.measure != "difference"
+    return f", {_MEASURES[wanted.measure]} {' and '.join(ends)}".rstrip() if measured else ""
 
 
 def _in_words(name: str, value: Any) -> str:
@@ -182,11 +209,7 @@ def _in_words(name: str, value: Any) -> str:
 def _word(name: str, value: Any) -> str:
     text = f"{value:g}" if isinstance(value, float) else str(getattr(value, "value", value))
     if name == "reason":
-        return REASONS.get(text, text)
+        return reason(text)
     if name == "ruling":
         return _RULINGS.get(text, text)
-    return _spaced(text) if name == "flaw" else text
-
-
-def _spaced(name: str) -> str:
-    return name.replace("_", " ")
+    return spaced(text) if name == "flaw" else text

@@ -11,13 +11,13 @@ from backend.store.runs import RunRow
 from dashboard.labels import ink
 from dashboard.numbers import many, percent, with_interval
 from dashboard.runs.charts import numbers, shares
-from dashboard.theme import ACCEPTED, FIRST, REJECTED, SECOND, chart
+from dashboard.theme import ACCEPTED, REJECTED, RUN_A, RUN_B, chart
 
 WORDS = {
     "both_right": "both right", "only_a": "only A right", "only_b": "only B right",
     "both_wrong": "both wrong",
 }  # fmt: skip
-_COLOURS = {"both_right": ACCEPTED, "only_a": FIRST, "only_b": SECOND, "both_wrong": REJECTED}
+_COLOURS = {"both_right": ACCEPTED, "only_a": RUN_A, "only_b": RUN_B, "both_wrong": REJECTED}
 _SAYS = ("first", "second", "tie", "none")
 _SAID = {"first": "first", "second": "second", "tie": "tie", "none": "unclear"}
 
@@ -69,7 +69,6 @@ def outcomes(found: Comparison, a: RunRow, b: RunRow) -> None:
             marker={"color": _COLOURS[name]},
             text=[f"{WORDS[name]}<br>{count:,} · {percent(count / found.compared if found.compared else None, 0)}"],
             textposition="inside", insidetextanchor="middle", textangle=0,
-            insidetextfont={"color": "#14171A" if name == "only_b" else "white"},
             hovertemplate=f"{WORDS[name]}: {count:,}<extra></extra>",
         )  # fmt: skip
     fig.update_layout(barmode="stack")
@@ -91,8 +90,8 @@ def accuracies(found: Comparison, a: RunRow, b: RunRow) -> None:
     """Accuracy of each with its interval."""
     st.markdown("**Accuracy on the common pairs**")
     rows = [
-        (f"A · run {a.id}", found.accuracy_a, FIRST),
-        (f"B · run {b.id}", found.accuracy_b, SECOND),
+        (f"A · run {a.id}", found.accuracy_a, RUN_A),
+        (f"B · run {b.id}", found.accuracy_b, RUN_B),
     ]
     shares(rows, key="compare_accuracy", height=136)
     st.caption(f"A {with_interval(found.accuracy_a)}, B {with_interval(found.accuracy_b)}")
@@ -102,7 +101,7 @@ def consistency(a: RunRow, b: RunRow, of_a: Analysis, of_b: Analysis) -> None:
     """How steady each is when the order changes."""
     st.markdown("**Same winner in both orders**")
     rows = []
-    for name, run, found, colour in (("A", a, of_a, FIRST), ("B", b, of_b, SECOND)):
+    for name, run, found, colour in (("A", a, of_a, RUN_A), ("B", b, of_b, RUN_B)):
         if found.flips.n:
             steady = type(found.flips)(found.flips.n - found.flips.count, found.flips.n)
             rows.append((f"{name} · run {run.id}", steady, colour))

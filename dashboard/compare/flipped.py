@@ -31,7 +31,7 @@ _SAID = {"first": "first", "second": "second", "tie": "tie", "none": "unclear"}
 def flipped_pairs(space: Workspace, a: RunRow, b: RunRow, found: Comparison) -> None:
     """Choose an outcome, see its pairs, review them."""
     choices = ["only_a", "only_b", "both_wrong", "both_right"]
-    follow("pairs", choices, "only_a")
+    follow("pairs", choices, next((one for one in choices if found.outcomes[one]), "only_a"))
     line = st.container(
         horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"
     )

@@ -5,8 +5,8 @@ from __future__ import annotations
 import plotly.graph_objects as go
 import streamlit as st
 
-from backend.curation.preview import Preview, preview
-from backend.curation.sets import Balance
+from backend.curation.preview import Preview, preview, untrainable_line
+from backend.curation.sets import Balance, check_name
 from backend.inference.launch import ACTIVE
 from backend.store.runs import RunRow
 from backend.workspace import Workspace
@@ -17,7 +17,7 @@ from dashboard.numbers import many, percent
 from dashboard.page import errors_shown
 from dashboard.roles import is_operator
 from dashboard.text import clean, md
-from dashboard.theme import FIRST, SECOND, WAITING, chart
+from dashboard.theme import FIRST, RUN_A, RUN_B, SECOND, WAITING, chart
 
 _RUNS = "curate_runs"
 
@@ -41,8 +41,11 @@ def compose(space: Workspace, runs: list[RunRow]) -> str | None:
                     f"Run {run.id}: decided by the policy *{policy}*, and by rulings{going}."
                 )
         if chosen:
-            page_link("runs", "Try another policy", run=str(chosen[0]), tab="whatif")
-        name = st.text_input("Name", key="curate_name", max_chars=100, placeholder="grm-t2i")
+            page_link("runs", "Try another policy", run=str(chosen[0]), tab="policy")
+        name = st.text_input(
+            "Name", key="curate_name", max_chars=100, placeholder="grm-t2i"
+        ).strip()
+        named = bool(name) and _can_be_called(name)
         even = st.toggle("Balance by position", key="curate_balance",
                          help="Leaves rows out, drawn by the seed, until “first” and “second” are "
                          "answered equally often. A judge trained on more of one prefers a position.")  # fmt: skip
@@ -52,19 +55,26 @@ def compose(space: Workspace, runs: list[RunRow]) -> str | None:
         if seen is not None:
             _show(seen, even)
     with left, errors_shown():
-        ready_to = bool(chosen and name.strip() and seen is not None and seen.items)
+        ready_to = bool(chosen and named and seen is not None and seen.items)
         if not is_operator():
             st.caption("Operators freeze sets.")
         elif st.button("Freeze", type="primary", disabled=not ready_to):
             with st.status("Freezing", expanded=False) as status:
                 done = space.freeze(
-                    name.strip(),
+                    name,
                     chosen,
                     balance=Balance(int(seed)) if even else None,
                     progress=lambda rows: status.update(label=f"Freezing: {rows:,} rows"),
                 )
             frozen = f"{done.name}@{done.version}"
     return frozen
+
+
+def _can_be_called(name: str) -> bool:
+    with errors_shown():
+        check_name(name)
+        return True
+    return False
 
 
 def _from_url(names: dict[int, str]) -> None:
@@ -85,6 +95,8 @@ def _previewed(space: Workspace, chosen: list[int], runs: list[RunRow]) -> Previ
 
 
 def _show(seen: Preview, even: bool) -> None:
+    if left_out := untrainable_line(seen.untrainable):
+        st.caption(left_out)
     if not seen.items:
         st.info("These runs have accepted nothing that names a side.")
         return
@@ -99,7 +111,12 @@ def _show(seen: Preview, even: bool) -> None:
         first = second = min(first, second)
     _bar("Answers", [("first", first, FIRST), ("second", second, SECOND)], "curate_answers")
     if len(seen.kinds) > 1:
-        kinds = [(f"{kind}s", count, WAITING) for kind, count in sorted(seen.kinds.items())]
+        kinds = [
+            (f"{kind}s", count, colour)
+            for (kind, count), colour in zip(
+                sorted(seen.kinds.items()), (RUN_A, RUN_B), strict=True
+            )
+        ]
         _bar("Media", kinds, "curate_kinds")
     if seen.lead:
         fig = go.Figure(go.Bar(
@@ -142,7 +159,6 @@ def _bar(title: str, parts: list[tuple[str, int, str]], key: str) -> None:
             y=[""], x=[count], orientation="h", marker={"color": colour},
             text=[f"{name} {count:,} ({percent(count / total if total else None, 0)})"],
             textposition="inside", insidetextanchor="start",
-            insidetextfont={"color": "#14171A" if colour == SECOND else "white"},
             hovertemplate=f"{name}: {count:,}<extra></extra>",
         )  # fmt: skip
     fig.update_layout(barmode="stack")

@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import logging
 import re
-import threading
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,24 +12,12 @@ from backend.curation.sets import SetRow
 from backend.errors import WinnowError
 from backend.export.exporter import MANIFEST, is_our_export
 from backend.workspace import Workspace
+from dashboard import background
+from dashboard.background import Task
 
 log = logging.getLogger(__name__)
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
-
-
-@dataclass(slots=True)
-class Going:
-    """One export that this server is writing, or has failed to write."""
-
-    folder: Path
-    total: int
-    done: int = 0
-    error: WinnowError | None = None
-    finished: bool = False
-
-
-_going: dict[Path, Going] = {}
-_lock = threading.Lock()
+_KIND = "export"
 
 
 def folder_of(space: Workspace, frozen: SetRow, format: str, split: float, bundle: bool) -> Path:
@@ -41,48 +27,46 @@ def folder_of(space: Workspace, frozen: SetRow, format: str, split: float, bundl
     return space.folder / "exports" / f"{name}-{frozen.id}-v{frozen.version}-{format}{extra}"
 
 
-def start(space: Workspace, frozen: SetRow, *, format: str, split: float, bundle: bool) -> Going:
-    """Begin an export on a thread of its own; one that is going already is returned."""
+def start(space: Workspace, frozen: SetRow, *, format: str, split: float, bundle: bool) -> Task:
+    """Begin an export; one into the same folder that is going already is returned."""
     folder = folder_of(space, frozen, format, split, bundle)
-    with _lock:
-        known = _going.get(folder)
-        if known is not None and not known.finished:
-            return known
-        going = _going[folder] = Going(folder, int(frozen.counts.get("items", 0)))
+    key = (_KIND, str(space.folder), folder.name)
+    total = int(frozen.counts.get("items", 0))
+    known = background.find(key)
+    if known is not None and known.done:
+        background.forget(key)
 
-    def work() -> None:
+    def work(task: Task) -> Path:
         def progress(rows: int) -> None:
-            going.done = rows
+            task.say(f"{rows:,} of {total:,} rows")
+            task.share = min(1.0, rows / max(1, total))
 
         try:
             space.export(
                 frozen, format=format, out=folder, split=split, bundle=bundle, progress=progress
             )
-        except WinnowError as error:
-            going.error = error
-        except Exception:
+        except WinnowError:
+            raise
+        except Exception as error:
             log.exception("an export failed")
-            going.error = WinnowError("the export failed", hint="the server's log says why")
-        finally:
-            going.finished = True
+            raise WinnowError("the export failed", hint="the server's log says why") from error
+        return folder
 
-    threading.Thread(target=work, name=f"export-{folder.name}", daemon=True).start()
-    return going
+    return background.begin(key, work)
 
 
-def going(space: Workspace) -> list[Going]:
-    """Exports of this workspace that are being written, or that failed since the server started."""
-    with _lock:
-        return [
-            one for one in _going.values()
-            if space.folder in one.folder.parents and (not one.finished or one.error)
-        ]  # fmt: skip
+def going(space: Workspace) -> dict[str, Task]:
+    """By folder: exports that are being written, or that failed since the server started."""
+    return {
+        str(key[2]): task
+        for key, task in background.named(_KIND)
+        if isinstance(key, tuple) and key[1] == str(space.folder) and (not task.done or task.error)
+    }
 
 
-def forget(one: Going) -> None:
+def put_away(space: Workspace, folder: str) -> None:
     """Take a failed export off the list."""
-    with _lock:
-        _going.pop(one.folder, None)
+    background.forget((_KIND, str(space.folder), folder))
 
 
 def finished(space: Workspace, frozen: SetRow) -> list[tuple[Path, dict[str, Any]]]:

@@ -12,9 +12,11 @@ from backend.store.previews import Previews
 from backend.workspace import Workspace
 from dashboard.api.downloads import download_url
 from dashboard.curate import exports
-from dashboard.navigation import go, page_link
+from dashboard.curate.rows import set_rows
+from dashboard.navigation import page_link
 from dashboard.numbers import ago, many
-from dashboard.page import errors_shown, show
+from dashboard.opening import open_in_review
+from dashboard.page import errors_shown
 from dashboard.roles import is_operator
 from dashboard.text import clean, md
 
@@ -58,6 +60,9 @@ def one_set(space: Workspace, row: SetRow, rows: list[SetRow]) -> None:
         _lineage(row)
         st.markdown("**What changed**")
         _difference(space, row, rows)
+    st.markdown("**Its rows**")
+    with errors_shown():
+        set_rows(space, row)
 
 
 def _holds(row: SetRow) -> str:
@@ -87,20 +92,22 @@ def _export_form(space: Workspace, row: SetRow) -> None:
 
 
 def _exports(space: Workspace, row: SetRow) -> None:
-    busy = any(not one.finished for one in exports.going(space))
+    busy = _writing(space)
 
     @st.fragment(run_every=1.0 if busy else None)
     def progress() -> None:
-        for one in exports.going(space):
-            if one.error is not None:
-                show(one.error)
-                if st.button("Put away", key=f"forget_{one.folder.name}", type="tertiary"):
-                    exports.forget(one)
+        for folder, task in exports.going(space).items():
+            if task.done:
+                with errors_shown():
+                    task.future.result()
+                if st.button("Put away", key=f"forget_{folder}", type="tertiary"):
+                    exports.put_away(space, folder)
                     st.rerun(scope="fragment")
             else:
-                share = min(1.0, one.done / max(1, one.total))
-                st.progress(share, f"{md(one.folder.name)}: {one.done:,} of {one.total:,} rows")
-        if busy and not any(not one.finished for one in exports.going(space)):
+                st.progress(
+                    task.share, f"{md(folder)}: {task.lines[-1] if task.lines else 'begins'}"
+                )
+        if busy and not _writing(space):
             st.rerun()
 
     progress()
@@ -112,6 +119,10 @@ def _exports(space: Workspace, row: SetRow) -> None:
             st.link_button("Download as zip", download_url(folder), icon=":material/download:")
 
 
+def _writing(space: Workspace) -> bool:
+    return any(not task.done for task in exports.going(space).values())
+
+
 def _lineage(row: SetRow) -> None:
     for run in row.lineage.get("runs", []):
         number = str(run["id"])
@@ -119,7 +130,7 @@ def _lineage(row: SetRow) -> None:
             st.markdown(
                 f"Run {number} of **{md(run['model'].rsplit('/', 1)[-1], 60)}** on **{md(run['dataset'], 60)}**  \n"
                 f"policy *{md(str(run['policy'].get('name', 'custom')), 60)}*, "
-                f"{many(int(run.get('reviews') or 0), 'ruling')} up to then"
+                f"{many(int(run.get('reviews') or 0), 'ruling')} in force then"
             )
             with st.container(horizontal=True):
                 page_link("runs", "The run", run=number)
@@ -156,19 +167,6 @@ def _difference(space: Workspace, row: SetRow, rows: list[SetRow]) -> None:
     for word, one, other in (("Added", row.id, chosen), ("Removed", chosen, row.id)):
         changed: list[Any] = reading.only_in(one, other)
         if changed and st.button(f"Look at those {word.lower()}", key=f"look_{word}_{row.id}"):
-            _look(
-                space,
-                [item.prediction_id for item in changed],
-                f"{word} in {row.name}@{row.version}",
+            open_in_review(
+                [item.prediction_id for item in changed], f"{word} in {row.name}@{row.version}"
             )
-
-
-def _look(space: Workspace, ids: list[int], title: str) -> None:
-    from backend.curation.queues import NewQueue, QueueKind, Queues
-
-    queue = Queues(space.database).make(
-        NewQueue(kind=QueueKind.FILTER, title=title),
-        created_by=space.person.name or "somebody",
-        ids=ids,
-    )
-    go("review", queue=str(queue.id))

@@ -21,8 +21,8 @@ def add_form(space: Workspace) -> None:
     """The form; what it starts is shown by :func:`imports`."""
     with st.form("add_dataset", border=False), errors_shown():
         source = st.text_input(
-            "SOURCE:PATH", placeholder="hpdv3:/data/HPDv3/train.json",
-            help=f"Sources: {', '.join(SOURCES)}. Several files are separated by commas.",
+            "Format and file", placeholder="SOURCE:PATH, such as hpdv3:/data/HPDv3/train.json",
+            help=f"SOURCE:PATH. Sources: {', '.join(SOURCES)}. Several files are separated by commas.",
         )  # fmt: skip
         left, right = st.columns(2)
         name = left.text_input(
@@ -49,7 +49,9 @@ def start(space: Workspace, source: str, name: str, root: str, check: bool) -> N
         UsageError: A field is empty, or an import of that name is going on.
     """
     if ":" not in source:
-        raise UsageError("say what to add as SOURCE:PATH", hint="such as hpdv3:/data/train.json")
+        raise UsageError(
+            "say the format and the file as SOURCE:PATH", hint="such as hpdv3:/data/train.json"
+        )
     if not name or not name.isprintable():
         raise UsageError("give the dataset a name")
     key = ("import", str(space.folder), name)

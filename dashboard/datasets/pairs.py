@@ -16,18 +16,19 @@ from dashboard.components.pair_gallery import pair_gallery
 from dashboard.media import media_url, thumb_url
 from dashboard.text import clean
 from dashboard.urls import follow, number_in_url, write
+from dashboard.words import ISSUES
 
 PER_PAGE = 24
 _CODES = {"duplicates": "duplicate", "conflicts": "conflict"}
 _WORDS = {
-    "all": "all pairs", "ties": "ties", "duplicates": "listed twice", "conflicts": "contradicted",
-    "missing": "media missing",
+    "all": "all pairs", "ties": "recorded ties", "duplicates": ISSUES["duplicate"],
+    "conflicts": ISSUES["conflict"], "missing": "media missing or unreadable",
 }  # fmt: skip
 _NOTHING = {
     "ties": "No recorded tie.",
     "duplicates": "No pair is listed twice.",
     "conflicts": "No pair is listed twice with different preferences.",
-    "missing": "Every medium was there.",
+    "missing": "Every medium is there and can be read.",
 }
 
 

@@ -12,21 +12,21 @@ from backend.workspace import Workspace
 from dashboard.numbers import ago
 from dashboard.text import clean
 from dashboard.urls import follow, number_in_url, write
+from dashboard.words import ISSUES
 
 COUNTS = {
-    "rows": "rows read", "pairs": "pairs", "ties": "ties", "duplicates": "duplicates",
-    "conflicts": "conflicts", "missing": "missing media", "unreadable": "unreadable media",
+    "rows": "rows read", "pairs": "pairs", "ties": "recorded ties", "duplicates": ISSUES["duplicate"],
+    "conflicts": ISSUES["conflict"], "missing": ISSUES["missing"], "unreadable": ISSUES["unreadable"],
     "broken": "broken rows",
 }  # fmt: skip
-CODES = ("broken", "missing", "unreadable", "conflict", "duplicate", "tie")
 _ISSUES = 100
 _STYLE = """<style>
-.wn-counts { display: grid; grid-template-columns: repeat(auto-fit, minmax(104px, 1fr)); gap: 8px;
+.wn-counts { display: grid; grid-template-columns: repeat(auto-fit, minmax(88px, 1fr)); gap: 8px;
   font-variant-numeric: tabular-nums; }
-.wn-counts > div { border: 1px solid rgba(138, 144, 150, 0.4); border-radius: 4px; padding: 6px 10px; min-width: 0; }
+.wn-counts > div { border: 1px solid rgba(138, 144, 150, 0.4); border-radius: 4px; padding: 6px 8px; min-width: 0; }
 .wn-counts b { display: block; font-size: 1.125rem; font-weight: 600; }
-.wn-counts span { font-size: 0.75rem; opacity: 0.75; white-space: nowrap; }
-.wn-counts .wn-none { opacity: 0.6; }
+.wn-counts span { display: block; font-size: 0.75rem; line-height: 1.3; opacity: 0.75; }
+.wn-counts .wn-none b { font-weight: 400; opacity: 0.75; }
 .wn-where { font-size: 0.8125rem; opacity: 0.75; overflow-wrap: anywhere; unicode-bidi: isolate; }
 </style>"""
 
@@ -46,10 +46,10 @@ def facts(dataset: DatasetRow) -> None:
 
 def issues(space: Workspace, dataset: DatasetRow) -> None:
     """Issues by code, in pages."""
-    follow("code", ("all", *CODES), "all")
+    follow("code", ("all", *ISSUES), "all")
     code = st.selectbox(
-        "Kind", ("all", *CODES), key="code", width=240,
-        format_func=lambda one: "every kind" if one == "all" else one,
+        "Kind", ("all", *ISSUES), key="code", width=240,
+        format_func=lambda one: "every kind" if one == "all" else ISSUES[one],
         on_change=write("code", "issue"),
     )  # fmt: skip
     after = number_in_url("issue") or 0
@@ -61,7 +61,7 @@ def issues(space: Workspace, dataset: DatasetRow) -> None:
     else:
         st.dataframe(
             [
-                {"kind": row.code, "row": row.row, "message": clean(row.message, 500),
+                {"kind": ISSUES.get(row.code, row.code), "row": row.row, "message": clean(row.message, 500),
                  "file": clean(row.file, 500)}
                 for row in rows[:_ISSUES]
             ],

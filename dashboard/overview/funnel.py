@@ -8,37 +8,44 @@ import streamlit as st
 
 from backend.store.overview import Loop
 from dashboard.numbers import percent
+from dashboard.theme import ACCEPTED, WAITING
 
 _STYLE = """<style>
 .wn-loop { display: grid; grid-template-columns: repeat(6, minmax(0, 1fr)); gap: 8px;
   font-variant-numeric: tabular-nums; }
-.wn-step { border: 1px solid rgba(138, 144, 150, 0.4); border-radius: 4px; padding: 8px 12px 10px; min-width: 0; }
-.wn-step span { display: block; font-size: 0.8125rem; white-space: nowrap; overflow: hidden; text-overflow: ellipsis; }
-.wn-step .wn-of { opacity: 0.72; font-size: 0.75rem; min-height: 1.4em; }
+.wn-step { border: 1px solid rgba(138, 144, 150, 0.4); border-radius: 4px; padding: 8px 12px 10px; min-width: 0;
+  display: flex; flex-direction: column; }
+.wn-step span { display: block; font-size: 0.8125rem; }
+.wn-step .wn-of { opacity: 0.72; font-size: 0.75rem; line-height: 1.4; min-height: 1.4em; }
 .wn-step b { font-size: 1.375rem; font-weight: 600; }
-.wn-level { height: 6px; margin-top: 6px; border-radius: 2px; background: rgba(138, 144, 150, 0.22); }
+.wn-level { height: 6px; margin-top: auto; transform: translateY(4px); border-radius: 2px;
+  background: rgba(138, 144, 150, 0.22); }
 .wn-level i { display: block; height: 6px; border-radius: 2px; background: var(--wn-step); min-width: 0; }
 @media (max-width: 900px) { .wn-loop { grid-template-columns: repeat(3, minmax(0, 1fr)); } }
 </style>"""
 
 
 def funnel(loop: Loop) -> None:
-    """Draw the six steps. Each says what share of the one it is taken from it is."""
+    """Draw the six steps. What is part of another step says what share of it.
+
+    Sets are no part of what is accepted now: several may hold the same row, and one that was frozen
+    before a ruling keeps what the ruling has since rejected.
+    """
     steps = (
-        ("pairs", loop.pairs, None, "", "#8A9096"),
-        ("predictions", loop.predictions, None, _per(loop.predictions, loop.pairs), "#0072B2"),
-        ("accepted", loop.accepted, loop.predictions, "of predictions", "#009E73"),
-        ("reviewed", loop.reviewed, loop.predictions, "of predictions", "#CC79A7"),
-        ("in a set", loop.in_sets, loop.accepted, "of accepted", "#E69F00"),
-        ("trained on", loop.trained, loop.in_sets, "of sets", "#E69F00"),
+        ("pairs", loop.pairs, None, "", WAITING),
+        ("predictions", loop.predictions, None, _per(loop.predictions, loop.pairs), WAITING),
+        ("accepted", loop.accepted, loop.predictions, "of predictions", ACCEPTED),
+        ("reviewed", loop.reviewed, loop.predictions, "of predictions", WAITING),
+        ("in a set", loop.in_sets, None, "rows, newest versions", WAITING),
+        ("trained on", loop.trained, None, "rows of sets", WAITING),
     )
     cells = "".join(_step(*step) for step in steps)
     st.html(f'{_STYLE}<div class="wn-loop" role="list">{cells}</div>')
 
 
 def _step(name: str, count: int, of: int | None, words: str, colour: str) -> str:
-    share = min(1.0, count / of) if of else 0.0
-    said = f"{percent(count / of)} {words}" if of else words
+    share = count / of if of else 0.0
+    said = f"{percent(share)} {words}" if of else words
     bar = f'<div class="wn-level"><i style="width:{100 * share:.2f}%"></i></div>'
     level = "" if of is None else bar
     return (

@@ -4,33 +4,40 @@ from __future__ import annotations
 
 import streamlit as st
 
+from backend.curation.queues import QueueKind
 from backend.domain.jobs import JobStatus
 from backend.store.overview import Loop, Waiting
+from backend.store.queues import QueueRow
 from backend.store.runs import RunRow
 from dashboard.models import model_name
-from dashboard.navigation import known, page_link
+from dashboard.navigation import page_link
 from dashboard.numbers import many
+from dashboard.queue_form import queue_state, shown_title
 from dashboard.text import clean, md
 
 Item = tuple[str, str, str, dict[str, str]]
 """What there is, the link's words, its page, its query."""
 _MOST = 9
+_MOST_QUEUES = 3
 
 
-def needs_a_person(waiting: Waiting, loop: Loop, runs: list[RunRow]) -> None:
-    """Draw the list, most pressing first."""
+def needs_a_person(
+    waiting: Waiting, loop: Loop, runs: list[RunRow], queues: list[QueueRow]
+) -> None:
+    """Draw the list, most pressing first. Of ``queues``, those that are not done are work."""
     st.markdown("**Next for a person**")
-    items = _items(waiting, loop, runs)
+    items = _items(waiting, loop, runs, [queue for queue in queues if queue.done < queue.items])
     if not items:
         st.caption("Nothing waits for you.")
     for text, words, page, query in items[:_MOST]:
-        if known(page):
-            with st.container(gap=None):
-                st.markdown(text)
-                page_link(page, words, **query)
+        with st.container(gap=None):
+            st.markdown(text)
+            page_link(page, words, **query)
 
 
-def _items(waiting: Waiting, loop: Loop, runs: list[RunRow]) -> list[Item]:
+def _items(
+    waiting: Waiting, loop: Loop, runs: list[RunRow], unfinished: list[QueueRow]
+) -> list[Item]:
     items: list[Item] = []
     for run in reversed(runs):
         if run.status in (JobStatus.FAILED, JobStatus.INTERRUPTED):
@@ -39,6 +46,9 @@ def _items(waiting: Waiting, loop: Loop, runs: list[RunRow]) -> list[Item]:
     for run_id, count in waiting.failures:
         items.append((f"{many(count, 'prediction')} of run {run_id} failed", "Look", "runs",
                       {"run": str(run_id)}))  # fmt: skip
+    for queue in unfinished[:_MOST_QUEUES]:
+        items.append((f"{md(shown_title(queue), 80)}: {queue_state(queue)}", "Go on", "review",
+                      {"queue": str(queue.id)}))  # fmt: skip
     if waiting.flagged:
         items.append((f"{many(waiting.flagged, 'prediction')} flagged and not settled", "Settle",
                       "browse", {"ruling": "flag"}))  # fmt: skip
@@ -53,7 +63,8 @@ def _items(waiting: Waiting, loop: Loop, runs: list[RunRow]) -> list[Item]:
                       "datasets", {"name": name, "filter": "missing"}))  # fmt: skip
     if loop.accepted and not loop.reviewed:
         items.append((f"{many(loop.accepted, 'prediction')} accepted, none reviewed",
-                      "Review a sample", "review", {}))  # fmt: skip
+                      "Review a sample", "review",
+                      {"kind": QueueKind.AUDIT_ACCEPTED.value}))  # fmt: skip
     if loop.accepted and not loop.in_sets:
         items.append(("Nothing is in a set yet", "Curate", "curate", {}))
     for name in waiting.untrained:

@@ -50,11 +50,17 @@ def card_html(run: RunRow, counts: RunCounts) -> str:
       <div class="wn-head">
         <b>{run.id}</b><span class="wn-model" title="{escape(clean(run.model))}">{escape(model_name(run.model))}</span>
         <span class="wn-quiet">{" · ".join(facts)}</span>
-        <span class="wn-state">{STATE.get(run.status, escape(run.status))}</span>
+        <span class="wn-state">{_state(run, counts)}</span>
       </div>
       {_bar(counts)}
       <div class="wn-facts">{"".join(_fact(name, value) for name, value in _facts(run, counts))}</div>
     </div>"""
+
+
+def _state(run: RunRow, counts: RunCounts) -> str:
+    said = STATE.get(run.status, escape(run.status))
+    begun = counts.done or counts.failed or run.job_id is None
+    return said if begun or run.status != "running" else f"{said}, loading the model"
 
 
 def _bar(counts: RunCounts) -> str:

@@ -14,6 +14,7 @@ from dashboard.labels import ink, label
 from dashboard.numbers import many, percent, with_interval
 from dashboard.text import clean
 from dashboard.theme import ACCEPTED, FIRST, REJECTED, SECOND, WAITING, chart
+from dashboard.words import spaced
 
 _HEIGHT = 232
 _SIDES = {"first": "first shown", "second": "second shown", "tie": "tie", None: "unreadable"}
@@ -224,10 +225,10 @@ def _flaws(found: Analysis, key: str) -> None:
     fig = go.Figure(
         go.Bar(
             x=[count for _, count, _ in rows],
-            y=[flaw.value.replace("_", " ") for flaw, _, _ in rows],
+            y=[spaced(flaw) for flaw, _, _ in rows],
             orientation="h",
             width=0.6,
-            marker={"color": SECOND},
+            marker={"color": WAITING},
             text=[
                 f"{count:,}" + (f" · {percent(share.value, 0)} right" if share.n else "")
                 for _, count, share in rows
@@ -240,10 +241,7 @@ def _flaws(found: Analysis, key: str) -> None:
     fig.update_xaxes(visible=False)
     chart(fig, key=key, height=24 + 36 * len(rows))
     numbers(
-        [
-            {"flaw": f.value.replace("_", " "), "texts": n, "right": with_interval(s)}
-            for f, n, s in rows
-        ],
+        [{"flaw": spaced(f), "texts": n, "right": with_interval(s)} for f, n, s in rows],
         key,
     )
 

@@ -7,7 +7,7 @@ import json
 import plotly.graph_objects as go
 import streamlit as st
 
-from backend.domain.jobs import OPEN, RESUMABLE
+from backend.domain.jobs import OPEN, RESUMABLE, JobStatus
 from backend.inference.analysis import Analysis, analyse
 from backend.inference.progress import run_counts
 from backend.store.failures import Failures
@@ -26,9 +26,15 @@ from dashboard.runs.whatif import what_if_panel
 from dashboard.text import MAX_SHOWN, clean, md, visible
 from dashboard.theme import REJECTED, chart
 from dashboard.urls import follow, number_in_url, write
+from dashboard.words import reason
 
 TABS = ("summary", "analysis", "policy", "log", "settings")
 _FAILURES = 50
+_BEFORE = {
+    JobStatus.QUEUED: "Waits until its device is free.",
+    JobStatus.STARTING: "Its process is starting.",
+}
+"""What there is to say before a run runs."""
 
 
 def run_detail(space: Workspace, run: RunRow) -> None:
@@ -55,7 +61,7 @@ def run_detail(space: Workspace, run: RunRow) -> None:
             case "settings":
                 _settings(run)
             case _:
-                _summary(space, run)
+                _live_summary(space, run, going)
 
 
 def live_card(space: Workspace, run: RunRow) -> None:
@@ -69,8 +75,8 @@ def live_card(space: Workspace, run: RunRow) -> None:
         with errors_shown():
             now = space.runs.get(run.id)
             draw_card(space, now)
-        if now.status not in OPEN:
-            st.rerun()  # it has ended: the rest of the page changes too
+        if now.status != run.status:
+            st.rerun()  # the rest of the page speaks of it too
         space.supervise()
 
     live()
@@ -96,14 +102,27 @@ def _actions(space: Workspace, run: RunRow, going: bool) -> None:
                 st.rerun()
         page_link("browse", "Browse its predictions", run=str(run.id))
         page_link("compare", "Compare with another run", b=str(run.id))
-        if run.status == "queued":
-            st.caption("Waits until its device is free.")
+        if run.status in _BEFORE:
+            st.caption(_BEFORE[run.status])
+
+
+def _live_summary(space: Workspace, run: RunRow, going: bool) -> None:
+    @st.fragment(run_every=2.0 if going else None)
+    def summary() -> None:
+        with errors_shown():
+            _summary(space, run)
+
+    summary()
 
 
 def _summary(space: Workspace, run: RunRow) -> None:
     counts = run_counts(space.runs.counts(run.id), run.policy)
     if not counts.done and not counts.failed:
-        empty("Nothing yet", "Predictions are counted here as soon as the first are stored.")
+        if run.status == JobStatus.RUNNING and run.job_id is not None:
+            empty("The model is being loaded", "That takes seconds to minutes; the log tells how far it "
+                  "is. What becomes of the first predictions is counted here.")  # fmt: skip
+        else:
+            empty("Nothing yet", "Predictions are counted here as soon as the first are stored.")
         return
     left, right = st.columns(2, gap="medium")
     with left, st.container(border=True):
@@ -131,7 +150,7 @@ def _reasons(run_id: int, reasons: dict[str, int]) -> None:
     fig = go.Figure(
         go.Bar(
             x=[n for _, n in rows],
-            y=[name.replace("_", " ") for name, _ in rows],
+            y=[reason(name) for name, _ in rows],
             orientation="h",
             marker={"color": REJECTED, "pattern": {
                 "fillmode": "overlay", "fgcolor": "rgba(255,255,255,0.4)",

@@ -64,14 +64,14 @@ GROUPS: dict[str, tuple[Option, ...]] = {
         _engine("enforce_eager", "bool", "starts faster and runs slower; for short runs"),
     ),
     "Devices": (
-        _engine("device", "text", "cpu, or cuda:0,1 to leave other GPUs alone"),
+        _engine("device", "text", "`cpu`, or `cuda:0,1` to leave other GPUs alone"),
         _engine("tensor_parallel_size", "int", "when one GPU cannot hold the model", 1, 64),
         _engine("dtype", "choice", "float32 on CPUs that emulate bfloat16",
                 choices=("auto", "float32", "bfloat16", "float16")),
         _engine("trust_remote_code", "bool", "only for a model whose code you have read: it runs here"),
     ),
     "Servers": (
-        _engine("endpoints", "lines", "one base URL a line, for engine openai: http://host:8000/v1"),
+        _engine("endpoints", "lines", "one base URL a line, for engine openai: `http://host:8000/v1`"),
         _engine("api_key_env", "text", "name of the variable that holds the key, not the key"),
     ),
     "Replay": (

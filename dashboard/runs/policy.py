@@ -8,6 +8,7 @@ import streamlit as st
 
 from backend.domain.filtering import PRESETS, Policy
 from backend.domain.verdict import Flaw
+from dashboard.words import spaced
 
 _ABOUT = {
     "agreement": "the answer equals the human preference",
@@ -46,19 +47,18 @@ def policy_fields(key: str) -> Policy:
     if name != OWN:
         st.caption(_ABOUT.get(name, ""))
         return PRESETS[name]
-    left, right = st.columns(2, gap="medium")
-    with left:
-        st.toggle("Answer agrees with the human", key=f"{key}_agreement")
-        st.toggle("Pairs with a recorded tie take part", key=f"{key}_ties")
-        st.toggle("Same winner in both orders", key=f"{key}_order")
-        st.toggle("Only the best of each pair", key=f"{key}_one")
-    with right:
-        st.number_input("Margin of at least", 0.0, 100.0, value=None, step=0.5, key=f"{key}_margin",
-                        placeholder="any", format="%g")  # fmt: skip
-        st.number_input("Share of samples that agree", 0.01, 1.0, value=None, step=0.05,
-                        key=f"{key}_share", placeholder="any")  # fmt: skip
-        st.multiselect("None of these flaws", list(Flaw), key=f"{key}_flaws", placeholder="any flaw may be",
-                       format_func=lambda flaw: flaw.value.replace("_", " "))  # fmt: skip
+    # Over the whole width: beside something else, a screen of 1280 pixels cuts their names.
+    st.toggle("Answer agrees with the human", key=f"{key}_agreement")
+    st.toggle("Pairs with a recorded tie take part", key=f"{key}_ties")
+    st.toggle("Same winner in both orders", key=f"{key}_order")
+    st.toggle("Only the best of each pair", key=f"{key}_one")
+    left, right = st.columns(2, gap="medium", vertical_alignment="bottom")
+    left.number_input("Margin of at least", 0.0, 100.0, value=None, step=0.5, key=f"{key}_margin",
+                      placeholder="any", format="%g")  # fmt: skip
+    right.number_input("Share of samples that agree", 0.01, 1.0, value=None, step=0.05,
+                       key=f"{key}_share", placeholder="any")  # fmt: skip
+    st.multiselect("None of these flaws", list(Flaw), key=f"{key}_flaws", placeholder="any flaw may be",
+                   format_func=spaced)  # fmt: skip
     return policy_state(key)
 
 

@@ -16,6 +16,7 @@ from dashboard.page import errors_shown
 from dashboard.roles import is_operator
 from dashboard.runs.policy import load_policy_state, policy_fields
 from dashboard.theme import ACCEPTED, REJECTED, WAITING, chart
+from dashboard.words import reason
 
 _DONE = "whatif_done"
 
@@ -56,7 +57,7 @@ def _seen(seen: WhatIf, run: RunRow) -> None:
             fig.add_bar(
                 y=[name], x=[n], orientation="h", marker={"color": colour},
                 text=[f"{n:,} {word}"], textposition="inside", insidetextanchor="start",
-                insidetextfont={"color": "white"}, hovertemplate=f"{n:,} {word}<extra></extra>",
+                hovertemplate=f"{n:,} {word}<extra></extra>",
             )  # fmt: skip
     fig.update_layout(barmode="stack")
     fig.update_xaxes(visible=False)
@@ -69,7 +70,7 @@ def _seen(seen: WhatIf, run: RunRow) -> None:
     )
     fig = go.Figure(
         go.Bar(
-            y=[reason.replace("_", " ") for reason in seen.reasons],
+            y=[reason(name) for name in seen.reasons],
             x=list(seen.reasons.values()),
             orientation="h",
             marker={"color": WAITING},

@@ -167,3 +167,68 @@ def test_pages_go_forward_and_back_without_losing_a_match(
     expect(cards(page).first.locator(".caption")).to_have_text(second[0])
     page.get_by_role("button", name="First page").click()
     expect(cards(page).first.locator(".caption")).to_have_text(first[0])
+
+
+def test_all_matches_are_ruled_on_in_one_go_and_taken_back(
+    space: Workspace, url: str, person: Person
+) -> None:
+    """The form stays open while it is filled in: it is opened once here."""
+    page = person()
+    page.goto(f"{url}/browse?run=1&effective=accepted")
+    browse = Browse(space.database)
+    accepted = BrowseFilter(run=(1,), effective="accepted")
+    count = browse.count(accepted)
+    shown(page, count)
+    page.get_by_role("button", name="Who are you?").click()
+    page.get_by_label("Your name, for rulings").fill("Ada")
+    page.get_by_role("button", name="Keep", exact=True).click()
+    shown(page, count)
+    page.keyboard.press("Escape")
+    page.get_by_role("button", name="Rule on all").click()
+    form = page.get_by_test_id("stPopoverBody").filter(has_text="Ruling")
+    form.get_by_text("Reject all", exact=True).click()
+    settled(page)
+    form.get_by_label("Note").fill("a bad day")
+    form.get_by_label("Note").press("Enter")
+    settled(page)
+    form.get_by_text(f"Yes, all {count} matches, not only this page").click()
+    settled(page)
+    form.get_by_role("button", name=f"Reject all {count}").click()
+    expect(page.get_by_text(f"You rejected {count} predictions at once.")).to_be_visible()
+    expect(page.get_by_text("No prediction matches")).to_be_visible()
+    rejected = BrowseFilter(run=(1,), ruling=("reject",), reviewer="Ada")
+    assert browse.count(rejected) == count
+    page.get_by_role("button", name="Undo all of it").click()
+    shown(page, count)
+    assert browse.count(rejected) == 0
+    assert browse.count(accepted) == count
+
+
+def test_the_table_fits_and_says_everything_on_every_screen(
+    space: Workspace, url: str, person: Person
+) -> None:
+    hit = Browse(space.database).page(BrowseFilter(run=(1,)))[0]
+    space.rulings.add(hit.id, "relabel", relabel="tie", reviewer="Ada")
+    page = person(width=1280)
+    page.goto(f"{url}/browse?run=1&view=table")
+    rows = page.locator(".results .row")
+    for width in (1920, 1280, 1024):
+        page.set_viewport_size({"width": width, "height": 900})
+        expect(rows).to_have_count(24)
+        caption = rows.first.locator(".caption").bounding_box()
+        assert caption is not None
+        assert caption["width"] >= 96, width
+        expect(
+            rows.first.get_by_text("neither is better, says Ada").locator("visible=true")
+        ).to_be_visible()
+        table = page.locator(".results").bounding_box()
+        assert table is not None
+        assert table["x"] + table["width"] <= width
+        heads = page.locator(".results th").evaluate_all(
+            "all => all.filter((one) => one.scrollWidth > one.clientWidth).map((one) => one.textContent)"
+        )
+        assert heads == [], width
+        main = page.get_by_test_id("stMain")
+        assert main.evaluate("one => one.scrollWidth <= one.clientWidth"), width
+    page.reload()
+    expect(rows).to_have_count(24)

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import json
+import re
+import socket
+import subprocess
+import time
 from collections.abc import Callable
 from pathlib import Path
 
+import psutil
 import pytest
 from playwright.sync_api import Page, expect
+from sqlalchemy import update
 
 from backend.engines.base import EngineOptions
 from backend.inference.launch import RunRequest
-from backend.workspace import Workspace
+from backend.store.schema import jobs
+from backend.workspace import Workspace, open_workspace, settings_for
 from tests.browser.conftest import Server, settled
 from tests.workspaces import build_workspace
 
@@ -58,6 +65,14 @@ def test_a_run_is_started_again_and_finishes_on_screen_without_a_reload(
     watched.get_by_role("button", name="Start run").click()
     watched.wait_for_url(f"**/runs?run={source + 1}")
     expect(watched.get_by_text("▶ running")).to_be_visible(timeout=60_000)
+    # What stands beside the card goes on with it.
+    expect(watched.get_by_text("Waits until its device is free.")).to_have_count(0)
+    expect(watched.get_by_text("Its process is starting.")).to_have_count(0)
+    why = watched.get_by_text(re.compile(r"^Why \d+ predictions? of \d+ are rejected$"))
+    expect(why).to_be_visible()
+    expect(watched.get_by_text("▶ running", exact=True)).to_be_visible()
+    before = why.text_content()
+    expect(why).not_to_have_text(before or "")
     expect(watched.get_by_text("✓ finished")).to_be_visible(timeout=60_000)
     expect(watched.get_by_text("12 of 12")).to_be_visible()
     assert watched.evaluate("window.sameDocument")
@@ -95,3 +110,38 @@ def test_a_hostile_model_name_is_text_on_every_page(
         assert watched.locator("img[src=x]").count() == 0
         assert watched.evaluate("window.broken") is None
         assert watched.locator("[data-testid='stException']").count() == 0
+
+
+def test_a_model_that_is_being_loaded_is_said_to_be(
+    serve: Callable[[Path], Server], tmp_path: Path, watched: Page
+) -> None:
+    run = prepared(tmp_path / "ws", latency=0)
+    server = serve(tmp_path / "ws")
+    space = open_workspace(settings_for(tmp_path / "ws"))
+    job = space.runs.get(run).job_id
+    assert job is not None
+    # A process that is there, as the supervisor looks for one; of its own, for that may end it.
+    worker = subprocess.Popen(["sleep", "300"], start_new_session=True)
+
+    def state(name: str) -> None:
+        with space.database.write() as connection:
+            connection.execute(
+                update(jobs).where(jobs.c.id == job).values(
+                    status=name, cancel_requested=False, pid=worker.pid,
+                    pid_started=psutil.Process(worker.pid).create_time(),
+                    host=socket.gethostname(), heartbeat_at=time.time() + 600,
+                )
+            )  # fmt: skip
+
+    state("starting")
+    watched.goto(f"{server.url}/runs?run={run}")
+    expect(watched.get_by_text("Its process is starting.")).to_be_visible()
+    state("running")
+    expect(watched.get_by_text("The model is being loaded")).to_be_visible()
+    expect(watched.get_by_text("▶ running, loading the model")).to_be_visible()
+    expect(watched.get_by_text("Its process is starting.")).to_have_count(0)
+    state("cancelled")
+    expect(watched.get_by_text("The model is being loaded")).to_have_count(0)
+    worker.kill()
+    worker.wait()
+    space.close()

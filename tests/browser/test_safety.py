@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import httpx
+import psutil
 import pytest
 from playwright.sync_api import Page
 
 from dashboard.media import sign
 from dashboard.session import COOKIE
-from tests.browser.conftest import Server, settled
+from tests.browser.conftest import ROOT, Server, settled
 from tests.workspaces import build_workspace
 
 SESSION = "0" * 31 + "1"
@@ -109,3 +113,31 @@ def test_the_page_opens_without_errors(server: Server, person: Callable[..., Pag
     assert page.locator("[data-testid='stAlert']").count() == 0
     assert problems == []
     assert {cookie["name"] for cookie in page.context.cookies()} >= {COOKIE}
+
+
+def test_the_server_ends_with_the_command_that_started_it(
+    server: Server, person: Callable[..., Page]
+) -> None:
+    """Also while a page is open, whose connection the server would wait for."""
+    server.kill()
+    with subprocess.Popen(
+        [sys.executable, "-m", "backend.cli", "--workspace", str(server.workspace), "serve",
+         "--port", str(server.port), "--no-browser"],
+        cwd=ROOT, stdout=subprocess.PIPE, text=True,
+    ) as command:  # fmt: skip
+        try:
+            assert command.stdout is not None
+            assert server.url in command.stdout.readline()
+            page = person()
+            page.goto(server.url)
+            settled(page)
+            served = psutil.Process(command.pid).children(recursive=True)
+            assert served
+            command.terminate()
+            assert command.wait(timeout=20) == 128 + signal.SIGTERM
+            _, alive = psutil.wait_procs(served, timeout=0)
+            assert alive == []
+            with pytest.raises(httpx.HTTPError):
+                httpx.get(server.url, timeout=2)
+        finally:
+            command.kill()

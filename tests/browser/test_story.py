@@ -50,7 +50,9 @@ def test_from_a_dataset_to_a_training_file_without_leaving_the_browser(
     # A dataset.
     page.goto(f"{server.url}/datasets")
     settled(page)
-    page.get_by_role("textbox", name="SOURCE:PATH").fill(f"hpdv3:{tmp_path / 't2i' / 'pairs.json'}")
+    page.get_by_role("textbox", name="Format and file").fill(
+        f"hpdv3:{tmp_path / 't2i' / 'pairs.json'}"
+    )
     page.get_by_role("textbox", name="Name", exact=True).first.fill("pictures")
     page.keyboard.press("Tab")
     page.get_by_role("button", name=re.compile("^Add")).last.click()
@@ -109,12 +111,12 @@ def test_from_a_dataset_to_a_training_file_without_leaving_the_browser(
     # Freeze and export.
     page.goto(f"{server.url}/curate?runs=1")
     settled(page)
-    page.get_by_label("Name", exact=True).fill("first set")
+    page.get_by_label("Name", exact=True).fill("first-set")
     page.keyboard.press("Tab")
     expect(page.get_by_role("button", name="Freeze")).to_be_enabled(timeout=30_000)
     page.get_by_role("button", name="Freeze").click()
-    expect(page.get_by_text("first set version 1")).to_be_visible(timeout=30_000)
-    assert get_set(space.database, "first set").counts["items"] == PAIRS * 2 // 3 + 2
+    expect(page.get_by_text("first-set version 1")).to_be_visible(timeout=30_000)
+    assert get_set(space.database, "first-set").counts["items"] == PAIRS * 2 // 3 + 2
     page.get_by_role("button", name="Export").click()
     link = page.get_by_role("link", name=re.compile("Download as zip"))
     link.wait_for(timeout=60_000)

@@ -12,6 +12,7 @@ from backend.domain.people import Person, Role
 from backend.errors import Forbidden
 from backend.store.browse import Browse, BrowseFilter
 from backend.workspace import Workspace
+from dashboard.browse.cards import cards
 from tests.dashboard.conftest import Open
 
 
@@ -59,6 +60,70 @@ def test_a_broken_link_says_what_it_left_out(demo_space: Workspace, open_page: O
     assert fine(test)
     assert "run" in test.warning[0].value
     assert matches(test) == "**6** matches"
+
+
+def chips(test: object) -> list[str]:
+    return [
+        b.label.replace("\\", "")
+        for b in test.button  # type: ignore[attr-defined]
+        if (b.key or "").startswith("chip_") and b.key != "chip_all"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("query", "left_out"),
+    [
+        ({"score_min": "5"}, "score_min"),
+        ({"measure": "first", "score_max": "3"}, "measure, score_max"),
+        ({"margin_min": "nan"}, "margin_min"),
+        ({"dimension": "Aesthetics", "score_max": "-inf"}, "score_max"),
+        ({"decison": "accepted"}, "decison"),
+    ],
+)
+def test_what_a_link_asks_for_and_cannot_be_applied_is_said(
+    demo_space: Workspace, open_page: Open, query: dict[str, str], left_out: str
+) -> None:
+    test = open_page("browse", **query)
+    assert fine(test)
+    assert test.warning[0].value.replace("\\", "").endswith(f": {left_out}")
+    assert chips(test) == [f"dimension: {name}" for name in [query.get("dimension")] if name]
+    assert not any(name in test.query_params for name in left_out.split(", "))
+
+
+def test_the_chip_of_a_dimension_says_its_whole_range(
+    demo_space: Workspace, open_page: Open
+) -> None:
+    test = open_page("browse", dimension="Aesthetics", measure="first", score_min="3")
+    assert chips(test) == ["dimension: Aesthetics, of the first at least 3"]
+    both = open_page("browse", dimension="Aesthetics", score_min="-2", score_max="4.5")
+    assert chips(both) == ["dimension: Aesthetics, first minus second at least -2 and at most 4.5"]
+    alone = open_page("browse", dimension="Aesthetics")
+    assert chips(alone) == ["dimension: Aesthetics"]
+    alone.button(key="chip_dimension").click().run()
+    assert alone.number_input(key="browse_score_min").disabled
+
+
+def test_the_view_is_in_the_address(demo_space: Workspace, open_page: Open) -> None:
+    test = open_page("browse", run="1")
+    test.segmented_control(key="view").set_value("table").run()
+    assert test.query_params["view"] == "table"
+    again = open_page("browse", run="1", view="table")
+    assert again.segmented_control(key="view").value == "table"
+    again.segmented_control(key="browse_kind").set_value("image").run()
+    assert again.query_params["view"] == "table"
+    again.segmented_control(key="view").set_value("cards").run()
+    assert "view" not in again.query_params
+
+
+def test_a_card_says_which_side_a_person_prefers(demo_space: Workspace) -> None:
+    browse, wanted = Browse(demo_space.database), BrowseFilter(run=(1,))
+    one, two = browse.page(wanted)[:2]
+    demo_space.rulings.add(one.id, "relabel", relabel="first", reviewer="Bob")
+    demo_space.rulings.add(one.id, "relabel", relabel="second", reviewer="Ada")
+    first, other, *_ = cards(demo_space.database, browse.page(wanted))
+    assert first["decision"] == "second is better, says Ada"
+    assert first["filter"].startswith(one.decision)
+    assert other["facts"].startswith(f"margin {two.margin:+g}")
 
 
 def test_all_matches_are_ruled_on_and_undone_at_once(

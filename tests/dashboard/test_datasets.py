@@ -176,3 +176,15 @@ def test_a_reviewer_cannot_add_datasets(
     assert not test.text_input
     with pytest.raises(Forbidden):
         demo_space.acting_as(eve).add_dataset(name="odd", spec=odd_pairs)
+
+
+def test_a_dataset_that_is_not_there_is_one_line_and_a_way_on(
+    demo_space: Workspace, open_page: Open
+) -> None:
+    test = open_page("datasets", name="nope")
+    (error,) = test.error
+    assert "there is no dataset nope" in error.value
+    assert not test.selectbox
+    test.button(key="not_there").click().run()
+    assert not test.error
+    assert test.selectbox(key="name").value == "clips"

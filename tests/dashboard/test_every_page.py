@@ -211,7 +211,7 @@ def damaged_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for one in (gone, cut):
         going = exports.start(space, one, format="jsonl", split=0.0, bundle=False)
         for _ in range(200):
-            if going.finished:
+            if going.done:
                 break
             time.sleep(0.05)
         assert exports.finished(space, one)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from backend.curation import sets as curated
+from backend.curation.queues import NewQueue, QueueKind, Queues
 from backend.domain.filtering import Policy
 from backend.domain.people import Person, Role
 from backend.errors import Forbidden
@@ -114,3 +116,43 @@ def test_a_reviewer_is_not_offered_the_demo_and_refused_it(
     with pytest.raises(Forbidden):
         start_demo(empty_space.acting_as(eve))
     assert background.find(("demo", str(empty_space.folder))) is None
+
+
+def test_no_step_is_a_share_of_what_it_is_no_part_of(
+    demo_space: Workspace, open_page: Open
+) -> None:
+    """A set keeps what it froze: rejecting that since leaves more in sets than is accepted."""
+    curated.freeze(demo_space.database, "first", [1, 2, 3])
+    ids = [row["id"] for row in demo_space.predictions.iter_rows(2)]
+    ada = demo_space.acting_as(Person("Ada", Role.OPERATOR))
+    ada.rule_on_all(ids, "reject", token="t" * 32)
+    steps = html(open_page("overview"))
+    shares = [float(share) for share in re.findall(r"([\d.]+) % of", steps)]
+    assert len(shares) == 2
+    assert max(shares) <= 100
+    assert "rows, newest versions" in steps
+
+
+def test_queues_that_are_not_done_wait_for_a_person(demo_space: Workspace, open_page: Open) -> None:
+    queues = Queues(demo_space.database)
+    first, second = [row["id"] for row in demo_space.predictions.iter_rows(1)][:2]
+    for title, ids, listed in (("two left", [first, second], True), ("a look", [first], False)):
+        queues.make(NewQueue(kind=QueueKind.FILTER, title=title, listed=listed),
+                    created_by="Ada", ids=ids)  # fmt: skip
+    said = " ".join(element.value for element in open_page("overview").markdown)
+    assert "two left: 0 of 2 done" in said
+    assert "a look" not in said
+
+
+def test_a_sample_is_asked_for_by_the_link_that_offers_one(
+    demo_space: Workspace, open_page: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    links: dict[str, dict[str, str]] = {}
+    monkeypatch.setattr(
+        "dashboard.overview.waiting.page_link",
+        lambda _page, words, **query: links.update({words: query}),
+    )
+    open_page("overview")
+    test = open_page("review", **links["Review a sample"])
+    assert not test.exception
+    assert test.selectbox(key="queue_kind").value is QueueKind.AUDIT_ACCEPTED

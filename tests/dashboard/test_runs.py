@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from backend.demo.judge import shipped_judge
-from backend.domain.filtering import PRESETS
+from backend.domain.filtering import PRESETS, Reason
 from backend.domain.people import Person, Role
 from backend.engines.base import EngineOptions
 from backend.inference.launch import RunRequest
 from backend.store.people import People
 from backend.workspace import Workspace
 from dashboard.runs.log import log_tail
+from dashboard.words import REASONS
 from tests.dashboard.conftest import Open
 
 
@@ -94,10 +96,11 @@ def test_each_tab_of_each_run_opens_by_its_url(
 def test_a_run_that_is_not_there_is_one_line_and_a_way_on(
     demo_space: Workspace, open_page: Open
 ) -> None:
-    test = open_page("runs", run="99")
-    (error,) = test.error
-    assert "there is no run 99" in error.value
-    assert "All runs" in buttons(test)
+    for asked in ("99", "abc"):
+        test = open_page("runs", run=asked)
+        (error,) = test.error
+        assert f"there is no run {asked}" in error.value
+        assert "All runs" in buttons(test)
 
 
 def test_analysis_names_accuracy_with_its_interval(demo_space: Workspace, open_page: Open) -> None:
@@ -307,3 +310,16 @@ def test_a_log_is_text_whatever_is_in_it(tmp_path: Path) -> None:
     assert cut
     assert text.split("\n") == ["line"] * 199
     assert log_tail(tmp_path / "none.log") == ("", False)
+
+
+def test_no_hint_of_an_option_is_a_link(demo_space: Workspace, open_page: Open) -> None:
+    hints = [one.value for one in open_page("runs", new="1").caption if "Change:" in one.value]
+    assert any("`http://host:8000/v1`" in hint for hint in hints)
+    assert not [hint for hint in hints if "http" in re.sub(r"`[^`]*`", "", hint)]
+
+
+def test_reasons_have_one_name_on_all_pages(demo_space: Workspace, open_page: Open) -> None:
+    words = {REASONS[one.value] for one in Reason}
+    browse = open_page("browse").multiselect(key="browse_reason")
+    assert set(browse.options) == words
+    assert "order flips" in words

@@ -27,6 +27,7 @@ from backend.workspace import Workspace
 from dashboard.training.words import on_page
 from tests.dashboard.conftest import Open
 from tests.dashboard.test_runs import buttons, html
+from tests.old_sets import freeze_as
 
 HOSTILE = '<img src=x onerror="alert(1)"> **bold** [x](javascript:x) $x$ \u202e'
 
@@ -276,7 +277,7 @@ def test_train_again_starts_from_what_the_training_was(trained: Trained, open_pa
 def test_hostile_names_are_text_everywhere(
     sets_space: Workspace, trained: Trained, open_page: Open
 ) -> None:
-    sets_space.freeze(HOSTILE[:60].replace("@", ""), [2])
+    freeze_as(sets_space, HOSTILE[:60].replace("@", ""), [2])
     training = trained()
     with sets_space.database.write() as connection:
         connection.execute(

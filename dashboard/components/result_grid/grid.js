@@ -6,8 +6,7 @@ const element = (tag, className, text) => {
   return made;
 };
 
-const COLUMNS = [["", 104], ["caption", null], ["run", 64], ["judge", 72], ["human", 72], ["margin", 72],
-                 ["decision", 150], ["ruling", 130], ["flaws", 64]];
+const COLUMNS = ["thumbs", "caption", "run", "judge", "human", "margin", "decision", "ruling", "flaws"];
 
 function thumbnail(url, alt, holder) {
   const image = element("img");
@@ -44,21 +43,25 @@ function drawCard(card) {
 function drawRow(card) {
   const row = element("tr", `row ${card.state}`), first = element("td"), thumbs = element("div", "thumbs");
   thumbs.append(thumbnail(card.thumbs[0], `${card.noun} 1`), thumbnail(card.thumbs[1], `${card.noun} 2`));
-  first.append(thumbs); row.append(first, element("td", "text", card.caption));
-  for (const value of [card.run, card.said, card.wanted, card.margin, card.decision, card.ruling, card.flaws])
-    row.append(element("td", "", value));
+  const caption = element("td", "text"), decision = element("td", "c-decision");
+  caption.append(element("div", "caption", card.caption));
+  // Where there is no room for the ruling's column, the ruling stands in for what it overrules.
+  decision.append(element("span", "of-wide", card.filter), element("span", "of-narrow", card.decision));
+  decision.title = card.decision;
+  first.append(thumbs); row.append(first, caption);
+  for (const value of [card.run, card.said, card.wanted, card.margin]) row.append(element("td", "", value));
+  row.append(decision, element("td", "c-ruling", card.ruling), element("td", "", card.flaws));
   return row;
 }
 
 function drawTable(root, cards) {
-  const table = element("table"), head = element("tr");
-  for (const [name, width] of COLUMNS) {
-    const cell = element("th", "", name);
-    if (width) cell.style.width = `${width}px`;
-    head.append(cell);
+  const table = element("table"), head = element("tr"), widths = element("colgroup");
+  for (const name of COLUMNS) {
+    widths.append(element("col", `c-${name}`));
+    head.append(element("th", `c-${name}`, name === "thumbs" ? "" : name));
   }
   const top = element("thead"), body = element("tbody");
-  top.append(head); table.append(top, body); root.append(table);
+  top.append(head); table.append(widths, top, body); root.append(table);
   return cards.map((card) => { const row = drawRow(card); body.append(row); return row; });
 }
 
