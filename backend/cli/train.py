@@ -26,6 +26,8 @@ from backend.domain.pairs import OrderPolicy
 from backend.domain.preflight import Check, Level
 from backend.engines.base import EngineOptions
 from backend.errors import TrainingError
+from backend.jobs.marks import mark_of
+from backend.jobs.processes import stop_marked
 from backend.jobs.supervisor import LONGEST_END_S
 from backend.store.trainings import TrainingRow
 from backend.training.command import split_template
@@ -235,6 +237,12 @@ def stop(training: int) -> None:
                 )
             time.sleep(0.2)
             space.supervise()
+        # Its process says that it has ended, and then still has to end.
+        if not stop_marked(mark_of(space.folder, row.job_id), grace=30):
+            raise TrainingError(
+                f"training {training} is {row.status}, but a process of it is still there",
+                hint=f"`winnow train log {training}` may tell why",
+            )
         say(
             f"training {training} is {row.status}; "
             + (row.hint or f"`winnow train resume {training}` goes on with it")

@@ -95,7 +95,9 @@ def undo_line() -> None:
 
 def _offer(act: dict[str, Any]) -> None:
     count, ruled = act["count"], act.get("ruled", act["count"])
-    passed = f" {count - ruled:,} others name no better side and were left." if ruled < count else ""
+    passed = (
+        f" {count - ruled:,} others name no better side and were left." if ruled < count else ""
+    )
     st.markdown(f"You {_DONE[act['ruling']]} {ruled:,} predictions at once.{passed}")
     if st.button("Undo all of it", key="bulk_undo"):
         within, token = space(), act["token"]

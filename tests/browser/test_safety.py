@@ -135,8 +135,8 @@ def test_the_server_ends_with_the_command_that_started_it(
             assert served
             command.terminate()
             assert command.wait(timeout=20) == 128 + signal.SIGTERM
-            _, alive = psutil.wait_procs(served, timeout=0)
-            assert alive == []
+            # Whoever inherits them may not have buried them yet.
+            assert not [one for one in served if one.is_running() and one.status() != "zombie"]
             with pytest.raises(httpx.HTTPError):
                 httpx.get(server.url, timeout=2)
         finally:

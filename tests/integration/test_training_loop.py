@@ -61,7 +61,7 @@ def test_the_benchmark_runs_on_tiny_sizes_and_writes_its_figures(
 ) -> None:
     rows = benchmark.main(
         ["--judge", str(judge_folder), "--out", str(tmp_path / "out"), "--rounds", "1",
-         "--samples", "1", "--image-pairs", "4", "--video-pairs", "0", "--held-out", "2",
+         "--samples", "1", "--image-pairs", "8", "--video-pairs", "0", "--held-out", "2",
          "--epochs", "1", "--policy", "agreement", "--temperature", "0"],
     )  # fmt: skip
     assert [row.judge for row in rows] == ["before", "round 1", "round 1, every second inverted"]
