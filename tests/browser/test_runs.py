@@ -69,7 +69,7 @@ def test_a_run_is_started_again_and_finishes_on_screen_without_a_reload(
     expect(watched.get_by_text("Waits until its device is free.")).to_have_count(0)
     expect(watched.get_by_text("Its process is starting.")).to_have_count(0)
     why = watched.get_by_text(re.compile(r"^Why \d+ predictions? of \d+ are rejected$"))
-    expect(why).to_be_visible()
+    expect(why).to_be_visible(timeout=60_000)
     expect(watched.get_by_text("▶ running", exact=True)).to_be_visible()
     before = why.text_content()
     expect(why).not_to_have_text(before or "")
