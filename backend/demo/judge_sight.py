@@ -1,9 +1,8 @@
 """Teaching the demo judge's vision tower to see, before it is asked for words.
 
-Measured: told to describe what it sees, the judge names colours at once, but a shape, a cut-off edge
-or noise only after thousands of steps, and through a whole verdict later still, because a word in a
-hundred depends on them. Linear heads on the tower's own output ask for nothing else, cost no
-language model and see each shape after some hundred steps. They are thrown away afterwards.
+Measured: told to describe what it sees, the judge names colours at once, but not a shape: after
+400 steps that was still at chance. Linear heads on the tower's own output ask for nothing else, cost no
+language model, and saw nine shapes of ten after 1,200 steps. They are thrown away afterwards.
 """
 
 from __future__ import annotations
