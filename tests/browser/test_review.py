@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import APIResponse, Page, Route, expect
 
 from backend.curation.queues import Queues
 from backend.store.reviews import Reviews
@@ -51,6 +52,40 @@ def test_three_hundred_rulings_at_ten_a_second_are_stored_once_on_the_pair_on_sc
     assert len(expected) == 300
     assert len({number for number, _, _ in expected}) == 300
     assert stored(space) == expected
+
+
+def test_pairs_served_before_a_ruling_was_stored_do_not_come_again_after_it(
+    tmp_path: Path, serve: Serve, person: Person
+) -> None:
+    space = build_workspace(tmp_path / "few", images=2, videos=1)
+    page = person()
+    queue = make_queue(space, run_ids=(2,))
+    enter(page, serve(space.folder).url, queue, at=queue.items - 4)
+    late: list[tuple[Route, APIResponse]] = []
+
+    def hold(route: Route) -> None:
+        if late:
+            route.continue_()
+        else:
+            late.append((route, route.fetch()))
+
+    # From the end on the page asks from the start again: for all that is not ruled on.
+    page.route(re.compile(r"/items\?from=0&count"), hold)
+    while not late:
+        page.wait_for_timeout(100)
+    assert len(late[0][1].json()["items"]) == queue.items
+    type_keys(page, "ar1a", per_second=10)
+    all_stored(page)
+    route, answer = late[0]
+    route.fulfill(response=answer)
+    for _ in range(queue.items - 4):
+        drawn(page)
+        page.keyboard.press("r")
+    all_stored(page)
+    expect(page.locator(".room")).to_contain_text(f"All {queue.items} pairs are reviewed")
+    rows = stored(space)
+    assert rows == logged(page)
+    assert len({number for number, _, _ in rows}) == len(rows) == queue.items
 
 
 def test_what_was_not_stored_survives_a_reload(

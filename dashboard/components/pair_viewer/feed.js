@@ -77,15 +77,14 @@ class Feed {
   take(answer, exact) {
     this.trouble = null;
     this.expires = Math.max(this.expires, answer.expires_at || 0);
-    const known = new Set(this.items.slice(this.at).map(({ position }) => position));
-    const fresh = answer.items.filter((item) =>
-      !known.has(item.position) && (item.position === exact || !this.outbox.has(this.queue.id, item.position)));
-    for (const item of fresh) {
-      // Ruled on a moment ago: the server may not know yet.
-      const own = this.outbox.newest(this.queue.id, item.position);
-      if (own) item.mine = own;
+    const ahead = new Set(this.items.slice(this.at).map(({ position }) => position));
+    for (const item of answer.items) {
+      if (ahead.has(item.position)) continue;
+      // An answer may be older than a ruling that is acknowledged by now: what was ruled on here comes
+      // again only when it is asked for.
+      const ruled = this.known(item.position)?.mine || this.outbox.has(this.queue.id, item.position);
+      if (!ruled || item.position === exact) this.items.push(this.held(item));
     }
-    this.items.push(...fresh);
     const last = answer.items.at(-1);
     if (last) this.from = last.position + 1;
     this.atEnd = answer.at_end;
@@ -98,6 +97,18 @@ class Feed {
     this.onItems(answer);
     this.preload();
     this.fill();
+  }
+
+  known(position) {
+    return this.items.find((item) => item.position === position);
+  }
+
+  /** One object for one position, however often it is served, with what only this page knows of it. */
+  held(item) {
+    const known = this.known(item.position);
+    if (this.outbox.has(this.queue.id, item.position)) item.mine = this.outbox.newest(this.queue.id, item.position);
+    else if (known?.mine?.fresh) item.mine = known.mine;
+    return known ? Object.assign(known, item) : item;
   }
 
   retry(error, again, generation) {
@@ -142,7 +153,7 @@ class Feed {
     const position = this.item ? this.item.position : this.queue.items;
     const answer = await this.ask(`before=${position}&count=20`);
     if (!answer.items.length) return false;
-    this.items.unshift(...answer.items);
+    this.items.unshift(...answer.items.map((item) => this.held(item)));
     this.move(answer.items.length - 1);
     return true;
   }
@@ -157,7 +168,7 @@ class Feed {
     const answer = await this.ask(`from=${position}&count=1&exact=1`);
     const found = answer.items.find((item) => item.position === position);
     if (!found) return false;
-    this.items.splice(this.at, 0, found);
+    this.items.splice(this.at, 0, this.held(found));
     this.preload();
     return true;
   }
