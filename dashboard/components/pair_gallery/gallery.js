@@ -22,7 +22,7 @@ function side(card, place) {
   };
   image.src = card.thumbs[place];
   link.append(image);
-  if (card.preferred === name) link.append(element("span", "mark", `human ${place + 1}`));
+  if (card.preferred === name) link.append(element("span", "mark", "human"));
   return link;
 }
 

@@ -23,8 +23,8 @@ function side(card, place) {
   const shown = element("div", "side");
   shown.append(thumbnail(card.thumbs[place], `${card.noun} ${place + 1}`, shown));
   const marks = element("div", "marks"), name = place === 0 ? "first" : "second";
-  if (card.answer === name) marks.append(element("span", "mark", `judge ${place + 1}`));
-  if (card.preferred === name) marks.append(element("span", "mark human", `human ${place + 1}`));
+  if (card.answer === name) marks.append(element("span", "mark", "judge"));
+  if (card.preferred === name) marks.append(element("span", "mark human", "human"));
   shown.append(marks);
   return shown;
 }
