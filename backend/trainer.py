@@ -33,8 +33,8 @@ from backend.training.base import Command, Trainer
 from backend.training.command import write_dataset_info
 from backend.training.data import check_media, set_folder
 from backend.training.failures import explain
-from backend.training.folder import FAILURE, STOP, claim, held, read_json
-from backend.training.launch import command_line, owner
+from backend.training.folder import FAILURE, STOP, claim, held, owner_of, read_json
+from backend.training.plan import command_line
 from backend.training.progress import progress_of
 from backend.training.registry import load_trainer
 from backend.training.spec import TrainingSpec
@@ -117,7 +117,7 @@ def _train(workspace: Workspace, row: TrainingRow, stop: threading.Event, pid: i
     """Everything of one training; false when it was stopped."""
     spec, folder = TrainingSpec.model_validate(row.spec), Path(row.output_dir)
     trainer = load_trainer(spec.trainer, workspace.tools)
-    claim(folder, owner(workspace.folder, row.id), spec)
+    claim(folder, owner_of(workspace.folder, row.id), spec)
     with held(folder) as lock:
         workspace.trainings.set_progress(row.id, {"stage": "exporting"})
         export_sets(workspace.database, spec, folder)

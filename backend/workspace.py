@@ -25,7 +25,8 @@ from backend.store.predictions import Predictions
 from backend.store.runs import Runs
 from backend.store.trainings import Trainings
 from backend.store.upgrade import upgrade
-from backend.training.launch import TrainingLauncher, asked_with, judge_of
+from backend.training.judging import asked_with, judge_of
+from backend.training.launch import TrainingLauncher
 from backend.training.registry import Tools
 
 if TYPE_CHECKING:

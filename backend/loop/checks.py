@@ -16,7 +16,7 @@ from backend.inference.preflight import preflight as run_preflight
 from backend.loop.spec import LoopSpec
 from backend.training.checks import preflight as training_preflight
 from backend.training.folder import check_free
-from backend.training.launch import devices_of
+from backend.training.plan import devices_of
 from backend.training.registry import load_trainer
 from backend.training.spec import LoraSpec, SetRef, TrainingSpec
 from backend.workspace import Workspace

@@ -20,7 +20,7 @@ from backend.store.loops import LoopRow
 from backend.store.runs import RunRow
 from backend.store.sets import SetRow, Sets
 from backend.store.trainings import TrainingRow
-from backend.training.launch import judge_of
+from backend.training.judging import judge_of
 from backend.training.spec import TrainingSpec
 from backend.workspace import Workspace
 

@@ -247,7 +247,8 @@ class Sets:
         of_run = reviews.c.run_id == run_id
         newest = connection.execute(select(func.max(reviews.c.id)).where(of_run)).scalar()
         undone = select(reviews.c.undoes).where(of_run, reviews.c.undoes.is_not(None))
-        in_force = (of_run, reviews.c.undoes.is_(None), reviews.c.id.not_in(undone))
+        rules = reviews.c.ruling.not_in(("undo", "note"))
+        in_force = (of_run, rules, reviews.c.id.not_in(undone))
         count = connection.execute(
             select(func.count()).select_from(reviews).where(*in_force)
         ).scalar_one()

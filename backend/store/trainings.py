@@ -190,7 +190,7 @@ class Trainings:
             .where(
                 set_items.c.set_id == set_id,
                 reviews.c.created_at <= until,
-                reviews.c.ruling != "undo",
+                reviews.c.ruling.not_in(("undo", "note")),
                 ~taken_back,
             )
             .group_by(reviews.c.reviewer)

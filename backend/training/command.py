@@ -24,7 +24,7 @@ from backend.training.data import data_files
 from backend.training.folder import find, read_json, write_whole
 from backend.training.spec import TrainingSpec
 
-_PLACE = re.compile(r"\{([a-z_]+)\}")
+_PLACE = re.compile(r"\{([A-Za-z_]+)\}")
 _LOGS = ("trainer_log.jsonl", "logging.jsonl")
 """What LLaMA-Factory and ms-swift write beside their checkpoints."""
 
@@ -85,7 +85,9 @@ def split_template(text: str) -> tuple[str, ...]:
     try:
         return tuple(shlex.split(text))
     except ValueError as error:
-        raise UsageError(f"the command cannot be read ({error})") from error
+        raise UsageError(
+            f"the command cannot be read ({error})", hint="close each quote, or put \\ before it"
+        ) from error
 
 
 def places(spec: TrainingSpec, folder: Path) -> dict[str, str]:

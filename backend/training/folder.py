@@ -95,6 +95,16 @@ def read_spec(folder: Path) -> TrainingSpec:
     return TrainingSpec.model_validate(claim["spec"])
 
 
+def owner_of(workspace: Path, training_id: int) -> str:
+    """Whose a training's output folder is, as its claim says it."""
+    return f"training {training_id} of {workspace.resolve()}"
+
+
+def owned_by(folder: Path, owner: str) -> bool:
+    """Whether the folder is claimed by that owner."""
+    return bool(read_json(folder / CLAIM).get("owner") == owner)
+
+
 def check_free(folder: Path, owner: str | None = None) -> None:
     """Refuse a folder that holds something else.
 

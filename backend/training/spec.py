@@ -16,6 +16,7 @@ from backend.domain.pairs import MediaKind
 
 MAX_PIXELS = 360 * 28 * 28
 
+_MOST = (1 << 31) - 1  # what every trainer's own numbers hold
 _DEVICE = re.compile(r"auto|cpu|cuda(:\d+(,\d+)*)?")
 
 
@@ -78,7 +79,7 @@ class TrainingSpec(BaseModel):
         data_format: In which the ``command`` trainer gets the sets.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     trainer: Literal["local", "lightrft", "command"]
     model: str
@@ -86,8 +87,8 @@ class TrainingSpec(BaseModel):
     sets: tuple[SetRef, ...] = Field(min_length=1)
 
     actor_learning_rate: float = Field(2.5e-6, gt=0)
-    max_epochs: int = Field(3, ge=1)
-    max_steps: int | None = Field(None, ge=1)
+    max_epochs: int = Field(3, ge=1, le=_MOST)
+    max_steps: int | None = Field(None, ge=1, le=_MOST)
     train_batch_size: int = Field(8, ge=1)
     micro_train_batch_size: int = Field(1, ge=1)
     lr_warmup_ratio: float = Field(0.03, ge=0, lt=1)
@@ -96,13 +97,13 @@ class TrainingSpec(BaseModel):
     prompt_max_len: int = Field(13_000, ge=16)
     max_pixels: int = Field(MAX_PIXELS, ge=28 * 28)
     fps: float = Field(2.0, gt=0)
-    seed: int = 42
+    seed: int = Field(42, ge=-_MOST, le=_MOST)
     bf16: Literal["auto", "yes", "no"] = "auto"
     gradient_checkpointing: bool = True
     flash_attn: bool | None = None
     lora: LoraSpec | None = None
     validation: float = Field(0.0, ge=0, lt=1)
-    save_steps: int = Field(1000, ge=1)
+    save_steps: int = Field(1000, ge=1, le=_MOST)
     max_ckpt_num: int = Field(2, ge=1)
     device: str = "auto"
 

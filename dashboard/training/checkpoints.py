@@ -7,7 +7,7 @@ from pathlib import Path
 import streamlit as st
 
 from backend.training.base import Checkpoint
-from backend.training.launch import View
+from backend.training.view import View
 from dashboard.roles import is_operator
 from dashboard.text import md, visible
 

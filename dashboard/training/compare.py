@@ -6,8 +6,8 @@ import streamlit as st
 
 from backend.domain.jobs import OPEN
 from backend.store.trainings import TrainingRow
-from backend.training.launch import spec_of
 from backend.training.spec import TrainingSpec
+from backend.training.view import spec_of
 from backend.workspace import Workspace
 from dashboard.page import errors_shown
 from dashboard.text import clean

@@ -12,7 +12,7 @@ import streamlit as st
 from backend.domain.jobs import OPEN, JobStatus
 from backend.store.trainings import TrainingRow
 from backend.training.command import places_in
-from backend.training.launch import View
+from backend.training.view import View
 from backend.workspace import Workspace
 from dashboard.empty import empty
 from dashboard.page import errors_shown

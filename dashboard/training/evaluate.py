@@ -13,7 +13,8 @@ from backend.engines.base import EngineOptions
 from backend.inference.launch import RunRequest
 from backend.store.datasets import DatasetRow
 from backend.training.base import Checkpoint
-from backend.training.launch import View, asked_with
+from backend.training.judging import asked_with
+from backend.training.view import View
 from backend.workspace import Workspace
 from dashboard.empty import empty
 from dashboard.numbers import many

@@ -16,9 +16,10 @@ from backend.store.sets import SetRow
 from backend.store.trainings import TrainingRow
 from backend.training.command import EXAMPLES, places_in, split_template
 from backend.training.command_line import start_line
-from backend.training.launch import command_line, spec_of
+from backend.training.plan import command_line
 from backend.training.registry import TRAINERS
 from backend.training.spec import PRESETS, TrainingSpec
+from backend.training.view import spec_of
 from backend.workspace import Workspace
 from dashboard.background import forget, ready
 from dashboard.models import judge_of, judges, model_field

@@ -15,7 +15,7 @@ from backend.inference.analysis import Share
 from backend.inference.launch import default_order
 from backend.inference.progress import run_counts
 from backend.store.runs import RunRow
-from backend.training.launch import View
+from backend.training.view import View
 from backend.workspace import Workspace
 from dashboard.navigation import page_link
 from dashboard.numbers import percent, with_interval

@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from backend.store.trainings import TrainingRow
-from backend.training.launch import View
+from backend.training.view import View
 from backend.workspace import Workspace
 
 _KEPT = 32

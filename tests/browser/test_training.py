@@ -127,12 +127,12 @@ def test_a_training_is_cleared_after_a_confirmation_only(
 ) -> None:
     prepared(tmp_path / "ws")
     folder = tmp_path / "ws" / "tried"
-    from backend.training.folder import claim
-    from backend.training.launch import owner, spec_of
+    from backend.training.folder import claim, owner_of
+    from backend.training.view import spec_of
     from backend.workspace import open_workspace, settings_for
 
     space = open_workspace(settings_for(tmp_path / "ws"))
-    claim(folder, owner(space.folder, 1), spec_of(space.trainings.get(1)))
+    claim(folder, owner_of(space.folder, 1), spec_of(space.trainings.get(1)))
     space.close()
     server = serve(tmp_path / "ws")
     watched.goto(f"{server.url}/training?training=1")

@@ -18,7 +18,8 @@ from backend.domain.preflight import Check, Level
 from backend.errors import Forbidden, TrainingError, UsageError
 from backend.inference.imports import import_predictions
 from backend.inference.spec import RunSpec, instructions
-from backend.training.launch import asked_with, devices_of
+from backend.training.judging import asked_with
+from backend.training.plan import devices_of
 from backend.training.spec import LoraSpec
 from backend.workspace import Workspace
 from tests.workspaces import build_workspace

@@ -9,8 +9,7 @@ import pytest
 
 from backend.domain.jobs import JobStatus
 from backend.errors import TrainingError
-from backend.training.folder import claim
-from backend.training.launch import owner
+from backend.training.folder import claim, owner_of
 from backend.workspace import Workspace
 from tests.workspaces import build_workspace
 
@@ -23,7 +22,7 @@ def room(tmp_path: Path) -> Iterator[Workspace]:
     add_training(opened, "org/judge", tmp_path / "out", ended=True)
     claimed = opened.trainer.spec(["images"], model="org/judge", output_dir=str(tmp_path / "out"),
                                   trainer="local")  # fmt: skip
-    claim(tmp_path / "out", owner(opened.folder, 1), claimed)
+    claim(tmp_path / "out", owner_of(opened.folder, 1), claimed)
     (tmp_path / "out" / "final_checkpoint").mkdir()
     yield opened
     opened.close()

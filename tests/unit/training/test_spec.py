@@ -30,6 +30,14 @@ def spec_of(space: Workspace, **values: Any) -> TrainingSpec:
         ({"device": "{said}"}, "--device: '{said}' is none"),
         ({"node_rank": 3}, "--node-rank: there is no node 3 with --nnodes 1; they count from 0"),
         ({"node_rank": 2, "nnodes": 2}, "--node-rank: there is no node 2 with --nnodes 2"),
+        ({"actor_learning_rate": float("inf")}, "--actor-learning-rate: Input should be a finite"),
+        ({"l2": float("inf")}, "--l2: "),
+        ({"max_norm": float("inf")}, "--max-norm: "),
+        ({"fps": float("inf")}, "--fps: "),
+        ({"seed": 10**30}, "--seed: "),
+        ({"max_steps": 10**30}, "--max-steps: "),
+        ({"max_epochs": 10**30}, "--max-epochs: "),
+        ({"save_steps": 10**30}, "--save-steps: "),
     ],
 )
 def test_what_cannot_be_meant_is_one_line_with_its_option(

@@ -11,8 +11,7 @@ import pytest
 from backend.cli import main
 from backend.domain.preflight import Check
 from backend.trainer import export_sets
-from backend.training.folder import claim
-from backend.training.launch import owner
+from backend.training.folder import claim, owner_of
 from backend.training.spec import TrainingSpec
 from backend.workspace import Workspace
 from tests.workspaces import build_workspace
@@ -115,7 +114,7 @@ def test_show_prints_the_line_of_each_node_once_the_rows_are_written(
     main(show)
     assert "node 1:" not in capsys.readouterr().out
     folder = Path(spec.output_dir)
-    claim(folder, owner(space.folder, 1), spec)
+    claim(folder, owner_of(space.folder, 1), spec)
     export_sets(space.database, spec, folder)
     space.trainings.set_progress(1, {"stage": "training", "step": 0, "steps": 3})
     main(show)
