@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from enum import Enum
+from functools import lru_cache
 
 from backend.domain.prompts import DIMENSIONS
 from backend.domain.sides import SIDE, side_of
 from backend.domain.totals import TOTAL
+from backend.domain.words import POSSESSIVE, RATING, SCALE_BEHIND, SHORT_SCORE
 
 LONGEST_NAME = 80
 
@@ -31,8 +33,9 @@ SCALE = re.compile(
 """A scale that stands where a score could: "(1-10)", "(x/10)"."""
 
 _HEAD = re.compile(r"([^\W\d_][^:|]{0,79}?)\s{0,3}(?::|\||\s[-–—]\s)")
-_OWN_SCORE = re.compile(r"\s?([(\[]\s?[0-9]{1,2}(?:\.[0-9]{1,2})?\s?(?:/\s?10\s?)?[)\]])$")
+_OWN_SCORE = re.compile(rf"\s?([(\[]\s?{SHORT_SCORE}\s?(?:/\s?10\s?)?[)\]])$")
 _TOTAL = re.compile(TOTAL, re.IGNORECASE)
+_KNOWN_NAME = re.compile(KNOWN_NAME, re.IGNORECASE)
 _OVERALL = re.compile(
     r"(?:the\s)?(?:overall|final)(?:\s(?:scores?|ratings?|assessment|evaluation|comparison))?",
     re.IGNORECASE,
@@ -48,21 +51,21 @@ _GENERIC = re.compile(
     r"|assessment|justification|评分|得分|分数|理由|分析)",
     re.IGNORECASE,
 )
-_SUFFIX = re.compile(r"(?<=\w)\s(?:scores?|ratings?)$", re.IGNORECASE)
+_SUFFIX = re.compile(rf"(?<=\w)\s{RATING}$", re.IGNORECASE)
 
 _ABOUT = (
     r"(?:analysis|evaluation|evaluating|analyzing|assessment|assessing|review|breakdown|scoring)"
 )
 _SCORED = r"(?:(?:scores?|ratings?|得分|评分)(?:\s(?:of|for))?)"
 _SIDE_CELL = re.compile(
-    rf"\W{{0,4}}(?:{_SCORED}\W{{1,3}}(?:the\s)?)?(?P<side>{SIDE})(?:['’]s)?(?:\s?{_SCORED})?"
-    r"(?:\s?\((?:[^|)0-9]{0,20}|(?:1\s?[-–]|/|out\sof)\s?10)\))?\W{0,4}",
+    rf"\W{{0,4}}(?:{_SCORED}\W{{1,3}}(?:the\s)?)?(?P<side>{SIDE})(?:{POSSESSIVE})?(?:\s?{_SCORED})?"
+    rf"{SCALE_BEHIND}\W{{0,4}}",
     re.IGNORECASE,
 )
 _SIDE_HEADING = re.compile(
     rf"\W{{0,4}}(?:(?:for|now|next|first|let['’]?s|look|at|the|of|{_ABOUT}|{_SCORED})\W{{1,3}}){{0,6}}"
-    rf"(?P<side>{SIDE})(?:['’]s)?(?:\W{{0,3}}(?:{_ABOUT}|{_SCORED})){{0,2}}"
-    r"(?:\s?\((?:[^|)0-9]{0,20}|(?:1\s?[-–]|/|out\sof)\s?10)\))?\W{0,4}",
+    rf"(?P<side>{SIDE})(?:{POSSESSIVE})?(?:\W{{0,3}}(?:{_ABOUT}|{_SCORED})){{0,2}}"
+    rf"{SCALE_BEHIND}\W{{0,4}}",
     re.IGNORECASE,
 )
 
@@ -94,12 +97,18 @@ def head_of(line: str) -> tuple[str, str] | None:
     return name, rest
 
 
+# Judges use the same few headings over and over; a run has thousands of texts.
+_cached = lru_cache(maxsize=256)
+
+
+@_cached
 def name_of(heading: str) -> str:
     """A dimension's name as it is kept: without scale, numbering and the word "score"."""
     name = " ".join(SCALE.sub("", heading).replace("_", " ").split()).strip(" .,-–—#")
     return (_SUFFIX.sub("", name) if not _GENERIC.fullmatch(name) else name)[:LONGEST_NAME]
 
 
+@_cached
 def about(heading: str) -> About:
     """What a heading announces."""
     name = " ".join(SCALE.sub("", heading).split()).strip(" .,-–—#")
@@ -118,8 +127,10 @@ def is_heading(line: str, *, decorated: bool) -> bool:
         return False
     if decorated:
         return len(line.split()) <= 4
-    known = re.fullmatch(KNOWN_NAME, line, re.IGNORECASE)
-    return known is not None or _TOTAL.fullmatch(_SUFFIX.sub("", line)) is not None
+    return (
+        _KNOWN_NAME.fullmatch(line) is not None
+        or _TOTAL.fullmatch(_SUFFIX.sub("", line)) is not None
+    )
 
 
 def cell_side(text: str) -> int | None:

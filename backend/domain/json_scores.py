@@ -10,6 +10,7 @@ from typing import Any
 
 from backend.domain.headings import About, about, name_of
 from backend.domain.sides import SIDE, side_of
+from backend.domain.words import PLAIN_SCORE
 
 # A judge writes one object; trying every brace of a hostile text would take quadratic time.
 _MOST_TRIES = 4
@@ -18,7 +19,7 @@ _OPENING = re.compile(
     r"(?:^|```(?:json)?|:|=)\s{0,8}(?=[{\[]\s{0,40}[\"{])", re.IGNORECASE | re.MULTILINE
 )
 _SIDE = re.compile(SIDE, re.IGNORECASE)
-_SCORE = re.compile(r"\s*([0-9]{1,3}(?:\.[0-9]{1,2})?)\s*(?:/\s*[0-9]{1,3})?\s*")
+_SCORE = re.compile(rf"\s*({PLAIN_SCORE})\s*(?:/\s*[0-9]{{1,3}})?\s*")
 _NAME_KEYS = ("dimension", "name", "criterion", "aspect", "category")
 _DECODER = json.JSONDecoder()
 

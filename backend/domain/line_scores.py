@@ -19,13 +19,14 @@ from collections.abc import Sequence
 
 from backend.domain.sides import SIDE
 from backend.domain.tokens import Mark, marks_of
+from backend.domain.words import POSSESSIVE
 
 Scores = dict[int, float]
 """By side."""
 
 # What may stand between a side's name and its number.
 _GAP = re.compile(
-    r"(?:['’]s)?\s{0,2}(?:(?:total\s)?(?:scores?|scored|rating|ratings|gets?|got|receives?|received|earns?"
+    rf"(?:{POSSESSIVE})?\s{{0,2}}(?:(?:total\s)?(?:scores?|scored|rating|ratings|gets?|got|receives?|received|earns?"
     r"|deserves?|achieves?|is\srated|is\sgiven|is\sscored|has|as|得分|评分|得|为|是)\s?){0,2}"
     r"\s?(?:an?\s|of\s|is\s|at\s|with\s|as\s|a\sscore\sof\s|a\srating\sof\s){0,2}[\s:=–—()\[\]-]{0,5}",
     re.IGNORECASE,
@@ -43,6 +44,7 @@ _COMPARED = re.compile(
     r"\b(?:than|to|with|over|unlike|like|against|from|versus|vs\.?)\s(?:(?:that|those|the|in|of)\s){0,2}$",
     re.IGNORECASE,
 )
+_REST_OF_PAIR = re.compile(r"\W*(?:respectively)?\W*", re.IGNORECASE)
 _CUT = re.compile(r";|[.!?]\s")
 
 
@@ -82,13 +84,13 @@ def _scores_among(line: str, marks: list[Mark]) -> list[Mark]:
     A plain number is one right behind a side's name. Beside an "8/10" it has to be the one number
     of that name.
     """
-    kept: list[Mark] = []
-    plain_pair = sum(mark.is_number for mark in marks) == 2 and _is_pair(line, marks)
-    before: Mark | None = None
-    for mark in marks:
-        if mark.form != "bare" or plain_pair or _is_behind(line, before, mark):
-            kept.append(mark)
-        before = mark
+    kept = marks
+    if any(mark.form == "bare" for mark in marks) and not _is_pair(line, marks):
+        kept = [
+            mark
+            for before, mark in zip([None, *marks], marks, strict=False)
+            if mark.form != "bare" or _is_behind(line, before, mark)
+        ]
     if not any(mark.form == "strong" for mark in kept):
         return kept
     last = len(kept) - 1
@@ -106,14 +108,17 @@ def _scores_among(line: str, marks: list[Mark]) -> list[Mark]:
 
 def _is_pair(line: str, marks: list[Mark]) -> bool:
     """Is ``line`` two numbers and next to nothing else: "8 vs 6", "Image 1 and Image 2: 8 and 6"?"""
-    first, second = (mark for mark in marks if mark.is_number)
+    numbers = [mark for mark in marks if mark.is_number]
+    if len(numbers) != 2:
+        return False
+    first, second = numbers
     place = marks.index(first)
     before = line[: first.start] if place == 0 else line[marks[place - 1].end : first.start]
     return (
         len(before) < _LONGEST_GAP
         and _GAP.fullmatch(before) is not None
         and len(line) - second.end < 16
-        and re.fullmatch(r"\W*(?:respectively)?\W*", line[second.end :], re.IGNORECASE) is not None
+        and _REST_OF_PAIR.fullmatch(line, second.end) is not None
         and _JOIN.fullmatch(line[first.end : second.start]) is not None
     )
 
@@ -219,6 +224,8 @@ def _subject(
         return (last.side, adjacent) if adjacent or alone else (None, False)
     if spoken_of[-1] is last and adjacent:
         return last.side, True
+    if len(spoken_of) == 1:
+        return spoken_of[0].side, False
     cut = start
     for match in _CUT.finditer(line, start, number.start):
         cut = match.end()

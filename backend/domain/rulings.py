@@ -14,11 +14,16 @@ class Ruling(StrEnum):
     REJECT = "reject"
     RELABEL = "relabel"
     FLAG = "flag"
+    NOTE = "note"
     UNDO = "undo"
 
 
 SETTLING = frozenset({Ruling.ACCEPT, Ruling.REJECT, Ruling.RELABEL})
-"""Rulings that replace the filter's decision. A flag only asks for another look."""
+"""Rulings that replace the filter's decision. A flag only asks for another look.
+
+A note is said beside one's own ruling that stands already. It decides nothing and repeats nothing, so
+that it takes no precedence over what somebody else has ruled in the meantime.
+"""
 
 
 def effective_decision(

@@ -11,7 +11,6 @@ All quantifiers are bounded and every line is walked once: the time is linear in
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from backend.domain.headings import (
@@ -21,56 +20,34 @@ from backend.domain.headings import (
     SCALE,
     About,
     about,
-    cell_side,
     head_of,
     heading_side,
     is_heading,
     name_of,
 )
 from backend.domain.json_scores import json_scores
+from backend.domain.line_parts import AT_START, TAIL, parts_of
 from backend.domain.line_scores import line_scores
 from backend.domain.plain import plain
+from backend.domain.score_tables import Cell, ScoreTable
 from backend.domain.sides import SIDE, side_of
-from backend.domain.tokens import NUMBER, marks_of
+from backend.domain.tokens import first_name
 from backend.domain.totals import TOTAL, Total, line_totals, total_of
+from backend.domain.words import NUMBER, POSSESSIVE, RATING
 
 # More than any judge writes within its token limit; of a longer text the start is read.
 _LONGEST_TEXT = 200_000
 # More rows than any instruction asks for; a bound for what a broken text can put in the store.
 _MOST_DIMENSIONS = 64
 
-_SCORE = rf"[(\[]?{NUMBER}\s?(?:/|out\sof)\s?10(?![0-9])"
-_NAMES = (
-    rf"(?:{KNOWN_NAME}(?:\sscores?)?|{TOTAL}(?:\s(?:scores?|points?|ratings?))?"
-    r"|(?:overall\s)?average(?:\sscores?)?)"
-)
-# A name in the middle of a line that heads what follows it: "…, Aesthetics: 7/10".
-_INNER_HEAD = re.compile(
-    rf"[.;,|:)\]–—-]\s{{0,3}}(?P<head>(?:{SIDE}(?:['’]s|\s?[:–—-])?\s{{0,2}})?(?<![\w-]){_NAMES})"
-    rf"(?:\s?\([^()]{{0,12}}\))?(?:\s?[:=]|\s[–—-]\s|\s{{0,2}}(?={_SCORE}))",
-    re.IGNORECASE,
-)
-# A list of nothing but names and scores: "Detail: 8/10, Colour: 7/10".
-_ITEM = re.compile(
-    rf"\s*(?:and\s)?(?:{SIDE}(?:['’]s|\s?[:–—-])?\s?)?[^\W\d][^:;,|()0-9]{{1,39}}[:=(\s]\s?{_SCORE}[)\]]?[\s.]*",
-    re.IGNORECASE,
-)
-# A name behind its score: "8/10 for aesthetics".
-_TAIL = re.compile(
-    rf"{_SCORE}[)\]]?\s(?:for|in|on|in\sterms\sof|regarding)\s(?:the\s|its\s)?(?P<name>{KNOWN_NAME})(?!\w)",
-    re.IGNORECASE,
-)
-_AT_START = re.compile(
-    rf"(?:(?:score|rating|for|in|the|of)\W{{1,3}}){{0,3}}\W{{0,6}}(?P<side>{SIDE})", re.I
-)
 _BEHIND_SIDE = re.compile(
-    rf"(?:['’]s)?[\s:,(\[–—-]{{0,4}}(?:for\s|in\s|on\s)?(?:(?P<average>(?:overall\s)?(?:average|mean)\b)"
+    rf"(?:{POSSESSIVE})?[\s:,(\[–—-]{{0,4}}(?:for\s|in\s|on\s)?(?:(?P<average>(?:overall\s)?(?:average|mean)\b)"
     rf"|(?P<name>{KNOWN_NAME})(?!\w))",
     re.IGNORECASE,
 )
 _KNOWN = re.compile(KNOWN_NAME, re.IGNORECASE)
 _SIDE_TOTAL = re.compile(
-    rf"{SIDE}[^0-9;:|]{{0,30}}(?:{TOTAL}|\b(?:final|overall)\s(?:scores?|ratings?)\b)",
+    rf"{SIDE}[^0-9;:|]{{0,30}}(?:{TOTAL}|\b(?:final|overall)\s{RATING}\b)",
     re.IGNORECASE,
 )
 _TOTAL = re.compile(rf"{TOTAL}|^\W{{0,3}}(?:in\stotal|overall)\b", re.IGNORECASE)
@@ -78,9 +55,8 @@ _AVERAGE = re.compile(r"\b(?:average|averages|averaging|mean)\s", re.IGNORECASE)
 _ADDITION = re.compile(
     rf"{NUMBER}(?:/10)?\s?\+\s?{NUMBER}(?:/10)?(?:\s?\+\s?{NUMBER}(?:/10)?){{0,40}}\s?=\s?{NUMBER}"
 )
+_DIGIT = re.compile("[0-9]")
 _SUMS = (About.TOTAL, About.OVERALL)
-_BETWEEN = " ,;|:–—"
-_RULE = re.compile(r"[\s:|-]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +94,7 @@ class _Reader:
         self._about = About.DIMENSION
         self._name: str | None = None
         self._side: int | None = None
-        self._header: list[str] | None = None
+        self._table = ScoreTable()
 
     def result(
         self,
@@ -145,10 +121,14 @@ class _Reader:
             self._totals[side] = total.value
 
     def read(self, raw: str) -> None:
-        if raw.count("|") >= 2 and self._table(raw.replace("*", "")):
-            return
+        if raw.count("|") >= 2:
+            cells = self._table.read(raw.replace("*", ""))
+            if cells is not None:
+                for cell in cells:
+                    self._read_cell(cell)
+                return
         if "|" not in raw:
-            self._header = None
+            self._table.end()
         line = raw.strip()
         bullet = BULLET.match(line)
         if bullet:
@@ -157,7 +137,7 @@ class _Reader:
         line = line.replace("*", "").replace("__", "").strip()
         if not line:
             return
-        parts = _parts(line)
+        parts = parts_of(line)
         if len(parts) == 1:
             self._read_part(line, decorated=bold or bullet is not None)
             return
@@ -165,7 +145,7 @@ class _Reader:
         for part in parts:
             self._read_part(part, decorated=False)
             # Within the line, what starts with a side goes on about it.
-            if at := _AT_START.match(part):
+            if at := AT_START.match(part):
                 self._side = side_of(at["side"])
         self._side = side
 
@@ -174,8 +154,8 @@ class _Reader:
         if (side := heading_side(line)) is not None:
             self._side = side
             return
-        start = _AT_START.match(line)
-        if tail := _TAIL.search(line):
+        start = AT_START.match(line)
+        if tail := TAIL.search(line):
             self._enter(name_of(tail["name"]))
             self._score(line if start else line[: tail.start("name")])
         elif start:
@@ -199,7 +179,7 @@ class _Reader:
 
     def _about_dimension(self, line: str, *, decorated: bool) -> None:
         """A line that starts with a dimension's name, with "Total", or with neither."""
-        label = next((mark.start for mark in marks_of(line) if not mark.is_number), None)
+        label = first_name(line)
         head = head_of(line)
         if head is not None and (label is None or len(head[0]) <= label):
             self._enter_heading(*head)
@@ -263,93 +243,18 @@ class _Reader:
         for side, total in line_totals(content, self._side).items():
             self.put_total(side, total, overall=overall)
 
-    def _table(self, line: str) -> bool:
-        """Read a row of a Markdown table; ``False`` when it is none."""
-        if _RULE.fullmatch(line):
-            return True
-        cells = [cell.strip(" _") for cell in line.strip().strip("|").split("|")]
-        if len(cells) < 2 or len(cells) > _MOST_DIMENSIONS:
-            return False
-        numbers = [_number_of_cell(cell) for cell in cells[1:]]
-        if self._header is None or (
-            not any(number is not None for number in numbers)
-            and all(cell_side(cell) is not None for cell in cells[1:3])
-        ):
-            if any(number is not None for number in numbers) or any(
-                line_scores(cell, None) for cell in cells
-            ):
-                return False
-            self._header = cells
-            return True
-        row_side = cell_side(cells[0])
-        for column, cell in enumerate(cells[1:], start=1):
-            title = self._header[column] if column < len(self._header) else ""
-            side = cell_side(title) if row_side is None else row_side
-            heading = BULLET.sub("", cells[0] if row_side is None else title, count=1)
-            name = name_of(heading)
-            if side is None or not name:
-                continue
-            kind = about(heading)
-            if kind in _SUMS:
-                if (total := total_of(cell)) is not None:
-                    self.put_total(side, total, overall=kind is About.OVERALL)
-            elif kind is not About.NOTHING and (number := numbers[column - 1]) is not None:
-                self.put(name, side, number)
-        return True
-
-
-def _parts(line: str) -> list[str]:
-    """``line`` cut where it comes to a new dimension, or to the total."""
-    return list(_cut(line, _cuts(line)))
-
-
-def _cuts(line: str) -> Iterator[int]:
-    """Where in ``line`` a new part starts."""
-    items = re.split(r"[,;|]", line) if line.count("10") > 1 else []
-    if len(items) > 1 and all(map(_ITEM.fullmatch, items)):
-        place = 0
-        for item in items:
-            yield place
-            if side := _AT_START.match(item):
-                yield place + side.end()
-            place += len(item) + 1
-        return
-    tails = list(_TAIL.finditer(line))
-    if len({name_of(tail["name"]).casefold() for tail in tails}) > 1:
-        yield from (tail.end() for tail in tails[:-1])
-        return
-    for head in _INNER_HEAD.finditer(line):
-        yield head.start("head")
-
-
-def _cut(line: str, places: Iterator[int]) -> Iterator[str]:
-    start = 0
-    for place in places:
-        if part := line[start:place].strip(_BETWEEN):
-            yield part
-            start = place
-    yield line[start:].strip(_BETWEEN) if start else line
+    def _read_cell(self, cell: Cell) -> None:
+        name, kind = name_of(cell.heading), about(cell.heading)
+        if not name or kind is About.NOTHING:
+            return
+        if kind in _SUMS:
+            if (total := total_of(cell.text)) is not None:
+                self.put_total(cell.side, total, overall=kind is About.OVERALL)
+        elif cell.number is not None:
+            self.put(name, cell.side, cell.number)
 
 
 def _before(line: str, label: int) -> int:
     """Where the totals start: at the first name, or at a number in front of it."""
-    number = re.search(r"[0-9]", line[:label])
+    number = _DIGIT.search(line, 0, label)
     return number.start() if number else label
-
-
-def _number_of_cell(cell: str) -> float | None:
-    """The score in a table's cell: "8", "8/10", "8/10 – crisp" or "crisp (8)"."""
-    if cell_side(cell) is not None:
-        return None
-    marks = [mark for mark in marks_of(cell) if mark.is_number]
-    strong = [mark for mark in marks if mark.form == "strong"]
-    if strong:
-        return strong[0].value if len(strong) == 1 or not _alnum(cell[: strong[0].start]) else None
-    for mark in marks:
-        if mark.form != "bare" or not _alnum(cell[: mark.start]):
-            return mark.value
-    return None
-
-
-def _alnum(text: str) -> bool:
-    return any(map(str.isalnum, text))

@@ -6,13 +6,15 @@ One vocabulary for answers, scores and the review screen. Sides are 0 (first) an
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from backend.domain.pairs import MediaKind
+from backend.domain.words import OUT_OF, POSSESSIVE
 
 # "The first" and "image two" are names only where what follows is said of them: "the first is".
 _SAID_OF = (
-    r"(?=\s{0,2}(?:[:,;()=.]|$|['’]s\b|(?:is|was|gets?|got|has|scores?|receives?|earns?|wins?"
-    r"|deserves?|achieves?|at|with)\b|[0-9.]{1,4}\s{0,2}(?:/|out\sof)))"
+    rf"(?=\s{{0,2}}(?:[:,;()=.]|$|{POSSESSIVE}\b|(?:is|was|gets?|got|has|scores?|receives?|earns?|wins?"
+    rf"|deserves?|achieves?|at|with)\b|[0-9.]{{1,4}}\s{{0,2}}{OUT_OF}))"
 )
 _NOUN = r"(?:image|video|img|picture|photo|clip)"
 
@@ -46,6 +48,7 @@ _SIDE = re.compile(rf"(?=[ivpcfst12图视第]){SIDE}", re.IGNORECASE)
 _MEDIUM = re.compile(r"(video|视频)|image|图", re.IGNORECASE)
 
 
+@lru_cache(maxsize=256)
 def side_of(name: str) -> int:
     """The side that ``name``, a match of :data:`SIDE`, stands for."""
     word = name.casefold().removeprefix("the ")
@@ -66,10 +69,5 @@ def medium_of(name: str) -> MediaKind | None:
 
 def named_media(text: str) -> set[MediaKind]:
     """The media that ``text`` names its two sides by, as in "Image 1" or "the second video"."""
-    found: set[MediaKind] = set()
-    for match in _SIDE.finditer(text):
-        if (kind := medium_of(match[0])) is not None:
-            found.add(kind)
-            if len(found) == len(MediaKind):
-                break
-    return found
+    names = set(_SIDE.findall(text))
+    return {kind for name in names if (kind := medium_of(name)) is not None}

@@ -6,9 +6,9 @@ import re
 from typing import NamedTuple
 
 from backend.domain.sides import BOTH, OTHER, SIDE, side_of
+from backend.domain.words import NUMBER, OUT_OF, PLAIN_SCORE, SHORT_SCORE
 
-NUMBER = r"[0-9]{1,4}(?:\.[0-9]{1,3})?"
-_TEN = r"(?:/|out\sof)\s{0,2}10(?:\.0)?(?![0-9]|\.[0-9])"
+_TEN = rf"{OUT_OF}\s{{0,2}}10(?:\.0)?(?![0-9]|\.[0-9])"
 # "得8" and "为8" are a word and a number: only Latin letters and digits join with a number.
 _START = r"(?<![A-Za-z0-9_.,/])"
 _MARK = re.compile(
@@ -22,15 +22,16 @@ _MARK = re.compile(
                         |(?:[~–—-]|\s(?:to|or)\s){NUMBER}(?![0-9/])))
     | {_START}(?P<strong>(?:(?:(?<=[(:\[])|(?<=[(:]\s))-)?{NUMBER})\s{{0,2}}(?:{_TEN}|分(?!钟))
     | [(\[]\s{{0,2}}(?:score\s{{0,2}}[:=]?\s{{0,2}})?
-      (?P<paren>[0-9]{{1,2}}(?:\.[0-9]{{1,2}})?)\s{{0,2}}(?:points?|pts)?[)\]]
+      (?P<paren>{SHORT_SCORE})\s{{0,2}}(?:points?|pts)?[)\]]
     | (?:\b(?:score|rating)\s{{0,2}}(?:of|is|:|=)|(?:得分|评分|分数)(?:为|是|:)?)
-      \s{{0,2}}(?P<worded>[0-9]{{1,3}}(?:\.[0-9]{{1,2}})?)(?![A-Za-z0-9_/+%~–-]|\.[0-9]|\s?/)
-    | (?<!\+)(?<!\+\s){_START}(?P<bare>[0-9]{{1,3}}(?:\.[0-9]{{1,2}})?)
+      \s{{0,2}}(?P<worded>{PLAIN_SCORE})(?![A-Za-z0-9_/+%~–-]|\.[0-9]|\s?/)
+    | (?<!\+)(?<!\+\s){_START}(?P<bare>{PLAIN_SCORE})
       (?=\s{{0,3}}(?:$|[,;)\]|]|\.(?:\s|$)|[-–—]\s|\(
         |(?:and|vs|versus|points?|pts|while|whereas|but|because|since|as|due|for|image|video)\b))
     )""",
     re.IGNORECASE | re.VERBOSE,
 )
+_NAMES = ("both", "label", "other")
 
 
 class Mark(NamedTuple):
@@ -56,6 +57,13 @@ class Mark(NamedTuple):
     @property
     def is_number(self) -> bool:
         return self.form not in ("label", "both")
+
+
+def first_name(line: str) -> int | None:
+    """Where the first name of a side, or of both, starts in ``line``."""
+    names = (match for match in _MARK.finditer(line) if match.lastgroup in _NAMES)
+    match = next(names, None)
+    return match.start() if match else None
 
 
 def marks_of(line: str) -> list[Mark]:

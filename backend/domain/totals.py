@@ -6,13 +6,14 @@ import re
 from dataclasses import dataclass
 
 from backend.domain.sides import SIDE, side_of
-from backend.domain.tokens import NUMBER, marks_of
+from backend.domain.tokens import marks_of
+from backend.domain.words import NUMBER, OUT_OF, RATING
 
-_SCALE = r"(?:\s?(?:/|out\sof)\s?(?P<scale>[0-9]{1,3}))?"
+_SCALE = rf"(?:\s?{OUT_OF}\s?(?P<scale>[0-9]{{1,3}}))?"
 TOTAL = (
     r"(?:\b(?:(?:overall|final|grand|combined|cumulative|aggregated?)\s)?(?:totals?|sums?)"
     r"(?=\s{0,2}(?:$|[^\w\s]|[0-9]|(?:scores?|points?|ratings?|is|are|was|of|for|comes|image|video)\b))"
-    r"|\b(?:combined|cumulative|aggregated?)\s(?:scores?|ratings?)\b"
+    rf"|\b(?:combined|cumulative|aggregated?)\s{RATING}\b"
     r"|\b(?:summing|adding)\s(?:(?:up|all|of|the|these|those|its|their|them|each)\s?){0,4}"
     r"(?:(?:dimension\s)?(?:scores?|ratings?|points?|numbers?)\b|(?<=up\s)|(?<=up))"
     r"|\badd(?:ed)?\sup\b|总分|总得分|总计|合计|总评分)"

@@ -1,0 +1,74 @@
+"""A line that names several dimensions, cut into parts that each name at most one."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from backend.domain.headings import KNOWN_NAME, name_of
+from backend.domain.sides import SIDE
+from backend.domain.totals import TOTAL
+from backend.domain.words import POSSESSIVE, SCORE
+
+_NAMES = (
+    rf"(?:{KNOWN_NAME}(?:\sscores?)?|{TOTAL}(?:\s(?:scores?|points?|ratings?))?"
+    r"|(?:overall\s)?average(?:\sscores?)?)"
+)
+# A name in the middle of a line that heads what follows it: "…, Aesthetics: 7/10".
+_INNER_HEAD = re.compile(
+    rf"[.;,|:)\]–—-]\s{{0,3}}(?P<head>(?:{SIDE}(?:{POSSESSIVE}|\s?[:–—-])?\s{{0,2}})?(?<![\w-]){_NAMES})"
+    rf"(?:\s?\([^()]{{0,12}}\))?(?:\s?[:=]|\s[–—-]\s|\s{{0,2}}(?={SCORE}))",
+    re.IGNORECASE,
+)
+# A list of nothing but names and scores: "Detail: 8/10, Colour: 7/10".
+_ITEM = re.compile(
+    rf"\s*(?:and\s)?(?:{SIDE}(?:{POSSESSIVE}|\s?[:–—-])?\s?)?[^\W\d][^:;,|()0-9]{{1,39}}[:=(\s]\s?{SCORE}[)\]]?[\s.]*",
+    re.IGNORECASE,
+)
+TAIL = re.compile(
+    rf"{SCORE}[)\]]?\s(?:for|in|on|in\sterms\sof|regarding)\s(?:the\s|its\s)?(?P<name>{KNOWN_NAME})(?!\w)",
+    re.IGNORECASE,
+)
+"""A name behind its score: "8/10 for aesthetics"."""
+
+AT_START = re.compile(
+    rf"(?:(?:score|rating|for|in|the|of)\W{{1,3}}){{0,3}}\W{{0,6}}(?P<side>{SIDE})", re.I
+)
+"""A line that is about one side: "Image 1 …", "Score of the first image …"."""
+
+_SEPARATOR = re.compile(r"[,;|]")
+_BETWEEN = " ,;|:–—"
+
+
+def parts_of(line: str) -> list[str]:
+    """``line`` cut where it comes to a new dimension, or to the total."""
+    return list(_cut(line, _cuts(line)))
+
+
+def _cuts(line: str) -> Iterator[int]:
+    """Where in ``line`` a new part starts."""
+    several = line.count("10") > 1
+    items = _SEPARATOR.split(line) if several else []
+    if len(items) > 1 and all(map(_ITEM.fullmatch, items)):
+        place = 0
+        for item in items:
+            yield place
+            if side := AT_START.match(item):
+                yield place + side.end()
+            place += len(item) + 1
+        return
+    tails = list(TAIL.finditer(line)) if several else []
+    if len({name_of(tail["name"]).casefold() for tail in tails}) > 1:
+        yield from (tail.end() for tail in tails[:-1])
+        return
+    for head in _INNER_HEAD.finditer(line):
+        yield head.start("head")
+
+
+def _cut(line: str, places: Iterator[int]) -> Iterator[str]:
+    start = 0
+    for place in places:
+        if part := line[start:place].strip(_BETWEEN):
+            yield part
+            start = place
+    yield line[start:].strip(_BETWEEN) if start else line
