@@ -62,12 +62,13 @@ def new_queue(space: Workspace, runs: list[RunRow], person: str) -> QueueRow | N
             "Runs", list(names), format_func=names.__getitem__, placeholder="All runs"
         )
         options = _options(kind)
-        left, right = st.columns(2)
-        blind = left.toggle("Blind", help="Verdict and label stay hidden until one has chosen.")
-        two = right.toggle(
-            "Two rulings each",
-            help="Two reviewers rule independently; their agreement is measured.",
-        )
+        # As wide as their words, and below each other where there is no room: columns cut them.
+        with st.container(horizontal=True, gap="medium"):
+            blind = st.toggle("Blind", help="Verdict and label stay hidden until one has chosen.")
+            two = st.toggle(
+                "Two rulings each",
+                help="Two reviewers rule independently; their agreement is measured.",
+            )
         if not st.button("Make queue", type="primary"):
             return None
         with st.spinner("Choosing predictions"):

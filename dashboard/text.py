@@ -13,6 +13,9 @@ import streamlit as st
 
 MAX_SHOWN = 20_000
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~$:&^=\"'])")
+# What markdown makes links of even when its marks are escaped: it looks for addresses in what is left.
+_ADDRESS = re.compile(r"https?:(?=//)|www(?=\.)|@(?=[\w-]+\.)", re.IGNORECASE)
+_JOINER = "\u2060"  # no width, and no break in a line
 _ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\-_])")
 # Marks that reorder what stands around them (Trojan Source, CVE-2021-42574).
 _BIDI = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
@@ -25,8 +28,12 @@ def clean(text: object, limit: int = 300) -> str:
 
 
 def md(text: object, limit: int = 300) -> str:
-    """:func:`clean`, with everything escaped that Streamlit's markdown would interpret."""
-    return _MARKDOWN.sub(r"\\\1", clean(text, limit))
+    """:func:`clean`, with everything escaped that Streamlit's markdown would interpret.
+
+    An address in it stays text: what would make it a link is parted by a mark without width.
+    """
+    parted = _ADDRESS.sub(rf"\g<0>{_JOINER}", clean(text, limit))
+    return _MARKDOWN.sub(r"\\\1", parted)
 
 
 def visible(text: str) -> str:

@@ -17,9 +17,6 @@ from dashboard.session import api_token, workspace_mark
 from dashboard.space import person, space
 from dashboard.text import md
 
-CLOSED = "closed_queues"
-"""A person's settings hold under it which of their queues they have closed."""
-
 
 def open_queue(queue: QueueRow) -> None:
     st.query_params.from_dict({"queue": str(queue.id)})
@@ -64,45 +61,28 @@ def room(queue: QueueRow) -> None:
     )
 
 
-def closed(queues: list[QueueRow]) -> set[int]:
-    """Those of the queues that their makers have closed.
-
-    Kept among the maker's settings beside the time the queue was made: a number may be given twice.
-    """
-    people = People(space().database)
-    makers = {queue.created_by for queue in queues}
-    kept = {maker: people.settings(maker).get(CLOSED, {}) for maker in makers}
-    return {
-        queue.id
-        for queue in queues
-        if kept[queue.created_by].get(str(queue.id)) == queue.created_at
-    }
-
-
 def set_closed(queue: QueueRow, on: bool) -> None:
-    """Close one's own queue, or open it again. Nothing in it is touched."""
-    value = queue.created_at if on else None
-    People(space().database).keep_within(queue.created_by, CLOSED, str(queue.id), value)
+    """Close one's own queue, or open it again."""
+    Queues(space().database).set_closed(queue, on)
 
 
 def queues_list(queues: list[QueueRow]) -> None:
-    """Every queue with how far it is, newest first; closed ones folded below."""
-    away = closed(queues)
-    here = [queue for queue in queues if queue.id not in away]
+    """Every queue with how far it is; closed ones folded below."""
+    away = [queue for queue in queues if queue.closed]
+    here = [queue for queue in queues if not queue.closed]
     if not queues:
         empty("No queues yet", "A queue is what you review in one go. Make the first one beside.")
     elif not here:
         empty("No open queues", "All of them are closed. Make another one beside.")
     for queue in here:
-        queue_card(queue, closed=False)
+        queue_card(queue)
     if away:
         with st.expander(f"Closed ({len(away)})"):
-            for queue in queues:
-                if queue.id in away:
-                    queue_card(queue, closed=True)
+            for queue in away:
+                queue_card(queue)
 
 
-def queue_card(queue: QueueRow, *, closed: bool) -> None:
+def queue_card(queue: QueueRow) -> None:
     """One queue, with what can be done with it."""
     with st.container(border=True, gap="xsmall"):
         left, right = st.columns([4, 1], vertical_alignment="center")
@@ -115,13 +95,15 @@ def queue_card(queue: QueueRow, *, closed: bool) -> None:
                 open_queue(queue)
             if queue.created_by == person().name:
                 st.button(
-                    "Reopen" if closed else "Close",
+                    "Reopen" if queue.closed else "Close",
                     key=f"close_{queue.id}",
                     width="stretch",
                     type="tertiary",
-                    help=None if closed else "Out of the list for everybody; its rulings stay.",
+                    help=None
+                    if queue.closed
+                    else "Out of the list for everybody; its rulings stay.",
                     on_click=set_closed,
-                    args=(queue, not closed),
+                    args=(queue, not queue.closed),
                 )
 
 

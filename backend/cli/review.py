@@ -28,7 +28,9 @@ Reviewer = Annotated[str | None, typer.Option(help="Who decides; default: your l
 @app.command()
 def add(
     run: int,
-    ruling: Annotated[str, typer.Option(help="accept, reject, relabel or flag")],
+    ruling: Annotated[
+        str, typer.Option(help="accept, reject, relabel or flag; note adds one to your ruling")
+    ],
     to: Annotated[
         str | None, typer.Option(help="New label of a relabel: first, second or tie, as shown")
     ] = None,

@@ -18,6 +18,7 @@ import typer
 
 from backend.cli.output import given, say
 from backend.errors import SettingsError, UsageError
+from backend.jobs import tied
 from backend.workspace import open_workspace, settings_for
 
 DEFAULT_PORT = 8501
@@ -62,11 +63,19 @@ def serve(
 
 
 def _until_it_ends(command: list[str], environment: dict[str, str]) -> int:
-    """The server. What would end this process is passed on, and waited for: nothing is left behind."""
+    """The server. What would end this process is passed on, and waited for: nothing is left behind.
+
+    Where this process cannot pass anything on (it is killed), the kernel ends the server on Linux. Runs
+    and trainings are the server's own detached children, and go on.
+    """
     # In the project's folder, where .streamlit/config.toml is; its own output is not ours. A session
     # of its own, or Ctrl-C would reach it twice: from the terminal and from here.
     server = subprocess.Popen(  # noqa: S603 - a list, no shell
-        command, cwd=_ROOT, env=environment, stdout=subprocess.DEVNULL, start_new_session=True
+        [sys.executable, "-m", tied.__name__, str(os.getpid()), *command],
+        cwd=_ROOT,
+        env=environment,
+        stdout=subprocess.DEVNULL,
+        start_new_session=True,
     )
     asked: list[int] = []
 

@@ -40,10 +40,16 @@ def in_force(stack: Sequence[ReviewRow]) -> ReviewRow | None:
     """The ruling that counts among those not undone, oldest first.
 
     A flag on top of a settled prediction does not hide what settled it: re-deciding a run reads
-    ``verdicts.ruling`` to know which decisions are a person's.
+    ``verdicts.ruling`` to know which decisions are a person's. Notes do not count.
     """
-    settling = [row for row in stack if row.ruling in SETTLING]
-    return settling[-1] if settling else (stack[-1] if stack else None)
+    said = without_notes(stack)
+    settling = [row for row in said if row.ruling in SETTLING]
+    return settling[-1] if settling else (said[-1] if said else None)
+
+
+def without_notes(stack: Sequence[ReviewRow]) -> list[ReviewRow]:
+    """What rules something, be it a flag; in the same order."""
+    return [row for row in stack if row.ruling != Ruling.NOTE]
 
 
 def effective_of(verdict: Reviewable, top: ReviewRow | None) -> str:
@@ -102,7 +108,7 @@ def undo(
         stack = live.get(row.prediction_id, [])
         if not any(one.id == row.id for one in stack):
             continue  # taken back already
-        if stack[-1].id != row.id:
+        if without_notes(stack)[-1].id != row.id:
             left += 1
             continue
         verdict = verdicts[row.prediction_id]
@@ -111,7 +117,7 @@ def undo(
             ruling=Ruling.UNDO, relabel=None, note="", tags=(), reviewer=reviewer, token=token
         )
         new.append(_review(act, verdict, stack, now, token=token, undoes=row.id))
-        top = in_force(stack[:-1])
+        top = in_force([one for one in stack if one.id != row.id])
         states.append((row.prediction_id, top, effective_of(verdict, top)))
     store.append_many(connection, new)
     store.set_verdicts(connection, states)

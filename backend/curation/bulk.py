@@ -59,7 +59,7 @@ class BulkRulings:
         count = done = 0
         while chunk := list(islice(ids, CHUNK)):
             with self._db.write(durable=True) as connection:
-                if kind is Ruling.UNDO:
+                if kind in (Ruling.UNDO, Ruling.NOTE):  # each looks at what stands there
                     for prediction_id in chunk:
                         self._rulings.add_within(
                             connection, prediction_id, ruling, note=note, tags=tags,

@@ -127,8 +127,12 @@ class Queues:
         return self._rows.get(queue_id)
 
     def newest(self) -> list[QueueRow]:
-        """The newest queues with their progress."""
+        """The newest queues with their progress: those with work in them, then the others."""
         return self._rows.newest()
+
+    def set_closed(self, queue: QueueRow, on: bool) -> None:
+        """Put a queue away for everybody, or open it again. Nothing in it is touched."""
+        self._rows.set_closed(queue, on)
 
     def drop(self, queue_id: int) -> None:
         """Remove a queue. The rulings made in it stay."""
@@ -238,8 +242,9 @@ class Queues:
     def _note_progress(
         self, connection: Connection, reviewer: str, one: Sent, *, made_at: float
     ) -> None:
-        # Below the ruling that is undone may lie another of the same reviewer in this queue.
-        done = one.ruling != Ruling.UNDO or self._rulings.has_ruled(
+        # Below the ruling that is undone may lie another of the same reviewer in this queue, and what
+        # a note stands beside may have been said before there was this queue.
+        done = one.ruling not in (Ruling.UNDO, Ruling.NOTE) or self._rulings.has_ruled(
             connection, one.prediction_id, reviewer, since=made_at
         )
         self._claims.set_done(connection, one.queue_id, one.position, reviewer, done=done)

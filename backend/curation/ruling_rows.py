@@ -16,6 +16,8 @@ from backend.errors import NotFound, ReviewError
 from backend.store.database import Database
 from backend.store.reviews import Reviews
 
+_ROW = 'a line is {"key": … or "index": row, "order": "dataset"|"swapped", "sample": 0, "ruling": "accept", …}'
+
 
 class RulingRows:
     """A run's rulings as rows that another workspace, or a file, can hold.
@@ -103,13 +105,15 @@ class RulingRows:
         token = row.get("token")
         note, tags = row.get("note") or "", row.get("tags") or []
         if not isinstance(note, str) or not isinstance(tags, list | tuple):
-            raise ReviewError("note must be a text and tags a list of texts")
+            raise ReviewError("note must be a text and tags a list of texts", hint=_ROW)
         if not all(isinstance(tag, str) for tag in tags):
-            raise ReviewError("tags must be a list of texts")
+            raise ReviewError("tags must be a list of texts", hint=_ROW)
         try:
             "".join((who, note, *tags)).encode()
         except UnicodeEncodeError as error:
-            raise ReviewError("holds characters that no text has") from error
+            raise ReviewError(
+                "holds characters that no text has", hint="half surrogate pairs are none"
+            ) from error
         if token is None:
             names = ("key", "index", "order", "sample", "ruling", "relabel", "note", "tags")
             content = digest(["import", run_id, who, *(row.get(name) for name in names)])
@@ -117,7 +121,9 @@ class RulingRows:
             token = content if seen[content] == 1 else digest([content, seen[content]])
         undoes = row.get("undoes")
         if undoes is not None and not isinstance(undoes, str):
-            raise ReviewError("undoes must be the token of the ruling that was taken back")
+            raise ReviewError(
+                "undoes must be the token of the ruling that was taken back", hint=_ROW
+            )
         token = self._own(connection, run_id, token)
         undoes = self._own(connection, run_id, undoes)
         _, new = self._rulings.add_within(
@@ -144,11 +150,11 @@ class RulingRows:
         key, index = row.get("key"), row.get("index")
         order, sample = row.get("order", Order.DATASET.value), row.get("sample", 0)
         if key is None and index is None:
-            raise ReviewError("neither key nor index names the pair")
+            raise ReviewError("neither key nor index names the pair", hint=_ROW)
         if order not in {item.value for item in Order}:
-            raise ReviewError(f"order {order!r} is neither dataset nor swapped")
+            raise ReviewError(f"order {order!r} is neither dataset nor swapped", hint=_ROW)
         if type(sample) is not int or (key is None and type(index) is not int):
-            raise ReviewError("index and sample must be whole numbers")
+            raise ReviewError("index and sample must be whole numbers", hint=_ROW)
         found = self._reviews.find_prediction(
             connection,
             run_id,

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from backend.curation.acts import effective_of, in_force, replaced
+from backend.curation.acts import effective_of, in_force, replaced, without_notes
 from backend.curation.tokens import new_token
 from backend.domain.pairs import Preference
 from backend.domain.rulings import Ruling, why_not_trainable
@@ -43,14 +43,16 @@ class Rulings:
         """Record one ruling, on the disk when this returns.
 
         Args:
-            ruling: ``accept``, ``reject``, ``relabel``, ``flag`` or ``undo``.
+            ruling: ``accept``, ``reject``, ``relabel``, ``flag``, ``note`` or ``undo``. A ``note``
+                says something beside the reviewer's own ruling, and changes no decision.
             relabel: The new label, relative to the prediction's shown order; for ``relabel`` only.
                 :func:`backend.domain.rulings.relabel_dataset_order` converts from dataset order.
             token: The client's own id: sending it again gives the first row back.
 
         Raises:
             ReviewError: The ruling makes no sense, there is nothing to undo, nothing to train on in
-                what is accepted, or the token belongs to a ruling on another prediction.
+                what is accepted, no ruling that a note could stand beside, or the token belongs to a
+                ruling on another prediction.
             NotFound: There is no such prediction.
         """
         kind, side = checked(ruling, relabel, reviewer, token)
@@ -91,7 +93,9 @@ class Rulings:
     ) -> bool:
         """Whether a ruling that this reviewer made since then is in force."""
         live = self._reviews.live(connection, [prediction_id]).get(prediction_id, [])
-        return any(row.reviewer == reviewer and row.created_at >= since for row in live)
+        return any(
+            row.reviewer == reviewer and row.created_at >= since for row in without_notes(live)
+        )
 
     def history(self, prediction_id: int) -> list[ReviewRow]:
         """Every row about a prediction, oldest first, undone ones and undos included."""
@@ -127,7 +131,15 @@ class Rulings:
             raise NotFound(f"there is no prediction {prediction_id}")
         live = self._reviews.live(connection, [prediction_id]).get(prediction_id, [])
         if ruling is Ruling.UNDO and not live:
-            raise ReviewError(f"prediction {prediction_id} has no ruling to undo")
+            raise ReviewError(
+                f"prediction {prediction_id} has no ruling to undo",
+                hint="`winnow review export RUN` lists the rulings",
+            )
+        if ruling is Ruling.NOTE and reviewer not in {one.reviewer for one in without_notes(live)}:
+            raise ReviewError(
+                f"prediction {prediction_id} has no ruling of {reviewer} for a note to stand beside",
+                hint="rule on it; the note goes with the ruling",
+            )
         problem = why_not_trainable(verdict.answer) if ruling is Ruling.ACCEPT else None
         if problem:
             raise ReviewError(
@@ -182,9 +194,12 @@ def checked(
     except ValueError as error:
         raise ReviewError(f"{ruling!r} is no ruling", hint=f"one of: {_RULINGS}") from error
     if not reviewer.strip():
-        raise ReviewError("a ruling needs a reviewer")
+        raise ReviewError("a ruling needs a reviewer", hint="say who decided")
     if token is not None and (not isinstance(token, str) or not 0 < len(token) <= 64):
-        raise ReviewError("a token is a text of 1 to 64 characters")
+        raise ReviewError(
+            "a token is a text of 1 to 64 characters",
+            hint="leave it out, and one is made of the row",
+        )
     if (kind is Ruling.RELABEL) != (relabel is not None):
         raise ReviewError(
             f"{kind.value} {'needs a new label' if relabel is None else 'takes no new label'}",

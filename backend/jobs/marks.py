@@ -33,10 +33,14 @@ def mark_of(folder: Path, job_id: int) -> str:
     return f"{job_id} of {folder.resolve()}"
 
 
-def die_with_parent() -> bool:
+def die_with_parent(parent: int | None = None) -> bool:
     """Ask the kernel to kill this process when its parent ends. Does nothing but on Linux.
 
-    Call it early, in the main thread.
+    Call it early, in the main thread. It holds through ``exec``, and not for children of this process.
+    The parent is the *thread* that started this process: let that be one that lasts.
+
+    Args:
+        parent: The parent's pid; without it the parent is known by the mark that it bears.
 
     Returns:
         False when the parent has ended already, of which the kernel says nothing any more.
@@ -46,6 +50,8 @@ def die_with_parent() -> bool:
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0):
         log.warning("cannot be tied to the parent: %s", os.strerror(ctypes.get_errno()))
+    if parent is not None:
+        return os.getppid() == parent
     mark = os.environ.get(MARK)
     return not mark or _bears(os.getppid(), mark)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlalchemy import select
 
@@ -14,8 +14,8 @@ from backend.store.schema import queue_claims, queue_items, reviews, verdicts
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QueueRuling:
-    """One reviewer's ruling on one item, beside what judge and label say. Everything that names a
-    side is in the shown order."""
+    """One reviewer's ruling on one item, beside what judge and label say, with the newest note of
+    theirs. Everything that names a side is in the shown order."""
 
     review_id: int
     position: int
@@ -41,9 +41,13 @@ class Audits:
         self, queue: QueueRow, positions: list[int] | None = None, reviewer: str | None = None
     ) -> list[QueueRuling]:
         """The newest ruling in force of each reviewer on each item, made in this queue."""
-        newest = {
-            (row.position, row.reviewer): row for row in self._live(queue, positions, reviewer)
-        }
+        newest: dict[tuple[int, str], QueueRuling] = {}
+        for row in self._live(queue, positions, reviewer):
+            place = (row.position, row.reviewer)
+            if row.ruling != "note":
+                newest[place] = row
+            elif own := newest.get(place):
+                newest[place] = replace(own, note=row.note, tags=row.tags)
         return list(newest.values())
 
     def _live(

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from sqlalchemy import Connection, select
+from sqlalchemy import ColumnElement, Connection, func, select
 
 from backend.store.database import Database
-from backend.store.queues import QueueRow
-from backend.store.schema import predictions, queue_claims, queue_items
+from backend.store.queues import QueueRow, QueueRows
+from backend.store.schema import predictions, queue_claims, queue_items, reviews
 
 
 class Blindness:
@@ -22,6 +22,66 @@ class Blindness:
         with self._db.read() as connection:
             items = self._items(connection, queue, reviewer, numbers)
         return {number for number, done in items.items() if not done}
+
+    def held_back(self, reviewer: str, numbers: Collection[int]) -> dict[int, int]:
+        """Those of these predictions that wait for this reviewer in any blind queue, with its id.
+
+        They wait as long as the queue is not closed and wants rulings on them, and this reviewer has
+        not ruled on them since the queue was made, wherever that was.
+
+        Args:
+            numbers: A page of them; each is looked up.
+        """
+        if not numbers:
+            return {}
+        blind = {queue.id: queue for queue in QueueRows(self._db).blind()}
+        if not blind:
+            return {}
+        query = (
+            select(
+                queue_items.c.queue_id,
+                queue_items.c.prediction_id,
+                queue_items.c.rulings,
+                queue_claims.c.done,
+            )
+            .outerjoin(queue_claims, _claim_of(reviewer))
+            .where(queue_items.c.queue_id.in_(blind), queue_items.c.prediction_id.in_(numbers))
+            .order_by(queue_items.c.queue_id)
+        )
+        with self._db.read() as connection:
+            waiting = [
+                (number, blind[queue])
+                for queue, number, rulings, done in connection.execute(query)
+                if not done and rulings < blind[queue].rulings_wanted
+            ]
+            ruled = self._newest_rulings(connection, reviewer, {number for number, _ in waiting})
+        return {
+            number: queue.id
+            for number, queue in waiting
+            if ruled.get(number, 0.0) < queue.created_at
+        }
+
+    def _newest_rulings(
+        self, connection: Connection, reviewer: str, numbers: Collection[int]
+    ) -> dict[int, float]:
+        """When this reviewer last ruled on each of these, of the rulings not taken back."""
+        undo = reviews.alias()
+        taken_back = (
+            select(undo.c.id)
+            .where(undo.c.prediction_id == reviews.c.prediction_id, undo.c.undoes == reviews.c.id)
+            .exists()
+        )
+        query = (
+            select(reviews.c.prediction_id, func.max(reviews.c.created_at))
+            .where(
+                reviews.c.prediction_id.in_(numbers),
+                reviews.c.reviewer == reviewer,
+                reviews.c.ruling.not_in(("undo", "note")),
+                ~taken_back,
+            )
+            .group_by(reviews.c.prediction_id)
+        )
+        return {number: float(at) for number, at in connection.execute(query)} if numbers else {}
 
     def open_to(self, queue: QueueRow, reviewer: str, number: int) -> bool:
         """Whether this reviewer may see the verdict of a prediction.
@@ -51,12 +111,15 @@ class Blindness:
         """Which of these are items of the queue, and whether the reviewer has ruled on them."""
         query = (
             select(queue_items.c.prediction_id, queue_claims.c.done)
-            .outerjoin(
-                queue_claims,
-                (queue_claims.c.queue_id == queue_items.c.queue_id)
-                & (queue_claims.c.position == queue_items.c.position)
-                & (queue_claims.c.reviewer == reviewer),
-            )
+            .outerjoin(queue_claims, _claim_of(reviewer))
             .where(queue_items.c.queue_id == queue.id, queue_items.c.prediction_id.in_(numbers))
         )
         return {number: bool(done) for number, done in connection.execute(query)}
+
+
+def _claim_of(reviewer: str) -> ColumnElement[bool]:
+    return (
+        (queue_claims.c.queue_id == queue_items.c.queue_id)
+        & (queue_claims.c.position == queue_items.c.position)
+        & (queue_claims.c.reviewer == reviewer)
+    )

@@ -11,7 +11,11 @@ from sqlalchemy import Connection, Row, delete, func, insert, select, update
 
 from backend.errors import NotFound
 from backend.store.database import Database
+from backend.store.people import People
 from backend.store.schema import queue_claims, queue_items, review_queues
+
+CLOSED = "closed_queues"
+"""A person's settings hold under it which of their queues they have closed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +30,13 @@ class QueueRow:
     created_by: str
     created_at: float
     done: int = 0
+    closed: bool = False
+    """Its maker has put it away; only a queue of the list says so."""
+
+    @property
+    def open(self) -> bool:
+        """Whether there is work in it. Only a queue of the list knows."""
+        return not self.closed and self.done < self.items
 
     @property
     def blind(self) -> bool:
@@ -96,7 +107,14 @@ class QueueRows:
         return QueueRow(**row._mapping)
 
     def newest(self, limit: int = 100) -> list[QueueRow]:
-        """The newest queues, with how many of their items have every ruling they want."""
+        """The newest queues that are open, and behind them the newest of those that are not.
+
+        Each with how many of its items have every ruling they want. A queue that is done or closed
+        takes no place from one that is open.
+
+        Args:
+            limit: At most so many that are open, and so many that are not.
+        """
         query = (
             select(review_queues)
             .where(
@@ -104,11 +122,57 @@ class QueueRows:
                 func.coalesce(review_queues.c.spec["listed"].as_boolean(), True),
             )
             .order_by(review_queues.c.id.desc())
-            .limit(limit)
+        )
+        found: dict[bool, list[QueueRow]] = {True: [], False: []}
+        with self._db.read() as connection:
+            rows = connection.execute(query).all()
+        closed = self._closed(rows)
+        with self._db.read() as connection:
+            for row in rows:
+                # Counting is what takes time: not where it could not matter any more.
+                if row.id in closed and len(found[False]) >= limit:
+                    continue
+                queue = QueueRow(
+                    **row._mapping, done=self._done(connection, row), closed=row.id in closed
+                )
+                if len(found[queue.open]) < limit:
+                    found[queue.open].append(queue)
+                if len(found[True]) >= limit:
+                    break
+        return [*found[True], *found[False]]
+
+    def blind(self) -> list[QueueRow]:
+        """The blind queues that are not closed, without their progress."""
+        query = (
+            select(review_queues)
+            .where(
+                review_queues.c["items"] > 0,
+                func.coalesce(review_queues.c.spec["blind"].as_boolean(), False),
+            )
+            .order_by(review_queues.c.id)
         )
         with self._db.read() as connection:
             rows = connection.execute(query).all()
-            return [QueueRow(**row._mapping, done=self._done(connection, row)) for row in rows]
+        closed = self._closed(rows)
+        return [QueueRow(**row._mapping) for row in rows if row.id not in closed]
+
+    def set_closed(self, queue: QueueRow, on: bool) -> None:
+        """Put a queue away for everybody, or open it again. Nothing in it is touched."""
+        value = queue.created_at if on else None
+        People(self._db).keep_within(queue.created_by, CLOSED, str(queue.id), value)
+
+    def _closed(self, rows: Sequence[Row[Any]]) -> set[int]:
+        """Those that their makers have closed.
+
+        Kept among the maker's settings beside the time the queue was made: a number may be given
+        twice.
+        """
+        people = People(self._db)
+        kept = {
+            maker: people.settings(maker).get(CLOSED, {})
+            for maker in {row.created_by for row in rows}
+        }
+        return {row.id for row in rows if kept[row.created_by].get(str(row.id)) == row.created_at}
 
     def _done(self, connection: Connection, row: Row[Any]) -> int:
         wanted = int(row.spec.get("rulings_wanted", 1))

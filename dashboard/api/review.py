@@ -139,12 +139,15 @@ def prediction(request: Request) -> Response:
         raise NotFound(f"there is no prediction {number}")
     session = session_in(request.headers.get("cookie", "")) or ""
     item = found[number]
-    waiting: set[int] = set()
+    blindness = Blindness(shared().database)
+    family = {number, *(one.id for one in item.siblings)}
+    # What waits in another queue is open to those who have ruled on it here: they have seen it.
+    held = blindness.held_back(name, family)
+    waiting = set(held)
+    if (queue.blind or number in held) and not blindness.open_to(queue, name, number):
+        return answer(blind_json(item, session, held.get(number) if not queue.blind else None))
     if queue.blind:
-        blindness = Blindness(shared().database)
-        if not blindness.open_to(queue, name, number):
-            return answer(blind_json(item, session))
-        waiting = blindness.waiting(queue, name, [one.id for one in item.siblings])
+        waiting |= blindness.waiting(queue, name, family)
     brief = request.query_params.get("brief") == "1"
     return answer(
         item_json(
@@ -259,23 +262,20 @@ def _items(request: Request, queue: QueueRow, name: str, slots: list[Slot]) -> l
     if ruled:
         rows = Audits(shared().database).rulings(queue, ruled, name)
         mine = {row.position: row for row in rows}
-    waiting: set[int] = set()
+    family = set(found) | {sibling.id for item in found.values() for sibling in item.siblings}
+    blindness = Blindness(shared().database)
+    held = blindness.held_back(name, family)
+    waiting = set(held)
     if queue.blind and mine:
-        siblings = {
-            sibling.id
-            for slot in slots
-            if slot.position in mine
-            for sibling in found[slot.prediction_id].siblings
-        }
-        waiting = Blindness(shared().database).waiting(queue, name, siblings)
+        waiting |= blindness.waiting(queue, name, family)
     session = session_in(request.headers.get("cookie", "")) or ""
     relabels = _relabels(found.values())
     made = []
     for slot in slots:
         own = mine.get(slot.position)
         item = found[slot.prediction_id]
-        if queue.blind and own is None:
-            values = blind_json(item, session)
+        if own is None and (queue.blind or item.id in held):
+            values = blind_json(item, session, held.get(item.id) if not queue.blind else None)
         else:
             hide = _hides(queue) and own is None
             values = item_json(

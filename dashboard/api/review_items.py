@@ -61,12 +61,20 @@ def item_json(
     }
 
 
-def blind_json(item: Item, session: str) -> dict[str, Any]:
+def blind_json(item: Item, session: str, held_by: int | None = None) -> dict[str, Any]:
     """One prediction for somebody who must rule before they know judge and label.
 
     The order is left out too: many datasets keep the better one first, so it would tell the label.
+
+    Args:
+        held_by: The blind queue in which it waits for them, where that is another one.
     """
-    return {**_open_part(item, session), "prompt": item.prompt[:LONGEST_PROMPT], "withheld": True}
+    return {
+        **_open_part(item, session),
+        "prompt": item.prompt[:LONGEST_PROMPT],
+        "withheld": True,
+        "held_by": held_by,
+    }
 
 
 def _open_part(item: Item, session: str) -> dict[str, Any]:

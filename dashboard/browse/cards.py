@@ -7,6 +7,7 @@ from typing import Any
 from backend.domain.pairs import MediaKind
 from backend.domain.prompts import noun
 from backend.domain.verdict import flaws_of
+from backend.store.blindness import Blindness
 from backend.store.browse import Hit
 from backend.store.database import Database
 from backend.store.reviews import Reviews
@@ -16,11 +17,21 @@ from dashboard.text import clean
 from dashboard.words import BETTER, RULINGS, reason
 
 
-def cards(database: Database, hits: list[Hit]) -> list[dict[str, Any]]:
-    """Results as the grid component draws them; sides are in shown order."""
+def cards(database: Database, hits: list[Hit], reviewer: str) -> list[dict[str, Any]]:
+    """Results as the grid component draws them; sides are in shown order.
+
+    What waits for this reviewer in a blind queue says neither verdict nor label. That a filter on them
+    found it still tells; a filter that left it out would tell as much, and miss what was asked for.
+    """
     session = session_id() or ""
     labels = _new_labels(database, [hit.id for hit in hits if hit.ruling == "relabel"])
-    return [_card(hit, session, labels.get(hit.id, "")) for hit in hits]
+    held = Blindness(database).held_back(reviewer, [hit.id for hit in hits])
+    return [
+        _blind_card(hit, session, held[hit.id])
+        if hit.id in held
+        else _card(hit, session, labels.get(hit.id, ""))
+        for hit in hits
+    ]
 
 
 def _new_labels(database: Database, relabelled: list[int]) -> dict[int, str]:
@@ -37,11 +48,35 @@ def _new_labels(database: Database, relabelled: list[int]) -> dict[int, str]:
     }
 
 
-def _card(hit: Hit, session: str, label: str) -> dict[str, Any]:
-    word = noun(MediaKind(hit.kind))
+def _open_part(hit: Hit, session: str) -> dict[str, Any]:
     sides: tuple[Side, Side] = (
         ("first", "second") if hit.order == "dataset" else ("second", "first")
     )
+    return {
+        "id": hit.id,
+        "noun": noun(MediaKind(hit.kind)),
+        "thumbs": [sign(session, hit.pair_id, side, 320) for side in sides],
+        "caption": clean(hit.prompt, 240),
+        "run": str(hit.run_id),
+    }
+
+
+def _blind_card(hit: Hit, session: str, queue: int) -> dict[str, Any]:
+    why = f"blind in queue {queue}"
+    empty = dict.fromkeys(("said", "wanted", "margin", "ruling", "flaws"), "")
+    return {
+        **_open_part(hit, session),
+        **empty,
+        "answer": None,
+        "preferred": None,
+        "state": "waiting",
+        "decision": why,
+        "filter": why,
+        "facts": "rule on it first",
+    }
+
+
+def _card(hit: Hit, session: str, label: str) -> dict[str, Any]:
     number = {"first": "1", "second": "2", "tie": "tie", None: "none"}
     ruled = label or RULINGS.get(hit.ruling or "", "")
     by = f"{ruled}{', says' if label else ' by'} {clean(hit.reviewer, 40)}" if ruled else ""
@@ -51,17 +86,13 @@ def _card(hit: Hit, session: str, label: str) -> dict[str, Any]:
     if flaws:
         facts.append(f"{flaws} flaw{'s' if flaws > 1 else ''}")
     return {
-        "id": hit.id,
-        "noun": word,
-        "thumbs": [sign(session, hit.pair_id, side, 320) for side in sides],
-        "caption": clean(hit.prompt, 240),
+        **_open_part(hit, session),
         "answer": hit.answer,
         "preferred": hit.preferred,
         "state": "flagged" if hit.ruling == "flag" else hit.effective,
         "decision": by or f"{hit.effective}, {reason(hit.reason)}",
         "filter": f"{hit.decision}, {reason(hit.reason)}",
         "facts": " · ".join(facts),
-        "run": str(hit.run_id),
         "said": number[hit.answer],
         "wanted": number[hit.preferred],
         "margin": margin,

@@ -10,6 +10,7 @@ from dashboard.labels import label
 from dashboard.models import model_name
 from dashboard.numbers import percent, with_interval
 from dashboard.overview.counting import History
+from dashboard.overview.naming import HIGHEST, Span, free_places
 from dashboard.text import clean
 from dashboard.theme import ACCEPTED, FIRST, WAITING, chart
 
@@ -67,8 +68,8 @@ def _accuracy(rows: History) -> None:
                 for run, share in mine
             ],
         )  # fmt: skip
-        _name(fig, _place(mine[-1][0]), values[-1], dataset)
     _axes(fig, rows)
+    _name_lines(fig, rows)
     chart(fig, key="history_accuracy", height=260)
 
 
@@ -97,17 +98,29 @@ def _place(run: RunRow) -> str:
     return f"run {run.id}"
 
 
-def _name(fig: go.Figure, x: str, y: float, dataset: str) -> None:
-    """The dataset beside its line's end, instead of a legend."""
-    fig.add_annotation(
-        x=x, y=y, text=label(dataset, 24), showarrow=False, xanchor="left", xshift=8,
-        font={"size": 12}, align="left",
-    )  # fmt: skip
+def _name_lines(fig: go.Figure, rows: History) -> None:
+    """The dataset at its line's end, instead of a legend, where no interval passes."""
+    places = [run.id for run, _ in rows]
+    spans: list[Span | None] = []
+    ends: dict[str, int] = {}
+    for place, (run, counts) in enumerate(rows):
+        share = counts.accuracy if counts.accuracy and counts.accuracy.n else None
+        spans.append((100 * share.interval[0], 100 * share.interval[1]) if share else None)
+        if share:
+            ends[run.dataset] = place
+    names = {place: clean(dataset, 24) for dataset, place in ends.items()}
+    for place, (y, side) in free_places(
+        spans, {at: len(name) for at, name in names.items()}
+    ).items():
+        fig.add_annotation(
+            x=f"run {places[place]}", y=y, text=label(names[place], 24), showarrow=False,
+            xanchor=side, yanchor="bottom", borderpad=0, font={"size": 12},
+        )  # fmt: skip
 
 
 def _axes(fig: go.Figure, rows: History) -> None:
     places = [_place(run) for run, _ in rows]
-    fig.update_xaxes(categoryorder="array", categoryarray=places, range=[-0.6, len(places) - 0.1],
+    fig.update_xaxes(categoryorder="array", categoryarray=places, range=[-0.6, len(places) - 0.4],
                      showgrid=False, type="category")  # fmt: skip
     ticks = [0, 25, 50, 75, 100]
-    fig.update_yaxes(range=[0, 108], tickvals=ticks, ticktext=[f"{tick} %" for tick in ticks])
+    fig.update_yaxes(range=[0, HIGHEST], tickvals=ticks, ticktext=[f"{tick} %" for tick in ticks])

@@ -24,9 +24,9 @@ _MOST_QUEUES = 3
 def needs_a_person(
     waiting: Waiting, loop: Loop, runs: list[RunRow], queues: list[QueueRow]
 ) -> None:
-    """Draw the list, most pressing first. Of ``queues``, those that are not done are work."""
+    """Draw the list, most pressing first. Of ``queues``, those that are open are work."""
     st.markdown("**Next for a person**")
-    items = _items(waiting, loop, runs, [queue for queue in queues if queue.done < queue.items])
+    items = _items(waiting, loop, runs, [queue for queue in queues if queue.open])
     if not items:
         st.caption("Nothing waits for you.")
     for text, words, page, query in items[:_MOST]:

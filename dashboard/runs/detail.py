@@ -190,7 +190,14 @@ def analysis_of(space: Workspace, run: RunRow) -> Analysis | None:
     going = run.status in OPEN
     count = space.runs.prediction_count(run.id)
     return ready(
-        ("analysis", str(space.folder), run.id, count, json.dumps(run.policy, sort_keys=True)),
+        (
+            "analysis",
+            str(space.folder),
+            run.id,
+            count,
+            json.dumps(run.policy, sort_keys=True),
+            run.progress.get("decided"),
+        ),
         lambda: analyse(space.database, space.folder, run, keep=not going),
         words=f"Adding up {count:,} predictions",
         height=480,

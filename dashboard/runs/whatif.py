@@ -32,7 +32,14 @@ def what_if_panel(space: Workspace, run: RunRow, found: Analysis) -> None:
         policy = policy_fields(key)
     with right, errors_shown():
         seen = ready(
-            ("whatif", run.id, found.predictions, str(run.policy), str(policy.to_mapping())),
+            (
+                "whatif",
+                run.id,
+                found.predictions,
+                str(run.policy),
+                str(policy.to_mapping()),
+                run.progress.get("decided"),
+            ),
             lambda: what_if(space.database, run.id, policy, found),
             words="Deciding every pair under this policy",
         )
@@ -92,9 +99,25 @@ def _apply(space: Workspace, run: RunRow, policy: Policy) -> None:
     if not is_operator():
         return
     same = {**policy.to_mapping(), "name": ""} == {**run.policy, "name": ""}
-    if st.button("Apply to the run", type="primary", disabled=same, key=f"apply_{run.id}",
-                 help="This is the policy in force" if same else "Decides anew; nothing is judged again"):  # fmt: skip
+    with st.container(horizontal=True, gap="small"):
+        apply = st.button(
+            "Apply to the run", type="primary", disabled=same, key=f"apply_{run.id}",
+            help="This is the policy in force" if same else "Decides anew; nothing is judged again",
+        )  # fmt: skip
+        again = st.button(
+            "Read its texts again", key=f"reparse_{run.id}",
+            help="For a run that an older Winnow made: answers, scores and flaws are read from the "
+            "stored texts anew, and the policy in force decides; rulings are kept",
+        )  # fmt: skip
+    if apply:
         with st.spinner("Deciding"):
             changed = space.launcher.refilter(run.id, policy)
         st.session_state[_DONE] = f"{many(changed, 'decision')} changed."
+        st.rerun()
+    if again:
+        with st.spinner("Reading"):
+            found = space.launcher.reparse(run.id)
+        st.session_state[_DONE] = (
+            f"{many(found.changed, 'verdict')} changed, {found.answers:,} of them the answer."
+        )
         st.rerun()

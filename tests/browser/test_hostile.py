@@ -31,5 +31,7 @@ def test_no_page_runs_or_fetches_what_a_text_says(
         assert page.evaluate("window.pwned") is None, path
         assert page.locator("img[src='x']").count() == 0, path
         assert page.locator("a[href^='javascript']").count() == 0, path
+        # Nor is a bare address in a name, or in a caption, something to be clicked on.
+        assert page.locator("a[href*='example.invalid']").count() == 0, path
     assert dialogs == []
     assert not [url for url in asked if "example.invalid" in url]

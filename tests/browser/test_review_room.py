@@ -68,6 +68,8 @@ def test_a_note_on_a_ruled_pair_is_stored_on_moving_on_and_a_draft_waits_for_its
     page.keyboard.press("ArrowLeft")
     assert prediction(page) == ruled
     all_stored(page)
+    # What a colleague has ruled in the meantime stays in force.
+    space.rulings.add(ruled, "reject", reviewer="Bob")
     # By mouse alone, and the next key is the room's.
     note.click()
     page.keyboard.type("look at the hands")
@@ -76,9 +78,12 @@ def test_a_note_on_a_ruled_pair_is_stored_on_moving_on_and_a_draft_waits_for_its
     expect(mark).to_have_text("stored")
     all_stored(page)
     assert prediction(page) != ruled
-    [first, second] = Reviews(space.database).history(ruled)
+    first, _, second = Reviews(space.database).history(ruled)
     assert (first.ruling, first.note) == ("accept", "")
-    assert (second.ruling, second.note) == ("accept", "look at the hands")
+    assert (second.ruling, second.note) == ("note", "look at the hands")
+    assert [row["ruling"] for row in space.predictions.iter_rows(1) if row["id"] == ruled] == [
+        "reject"
+    ]
     # Enter stores as well, and stays.
     page.keyboard.press("ArrowLeft")
     page.keyboard.press("t")
@@ -87,6 +92,11 @@ def test_a_note_on_a_ruled_pair_is_stored_on_moving_on_and_a_draft_waits_for_its
     all_stored(page)
     assert prediction(page) == ruled
     assert Reviews(space.database).history(ruled)[-1].tags == ("hands",)
+    # One's own ruling has its words after a reload, too.
+    page.reload()
+    drawn(page)
+    assert prediction(page) == ruled
+    expect(note).to_have_value("look at the hands")
     # A pair without a ruling keeps its draft: over other pairs, and over a reload that warns.
     page.keyboard.press("ArrowRight")
     unruled = prediction(page)

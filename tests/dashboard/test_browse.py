@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
+from backend.curation.queues import NewQueue, QueueKind, Queues, Sent
 from backend.curation.rulings import Rulings
 from backend.domain.people import Person, Role
 from backend.errors import Forbidden
@@ -120,10 +121,66 @@ def test_a_card_says_which_side_a_person_prefers(demo_space: Workspace) -> None:
     one, two = browse.page(wanted)[:2]
     demo_space.rulings.add(one.id, "relabel", relabel="first", reviewer="Bob")
     demo_space.rulings.add(one.id, "relabel", relabel="second", reviewer="Ada")
-    first, other, *_ = cards(demo_space.database, browse.page(wanted))
+    first, other, *_ = cards(demo_space.database, browse.page(wanted), "Ada")
     assert first["decision"] == "second is better, says Ada"
     assert first["filter"].startswith(one.decision)
     assert other["facts"].startswith(f"margin {two.margin:+g}")
+
+
+VERDICT = ("answer", "preferred", "said", "wanted", "margin", "ruling", "flaws")
+
+
+def test_what_waits_in_a_blind_queue_tells_its_reviewers_nothing_in_browse(
+    demo_space: Workspace,
+) -> None:
+    browse, wanted = Browse(demo_space.database), BrowseFilter(run=(1,))
+    held = browse.page(wanted)[0]
+    demo_space.rulings.add(held.id, "reject", reviewer="Bob")
+    before = cards(demo_space.database, browse.page(wanted), "Ada")
+    queues = Queues(demo_space.database)
+    queue = queues.make(
+        NewQueue(kind=QueueKind.FILTER, title="t", blind=True, rulings_wanted=2),
+        created_by="Bob", ids=[held.id],
+    )  # fmt: skip
+
+    def shown(reviewer: str) -> dict[str, object]:
+        first, second, *_ = cards(demo_space.database, browse.page(wanted), reviewer)
+        assert (first["id"], second) == (held.id, before[1])
+        return first
+
+    for reviewer in ("Ada", "Bob", ""):
+        card = shown(reviewer)
+        assert card["decision"] == card["filter"] == f"blind in queue {queue.id}"
+        assert not any(card[name] for name in VERDICT)
+        assert card["state"] == "waiting"
+        assert card["caption"] == before[0]["caption"]
+        assert len(card["thumbs"]) == 2  # type: ignore[arg-type]
+    # Whoever has chosen sees it, be it here or elsewhere; others do not, until no ruling is wanted.
+    queues.rule("Ada", [Sent(token="a", queue_id=queue.id, position=0, prediction_id=held.id,
+                             ruling="relabel", relabel="first")])  # fmt: skip
+    assert shown("Ada")["said"] == before[0]["said"]
+    demo_space.rulings.add(held.id, "relabel", relabel="first", reviewer="Bob")
+    assert shown("Bob")["said"] == before[0]["said"]
+    assert shown("Cid")["state"] == "waiting"
+    queues.set_closed(queue, True)
+    assert shown("Cid")["said"] == before[0]["said"]
+
+
+def test_browse_opens_and_rules_on_all_with_a_blind_queue_under_way(
+    demo_space: Workspace, open_page: Open
+) -> None:
+    Queues(demo_space.database).make(
+        NewQueue(kind=QueueKind.UNREVIEWED, title="t", blind=True), created_by="Ada"
+    )
+    test = open_page("browse", run="2")
+    assert fine(test)
+    assert "blind in queue 1" in str(test.get("bidi_component")[0].proto)
+    test.radio(key="bulk_ruling").set_value("reject").run()
+    next(c for c in test.checkbox if c.label.startswith("Yes, all 96 matches")).check().run()
+    next(b for b in test.button if b.label.startswith("Reject all")).click().run()
+    assert fine(test)
+    browse = Browse(demo_space.database)
+    assert soon(lambda: browse.count(BrowseFilter(run=(2,), ruling=("reject",))) == 96)
 
 
 def test_all_matches_are_ruled_on_and_undone_at_once(

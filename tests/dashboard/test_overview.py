@@ -142,6 +142,9 @@ def test_queues_that_are_not_done_wait_for_a_person(demo_space: Workspace, open_
     said = " ".join(element.value for element in open_page("overview").markdown)
     assert "two left: 0 of 2 done" in said
     assert "a look" not in said
+    queues.set_closed(queues.newest()[0], True)
+    said = " ".join(element.value for element in open_page("overview").markdown)
+    assert "two left" not in said
 
 
 def test_a_sample_is_asked_for_by_the_link_that_offers_one(

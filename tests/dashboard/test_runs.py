@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select, update
 from streamlit.testing.v1 import AppTest
 
 from backend.demo.judge import shipped_judge
@@ -15,6 +16,7 @@ from backend.domain.people import Person, Role
 from backend.engines.base import EngineOptions
 from backend.inference.launch import RunRequest
 from backend.store.people import People
+from backend.store.schema import verdicts
 from backend.workspace import Workspace
 from dashboard.runs.log import log_tail
 from dashboard.words import REASONS
@@ -123,6 +125,21 @@ def test_what_if_shows_the_change_and_applies_it(demo_space: Workspace, open_pag
     assert f"**{after:,} of 24 would be accepted**" in said
     assert after < before
     assert demo_space.runs.get(1).policy["name"] == "clean"
+
+
+def test_texts_are_read_again_from_the_policys_page(demo_space: Workspace, open_page: Open) -> None:
+    def answers() -> list[object]:
+        with demo_space.database.read() as connection:
+            query = select(verdicts.c.answer).where(verdicts.c.run_id == 1)
+            return list(connection.execute(query.order_by(verdicts.c.prediction_id)).scalars())
+
+    fresh = answers()
+    with demo_space.database.write() as connection:
+        connection.execute(update(verdicts).where(verdicts.c.run_id == 1).values(answer=None))
+    test = open_page("runs", run="1", tab="policy")
+    test.button(key="reparse_1").click().run()
+    assert not test.error
+    assert answers() == fresh
 
 
 def test_the_form_shows_the_command_and_starts_the_run(
@@ -292,7 +309,8 @@ def test_a_reviewer_sees_runs_without_what_starts_or_changes_them(
         test = open_page("runs", **query)
         assert not test.error
         assert not set(buttons(test)) & {
-            "New run", "Cancel", "Resume", "Run again with changes", "Apply to the run", "Start run",
+            "New run", "Cancel", "Resume", "Run again with changes", "Apply to the run",
+            "Read its texts again", "Start run",
         }  # fmt: skip
     assert demo_space.runs.get(run_id).status == "queued"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -73,6 +74,25 @@ def test_hostile_labels_are_escaped(text: str) -> None:
     assert escaped.replace("\\", "") == text.replace("\\", "")
     for character in "<*[`$:":
         assert escaped.count(character) == escaped.count(f"\\{character}")
+
+
+# What remark-gfm makes links of, in text whose escapes are undone already.
+AUTOLINKED = (
+    re.compile(r"(https?://|www(?=\.))([-.\w]+)([^ \t\r\n]*)", re.IGNORECASE | re.ASCII),
+    re.compile(r"([-.\w+]+)@([-\w]+(?:\.[-\w]+)+)", re.ASCII),
+)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["see https://evil.example/x", "HTTP://evil.example", "(www.evil.example)", "WWW.evil.example",
+     "a.b@evil.example", "httphttps://wwwww.x.y"],
+)  # fmt: skip
+def test_an_address_in_a_name_is_no_link(text: str) -> None:
+    assert any(pattern.search(text) for pattern in AUTOLINKED)
+    shown = md(text).replace("\\", "")
+    assert not any(pattern.search(shown) for pattern in AUTOLINKED)
+    assert shown.replace("\u2060", "") == text
 
 
 def test_marks_that_reorder_or_control_are_made_visible() -> None:

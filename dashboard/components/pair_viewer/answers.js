@@ -16,10 +16,12 @@ const ANSWERS = {
       const ruling = sent.find((one) => one.token === token);
       this.alert(`Not stored, pair ${ruling.position + 1}: ${message}${hint ? " (" + hint + ")" : ""}`);
       this.history = this.history.filter((one) => one.token !== token);
-      const item = this.feed.items.find((one) => one.mine?.token === token);
+      const item = this.feed.items.find((one) => [one.mine?.token, one.mine?.noted && one.mine.under.token].includes(token));
       if (item) {
+        // Without the ruling a note beside it has nothing to stand on; it waits for the next ruling.
+        const { note, tags } = item.mine;
         item.mine = null;
-        if ((ruling.note || ruling.tags.length) && !this.drafts.has(item.position)) this.drafts.set(item.position, { note: ruling.note, tags: ruling.tags });
+        if ((note || tags.length) && !this.drafts.has(item.position)) this.drafts.set(item.position, { note, tags });
         if (item === this.drawn) this.draw(true);
       }
       this.keepDrafts();

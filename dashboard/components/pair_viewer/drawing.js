@@ -89,6 +89,7 @@ const DRAWING = {
     }
     const keys = ["first", "second", "tie"].map((name) => keyName(this.keys.byAction.get(name)));
     card.append(makeElement("b", "", "Choose first"), makeElement("span", "dim", `${keys[0]} first, ${keys[1]} second, ${keys[2]} tie`));
+    if (item.held_by) card.append(makeElement("span", "dim", `This one waits for you in the blind queue ${item.held_by}`));
     return card;
   },
 

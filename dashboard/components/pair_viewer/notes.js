@@ -1,5 +1,5 @@
 // Note and tags. What is written for a pair without a ruling waits for it as a draft; on a ruled pair it is
-// stored with the same ruling as soon as one leaves the field or the pair.
+// stored beside the ruling as soon as one leaves the field or the pair.
 
 const NOTES = {
   loadDrafts() {
@@ -40,11 +40,12 @@ const NOTES = {
     return [this.part.note, this.part.tags].includes(this.root.activeElement);
   },
 
-  /** On a ruled pair: the same ruling once more, with what was written. */
+  /** On a ruled pair: what was written, alone. The ruling itself is not made again, or it would overrule
+   *  what a colleague has ruled since. */
   storeDraft() {
     const item = this.feed.item;
     if (!item?.mine || !this.drafts.has(item.position)) return;
-    this.record(item, item.mine.ruling, item.mine.relabel);
+    this.record(item, "note", null);
     this.say("Note on its way");
     if (this.drawn === item) drawOwn(this.part.own, item, this.blind);
     if (this.drawn === item && this.blind && this.shown === item) this.offerNext();

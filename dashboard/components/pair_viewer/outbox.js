@@ -52,9 +52,14 @@ class Outbox {
 
   /** The newest ruling on its way for one position, as an item carries it. */
   newest(queue, position) {
-    const found = this.pending.findLast(({ ruling }) => ruling.queue === queue && ruling.position === position);
-    if (!found || found.ruling.ruling === "undo") return null;
-    const { ruling, relabel, token, note, tags } = found.ruling;
+    const here = this.pending.map(({ ruling }) => ruling).filter((one) => one.queue === queue && one.position === position);
+    const found = here.at(-1);
+    if (!found || found.ruling === "undo") return null;
+    if (found.ruling === "note") {
+      const under = here.find(({ token }) => token === found.on.token);
+      return withNote({ note: "", tags: [], ...found.on, ...under, fresh: Boolean(under) }, found);
+    }
+    const { ruling, relabel, token, note, tags } = found;
     return { ruling, relabel, token, note, tags, fresh: true };
   }
 

@@ -10,7 +10,10 @@ const RULING = {
     if (this.hidden(item) && ruling !== "relabel" && ruling !== "flag") {
       return this.refuse("Blind: say first which is better, " + ["first", "second", "tie"].map((name) => keyName(this.keys.byAction.get(name))).join(", "));
     }
-    if (item.withheld && ["accept", "reject"].includes(ruling)) return this.refuse("The judge's verdict is not here yet; there is nothing to accept or reject");
+    if (item.withheld && ["accept", "reject"].includes(ruling)) {
+      return this.refuse(item.held_by ? `It waits for you in the blind queue ${item.held_by}: say first which is better`
+        : "The judge's verdict is not here yet; there is nothing to accept or reject");
+    }
     if (ruling === "accept" && (!item.answer || item.answer === "tie")) {
       return this.refuse(`Nothing to train on: the judge's answer ${item.answer ? "names no better side" : "cannot be read"}. Reject it, or say which is better`);
     }
@@ -28,13 +31,14 @@ const RULING = {
     const { note, tags } = this.writtenFor(item);
     const token = newToken();
     const before = item.mine;
-    item.mine = { ruling, relabel, token, note, tags, fresh: true };
-    if (!SETTLING.has(ruling) && before?.fresh) item.mine.under = before;
+    const on = ruling === "note" ? withoutNote(before) : null;
+    item.mine = on ? withNote(on, { token, note, tags }) : { ruling, relabel, token, note, tags, fresh: true };
+    if (!on && !SETTLING.has(ruling) && before?.fresh) item.mine.under = before;
     this.drafts.delete(item.position);
     this.keepDrafts();
     this.remember({ position: item.position, prediction: item.prediction, token, before });
     this.outbox.add({ token, queue: this.queue.id, position: item.position, prediction_id: item.prediction,
-                      ruling, relabel, note, tags });
+                      ruling, relabel, note, tags, on: on && { ruling: on.ruling, relabel: on.relabel, token: on.token } });
   },
 
   async undo() {

@@ -16,10 +16,20 @@ function standing(item, person) {
     ? { ruling: null, relabel: null, who: null, effective: item.decision }
     : { ruling: item.ruling, relabel: item.relabel, who: item.reviewer, effective: item.effective };
   let own = item.mine;
-  // A flag does not hide what settled the matter.
-  while (own?.fresh && !SETTLING.has(own.ruling) && own.under) own = own.under;
+  // Neither a note nor a flag hides what settled the matter.
+  while (own?.fresh && (own.noted || !SETTLING.has(own.ruling)) && own.under) own = own.under;
   if (!own?.fresh || (!SETTLING.has(own.ruling) && SETTLING.has(served.ruling))) return served;
   return { ruling: own.ruling, relabel: own.relabel, who: person, effective: effectiveDecision(item, own.ruling, own.relabel) };
+}
+
+/** One's own ruling with a note that was stored beside it later: `under` is what it stands on. */
+function withNote(ruling, { token, note, tags }) {
+  return { ruling: ruling.ruling, relabel: ruling.relabel, token, note, tags, fresh: true, noted: true, under: ruling };
+}
+
+/** One's own ruling without the notes beside it. */
+function withoutNote(own) {
+  return own?.noted ? own.under : own;
 }
 
 /** What somebody said, in words: "accept", "Image 2 is better". */
