@@ -32,12 +32,15 @@ from backend.domain.filtering import PRESETS, Policy, load_policy
 from backend.domain.pairs import OrderPolicy
 from backend.errors import PolicyError
 from backend.inference.imports import import_predictions
-from backend.inference.launch import RunRequest
+from backend.inference.launch import MAX_SAMPLES, RunRequest
 from backend.inference.spec import RunSpec, instructions
 
 PolicyOption = Annotated[
     str, typer.Option(help=f"Filter policy: {', '.join(PRESETS)}, a JSON file, or JSON")
 ]
+
+
+_POLICIES = f"presets: {', '.join(PRESETS)}; or a JSON file"
 
 
 def read_policy(given: str) -> Policy:
@@ -51,17 +54,17 @@ def read_policy(given: str) -> Policy:
     if given.lstrip().startswith("{"):
         try:
             return load_policy(json_module.loads(given))
-        except ValueError as error:
-            raise PolicyError(f"the policy is not JSON ({error})") from error
+        except (ValueError, RecursionError) as error:
+            raise PolicyError(f"the policy is not JSON ({error})", hint=_POLICIES) from error
     path = Path(given)
     if not path.is_file():
         raise PolicyError(
-            f"there is no policy {given!r}", hint=f"presets: {', '.join(PRESETS)}; or a JSON file"
+            f"there is no policy {given!r}", hint=_POLICIES
         )
     try:
         return load_policy(json_module.loads(path.read_text(encoding="utf-8")))
-    except (ValueError, OSError) as error:
-        raise PolicyError(f"{path}: not a JSON policy ({error})") from error
+    except (ValueError, OSError, RecursionError) as error:
+        raise PolicyError(f"{path}: not a JSON policy ({error})", hint=_POLICIES) from error
 
 
 def start(
@@ -73,7 +76,9 @@ def start(
     order: Annotated[
         OrderPolicy | None, typer.Option(help="Shown order; default: shuffled for hpdv3")
     ] = None,
-    samples: Annotated[int, typer.Option(min=1, help="Completions for each shown pair")] = 1,
+    samples: Annotated[
+        int, typer.Option(min=1, max=MAX_SAMPLES, help="Completions for each shown pair")
+    ] = 1,
     seed: int = 0,
     limit: Annotated[int | None, typer.Option(min=1, help="Judge only the first pairs")] = None,
     policy: PolicyOption = "agreement",

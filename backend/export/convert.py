@@ -21,6 +21,7 @@ labels which are right.
 
 from __future__ import annotations
 
+import json
 import math
 import os
 import re
@@ -29,8 +30,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import ijson
-
+from backend.datasets.json_rows import json_array
 from backend.domain.pairs import MediaKind, Preference
 from backend.domain.prompts import default_instruction, fill_instruction
 from backend.domain.verdict import parse_verdict, reasoning_of
@@ -42,6 +42,7 @@ from backend.media.paths import media_kind
 
 _SIDES = {"A": Preference.FIRST, "B": Preference.SECOND}
 _HINT = "a filtered_samples.json is wanted, or a T2I training file"
+_HARM = "repairing it would exchange media that stand in the right order"
 _NEEDED = ("prompt", "path1", "path2", "preference")
 _VIDEO_KEYS = ("video_fps", "score1_total", "score2_total")
 _ANSWER = re.compile(
@@ -75,11 +76,14 @@ def convert_t2i(
     *,
     data_root: Path | None = None,
     task_instruction: str | None = None,
+    made_elsewhere: bool = False,
 ) -> ConvertReport:
     """Repair a T2I ``filtered_samples.json`` or an already converted T2I training file.
 
     Args:
         data_root: What relative paths in ``source`` are relative to; its own folder by default.
+        made_elsewhere: Another script wrote it, though it is laid out as Winnow's files are. What
+            lies beside it, a manifest or a note of a repair, still speaks for itself.
 
     Raises:
         DatasetError: The file cannot be read, or is neither.
@@ -87,7 +91,8 @@ def convert_t2i(
     """
     template = task_instruction or default_instruction(MediaKind.IMAGE)
     root = _root(source, output, data_root)
-    return _convert(source, output, _Repair(kind=MediaKind.IMAGE, template=template, root=root))
+    repair = _Repair(kind=MediaKind.IMAGE, template=template, root=root)
+    return _convert(source, output, repair, made_elsewhere)
 
 
 def convert_t2v(
@@ -97,11 +102,13 @@ def convert_t2v(
     task_instruction: str | None = None,
     video_fps: float = 2.0,
     data_root: Path | None = None,
+    made_elsewhere: bool = False,
 ) -> ConvertReport:
     """Convert a T2V ``filtered_samples.json``.
 
     Args:
         data_root: As for :func:`convert_t2i`.
+        made_elsewhere: As for :func:`convert_t2i`; a training file is refused for what it is then.
 
     Raises:
         DatasetError: The file cannot be read, or is a training file whose order cannot be known.
@@ -112,11 +119,8 @@ def convert_t2v(
         raise UsageError(f"--video-fps {video_fps}: must be a number greater than 0")
     template = task_instruction or default_instruction(MediaKind.VIDEO)
     root = _root(source, output, data_root)
-    return _convert(
-        source,
-        output,
-        _Repair(kind=MediaKind.VIDEO, template=template, root=root, video_fps=video_fps),
-    )
+    repair = _Repair(kind=MediaKind.VIDEO, template=template, root=root, video_fps=video_fps)
+    return _convert(source, output, repair, made_elsewhere)
 
 
 def _root(source: Path, output: Path, data_root: Path | None) -> Path | None:
@@ -127,8 +131,10 @@ def _root(source: Path, output: Path, data_root: Path | None) -> Path | None:
     return None if source.resolve().parent == output.resolve().parent else source.absolute().parent
 
 
-def _convert(source: Path, output: Path, repair: _Repair) -> ConvertReport:
-    _refuse_ours(source)
+def _convert(source: Path, output: Path, repair: _Repair, made_elsewhere: bool) -> ConvertReport:
+    _refuse_ours(source, made_elsewhere)
+    if not output.name:
+        raise ExportError(f"{output} names no file", hint="give --output-path FOLDER/train.json")
     if source.resolve() == output.resolve():
         raise ExportError(f"{output} is the file to repair", hint="give another --output-path")
     report = ConvertReport()
@@ -144,24 +150,33 @@ def _convert(source: Path, output: Path, repair: _Repair) -> ConvertReport:
     return report
 
 
-def _refuse_ours(source: Path) -> None:
+def _refuse_ours(source: Path, made_elsewhere: bool) -> None:
     """Refuse a training file that Winnow wrote, wherever it was taken since. (Converting its
-    ``filtered_samples.json`` is no harm: those are in upstream's order.)"""
+    ``filtered_samples.json`` is no harm: those are in upstream's order.)
+
+    Its layout alone can be another script's too, so that a person may say whose it is; a manifest or
+    a note beside it cannot.
+    """
     try:
         row = first_row_of_ours(source)
     except OSError as error:
         raise DatasetError(f"{source}: cannot be read ({error.strerror})", hint=_HINT) from error
     exported = source.name.startswith(("rejection_sampling_train", "winnow"))
-    if (row is not None and "conversations" in row) or (exported and is_our_export(source.parent)):
+    if exported and is_our_export(source.parent):
         raise ExportError(
             f"{source} was written by Winnow and needs no repair",
-            hint="repairing it would exchange media that stand in the right order",
+            hint=f"{_HARM}; the manifest beside it says whose it is",
         )
     note = source.with_name(source.name + ".repaired.json")
     if note.exists():
         raise ExportError(
             f"{source} was written by a repair and needs no other",
             hint=f"{note.name} beside it says so",
+        )
+    if row is not None and "conversations" in row and not made_elsewhere:
+        raise ExportError(
+            f"{source} was written by Winnow and needs no repair",
+            hint=f"{_HARM}; where another script wrote it, one row a line too, say --made-elsewhere",
         )
 
 
@@ -189,13 +204,7 @@ class _Malformed(ValueError):
 
 def _rows(source: Path) -> Iterator[Any]:
     try:
-        with source.open("rb") as stream:
-            yield from ijson.items(stream, "item", use_float=True)
-    except ijson.JSONError as error:
-        raise DatasetError(
-            f"{source}: invalid JSON ({str(error).splitlines()[0]})",
-            hint="a JSON array is wanted; nothing was written",
-        ) from error
+        yield from json_array(source)
     except OSError as error:
         raise DatasetError(f"{source}: cannot be read ({error.strerror})", hint=_HINT) from error
 
@@ -223,6 +232,10 @@ class _Repair:
         """
         if not isinstance(row, dict):
             raise _Malformed("is no object")
+        try:
+            json.dumps(row, ensure_ascii=False).encode()
+        except UnicodeEncodeError as error:
+            raise _Malformed("holds characters that no text has") from error
         self._check_sort(where, row)
         fixed = self._trained(row, report) if "conversations" in row else self._judged(row, report)
         if fixed is None:

@@ -8,7 +8,7 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,8 @@ from backend.media.paths import resolve_media
 from backend.store.database import Database
 from backend.store.sets import SetRow, Sets
 
+MEDIA = "media"
+"""Where the copies of a bundle lie."""
 MANIFEST = "manifest.json"
 _MADE_BY = "winnow"
 
@@ -93,30 +95,22 @@ def export_set(
     if format not in FORMATS:
         raise UsageError(f"unknown format {format!r}", hint=f"one of {', '.join(FORMATS)}")
     _claim(out)
-    sets = Sets(database)
-    runs = sets.runs_of(set_row)
-    makers = {run: RowMaker(spec, root) for run, (spec, root) in runs.items()}
     kinds = {kind for kind in MediaKind if set_row.counts.get(kind.value)}
     writer = FORMATS[format](out, kinds, split=split > 0)
-    bundler = _Bundler(out) if bundle else None
     count = validation = 0
+    bundler = _Bundler(out) if bundle else None
     with writer.stack:
-        for item in sets.iter_items(set_row.id):
-            row = makers[item.run_id].row(item)
-            if bundler:
-                row = bundler.bundled(row, Path(runs[item.run_id][1]))
+        for row in _rows(database, set_row, bundler):
             held_out = _held_out(row.key, split)
             writer.add(row, "val" if held_out else "train")
             count += 1
             validation += held_out
             if progress and count % 1000 == 0:
                 progress(count)
+    if bundler:
+        bundler.finish()
     described = [file.describe() for file in writer.files.values()]
-    for name, value in writer.extras():
-        with WholeFile(out / name) as file:
-            text = value if isinstance(value, str) else json.dumps(value, indent=2) + "\n"
-            file.write(text.encode())
-        described.append(file.describe())
+    described += [_write_extra(out / name, value) for name, value in writer.extras()]
     manifest = Manifest(
         format=format,
         set_name=set_row.name,
@@ -151,17 +145,41 @@ def _claim(out: Path) -> None:
         out.mkdir(parents=True, exist_ok=True)
         strangers = [path.name for path in out.iterdir() if not path.name.endswith(".partial")]
     except OSError as error:
-        raise ExportError(f"{out}: cannot be written ({error.strerror})") from error
+        raise ExportError(
+            f"{out}: cannot be written ({error.strerror})",
+            hint="give another folder, or make this one writable",
+        ) from error
     if strangers and not is_our_export(out):
         raise ExportError(
             f"{out} is not empty and holds no export of Winnow's",
             hint="give an empty folder, or delete what is in it",
         )
     if strangers:
-        for file in json.loads((out / MANIFEST).read_text())["files"]:
+        earlier = json.loads((out / MANIFEST).read_text())
+        for file in earlier["files"]:
             (out / Path(file["name"]).name).unlink(missing_ok=True)
+        if earlier.get("bundle"):
+            shutil.rmtree(out / MEDIA, ignore_errors=True)
         # First, so that a folder without it is never taken for a complete export.
         (out / MANIFEST).unlink()
+
+
+def _rows(database: Database, set_row: SetRow, bundler: _Bundler | None) -> Iterator[TrainingRow]:
+    """The set's rows in their frozen order, with the copies of their media where they are bundled."""
+    sets = Sets(database)
+    runs = sets.runs_of(set_row)
+    makers = {run: RowMaker(spec, root) for run, (spec, root) in runs.items()}
+    for item in sets.iter_items(set_row.id):
+        row = makers[item.run_id].row(item)
+        yield bundler.bundled(row, Path(runs[item.run_id][1])) if bundler else row
+
+
+def _write_extra(path: Path, value: Any) -> dict[str, Any]:
+    """Write a small file, text or a JSON value; what the manifest says of it."""
+    with WholeFile(path) as file:
+        text = value if isinstance(value, str) else json.dumps(value, indent=2) + "\n"
+        file.write(text.encode())
+    return file.describe()
 
 
 def _held_out(key: str, split: float) -> bool:
@@ -172,29 +190,51 @@ def _held_out(key: str, split: float) -> bool:
 
 
 class _Bundler:
-    """Copies media into the export, each file once."""
+    """Copies media into the export, each file once.
+
+    They have their final folder when all are there: what an export that failed leaves behind is
+    known as half, and does not stand in the way of the next one.
+    """
 
     def __init__(self, out: Path) -> None:
-        self._out = out
-        self._media = out / "media"
+        self._media = out / MEDIA
+        self._partial = out / f"{MEDIA}.partial"
         self._known: dict[str, str] = {}
+        try:
+            shutil.rmtree(self._partial, ignore_errors=True)
+            self._partial.mkdir()
+        except OSError as error:
+            raise ExportError(
+                f"{self._partial}: cannot be written ({error.strerror})",
+                hint="make the folder writable, or export without copying media",
+            ) from error
 
     def bundled(self, row: TrainingRow, data_root: Path) -> TrainingRow:
         return row._replace(
             first=self._copy(data_root, row.first), second=self._copy(data_root, row.second)
         )
 
+    def finish(self) -> None:
+        """Give the copies their final folder."""
+        try:
+            os.replace(self._partial, self._media)
+        except OSError as error:
+            raise ExportError(
+                f"{self._media}: cannot be written ({error.strerror})",
+                hint="another folder stands in its place; move it away",
+            ) from error
+
     def _copy(self, data_root: Path, path: str) -> str:
         if path not in self._known:
             source = resolve_media(data_root, path)
             name = hashlib.sha256(path.encode("utf-8", "surrogatepass")).hexdigest()[:24]
-            target = self._media / f"{name}{source.suffix.lower()}"
+            name += source.suffix.lower()
             try:
-                self._media.mkdir(exist_ok=True)
-                partial = target.with_name(target.name + ".partial")
-                shutil.copyfile(source, partial)
-                os.replace(partial, target)
+                shutil.copyfile(source, self._partial / name)
             except OSError as error:
-                raise ExportError(f"{source}: cannot be copied ({error.strerror})") from error
-            self._known[path] = target.relative_to(self._out).as_posix()
+                raise ExportError(
+                    f"{source}: cannot be copied ({error.strerror})",
+                    hint="bring it back or make room, or export without copying media",
+                ) from error
+            self._known[path] = f"{MEDIA}/{name}"
         return self._known[path]

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from backend.curation.sets import freeze
-from backend.errors import ExportError, UsageError
+from backend.errors import ExportError, UsageError, WinnowError
 from backend.export import exporter, is_our_export
 from backend.export.convert import convert_t2i
 from backend.export.exporter import MANIFEST, export_set
@@ -81,6 +81,30 @@ def test_an_export_over_an_earlier_one_that_breaks_off_is_not_taken_for_complete
     manifest = export_set(space.database, frozen, format="jsonl", out=out)
     assert {path.name for path in out.iterdir()} == {MANIFEST, "winnow.jsonl"}
     assert manifest.rows == frozen.counts["items"]
+
+
+@pytest.mark.parametrize("over_an_earlier_one", [False, True])
+def test_a_bundle_that_could_not_be_finished_does_not_stand_in_the_way_of_the_next(
+    space: Workspace, frozen: SetRow, tmp_path: Path, over_an_earlier_one: bool
+) -> None:
+    out = tmp_path / "o"
+    if over_an_earlier_one:
+        export_set(space.database, frozen, format="jsonl", out=out, bundle=True)
+    export_set(space.database, frozen, format="jsonl", out=tmp_path / "paths")
+    gone = Path(lines(tmp_path / "paths" / "winnow.jsonl")[-1]["second"])
+    away = gone.rename(gone.with_suffix(".away"))
+    try:
+        with pytest.raises(WinnowError) as caught:
+            export_set(space.database, frozen, format="jsonl", out=out, bundle=True)
+    finally:
+        away.rename(gone)
+    assert caught.value.hint
+    assert not is_our_export(out)
+    assert not (out / "media").exists()
+    export_set(space.database, frozen, format="jsonl", out=out, bundle=True)
+    named = {row[side] for row in lines(out / "winnow.jsonl") for side in ("first", "second")}
+    assert {path.relative_to(out).as_posix() for path in (out / "media").iterdir()} == named
+    assert {path.name for path in out.iterdir()} == {"media", "winnow.jsonl", MANIFEST}
 
 
 def test_the_manifest_tells_every_files_hash_and_where_the_set_comes_from(
