@@ -82,7 +82,7 @@ def results(wanted: BrowseFilter, hits: list[Hit], *, table: bool) -> None:
         empty("No prediction matches", "Remove a filter above, or clear all of them.")
         return
     focus = st.query_params.get("focus", "")
-    chosen = result_grid(cards(space().database, hits), table=table, key="browse_grid",
+    chosen = result_grid(cards(space().database, hits, person().name), table=table, key="browse_grid",
                          focus=int(focus) if focus.isdecimal() else None)  # fmt: skip
     ids = [hit.id for hit in hits]
     if chosen in ids:

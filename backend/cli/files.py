@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
@@ -25,9 +26,10 @@ from backend.cli.output import Json, note, print_json, progress_bar, say, worksp
 from backend.curation import sets as curated
 from backend.datasets.registry import parse_spec
 from backend.domain.pairs import MediaKind
-from backend.errors import DatasetError, UsageError
+from backend.errors import DatasetError, ExportError, UsageError
 from backend.export import export_set
 from backend.export.convert import ConvertReport, convert_t2i, convert_t2v
+from backend.export.exporter import is_our_export
 from backend.inference.launch import RunRequest
 from backend.ingest.importer import import_dataset
 from backend.store.datasets import DatasetRow
@@ -66,13 +68,21 @@ def convert(
     ] = None,
     task_instruction: Instruction = None,
     video_fps: Fps = None,
+    made_elsewhere: Annotated[
+        bool,
+        typer.Option("--made-elsewhere", help="Winnow did not write it, though it is laid out so"),
+    ] = False,
     json: Json = False,
 ) -> None:
     """Correctly labelled training data from a file that another script made."""
     fps, template = _fps(task, video_fps), read_instruction(task_instruction)
     if task is Task.T2I:
         report = convert_t2i(
-            filtered_samples_path, output_path, data_root=data_root, task_instruction=template
+            filtered_samples_path,
+            output_path,
+            data_root=data_root,
+            task_instruction=template,
+            made_elsewhere=made_elsewhere,
         )
     else:
         report = convert_t2v(
@@ -81,6 +91,7 @@ def convert(
             data_root=data_root,
             task_instruction=template,
             video_fps=fps,
+            made_elsewhere=made_elsewhere,
         )
     _converted(report, output_path, json)
 
@@ -127,6 +138,7 @@ def prepare(
         video_fps=_fps(task, video_fps),
     )
     template = read_instruction(task_instruction)
+    _check_output(output_dir)
     with workspace() as space:
         dataset = _dataset(space, task.kind, data_path, data_root)
         run_id, resolved = space.launcher.start(
@@ -147,6 +159,20 @@ def prepare(
         export_set(space.database, frozen, format="lightrft", out=output_dir)
         counts = space.runs.counts(run_id)
         say(f"{counts['accepted']} of {counts['done']} accepted; training data in {output_dir}")
+
+
+def _check_output(out: Path) -> None:
+    """Refuse a folder that cannot be exported to before a judge has worked for it."""
+    nearest = next((path for path in (out, *out.absolute().parents) if path.exists()), out)
+    if not nearest.is_dir() or not os.access(nearest, os.W_OK):
+        raise ExportError(f"{out}: cannot be made or written", hint="give another --output-dir")
+    if nearest == out and not is_our_export(out):
+        strangers = [path for path in out.iterdir() if not path.name.endswith(".partial")]
+        if strangers:
+            raise ExportError(
+                f"{out} is not empty and holds no export of Winnow's",
+                hint="give an empty folder, or delete what is in it",
+            )
 
 
 def _fps(task: Task, given: float | None) -> float:

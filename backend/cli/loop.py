@@ -16,6 +16,7 @@ from backend.cli.training_options import Preset, with_preset
 from backend.domain.jobs import OPEN, JobStatus
 from backend.domain.pairs import OrderPolicy
 from backend.errors import RunError, UsageError
+from backend.inference.launch import MAX_SAMPLES, MAX_SEED
 from backend.inference.progress import run_counts
 from backend.loop import Changes, LoopSpec, LoopState, Step, driver_of, run, start
 from backend.loop import cancel as cancel_loop
@@ -36,14 +37,16 @@ def loop(
     model: Annotated[str | None, typer.Option(help="Judge of the first round")] = None,
     rounds: Annotated[int, typer.Option(min=1)] = 2,
     holdout: Annotated[str | None, typer.Option(help="Dataset that judges are measured on")] = None,
-    samples: Annotated[int, typer.Option(min=1, help="Completions for each shown pair")] = 4,
+    samples: Annotated[
+        int, typer.Option(min=1, max=MAX_SAMPLES, help="Completions for each shown pair")
+    ] = 4,
     temperature: Annotated[
         float, typer.Option(min=0, help="Of a round; measuring is greedy")
     ] = 0.7,
     policy: Annotated[str, typer.Option(help="Filter policy, as of `winnow run start`")] = "clean",
     order: OrderPolicy | None = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Judge only the first pairs")] = None,
-    seed: int = 0,
+    seed: Annotated[int, typer.Option(min=-MAX_SEED, max=MAX_SEED)] = 0,
     engine: str = "auto",
     batch_size: Annotated[int, typer.Option(help="Requests in flight")] = 8,
     max_new_tokens: int = 2048,
@@ -66,7 +69,7 @@ def loop(
     """Run a loop; `winnow loop resume` goes on with one that stopped."""
     if context.invoked_subcommand is not None:
         return
-    if dataset is None or model is None:
+    if dataset is None or model is None or not model.strip():
         raise UsageError("a loop needs a dataset and a model", hint="--dataset NAME --model FOLDER")
     if trainer not in ("local", "lightrft", "command"):
         raise UsageError(f"unknown trainer {trainer!r}", hint="local, lightrft or command")

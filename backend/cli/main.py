@@ -64,6 +64,12 @@ def main(arguments: list[str] | None = None) -> int:
             err.print_exception()
         _show(error.message, error.hint)
         return 2 if isinstance(error, UsageError) else 1
+    except UnicodeEncodeError as error:
+        if given.debug:
+            err.print_exception()
+        # Words of the command line that are no UTF-8 come in as half surrogate pairs.
+        _show(f"{error.object[:200]!r} is not UTF-8", "give another name, or write it in UTF-8")
+        return 1
     except BrokenPipeError:
         # The reader of our output went away (`winnow … | head`): nothing is wrong.
         sys.stderr.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -16,6 +17,7 @@ from backend.cli.output import (
     print_json,
     print_lines,
     print_table,
+    progress_bar,
     say,
     workspace,
 )
@@ -124,6 +126,27 @@ def refilter(run: int, policy: PolicyOption, json: Json = False) -> None:
         else:
             say(f"{changed} decisions changed")
             summary(space, row)
+
+
+@app.command()
+def reparse(run: int, json: Json = False) -> None:
+    """Read a run's texts again, as this version does, and decide it anew; rulings are kept."""
+    with workspace() as space:
+        total = space.runs.prediction_count(space.runs.get(run).id)
+        with progress_bar() as bar:
+            task = bar.add_task("texts", total=total)
+            found = space.launcher.reparse(
+                run, progress=lambda read: bar.update(task, completed=read)
+            )
+        row = space.runs.get(run)
+        if json:
+            print_json({**as_json(space, row), "reparsed": asdict(found)})
+            return
+        say(
+            f"{found.read} texts read again: {found.changed} verdicts changed, "
+            f"{found.answers} of them their answer; {found.decisions} decisions or flaws changed"
+        )
+        summary(space, row)
 
 
 @app.command()

@@ -57,6 +57,25 @@ def json_rows(
         raise DatasetError(f"{path}: cannot be read ({error.strerror})") from error
 
 
+def json_array(path: Path) -> Iterator[Any]:
+    """The values of a JSON array, one at a time.
+
+    Raises:
+        DatasetError: The file holds something else, or its array breaks off or is not JSON; names
+            the line.
+        OSError: It cannot be read.
+    """
+    with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="\n") as file:
+        start = " "
+        while start and start in _SPACE:
+            start = file.read(1)
+        if start != "[":
+            raise DatasetError(f"{path}: is no JSON array", hint="it would begin with [")
+        file.seek(0)
+        for _, value in _array(path, file):
+            yield value
+
+
 def _lines(file: TextIO) -> Iterator[tuple[int, Any]]:
     row = 0
     for number, line in enumerate(file, 1):
@@ -83,6 +102,9 @@ def _array(path: Path, file: TextIO) -> Iterator[tuple[int, Any]]:
         problem = None
         if at < len(buffer):
             if buffer[at] == "]":
+                _refuse_more(
+                    path, file, buffer, at + 1, line + buffer.count("\n", counted, at), row
+                )
                 return
             if buffer[at] == ",":
                 separated, at = True, at + 1
@@ -111,6 +133,19 @@ def _array(path: Path, file: TextIO) -> Iterator[tuple[int, Any]]:
         ended = not more
         buffer = buffer[at:] + more
         at = counted = 0
+
+
+def _refuse_more(path: Path, file: TextIO, buffer: str, at: int, line: int, row: int) -> None:
+    """Refuse what stands behind an array: a second one, say, whose rows would be left out silently."""
+    while True:
+        rest = buffer[at:].lstrip(_SPACE)
+        if rest:
+            line += buffer.count("\n", at, len(buffer) - len(rest))
+            raise _broken_array(path, line, row, "there is more behind the array's end")
+        line += buffer.count("\n", at)
+        buffer, at = file.read(BUFFER), 0
+        if not buffer:
+            return
 
 
 def _broken_array(path: Path, line: int, row: int, reason: str) -> DatasetError:

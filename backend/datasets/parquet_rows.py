@@ -30,7 +30,10 @@ def parquet_rows(
     try:
         opened = pq.ParquetFile(path)
     except (pa.ArrowException, OSError) as error:
-        raise DatasetError(f"{path}: cannot be read as Parquet ({error})") from error
+        raise DatasetError(
+            f"{path}: cannot be read as Parquet ({error})",
+            hint="the file is damaged, cut off or of another format: get it again",
+        ) from error
     with opened:
         present = opened.schema_arrow.names
         missing = [column for column in needed if column not in present]

@@ -23,6 +23,8 @@ def check_model(model: str) -> None:
     Raises:
         EngineError: A local path without a readable ``config.json``, or a path that does not exist.
     """
+    if not model.strip():
+        raise EngineError("no model was given", hint=f"{_HINT}, or a hub name")
     path = Path(model)
     if path.is_dir():
         if not (path / "config.json").is_file():

@@ -207,7 +207,8 @@ def _both_orders(
 
 def _mark(run: RunRow, count: int) -> str:
     """Changes with everything that a kept analysis depends on."""
-    known = json.dumps([_FORMAT, count, run.policy, run.created_at], sort_keys=True)
+    decided = run.progress.get("decided")
+    known = json.dumps([_FORMAT, count, run.policy, run.created_at, decided], sort_keys=True)
     return hashlib.sha256(known.encode()).hexdigest()[:16]
 
 

@@ -21,7 +21,7 @@ from backend.store.deciding import (
     set_policy,
     write_decisions,
 )
-from backend.store.unfinished import check_mark, clear_mark, set_mark
+from backend.store.unfinished import check_mark, clear_mark, refuse_while, set_mark
 
 CHUNK = 2_000
 _REPEATED = flaw_mask(frozenset({Flaw.REPEATED_REASONING}))
@@ -63,7 +63,9 @@ def decide_pairs(
     write_decisions(connection, decide(policy, judged))
 
 
-def redecide(database: Database, run_id: int, policy: Policy, pairs: int) -> int:
+def redecide(
+    database: Database, run_id: int, policy: Policy, pairs: int, *, instead_of: str | None = None
+) -> int:
     """Decide a whole run under ``policy``, without inference and without keeping anybody waiting.
 
     The policy is recorded first, together with a mark; then each chunk of pairs is read and decided
@@ -76,16 +78,23 @@ def redecide(database: Database, run_id: int, policy: Policy, pairs: int) -> int
 
     Args:
         pairs: Pairs of the run; how often reasoning may repeat depends on it.
+        instead_of: The attempt whose mark this one's takes the place of, being its last part.
 
     Returns:
         How many predictions have another decision, or another flaw, than before.
 
     Raises:
-        RunError: Another policy was applied meanwhile; it stands.
+        RunError: Another policy was applied meanwhile, and stands; or the run's texts are being
+            imported or parsed again, and are not all there yet.
     """
     attempt = secrets.token_hex(8)
     count, last = 0, -1
     with database.write(durable=True) as connection:
+        if instead_of is not None:
+            check_mark(connection, run_id, instead_of)
+        else:
+            # Its mark would be lost under ours, and with it what is left to do.
+            refuse_while(connection, run_id, "importing", "reparsing")
         set_policy(connection, run_id, policy.to_mapping())
         set_mark(connection, run_id, "deciding", attempt)
     with database.read() as connection:

@@ -98,7 +98,7 @@ def import_predictions(
             pairs = {pair_id for pair_id, _, _ in stored}
             decide_pairs(connection, run_id, policy, pairs)
             set_mark(connection, run_id, "importing", attempt, line=chunk[-1][0])
-    redecide(database, run_id, policy, checked.total)
+    redecide(database, run_id, policy, checked.total, instead_of=attempt)
     return run_id
 
 
@@ -153,10 +153,15 @@ def _object(where: str, line: bytes) -> dict[str, Any]:
     ):
         raise DatasetError(f"{where}: needs a text, and an index or a key", hint=_HINT)
     wrong = [name for name, kind in (("index", int), ("key", str))
-             if row.get(name) is not None and type(row[name]) is not kind]  # fmt: skip
+             if row.get(name) is not None and (type(row[name]) is not kind or not _storable(row[name]))]  # fmt: skip
     if wrong:
         raise DatasetError(f"{where}: {wrong[0]} {row[wrong[0]]!r} names no pair", hint=_HINT)
     return row
+
+
+def _storable(value: int | str) -> bool:
+    """Whether a database can be asked for it."""
+    return str(value).encode("utf-8", "replace").decode() == str(value)
 
 
 def _completion(row: dict[str, Any]) -> Completion:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,16 +15,21 @@ from backend.domain.people import LOCAL, Person, Role
 from backend.engines.base import EngineOptions
 from backend.engines.models import check_model
 from backend.engines.registry import ResolvedEngine, resolve_engine
-from backend.errors import RunError
+from backend.errors import EngineError, RunError, UsageError
 from backend.inference.deciding import redecide
+from backend.inference.reparsing import Reparsed, reparse
 from backend.inference.spec import RunSpec, instructions
 from backend.store.database import Database
 from backend.store.datasets import DatasetRow, Datasets
 from backend.store.failures import Failures
 from backend.store.jobs import Jobs
 from backend.store.runs import RunRow, Runs
-from backend.store.unfinished import marked_runs
+from backend.store.unfinished import marked_runs, refuse_while
 
+MAX_SEED = 1 << 62
+"""Larger ones could not be read from a run's row again."""
+MAX_SAMPLES = 1 << 16
+"""Completions for one shown pair, as many as an import can hold."""
 ACTIVE = frozenset({JobStatus.QUEUED, JobStatus.STARTING, JobStatus.RUNNING})
 
 
@@ -94,11 +100,13 @@ class Launcher:
 
         Raises:
             NotFound: There is no such dataset.
-            EngineError: The model is none, or no engine can run it.
+            EngineError: The model is none, or no engine can run it, or its texts are not there.
             RunError: The dataset is not ready.
+            UsageError: A number is larger than any run can have.
             Forbidden: Only operators may.
         """
         self._person.require(Role.OPERATOR, "start a run")
+        _check_numbers(request)
         dataset = self._datasets.get(request.dataset)
         if dataset.status != "ready":
             raise RunError(
@@ -106,6 +114,9 @@ class Launcher:
                 hint="`winnow dataset add` again goes on with an import that was cut off",
             )
         engine = self._resolve(request)
+        texts = request.options.scripted_file
+        if engine.name == "scripted" and not Path(texts or "").is_file():
+            raise EngineError(f"{texts}: no such file", hint="--scripted-file FILE")
         model = self._model(request.model, engine.name)
         spec = RunSpec(
             model=model,
@@ -161,6 +172,9 @@ class Launcher:
                 f"run {run_id} is finished and nothing failed",
                 hint="start another run to judge the dataset again",
             )
+        with self._db.read() as connection:
+            # The worker would write its progress over the mark.
+            refuse_while(connection, run_id, "reparsing")
         self._jobs.requeue(run.job_id)
 
     def cancel(self, run_id: int) -> RunRow:
@@ -184,16 +198,40 @@ class Launcher:
         """Decide a run anew under ``policy``; returns how many predictions changed.
 
         Raises:
-            RunError: The run is still going.
+            RunError: The run is still going, or its import was cut off.
             Forbidden: Only operators may.
         """
         self._person.require(Role.OPERATOR, "decide a run anew")
+        return self._redecide(self._at_rest(run_id), policy)
+
+    def reparse(self, run_id: int, *, progress: Callable[[int], None] | None = None) -> Reparsed:
+        """Read a run's texts again and decide it anew under its own policy; see
+        :func:`backend.inference.reparsing.reparse`.
+
+        Raises:
+            RunError: The run is still going, or its import was cut off.
+            Forbidden: Only operators may.
+        """
+        self._person.require(Role.OPERATOR, "parse a run again")
+        run = self._at_rest(run_id)
+        spec = RunSpec.model_validate(run.spec)
+        dataset = self._datasets.by_id(run.dataset_id)
+        return reparse(
+            self._db,
+            run.id,
+            load_policy(run.policy),
+            judged_pairs(dataset, spec.limit),
+            use_cot=spec.use_cot,
+            progress=progress,
+        )
+
+    def _at_rest(self, run_id: int) -> RunRow:
         run = self._runs.get(run_id)
         if run.status in ACTIVE:
             raise RunError(
                 f"run {run_id} is {run.status}", hint="wait for it to finish, or cancel it"
             )
-        return self._redecide(run, policy)
+        return run
 
     def finish_deciding(self) -> list[int]:
         """Decide anew the runs whose re-deciding was cut off; returns their ids.
@@ -230,6 +268,14 @@ class Launcher:
     def _command(self, engine: str, run_id: int) -> list[str]:
         python = self._pythons.get(engine, sys.executable)
         return [python, "-m", "backend.worker", str(run_id), *self._worker_arguments]
+
+
+def _check_numbers(request: RunRequest) -> None:
+    """Refuse what the run's row could not hold, before its worker finds that out."""
+    if abs(request.seed) > MAX_SEED + 1_000:  # each round of a loop adds one
+        raise UsageError(f"--seed {request.seed}: is too large", hint=f"{MAX_SEED} at most")
+    if request.samples > MAX_SAMPLES:
+        raise UsageError(f"--samples {request.samples}: at most {MAX_SAMPLES} for each shown pair")
 
 
 def default_order(source: str) -> OrderPolicy:

@@ -21,10 +21,10 @@ from typing import Any
 from backend.domain.filtering import Policy
 from backend.domain.pairs import Order, ShownPair
 from backend.domain.prompts import judge_messages
-from backend.domain.verdict import flaw_mask, parse_verdict, reasoning_hash
 from backend.engines.base import Completion, Engine, Failure, Outcome, Request
 from backend.engines.models import pixel_factor
 from backend.inference.deciding import decide_pairs
+from backend.inference.parsing import parsed
 from backend.inference.spec import RunSpec
 from backend.inference.work import Decoded, decode_ahead, decode_media, pending_work
 from backend.store.database import Database
@@ -36,6 +36,8 @@ from backend.store.runs import Runs
 log = logging.getLogger(__name__)
 
 DECODE_WORKERS = 4
+FINISH_WORD = 20
+"""Characters of ``predictions.finish_reason``."""
 COMMIT_SECONDS = 0.25
 COMMIT_ROWS = 256
 RATE_WINDOW_SECONDS = 30.0
@@ -59,28 +61,29 @@ def completion_seed(seed: int, key: str, order: Order, sample: int) -> int:
 def new_prediction(place: Place, completion: Completion, *, use_cot: bool) -> NewPrediction:
     """Parse what the judge wrote and bind it to the pair as it was shown."""
     text = storable(completion.text)
-    verdict = parse_verdict(
-        text,
-        place.shown.kind,
-        finish_reason=completion.finish_reason,
-        use_cot=use_cot,
-    )
+    reason = finish_word(completion.finish_reason)
+    found = parsed(text, place.shown.kind, finish_reason=reason, use_cot=use_cot)
     return NewPrediction(
         pair_id=place.pair_id,
         shown_order=place.shown.order,
         sample=place.sample,
         text=text,
-        finish_reason=completion.finish_reason,
+        finish_reason=reason,
         prompt_tokens=completion.prompt_tokens,
         completion_tokens=completion.completion_tokens,
         preferred=place.shown.preferred.value,
-        answer=verdict.answer.value if verdict.answer else None,
-        margin=verdict.margin,
-        flaws=flaw_mask(verdict.flaws),
-        reasoning_hash=reasoning_hash(verdict.reasoning),
-        scores=verdict.to_scores_json(),
+        answer=found.answer,
+        margin=found.margin,
+        flaws=found.flaws,
+        reasoning_hash=found.reasoning_hash,
+        scores=found.scores,
         kind=place.shown.kind.value,
     )
+
+
+def finish_word(reason: str | None) -> str | None:
+    """An engine's word for why it stopped, as the store has room for it."""
+    return None if reason is None else storable(reason)[:FINISH_WORD]
 
 
 def storable(text: str) -> str:

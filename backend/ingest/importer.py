@@ -23,6 +23,7 @@ from backend.ingest.media_check import MediaCheck
 from backend.store.database import Database
 from backend.store.datasets import DatasetRow, Datasets, HeldPair, NewIssue, NewPair
 
+LONGEST_NAME = 200
 CHUNK = 20_000  # larger ones dirty fewer pages of the key index in all, and take more memory
 CHUNK_WITH_MEDIA = 500  # smaller, so that progress shows while files are opened
 
@@ -72,10 +73,15 @@ def import_dataset(
     Raises:
         DatasetError: Unknown source, no such file, no usable row, a row about another medium than
             is wanted, files that changed since an earlier import, or the name is another dataset's.
-        UsageError: The name is empty.
+        UsageError: The name is empty, or longer than a row's.
     """
     if not name.strip():
         raise UsageError("a dataset needs a name", hint="--name NAME")
+    if len(name) > LONGEST_NAME:
+        raise UsageError(
+            f"a dataset's name of {len(name)} characters is too long",
+            hint=f"--name NAME, of {LONGEST_NAME} at most",
+        )
     parts = parse_spec(spec)
     for _, path in parts:
         if not path.is_file():

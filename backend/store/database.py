@@ -24,6 +24,8 @@ from backend.errors import StoreError
 log = logging.getLogger(__name__)
 
 BUSY_TIMEOUT_MS = 30_000
+_NAMES_NOTHING = "ids, indexes and samples have 64 bits at most"
+_NOT_TEXT = "nothing was stored; write it in UTF-8, or give another name"
 _SAFE_SQLITE = (3, 51, 3)
 
 
@@ -44,6 +46,9 @@ class Database:
 
     Args:
         url: An SQLAlchemy URL, or the path of an SQLite file.
+
+    Raises:
+        StoreError: The database's driver is not installed.
     """
 
     def __init__(self, url: str | Path) -> None:
@@ -57,7 +62,13 @@ class Database:
                 # Transactions are begun by the events below, never implicitly by the driver.
                 "connect_args": {"isolation_level": None, "check_same_thread": False},
             }
-        self.engine: Engine = create_engine(parsed, **options)
+        try:
+            self.engine: Engine = create_engine(parsed, **options)
+        except ModuleNotFoundError as error:
+            raise StoreError(
+                f"{error.name}, which {parsed.drivername} needs, is not installed",
+                hint="pip install '.[postgres]'",
+            ) from error
         if self.is_sqlite:
             event.listen(self.engine, "connect", _set_pragmas)
             event.listen(self.engine, "begin", _begin)
@@ -135,11 +146,17 @@ def _store_errors(name: str | None) -> Iterator[None]:
         hint = None
         if "full" in detail:
             hint = "free some space; nothing committed so far is lost"
+        elif "I/O" in detail:
+            hint = "is the disk full, over its quota, or failing? nothing committed so far is lost"
         elif "locked" in detail:
             hint = "another process is writing; try again"
         elif "readonly" in detail or "unable to open" in detail:
             hint = "check that the workspace's folder exists and can be written"
         raise StoreError(f"{name}: {detail}", hint=hint) from error
+    except OverflowError as error:
+        raise StoreError("a number is too large for any row", hint=_NAMES_NOTHING) from error
+    except UnicodeEncodeError as error:
+        raise StoreError("a name or a text is not UTF-8", hint=_NOT_TEXT) from error
     except exc.DatabaseError as error:
         if isinstance(error, exc.IntegrityError | exc.ProgrammingError | exc.DataError):
             raise

@@ -67,6 +67,7 @@ RECIPE = Recipe(
         "DELETE FROM dimension_upto",
         "INSERT INTO dimension_upto VALUES (:upto)",
     ),
+    empty=("DELETE FROM dimension_scores", "DELETE FROM dimension_upto"),
 )
 
 

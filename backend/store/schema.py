@@ -214,7 +214,7 @@ reviews = Table(
     Column("id", _Id, primary_key=True),
     Column("prediction_id", _Id, ForeignKey("predictions.id"), nullable=False),
     Column("run_id", _Id, nullable=False),
-    Column("ruling", String(10), nullable=False),  # accept, reject, relabel, flag, undo
+    Column("ruling", String(10), nullable=False),  # accept, reject, relabel, flag, note, undo
     Column("relabel", String(10)),  # first, second, tie; relative to shown_order
     Column("shown_order", String(10), nullable=False),  # the prediction's, repeated beside the side
     Column("note", Text, nullable=False),

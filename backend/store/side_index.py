@@ -1,8 +1,9 @@
 """Indexes beside the truth: made when first needed, and filled after the fact in short steps.
 
 No run and no import waits for them. They cover predictions up to some id; whoever asks looks at what
-is newer some other way. Predictions are never changed or removed, so that nothing in an index ages.
-SQLite only: other databases answer without them.
+is newer some other way. Predictions are never changed or removed, so that nothing about them ages in
+an index; one about verdicts is emptied when texts are parsed again. SQLite only: other databases
+answer without them.
 """
 
 from __future__ import annotations
@@ -29,12 +30,14 @@ class Recipe:
         make: Statements that make it where it is not.
         upto: A query for the newest prediction in it; null for none.
         fill: Statements that add predictions ``:after < id <= :upto``.
+        empty: Statements that take everything out; none where nothing ages.
     """
 
     table: str
     make: Sequence[str]
     upto: str
     fill: Sequence[str]
+    empty: Sequence[str] = ()
 
 
 class SideIndex:
@@ -49,8 +52,7 @@ class SideIndex:
         if not self._db.is_sqlite:
             return -1
         with self._db.read() as connection:
-            known = text("SELECT 1 FROM sqlite_master WHERE name = :name")
-            if connection.execute(known, {"name": self._recipe.table}).first() is None:
+            if not _is_there(connection, self._recipe):
                 return 0
             return self._filled(connection)
 
@@ -102,3 +104,15 @@ class SideIndex:
     def _newest(self) -> int:
         with self._db.read() as connection:
             return int(connection.execute(select(func.max(predictions.c.id))).scalar() or 0)
+
+
+def empty(connection: Connection, recipe: Recipe) -> None:
+    """Take everything out of an index, inside the caller's transaction; it is filled again as needed."""
+    if connection.dialect.name == "sqlite" and _is_there(connection, recipe):
+        for statement in recipe.empty:
+            connection.execute(text(statement))
+
+
+def _is_there(connection: Connection, recipe: Recipe) -> bool:
+    known = text("SELECT 1 FROM sqlite_master WHERE name = :name")
+    return connection.execute(known, {"name": recipe.table}).first() is not None

@@ -1,6 +1,6 @@
 """Work on a run that takes several transactions, marked in the run's row until its last one.
 
-A run that is being imported or re-decided is not yet what it is going to be: it must not be frozen,
+A run that is being imported, parsed again or re-decided is not yet what it is going to be: it must not be frozen,
 and what a crash leaves half done is finished later. The mark stands in ``runs.progress`` and is set
 before the first change and taken away after the last one, each in the transaction of that change, so
 that every snapshot of the database shows both or neither.
@@ -19,15 +19,24 @@ from backend.errors import RunError
 from backend.store.database import Database
 from backend.store.schema import runs
 
-What = Literal["deciding", "importing"]
+What = Literal["deciding", "importing", "reparsing"]
 _MARK = "unfinished"
+_WORDS: Mapping[What, tuple[str, str]] = {
+    "deciding": ("decided anew", "`winnow run filter` does it again"),
+    "importing": ("imported", "import the same file again: it goes on where it was cut off"),
+    "reparsing": ("parsed again", "`winnow run reparse` does it again"),
+}
 ABANDONED_S = 30.0
 """Age of a mark from which its process counts as gone; a living one renews it with every chunk."""
 
 
 @dataclass(frozen=True, slots=True)
 class Unfinished:
-    """A mark: what is being done, which attempt at it, and when it was last heard of."""
+    """A mark: what is being done, which attempt at it, and when it was last heard of.
+
+    Attributes:
+        line: How far an import is in its file.
+    """
 
     what: What
     attempt: str
@@ -81,21 +90,33 @@ def marked_runs(database: Database) -> dict[int, Unfinished]:
     return {row.id: mark for row in rows if (mark := read_mark(row.progress))}
 
 
+def refuse_while(connection: Connection, run_id: int, *whats: What) -> None:
+    """Raise while one of these is being done to the run, or was cut off.
+
+    Raises:
+        RunError: Says which, and how it goes on.
+    """
+    mark = read_mark(_progress(connection, run_id))
+    if mark and mark.what in whats:
+        _refuse(run_id, mark)
+
+
 def refuse_unfinished(connection: Connection, run_id: int) -> None:
     """Raise unless the run is whole in this snapshot.
 
     Raises:
-        RunError: It is being imported or re-decided, or that was cut off.
+        RunError: It is being imported, parsed again or re-decided, or that was cut off.
     """
     if mark := read_mark(_progress(connection, run_id)):
-        doing = "decided anew" if mark.what == "deciding" else "imported"
-        again = (
-            "`winnow run filter` does it again" if mark.what == "deciding" else "import it again"
-        )
-        raise RunError(
-            f"run {run_id} is still being {doing}",
-            hint=f"that was cut off; {again}" if mark.abandoned else "try again in a moment",
-        )
+        _refuse(run_id, mark)
+
+
+def _refuse(run_id: int, mark: Unfinished) -> None:
+    doing, again = _WORDS[mark.what]
+    raise RunError(
+        f"run {run_id} is still being {doing}",
+        hint=f"that was cut off; {again}" if mark.abandoned else "try again in a moment",
+    )
 
 
 def _progress(connection: Connection, run_id: int) -> dict[str, Any]:

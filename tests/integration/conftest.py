@@ -6,13 +6,16 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 from PIL import Image
+
+from backend.store.database import Database
+from tests.integration.judged import judged_database
 
 
 @dataclass(frozen=True)
@@ -71,3 +74,11 @@ def visible_winners(tmp_path: Path) -> Path:
     file = folder / "pairs.json"
     file.write_text(json.dumps(rows))
     return file
+
+
+@pytest.fixture
+def db(tmp_path: Path) -> Iterator[Database]:
+    """See :func:`tests.integration.judged.judged_database`."""
+    database = judged_database(tmp_path / "w.db")
+    yield database
+    database.close()

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import resource
+import sqlite3
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -131,3 +134,89 @@ def test_a_report_tells_rows_from_lines(winnow: Winnow, tmp_path: Path) -> None:
     file.write_text(f"{row}\n\n{{broken\n")
     winnow("dataset", "add", f"hpdv3:{file}", "--name", "d", "--no-check-media")
     assert f"{file} row 1: line 3: invalid JSON" in winnow("dataset", "show", "d").out
+
+
+def test_texts_are_read_again_by_command_and_what_changed_is_counted(
+    winnow: Winnow, run: int, tmp_path: Path
+) -> None:
+    before = winnow("run", "predictions", run, "--json").lines
+    with sqlite3.connect(tmp_path / "ws" / "winnow.db") as connection:
+        connection.execute("UPDATE verdicts SET answer = NULL, flaws = 1 WHERE answer = 'first'")
+    said = winnow("run", "reparse", run).out
+    assert "5 texts read again: 1 verdicts changed, 1 of them their answer" in said
+    assert winnow("run", "predictions", run, "--json").lines == before
+    again = winnow("run", "reparse", run, "--json").json["reparsed"]
+    assert again == {"read": 5, "changed": 0, "answers": 0, "decisions": 0}
+    one_line(winnow("run", "reparse", 99, code=1), "there is no run 99")
+
+
+def test_a_number_or_a_name_that_no_database_holds_is_one_line(
+    winnow: Winnow, run: int, tmp_path: Path
+) -> None:
+    large = 10**30
+    one_line(winnow("run", "show", large, code=1), "too large")
+    one_line(winnow("set", "create", "s", "--run", large, code=1), "too large")
+    words = ["review", "add", run, "--ruling", "accept"]
+    one_line(winnow(*words, "--index", large, code=1), "too large")
+    one_line(winnow(*words, "--index", 0, "--note", "\udcff", code=1), "not UTF-8")
+    file = f"hpdv3:{tmp_path / 'd.json'}"
+    one_line(winnow("dataset", "add", file, "--name", "\udcff", code=1), "not UTF-8")
+    one_line(winnow("dataset", "add", file, "--name", "n" * 201, code=2), "too long")
+    start = ["run", "start", "--dataset", "d", "--engine", "openai", "--endpoint", "http://h/v1"]
+    one_line(winnow(*start, "--model", "m", "--seed", large, code=2), "--seed")
+    refused = winnow(*start, "--model", "m", "--samples", 1 << 17, code=2)
+    assert "at most 65536" in refused.err
+    none = ["--engine", "scripted", "--scripted-file", tmp_path / "none"]
+    words = ["run", "start", "--dataset", "d", "--model", "m", *none]
+    one_line(winnow(*words, code=1), "no such file")
+    one_line(winnow("run", "start", "--dataset", "d", "--model", "", code=1), "no model was given")
+    assert [row["id"] for row in winnow("run", "list", "--json").json] == [run]
+
+
+def test_a_database_whose_driver_is_not_installed_is_one_line(
+    winnow: Winnow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    monkeypatch.setenv("WINNOW_DATABASE_URL", "postgresql+psycopg://u@127.0.0.1:1/x")
+    one_line(
+        winnow("run", "list", code=1), "psycopg, which postgresql+psycopg needs, is not installed"
+    )
+
+
+def test_a_loop_whose_numbers_no_row_holds_is_refused_and_the_list_of_loops_stays_readable(
+    winnow: Winnow, run: int
+) -> None:
+    words = ["loop", "--dataset", "d", "--model", "m", "--engine", "openai"]
+    assert "--seed" in winnow(*words, "--seed", 10**30, code=2).err
+    assert "--samples" in winnow(*words, "--samples", 10**12, code=2).err
+    one_line(
+        winnow("loop", "--dataset", "d", "--model", " ", code=2), "needs a dataset and a model"
+    )
+    assert winnow("loop", "list", "--json").json == []
+
+
+def test_prepare_refuses_an_output_folder_that_cannot_be_before_a_judge_works_for_it(
+    winnow: Winnow, run: int, tmp_path: Path
+) -> None:
+    words = ["prepare", "t2i", "--data-path", f"hpdv3:{tmp_path / 'd.json'}", "--engine", "openai"]
+    words += ["--model-path", "m", "--output-dir"]
+    file = tmp_path / "texts.jsonl"
+    for folder, said in (
+        (tmp_path, "is not empty"),
+        (file, "cannot be"),
+        (file / "x", "cannot be"),
+    ):
+        one_line(winnow(*words, folder, code=1), said)
+    assert [row["name"] for row in winnow("dataset", "list", "--json").json] == ["d"]
+
+
+def test_a_disk_that_takes_no_more_is_one_line_with_a_hint(winnow: Winnow, run: int) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, hard))
+    try:
+        result = winnow("review", "add", run, "--index", 0, "--ruling", "accept", code=1)
+        one_line(result, "winnow.db: ")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    winnow("review", "add", run, "--index", 0, "--ruling", "accept")
+    assert len(winnow("review", "export", run).lines) == 1

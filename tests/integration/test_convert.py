@@ -279,3 +279,75 @@ def test_frames_a_second_that_cannot_be_are_refused(tmp_path: Path, fps: float) 
     with pytest.raises(UsageError, match="video-fps"):
         convert_t2v(source, tmp_path / "t.json", video_fps=fps)
     assert not list(tmp_path.glob("t.json*"))
+
+
+def one_row_a_line(path: Path, rows: list[Any]) -> Path:
+    path.write_text("[\n" + ",\n".join(json.dumps(row) for row in rows) + "\n]\n")
+    return path
+
+
+def test_a_file_that_only_happens_to_be_laid_out_as_ours_is_repaired_when_a_person_says_so(
+    tmp_path: Path,
+) -> None:
+    out = tmp_path / "o.json"
+    good = convert_t2i(
+        write(tmp_path / "f.json", [sample("Image", "B", "good.png", "bad.png")]), out
+    )
+    assert good.inverted == 1
+    (row,) = json.loads(out.read_text())
+    # As upstream's converter would have written it, but one row a line.
+    foreign = one_row_a_line(tmp_path / "foreign.json", [{**row, "images": row["images"][::-1]}])
+    with pytest.raises(ExportError, match="needs no repair") as refused:
+        convert_t2i(foreign, tmp_path / "again.json")
+    assert "--made-elsewhere" in (refused.value.hint or "")
+    assert not (tmp_path / "again.json").exists()
+    report = convert_t2i(foreign, tmp_path / "again.json", made_elsewhere=True)
+    assert (report.written, report.inverted) == (1, 1)
+    (repaired,) = json.loads((tmp_path / "again.json").read_text())
+    assert named(repaired) == named(row)
+
+
+@pytest.mark.parametrize("beside", ["manifest.json", "rejection_sampling_train.json.repaired.json"])
+def test_what_lies_beside_a_file_of_ours_speaks_for_itself_whatever_a_person_says(
+    tmp_path: Path, beside: str
+) -> None:
+    convert_t2i(write(tmp_path / "f.json", [sample("Image", "B", "good.png", "bad.png")]),
+                tmp_path / "rejection_sampling_train.json")  # fmt: skip
+    (tmp_path / beside).write_text(json.dumps({"made_by": "winnow"}))
+    with pytest.raises(ExportError, match="needs no") as refused:
+        convert_t2i(tmp_path / "rejection_sampling_train.json", tmp_path / "x", made_elsewhere=True)
+    assert "--made-elsewhere" not in (refused.value.hint or "")
+    assert not (tmp_path / "x").exists()
+
+
+def test_brackets_within_brackets_are_refused_in_little_memory(tmp_path: Path) -> None:
+    import resource
+
+    file = tmp_path / "f.json"
+    file.write_text("[" * 100_000)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(DatasetError, match="nested too deeply"):
+        convert_t2i(file, tmp_path / "o.json")
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 200_000  # KiB
+    assert not list(tmp_path.glob("o.json*"))
+
+
+def test_broken_json_is_told_by_its_line_and_a_row_that_is_no_text_is_left_out(
+    tmp_path: Path,
+) -> None:
+    rows = [sample("Image", "A", "good.png", "bad.png") for _ in range(3)]
+    file = tmp_path / "f.json"
+    file.write_text(json.dumps(rows, indent=0)[:-30])
+    line = file.read_text().count("\n") + 1
+    with pytest.raises(DatasetError, match=rf"f\.json:{line}: invalid JSON in row 2"):
+        convert_t2i(file, tmp_path / "o.json")
+    rows[1]["prompt"] = "\ud800"
+    report = convert_t2i(write(file, rows), tmp_path / "o.json")
+    assert (report.rows, report.written, report.malformed) == (3, 2, 1)
+    assert report.first_malformed == "row 1 holds characters that no text has"
+
+
+def test_an_output_without_a_name_is_refused(tmp_path: Path) -> None:
+    file = write(tmp_path / "f.json", [sample("Image", "A", "good.png", "bad.png")])
+    with pytest.raises(ExportError, match="names no file"):
+        convert_t2i(file, Path())

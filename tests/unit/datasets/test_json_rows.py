@@ -81,3 +81,13 @@ def test_where_the_buffer_ends_never_changes_what_is_read(tmp_path_factory, prom
     assert small == list(SOURCE.rows(file))
     if ascii_ or not any("\ud800" <= c <= "\udfff" for p in prompts for c in p):
         assert [r.prompt for r in small] == prompts
+
+
+@pytest.mark.parametrize("behind", ["x", '[{"n": 2}]', "}", ","])
+@pytest.mark.parametrize("space", ["", " \t", "\n\n", " " * (1 << 21)])
+def test_what_stands_behind_an_array_is_refused_not_left_out(tmp_path, behind, space):
+    whole = json.dumps([row(1), row(2)], indent=0) + space
+    with pytest.raises(DatasetError, match="more behind the array's end") as refused:
+        read(tmp_path, whole + behind)
+    assert f"a.json:{whole.count(chr(10)) + 1}:" in str(refused.value)
+    assert len(read(tmp_path, whole)) == 2

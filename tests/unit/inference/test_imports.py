@@ -127,6 +127,12 @@ def test_an_import_that_was_cut_off_goes_on_at_its_line_and_others_can_write_mea
         ).scalar_one()
         progress["unfinished"]["at"] -= 2 * ABANDONED_S
         connection.execute(update(runs).where(runs.c.id == run_id).values(progress=progress))
+    for change in (
+        lambda: space.launcher.refilter(run_id, Policy()),
+        lambda: space.launcher.reparse(run_id),
+    ):
+        with pytest.raises(RunError, match="still being imported"):
+            change()  # it would pass for whole with what is there
     cut_off = space.runs.get(run_id)
     assert cut_off.status == "interrupted" and "again" in (cut_off.hint or "")
     assert bring_in(space, file) == run_id
@@ -141,6 +147,17 @@ def test_a_text_that_no_database_holds_is_stored_readably(space: Workspace) -> N
     row = next(iter(space.predictions.iter_rows(run_id)))
     assert row["text"] == "<think>� � \U0001f600</think><answer>Image 1 is better</answer>"
     assert row["answer"] == "first"
+
+
+def test_a_key_or_a_finish_reason_that_is_no_text_leaves_no_half_import(space: Workspace) -> None:
+    with pytest.raises(DatasetError, match=r":1: key .* names no pair"):
+        bring_in(space, write(space, (0, {"key": "\ud800", "text": TEXT})))
+    run_id = bring_in(
+        space, write(space, (0, {"index": 0, "finish_reason": "\ud800\0" + "x" * 99, "text": TEXT}))
+    )
+    row = next(iter(space.predictions.iter_rows(run_id)))
+    assert row["finish_reason"] == "\ufffd\ufffd" + "x" * 18
+    assert marked_runs(space.database) == {}
 
 
 def test_an_index_and_the_key_of_the_same_pair_may_both_be_given(space: Workspace) -> None:
