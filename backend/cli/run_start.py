@@ -58,9 +58,7 @@ def read_policy(given: str) -> Policy:
             raise PolicyError(f"the policy is not JSON ({error})", hint=_POLICIES) from error
     path = Path(given)
     if not path.is_file():
-        raise PolicyError(
-            f"there is no policy {given!r}", hint=_POLICIES
-        )
+        raise PolicyError(f"there is no policy {given!r}", hint=_POLICIES)
     try:
         return load_policy(json_module.loads(path.read_text(encoding="utf-8")))
     except (ValueError, OSError, RecursionError) as error:
