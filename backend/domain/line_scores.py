@@ -36,6 +36,9 @@ _FOLLOWED = re.compile(
     rf"[)\]]?\s{{0,2}}(?:points?\s|pts\s)?(?:\(|for\s|to\s|[-–—:]\s?)\s{{0,2}}(?:the\s)?(?={SIDE})",
     re.IGNORECASE,
 )
+_GIVEN = re.compile(
+    rf"\s{{0,2}}(?:points?\s|pts\s)?(?:for|to)\s(?:the\s)?(?={SIDE})", re.IGNORECASE
+)
 _JOIN = re.compile(
     r"[)\]]?\s{0,2}(?:and|vs\.?|versus|[,;|&/]|和|与){1,2}\s{0,2}[(\[]?", re.IGNORECASE
 )
@@ -81,11 +84,12 @@ def _kept(scores: dict[int, float | None]) -> Scores:
 def _scores_among(line: str, marks: list[Mark]) -> list[Mark]:
     """The marks without those numbers that are no scores.
 
-    A plain number is one right behind a side's name. Beside an "8/10" it has to be the one number
-    of that name.
+    A plain number is one right behind a side's name, or each number of the line is given to a name
+    ("7 for Image 1 and 9 for Image 2"). Beside an "8/10" it has to be the one number of that name.
     """
     kept = marks
-    if any(mark.form == "bare" for mark in marks) and not _is_pair(line, marks):
+    plain = any(mark.form == "bare" for mark in marks)
+    if plain and not (_is_pair(line, marks) or _is_each_given(line, marks)):
         kept = [
             mark
             for before, mark in zip([None, *marks], marks, strict=False)
@@ -104,6 +108,10 @@ def _scores_among(line: str, marks: list[Mark]) -> list[Mark]:
             and (place == last or not kept[place + 1].is_number)
         )
     ]
+
+
+def _is_each_given(line: str, marks: list[Mark]) -> bool:
+    return all(_GIVEN.match(line, mark.end) for mark in marks if mark.is_number)
 
 
 def _is_pair(line: str, marks: list[Mark]) -> bool:

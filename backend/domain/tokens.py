@@ -27,7 +27,7 @@ _MARK = re.compile(
       \s{{0,2}}(?P<worded>{PLAIN_SCORE})(?![A-Za-z0-9_/+%~–-]|\.[0-9]|\s?/)
     | (?<!\+)(?<!\+\s){_START}(?P<bare>{PLAIN_SCORE})
       (?=\s{{0,3}}(?:$|[,;)\]|]|\.(?:\s|$)|[-–—]\s|\(
-        |(?:and|vs|versus|points?|pts|while|whereas|but|because|since|as|due|for|image|video)\b))
+        |(?:and|vs|versus|points?|pts|while|whereas|but|because|since|as|due|for|to|image|video)\b))
     )""",
     re.IGNORECASE | re.VERBOSE,
 )

@@ -285,7 +285,7 @@ def test_an_untagged_answer_is_held_to_the_same(
 def test_points_before_names_are_those_of_the_names_behind_them() -> None:
     text = "Aesthetics: 7 points for Image 1, 9 points for Image 2\nTotal: 7 for Image 1, 9 for Image 2"
     verdict = parse_verdict(f"<think>{text}</think>", MediaKind.IMAGE)
-    assert all(row.first in (None, 7) and row.second in (None, 9) for row in verdict.dimensions)
+    assert [(row.first, row.second) for row in verdict.dimensions] == [(7, 9)]
     assert verdict.totals == (7, 9)
 
 
