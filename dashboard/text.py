@@ -14,7 +14,7 @@ import streamlit as st
 MAX_SHOWN = 20_000
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~$:&^=\"'])")
 # What markdown makes links of even when its marks are escaped: it looks for addresses in what is left.
-_ADDRESS = re.compile(r"https?:(?=//)|www(?=\.)|@(?=[\w-]+\.)", re.IGNORECASE)
+_ADDRESS = re.compile(r"https?:(?=//)|www(?=\.)", re.IGNORECASE)
 _JOINER = "\u2060"  # no width, and no break in a line
 _ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\-_])")
 # Marks that reorder what stands around them (Trojan Source, CVE-2021-42574).
@@ -30,7 +30,8 @@ def clean(text: object, limit: int = 300) -> str:
 def md(text: object, limit: int = 300) -> str:
     """:func:`clean`, with everything escaped that Streamlit's markdown would interpret.
 
-    An address in it stays text: what would make it a link is parted by a mark without width.
+    A web address in it stays text: what would make it a link is parted by a mark without width. Not so
+    an e-mail address: that is a reviewer's name, and is copied into filters and settings.
     """
     parted = _ADDRESS.sub(rf"\g<0>{_JOINER}", clean(text, limit))
     return _MARKDOWN.sub(r"\\\1", parted)

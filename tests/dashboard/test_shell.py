@@ -77,22 +77,23 @@ def test_hostile_labels_are_escaped(text: str) -> None:
 
 
 # What remark-gfm makes links of, in text whose escapes are undone already.
-AUTOLINKED = (
-    re.compile(r"(https?://|www(?=\.))([-.\w]+)([^ \t\r\n]*)", re.IGNORECASE | re.ASCII),
-    re.compile(r"([-.\w+]+)@([-\w]+(?:\.[-\w]+)+)", re.ASCII),
-)
+AUTOLINKED = re.compile(r"(https?://|www(?=\.))([-.\w]+)([^ \t\r\n]*)", re.IGNORECASE | re.ASCII)
 
 
 @pytest.mark.parametrize(
     "text",
     ["see https://evil.example/x", "HTTP://evil.example", "(www.evil.example)", "WWW.evil.example",
-     "a.b@evil.example", "httphttps://wwwww.x.y"],
+     "httphttps://wwwww.x.y"],
 )  # fmt: skip
 def test_an_address_in_a_name_is_no_link(text: str) -> None:
-    assert any(pattern.search(text) for pattern in AUTOLINKED)
+    assert AUTOLINKED.search(text)
     shown = md(text).replace("\\", "")
-    assert not any(pattern.search(shown) for pattern in AUTOLINKED)
+    assert not AUTOLINKED.search(shown)
     assert shown.replace("\u2060", "") == text
+
+
+def test_a_reviewers_address_can_be_copied_from_the_page() -> None:
+    assert md("ada@example.org").replace("\\", "") == "ada@example.org"
 
 
 def test_marks_that_reorder_or_control_are_made_visible() -> None:
