@@ -3,7 +3,7 @@
     python -m benchmarks.export_speed --rows 1000000
 
 Each step runs in a process of its own, so that its peak memory is its own. Target for the export of
-a million rows: at most 60 s and 500 MB; for re-deciding one way (``there``): 20 s.
+a million rows: at most 60 s and 500 MB; for re-deciding them (``redecide``, and ``back``): 20 s.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from backend.inference.deciding import redecide
 from backend.store.database import Database
 from backend.store.schema import datasets, metadata, pairs, predictions, runs, verdicts
 
+STEPS = ("build", "redecide", "back", "freeze", "export")
 CHUNK = 5_000
 TEXT = (
     "<think>\nSemantic consistency: Image 1 shows what the caption asks for (8/10); Image 2 lacks "
@@ -123,16 +124,14 @@ def build(db: Database, rows: int) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, default=1_000_000)
-    parser.add_argument(
-        "--step", choices=("build", "redecide", "freeze", "export"), help=argparse.SUPPRESS
-    )
+    parser.add_argument("--step", choices=STEPS, help=argparse.SUPPRESS)
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.step is None:
         print(f"{'step':8} {'seconds':>8} {'rows/s':>9} {'peak MB':>8}")
         with tempfile.TemporaryDirectory() as folder:
             command = [sys.executable, "-m", "benchmarks.export_speed", "--folder", folder]
-            for step in ("build", "redecide", "freeze", "export"):
+            for step in STEPS:
                 words = ["--rows", str(args.rows), "--step", step]
                 subprocess.run([*command, *words], check=True)
         return
@@ -141,10 +140,10 @@ def main() -> None:
     if args.step == "build":
         build(db, args.rows)
     elif args.step == "redecide":
-        # There and back: the set is frozen from what the default policy accepts.
         assert redecide(db, 1, Policy(min_margin=9), args.rows) == args.rows
-        print(f"{'(there)':8} {time.perf_counter() - started:8.1f}")
-        redecide(db, 1, Policy(), args.rows)
+    elif args.step == "back":
+        # The set is frozen from what the default policy accepts.
+        assert redecide(db, 1, Policy(), args.rows) == args.rows
     elif args.step == "freeze":
         freeze(db, "s", [1])
     else:

@@ -2,7 +2,7 @@
 
     python -m benchmarks.loop --weaken 0.32 --engine vllm             # the shipped judge, with noise
     python -m benchmarks.loop --judge FOLDER --out docs/loop          # an early checkpoint
-    python -m benchmarks.loop --make-judge 1200 --work winnow-judge   # trains one that far first
+    python -m benchmarks.loop --make-judge 2750 --work winnow-judge   # trains one that far first
 
 Rounds of rejection sampling on rendered pairs, by ``winnow loop``'s own code: several samples of each
 pair, filter, freeze, train, measure on held-out pairs whose labels are all right. Beside each
