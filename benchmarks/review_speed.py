@@ -48,13 +48,14 @@ const find = () => {
 let room = null;
 window.painted = [];
 window.stored = [];
-const begun = [];
+const begun = new Map();
+let pressed = 0;
 window.addEventListener('keydown', (event) => {
   if (!room?.isConnected) room = find();
   if (!room) return;
   const before = room.dataset.prediction;
   const at = event.timeStamp;
-  begun.push(at);
+  pressed = at;
   const look = () => {
     const images = [...room.querySelectorAll('.zoom > img')];
     const there = room.dataset.prediction && room.dataset.prediction !== before
@@ -64,12 +65,18 @@ window.addEventListener('keydown', (event) => {
   requestAnimationFrame(look);
 }, true);
 const ask = window.fetch;
-let sent = 0;
+const keep = Storage.prototype.setItem;
+Storage.prototype.setItem = function (name, value) {
+  // A key that is refused makes no ruling: each ruling has the time of the key that made it.
+  if (name.startsWith('winnow.ruling.')) begun.set(JSON.parse(value).token, pressed);
+  return keep.call(this, name, value);
+};
 window.fetch = async (url, options) => {
   const answer = await ask(url, options);
   if (String(url).endsWith('/winnow/review/rulings') && answer.ok) {
     const now = performance.now();
-    for (const _ of JSON.parse(options.body).rulings) window.stored.push(now - begun[sent++]);
+    const { rulings } = JSON.parse(options.body);
+    for (const { token } of rulings) window.stored.push(now - begun.get(token));
   }
   return answer;
 };
