@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy import insert
 
+from backend.curation.queues import NewQueue, QueueKind, Queues
 from backend.store.database import Database
+from backend.store.queues import QueueRow
 from backend.store.schema import datasets, metadata, pairs, predictions, runs, verdicts
 
 Judge = Callable[..., int]
@@ -77,3 +79,11 @@ def judge(db: Database) -> Judge:
         return int(key[0])
 
     return add
+
+
+@pytest.fixture
+def forty(db: Database, judge: Judge) -> tuple[Queues, QueueRow]:
+    for pair in range(40):
+        judge(pair)
+    queues = Queues(db)
+    return queues, queues.make(NewQueue(kind=QueueKind.UNREVIEWED, title="all"), created_by="ann")
