@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import plotly.graph_objects as go
 import streamlit as st
 
 from backend.store.runs import RunRow
-from dashboard.labels import label
+from dashboard.labels import ink, label
 from dashboard.models import model_name
 from dashboard.numbers import percent, with_interval
 from dashboard.overview.counting import History
-from dashboard.overview.naming import HIGHEST, Span, free_places
 from dashboard.text import clean
-from dashboard.theme import ACCEPTED, FIRST, WAITING, chart
+from dashboard.theme import ACCEPTED, WAITING, chart
+
+_FEW = 8
+"""Up to so many runs there is room for words beside each."""
+_LETTERS = 40
+"""So many letters stand beside each other below a chart, where it is narrowest."""
 
 
 def accuracy_chart(rows: History) -> None:
@@ -43,18 +49,21 @@ def history_numbers(rows: History) -> None:
 
 
 def _accuracy(rows: History) -> None:
-    known = [
-        (run, counts.accuracy) for run, counts in rows if counts.accuracy and counts.accuracy.n
-    ]
     fig = go.Figure()
-    for dataset in dict.fromkeys(run.dataset for run, _ in known):
-        mine = [(run, share) for run, share in known if run.dataset == dataset]
+    for dataset, place in _groups(rows).items():
+        mine = [
+            (run, counts.accuracy)
+            for run, counts in rows
+            if run.dataset == dataset and counts.accuracy and counts.accuracy.n
+        ]
+        if not mine:
+            continue
         values = [100 * (share.value or 0) for _, share in mine]
         fig.add_scatter(
-            x=[_place(run) for run, _ in mine],
+            x=[[place] * len(mine), [_tick(run, rows) for run, _ in mine]],
             y=values,
             mode="lines+markers",
-            line={"color": FIRST, "width": 1},
+            line={"color": ink(), "width": 1},
             marker={"size": 9},
             error_y={
                 "type": "data",
@@ -68,59 +77,53 @@ def _accuracy(rows: History) -> None:
                 for run, share in mine
             ],
         )  # fmt: skip
-    _axes(fig, rows)
-    _name_lines(fig, rows)
+    _axes(fig)
     chart(fig, key="history_accuracy", height=260)
 
 
 def _accepted(rows: History) -> None:
-    fig = go.Figure(
-        go.Bar(
-            x=[_place(run) for run, _ in rows],
-            y=[100 * counts.effective / counts.done for _, counts in rows],
+    fig = go.Figure()
+    few = len(rows) <= _FEW
+    for dataset, place in _groups(rows).items():
+        mine = [(run, counts) for run, counts in rows if run.dataset == dataset]
+        shares = [counts.effective / counts.done for _, counts in mine]
+        fig.add_bar(
+            x=[[place] * len(mine), [_tick(run, rows) for run, _ in mine]],
+            y=[100 * share for share in shares],
             marker={"color": ACCEPTED},
-            text=[percent(counts.effective / counts.done, 0) for _, counts in rows],
+            text=[percent(share, 0) for share in shares] if few else None,
             textposition="outside",
             cliponaxis=False,
-            width=0.5,
             hovertemplate=[
                 f"run {run.id}: {counts.effective:,} of {counts.done:,}<br>"
                 f"{model_name(run.model, 40)} on {label(run.dataset, 40)}<extra></extra>"
-                for run, counts in rows
+                for run, counts in mine
             ],
         )
-    )
-    _axes(fig, rows)
+    # Each bar is a trace's own place on the axis: beside each other they would be slivers.
+    fig.update_layout(barmode="overlay")
+    _axes(fig)
     chart(fig, key="history_accepted", height=260)
 
 
-def _place(run: RunRow) -> str:
-    return f"run {run.id}"
+def _groups(rows: History) -> dict[str, str]:
+    """Each dataset and how it is called under its runs: as long as the room that they have."""
+    names: dict[str, str] = {}
+    for dataset, mine in Counter(run.dataset for run, _ in rows).items():
+        name = label(dataset, max(4, _LETTERS * mine // len(rows)))
+        while name in names.values():  # cut alike: a blank at the end tells them apart
+            name += " "
+        names[dataset] = name
+    return names
 
 
-def _name_lines(fig: go.Figure, rows: History) -> None:
-    """The dataset at its line's end, instead of a legend, where no interval passes."""
-    places = [run.id for run, _ in rows]
-    spans: list[Span | None] = []
-    ends: dict[str, int] = {}
-    for place, (run, counts) in enumerate(rows):
-        share = counts.accuracy if counts.accuracy and counts.accuracy.n else None
-        spans.append((100 * share.interval[0], 100 * share.interval[1]) if share else None)
-        if share:
-            ends[run.dataset] = place
-    names = {place: clean(dataset, 24) for dataset, place in ends.items()}
-    for place, (y, side) in free_places(
-        spans, {at: len(name) for at, name in names.items()}
-    ).items():
-        fig.add_annotation(
-            x=f"run {places[place]}", y=y, text=label(names[place], 24), showarrow=False,
-            xanchor=side, yanchor="bottom", borderpad=0, font={"size": 12},
-        )  # fmt: skip
+def _tick(run: RunRow, rows: History) -> str:
+    return f"run {run.id}" if len(rows) <= _FEW else str(run.id)
 
 
-def _axes(fig: go.Figure, rows: History) -> None:
-    places = [_place(run) for run, _ in rows]
-    fig.update_xaxes(categoryorder="array", categoryarray=places, range=[-0.6, len(places) - 0.4],
-                     showgrid=False, type="category")  # fmt: skip
+def _axes(fig: go.Figure) -> None:
+    places = sum(len(trace.y) for trace in fig.data)
+    fig.update_xaxes(showgrid=False, type="multicategory", range=[-0.5, places - 0.5],
+                     dividercolor="rgba(138,144,150,0.25)")  # fmt: skip
     ticks = [0, 25, 50, 75, 100]
-    fig.update_yaxes(range=[0, HIGHEST], tickvals=ticks, ticktext=[f"{tick} %" for tick in ticks])
+    fig.update_yaxes(range=[0, 105], tickvals=ticks, ticktext=[f"{tick} %" for tick in ticks])

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
+from sqlalchemy import update
 from streamlit.testing.v1 import AppTest
 
 from backend.curation import sets as curated
@@ -16,8 +19,10 @@ from backend.domain.people import Person, Role
 from backend.errors import Forbidden
 from backend.inference.deciding import redecide
 from backend.store.runs import Runs
+from backend.store.schema import datasets
 from backend.workspace import Workspace
 from dashboard import background
+from dashboard.overview import history
 from dashboard.overview.demo import start_demo
 from tests.dashboard.conftest import Open
 
@@ -76,6 +81,41 @@ def test_numbers_are_kept_until_something_has_changed_them(
     redecide(demo_space.database, 2, Policy(), 30)
     accepted()
     assert asked == [2]
+
+
+def charts(test: AppTest) -> list[dict[str, Any]]:
+    """Both charts, once the runs have been counted beside the page."""
+    for _ in range(50):
+        assert not test.exception
+        if found := test.get("plotly_chart"):
+            return [json.loads(one.proto.spec) for one in found]
+        time.sleep(0.2)
+        test.run()
+    raise AssertionError("no chart")
+
+
+def test_the_runs_of_each_dataset_stand_together_above_its_name(
+    demo_space: Workspace, open_page: Open
+) -> None:
+    for spec in charts(open_page("overview")):
+        places = [trace["x"] for trace in spec["data"]]
+        assert places == [
+            [["pictures"] * 2, ["run 1", "run 2"]],
+            [["clips"], ["run 3"]],
+        ]
+
+
+def test_datasets_whose_names_are_cut_alike_are_not_taken_for_one(
+    demo_space: Workspace, open_page: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(history, "_LETTERS", 4)
+    with demo_space.database.write() as connection:
+        for row, name in enumerate(("long, one", "long, two"), start=1):
+            connection.execute(update(datasets).where(datasets.c.id == row).values(name=name))
+    for spec in charts(open_page("overview")):
+        one, two = (trace["x"][0][0] for trace in spec["data"])
+        assert one != two
+        assert one == two.strip() == "lon…"
 
 
 def test_flags_and_conflicts_wait_for_a_person(demo_space: Workspace, open_page: Open) -> None:
