@@ -107,7 +107,7 @@ def _chart(
     _name(fig, lines)
     values = [value for line in lines for _, value in line.points]
     named = any(line.name for line in lines)
-    room = (1.1 if height >= _LARGE else 1.24) if named else 1.02
+    room = (1.14 if height >= _LARGE else 1.24) if named else 1.02
     fig.update_xaxes(range=[0, steps * room], title="step")
     near = height >= _LARGE and min(values) > _NEAR * max(values)
     fig.update_yaxes(
