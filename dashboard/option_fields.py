@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from dashboard.runs.options import Option
 from dashboard.text import clean, md
@@ -42,8 +43,18 @@ def folded(title: str, options: tuple[Option, ...], prefix: str) -> None:
         for option in options
         if from_widget(option, prefix) not in (option.default, None)
     ]
-    with st.expander(md(f"{title} · {', '.join(changed)}" if changed else title, 160)):
+    with fold(title, changed, key=f"{prefix}fold_{title}"):
         fields(options, prefix)
+
+
+def fold(title: str, changed: list[str], *, key: str) -> DeltaGenerator:
+    """A fold whose title says what was changed in it, and which stays open while that is changed.
+
+    To Streamlit another title is another fold, closed: whether it is open is kept here.
+    """
+    st.session_state[key] = bool(st.session_state.get(key))
+    said = f"{title} · {', '.join(changed)}" if changed else title
+    return st.expander(md(said, 160), key=key, on_change="rerun")
 
 
 def fields(options: tuple[Option, ...], prefix: str) -> None:

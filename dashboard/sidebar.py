@@ -20,9 +20,14 @@ def sidebar() -> None:
             if st.button("Log out", type="tertiary"):
                 st.logout()
         else:
-            with st.popover(clean(who.name, 24) or "Who are you?", width="stretch"), errors_shown():
+            # A form, so that Enter keeps the name as the button does.
+            with (
+                st.popover(clean(who.name, 24) or "Who are you?", width="stretch"),
+                st.form("who", border=False),
+                errors_shown(),
+            ):
                 given = st.text_input("Your name, for rulings", value=who.name, max_chars=80)
-                if st.button("Keep") and given != who.name:
+                if st.form_submit_button("Keep") and given != who.name:
                     keep_name(given)
                     st.rerun()
         st.caption(md(shared().folder.name, 24), help=f"The workspace is {md(shared().folder)}")

@@ -41,7 +41,7 @@ def runs_list(runs: list[RunRow]) -> None:
         empty(
             "No runs yet",
             "A run shows every pair of a dataset to a judge, in the background.",
-            link=("datasets", "Add a dataset"),
+            link=None if space().datasets.list() else ("datasets", "Add a dataset"),
         )
         return
     going = [run for run in runs if run.status in OPEN]

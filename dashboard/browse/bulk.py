@@ -20,7 +20,6 @@ from dashboard import background
 from dashboard.page import show
 from dashboard.roles import is_operator
 from dashboard.space import person, space
-from dashboard.text import md
 
 _CHOICES = {
     "accept": "Accept all",
@@ -30,6 +29,7 @@ _CHOICES = {
 _DONE = {"accept": "accepted", "reject": "rejected", "flag": "flagged"}
 _DOING = {"accept": "Accepting", "reject": "Rejecting", "flag": "Flagging"}
 _AT_ONCE_S = 1.0
+_ACTS = "bulk_acts"
 
 
 def bulk_ruling(wanted: BrowseFilter, count: int) -> None:
@@ -44,12 +44,16 @@ def bulk_ruling(wanted: BrowseFilter, count: int) -> None:
     ruling = st.radio("Ruling", list(_CHOICES), format_func=_CHOICES.__getitem__, key="bulk_ruling")
     note = st.text_input("Note", key="bulk_note", max_chars=2000)
     tag = st.text_input("Tag", key="bulk_tag", max_chars=60).strip()
-    # Under a key of its own for each choice: a confirmation never outlives what it was given for.
+    # Under a key of its own for each choice and act: a confirmation never outlives what it was given
+    # for, and a double click rules once.
+    acts = st.session_state.setdefault(_ACTS, 0)
     sure = st.checkbox(
         f"Yes, all {count:,} matches, not only this page",
-        key=f"bulk_sure_{hash((wanted, count, ruling))}",
+        key=f"bulk_sure_{hash((wanted, count, ruling, acts))}",
     )
-    if st.button(f"{_CHOICES[ruling]} {count:,}", disabled=not sure or count == 0, type="primary"):
+    ready = sure and count > 0
+    # A second click that is under way while the first one works comes back from a disabled button too.
+    if st.button(f"{_CHOICES[ruling]} {count:,}", disabled=not ready, type="primary") and ready:
         ids = Browse(space().database).ids(wanted)
         if len(ids) != count:
             raise ReviewError(
@@ -61,6 +65,7 @@ def bulk_ruling(wanted: BrowseFilter, count: int) -> None:
         act = {"token": token, "ruling": ruling, "count": len(ids)}
         People(space().database).keep(who.name, last_act=act)
         within = space()
+        st.session_state[_ACTS] = acts + 1
         _begin(
             ("bulk", token),
             lambda progress: within.rule_on_all(
@@ -114,11 +119,10 @@ def _undone(task: background.Task, act: dict[str, Any]) -> None:
         background.forget(("undo", act["token"]))
         return
     undone, left = task.future.result()
-    words = f"{undone:,} rulings taken back"
-    st.toast(md(f"{words}; {left:,} kept, because they were ruled on since" if left else words))
+    kept = f"; {left:,} kept, because they were ruled on since" if left else ""
     People(space().database).keep(person().name, last_act=None)
     background.forget(("undo", act["token"]))
-    st.markdown(f"{words}.")
+    st.markdown(f"{undone:,} rulings taken back{kept}.")
 
 
 def _begin(key: Hashable, work: Callable[[Callable[[int], None]], Any]) -> None:

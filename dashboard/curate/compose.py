@@ -7,6 +7,7 @@ import streamlit as st
 
 from backend.curation.preview import Preview, preview, untrainable_line
 from backend.curation.sets import Balance, check_name
+from backend.errors import ReviewError
 from backend.inference.launch import ACTIVE
 from backend.store.runs import RunRow
 from backend.workspace import Workspace
@@ -45,7 +46,7 @@ def compose(space: Workspace, runs: list[RunRow]) -> str | None:
         name = st.text_input(
             "Name", key="curate_name", max_chars=100, placeholder="grm-t2i"
         ).strip()
-        named = bool(name) and _can_be_called(name)
+        named = not name or _can_be_called(name)
         even = st.toggle("Balance by position", key="curate_balance",
                          help="Leaves rows out, drawn by the seed, until “first” and “second” are "
                          "answered equally often. A judge trained on more of one prefers a position.")  # fmt: skip
@@ -55,10 +56,16 @@ def compose(space: Workspace, runs: list[RunRow]) -> str | None:
         if seen is not None:
             _show(seen, even)
     with left, errors_shown():
-        ready_to = bool(chosen and named and seen is not None and seen.items)
+        some = seen is not None and bool(seen.items)
+        # The name does not switch it: a button that waits for a name to be sent misses the very
+        # click that sends it.
         if not is_operator():
             st.caption("Operators freeze sets.")
-        elif st.button("Freeze", type="primary", disabled=not ready_to):
+        elif st.button("Freeze", type="primary", disabled=not some) and named:
+            if not name:
+                raise ReviewError(
+                    "the set has no name yet", hint="Name, above, says what to call it"
+                )
             with st.status("Freezing", expanded=False) as status:
                 done = space.freeze(
                     name,

@@ -86,7 +86,7 @@ def _export_form(space: Workspace, row: SetRow) -> None:
     split = left.number_input(
         "Share of pairs for validation", 0.0, 0.5, 0.0, 0.01, key="export_split"
     )
-    bundle = right.toggle("Copy the media beside it", key="export_bundle")
+    bundle = right.toggle("Copy the media", key="export_bundle")
     if st.button("Export", type="primary"):
         exports.start(space, row, format=format_, split=float(split), bundle=bundle)
 

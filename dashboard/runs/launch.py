@@ -23,7 +23,7 @@ from backend.workspace import Workspace
 from dashboard.empty import empty
 from dashboard.models import judges, model_field
 from dashboard.numbers import many
-from dashboard.option_fields import folded, from_widget, to_widget
+from dashboard.option_fields import fold, folded, from_widget, to_widget
 from dashboard.page import errors_shown
 from dashboard.preflight import draw_checks
 from dashboard.runs.options import ALL, ENGINE_NAMES, GROUPS
@@ -96,8 +96,9 @@ def launch_form(space: Workspace, datasets: list[DatasetRow], runs: list[RunRow]
         _four_fields(datasets, runs)
         for title, options in GROUPS.items():
             folded(title, options, KEY)
-        with st.expander(_title("Filter", [] if policy_state(POLICY) == POLICIES["agreement"] else
-                                [policy_state(POLICY).name])):  # fmt: skip
+        policy = policy_state(POLICY)
+        with fold("Filter", [] if policy == POLICIES["agreement"] else [policy.name],
+                  key=KEY + "fold_Filter"):  # fmt: skip
             st.caption("Default agreement. Another one can be applied later without judging again.")
             policy_fields(POLICY)
     with right, errors_shown():
@@ -171,10 +172,6 @@ def _four_fields(datasets: list[DatasetRow], runs: list[RunRow]) -> None:
         format_func=lambda order: f"as usual: {usual}" if order == USUAL_ORDER else order,
         help="A file that names the better side first is shuffled, or position would tell the label.",
     )  # fmt: skip
-
-
-def _title(name: str, changed: list[str]) -> str:
-    return f"{name} · {', '.join(changed)}" if changed else name
 
 
 def nothing_to_judge() -> None:

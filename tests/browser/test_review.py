@@ -194,6 +194,19 @@ def test_two_reviewers_on_one_queue_rule_on_different_pairs(
     assert {row[1] for row in rows} == {"accept", "reject"}
 
 
+def test_who_comes_second_to_a_small_queue_finds_something_left(
+    space: Workspace, serve: Serve, person: Person
+) -> None:
+    queue = make_queue(space, run_ids=(1,))
+    assert queue.items <= 24
+    server = serve(space.folder)
+    ada, ben = person(), person()
+    enter(ada, server.url, queue, "Ada")
+    ada.wait_for_timeout(1_000)  # she has fetched ahead what she wants
+    enter(ben, server.url, queue, "Ben")
+    assert prediction(ada) != prediction(ben)
+
+
 def test_two_independent_rulings_are_blind_to_each_other(
     space: Workspace, serve: Serve, person: Person
 ) -> None:

@@ -197,6 +197,8 @@ def test_all_matches_are_ruled_on_and_undone_at_once(
     browse = Browse(demo_space.database)
     assert soon(lambda: browse.count(BrowseFilter(run=(2,), ruling=("reject",))) == 96)
     assert Rulings(demo_space.database).history(30)[0].reviewer == "Ada"
+    # For an impatient hand: the first click has used up its confirmation.
+    assert next(b for b in test.button if b.label.startswith("Reject all")).disabled
     test.run()
     test.button(key="bulk_undo").click().run()
     assert fine(test)

@@ -113,7 +113,13 @@ def test_the_form_says_what_a_set_may_be_called(demo_space: Workspace, open_page
     test = open_page("curate", runs="1")
     test.text_input(key="curate_name").set_value("bad name/../x").run()
     assert "letters, digits" in test.error[0].value
-    assert next(b for b in test.button if b.label == "Freeze").disabled
+    freeze = next(b for b in test.button if b.label == "Freeze")
+    freeze.click().run()
+    assert "letters, digits" in test.error[0].value
+    test.text_input(key="curate_name").set_value("").run()
+    freeze.click().run()
+    assert "no name yet" in test.error[0].value
+    assert not list_sets(demo_space.database)
 
 
 def test_another_policy_is_tried_where_it_can_be(

@@ -266,6 +266,18 @@ def test_run_again_fills_the_form_with_what_the_run_was(
     assert "--max-new-tokens 99" in command
 
 
+def test_a_fold_stays_open_while_what_is_in_it_is_changed(
+    demo_space: Workspace, open_page: Open
+) -> None:
+    test = open_page("runs", new="1", **{"from": "1"})
+    test.session_state["launch_fold_How much"] = True
+    test.run()
+    test.number_input(key="launch_limit").set_value(12).run()
+    (fold,) = [one for one in test.expander if one.label.startswith("How much")]
+    assert "limit 12" in fold.label
+    assert fold.proto.expanded
+
+
 def test_a_new_run_starts_from_the_model_that_judged_last_and_not_from_a_replay(
     demo_space: Workspace, open_page: Open, texts: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

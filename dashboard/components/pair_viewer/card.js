@@ -166,8 +166,8 @@ function drawAudit(parent, progress, audit, seconds) {
   share("with the label", audit.label);
   if (audit.reviewers > 1) {
     const { alpha, low, high, items, same } = audit.agreement;
-    row("reviewers agree", `${same} of ${items}`);
-    row("Krippendorff's α", alpha === null ? "all alike" :
+    row("reviewers agree", items ? `${same} of ${items}` : "no pair in common");
+    if (items) row("Krippendorff's α", alpha === null ? "all alike" :
       alpha.toFixed(2) + (low === null ? "" : `, ${low.toFixed(2)}–${high.toFixed(2)}`));
   }
   if (seconds) {

@@ -2,6 +2,7 @@
 
 const FETCH_COUNT = 40;
 const FETCH_BELOW = 24;
+const FETCH_BELOW_NEAR_END = 7; // less than the least that is handed out at once
 const MEDIA_AHEAD = 6;
 const VIDEOS_AHEAD = 3;
 const MEDIA_BEHIND = 2;
@@ -14,6 +15,7 @@ class Feed {
     this.items = [];
     this.at = 0;
     this.from = 0;
+    this.below = FETCH_BELOW;
     this.busy = false;
     this.notBefore = 0;
     this.atEnd = false;
@@ -53,7 +55,7 @@ class Feed {
   }
 
   async fill() {
-    if (this.busy || this.items.length - this.at > FETCH_BELOW) return;
+    if (this.busy || this.items.length - this.at > this.below) return;
     const pause = this.notBefore - Date.now();
     clearTimeout(this.timer);
     if (pause > 0) {
@@ -85,6 +87,8 @@ class Feed {
       const ruled = this.known(item.position)?.mine || this.outbox.has(this.queue.id, item.position);
       if (!ruled || item.position === exact) this.items.push(this.held(item));
     }
+    // Fewer than asked for: the end is near, and what is left is shared with whoever comes second.
+    this.below = answer.items.length < FETCH_COUNT ? FETCH_BELOW_NEAR_END : FETCH_BELOW;
     const last = answer.items.at(-1);
     if (last) this.from = last.position + 1;
     this.atEnd = answer.at_end;

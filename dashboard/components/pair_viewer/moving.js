@@ -14,6 +14,7 @@ const MOVING = {
       }
     }
     this.draw();
+    if (this.feed.item) this.say(`Pair ${this.feed.item.position + 1}`);
   },
 
   async openSibling(prediction) {

@@ -18,7 +18,7 @@ const TABS = {
     for (const order of [...new Set(base.siblings.map((one) => one.order))]) {
       const row = makeElement("div", "order");
       row.setAttribute("role", "presentation");
-      const label = makeElement("span", "dim", orderWords(order));
+      const label = makeElement("span", "dim", orderWords(order) + ", sample");
       label.setAttribute("aria-hidden", "true");
       row.append(label, ...base.siblings.filter((one) => one.order === order).map((one) =>
         this.tabOf(one, one.id === base.prediction ? own : one.effective, one.id === item.prediction)));

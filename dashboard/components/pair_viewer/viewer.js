@@ -129,7 +129,7 @@ class Viewer {
       note: () => this.enterField(this.part.note), tag: () => this.enterField(this.part.tags),
       reasoning: () => { this.part.reasoning.focus(); },
       flip: () => this.toggleStage("flip", "flipped"), difference: () => this.toggleStage("difference", "difference"),
-      zoom_in: () => this.zoomBy(ZOOM_STEP), zoom_out: () => this.zoomBy(1 / ZOOM_STEP), zoom_reset: () => this.zoom.reset(),
+      zoom_in: () => this.zoomBy(ZOOM_STEP), zoom_out: () => this.zoomBy(1 / ZOOM_STEP), zoom_reset: () => this.zoomBy(0),
       pan: () => (this.zoom.scale > 1 ? this.zoom.pan(...detail) : this.refuse("Zoom in first; then Shift and the arrows move the media")),
     };
     if (simple[action]) return simple[action]();
@@ -140,10 +140,15 @@ class Viewer {
       loop: () => this.transport.setLoop(!this.transport.loop),
     };
     film[action]?.();
+    const { transport } = this;
+    const heard = { slower: `Speed ${transport.speed}`, faster: `Speed ${transport.speed}`, loop: `Loop ${transport.loop ? "on" : "off"}`,
+                    play: transport.playing ? "Playing" : "Paused" };
+    this.say(heard[action] ?? `At ${transport.time.toFixed(2)} s`);
   }
 
   zoomBy(factor) {
-    this.zoom.zoomBy(factor);
+    if (factor) this.zoom.zoomBy(factor);
+    else this.zoom.reset();
     this.say("Zoom " + this.part.zoom.textContent);
   }
 

@@ -35,7 +35,8 @@ function drawCard(card) {
   media.append(side(card, 0), side(card, 1));
   const body = element("div", "body"), facts = element("div", "facts");
   body.append(element("div", "caption", card.caption));
-  facts.append(element("span", "decision", card.decision), element("span", "quiet", card.facts));
+  if (card.decision) facts.append(element("span", "decision", card.decision));
+  facts.append(element("span", "quiet", card.facts));
   body.append(facts); made.append(media, body);
   return made;
 }
