@@ -8,6 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from sqlalchemy import Connection
+
 from backend.domain.filtering import PRESETS, Policy, load_policy
 from backend.domain.jobs import JobStatus
 from backend.domain.pairs import OrderPolicy
@@ -95,8 +97,17 @@ class Launcher:
         """
         self._person.require(Role.OPERATOR, what)
 
-    def start(self, request: RunRequest) -> tuple[int, ResolvedEngine]:
+    def start(
+        self,
+        request: RunRequest,
+        *,
+        noted: Callable[[Connection, int], None] | None = None,
+    ) -> tuple[int, ResolvedEngine]:
         """Queue a run; returns its id and the engine that was chosen, with the reason.
+
+        Args:
+            noted: Writes the run's id down where it belongs, in the transaction that makes the run:
+                there are both or none of them.
 
         Raises:
             NotFound: There is no such dataset.
@@ -150,6 +161,8 @@ class Launcher:
                 connection=connection,
             )
             self._runs.set_job(connection, run_id, job_id)
+            if noted is not None:
+                noted(connection, run_id)
         return run_id, engine
 
     def resume(self, run_id: int) -> None:
