@@ -16,7 +16,7 @@ from backend.domain.preflight import Check, Level
 from backend.errors import TrainerUnavailable, TrainingError
 from backend.training import tensorboard
 from backend.training.base import Checkpoint, Command, Metric
-from backend.training.data import DataFile, data_files, set_folder
+from backend.training.data import DataFile, data_files, expected_files
 from backend.training.folder import CHECKPOINTS, TENSORBOARD
 from backend.training.probing import check_packages, check_port
 from backend.training.progress import steps_per_epoch
@@ -85,12 +85,13 @@ class LightRFTTrainer:
         home = self._checkout()
         files = data_files(folder)
         _check_rows(spec, files)
+        sources = _sources(files or expected_files(spec, folder))
         argv = [
             self.python, "-m", "torch.distributed.run",
             "--nnodes", str(spec.nnodes), "--nproc-per-node", str(spec.gpus_per_node),
             "--node_rank", str(spec.node_rank), "--master-port", str(spec.master_port),
             "--master-addr", spec.master_addr,
-            str(_ENTRY), SCRIPT, *_arguments(spec, folder, *_sources(spec, folder, files)),
+            str(_ENTRY), SCRIPT, *_arguments(spec, folder, *sources),
         ]  # fmt: skip
         if _resumable(folder / CHECKPOINTS):
             argv.append("--load_checkpoint")
@@ -155,21 +156,14 @@ def _resumable(checkpoints: Path) -> bool:
 
 
 def _sources(
-    spec: TrainingSpec, folder: Path, files: Sequence[DataFile]
+    files: Sequence[DataFile],
 ) -> tuple[list[str], list[str]]:
-    """``SOURCE:PATH`` of training and of validation files; before the export, what it will write."""
+    """``SOURCE:PATH`` of training and of validation files."""
     train: list[str] = []
     validation: list[str] = []
     for file in files:
         source = T2V_SOURCE if file.kind is MediaKind.VIDEO else T2I_SOURCE
         (validation if file.validation else train).append(f"{source}:{file.path}")
-    for ref in () if files else spec.sets:
-        for kind in ref.kinds:
-            source, mark = (T2V_SOURCE, "_t2v") if kind is MediaKind.VIDEO else (T2I_SOURCE, "_t2i")
-            name = f"rejection_sampling_train{mark if len(ref.kinds) > 1 else ''}"
-            train.append(f"{source}:{set_folder(folder, ref.id) / name}.json")
-            if spec.validation:
-                validation.append(f"{source}:{set_folder(folder, ref.id) / name}_val.json")
     return train, validation
 
 

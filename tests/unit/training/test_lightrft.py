@@ -19,6 +19,7 @@ from backend.engines.chat import template_messages
 from backend.errors import TrainerUnavailable, TrainingError
 from backend.training.lightrft import LightRFTTrainer
 from backend.training.lightrft_entry import SOURCE, VideoRows, register
+from backend.workspace import Workspace
 
 ENTRY = register.__code__.co_filename
 DATASET = """
@@ -94,11 +95,19 @@ def test_mixed_sets_name_both_sources_and_their_validation_files(
 
 
 @pytest.mark.parametrize("validation", [0.0, 0.3])
+@pytest.mark.parametrize("sets", [("mixed", "images"), ("images", "mixed"), ("videos-first",)])
 def test_the_line_before_the_export_is_the_one_after_it(
-    prepare: Prepare, checkout: Path, tmp_path: Path, validation: float
+    space: Workspace,
+    prepare: Prepare,
+    checkout: Path,
+    tmp_path: Path,
+    validation: float,
+    sets: tuple[str, ...],
 ) -> None:
-    """The other nodes are started with it, and one without ``--eval_data`` would wait for ever."""
-    folder, spec = prepare(sets=("mixed", "images"), trainer="lightrft", validation=validation)
+    """The other nodes are started with it: one without ``--eval_data`` would wait for ever, and one
+    with its files in another order would take other rows for its share."""
+    space.freeze("videos-first", [3, 1])
+    folder, spec = prepare(sets=sets, trainer="lightrft", validation=validation)
     trainer = LightRFTTrainer("py", str(checkout))
     before = trainer.command(spec, tmp_path / "not-yet").argv
     after = trainer.command(spec, folder).argv
