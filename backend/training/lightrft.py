@@ -18,6 +18,7 @@ from backend.training import tensorboard
 from backend.training.base import Checkpoint, Command, Metric
 from backend.training.data import DataFile, data_files, expected_files
 from backend.training.folder import CHECKPOINTS, TENSORBOARD
+from backend.training.lightrft_finish import ADAPTERS
 from backend.training.probing import check_packages, check_port
 from backend.training.progress import steps_per_epoch
 from backend.training.spec import TrainingSpec
@@ -111,7 +112,9 @@ class LightRFTTrainer:
         found.sort(key=lambda checkpoint: checkpoint.step or 0)
         final = folder / "model" / "final_checkpoint"
         if (final / "config.json").is_file() and any(final.glob("*.safetensors")):
-            found.append(Checkpoint(final, None, final=True))
+            # Adapters alone are what is left where they could not be merged.
+            whole = not (final / ADAPTERS).exists()
+            found.append(Checkpoint(final, None, final=True, judge=whole))
         return found
 
     def _checkout(self) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -157,11 +158,9 @@ def test_the_entry_runs_the_script_unchanged_and_steps_aside(
     (checkout / "lightrft/datasets/grm_dataset.py").write_text(DATASET.replace("HANDLERS", own))
     script = "examples/grm_training/train_grm_vl.py"
     done = subprocess.run(
-        [sys.executable, "-I", "-c",
-         "import sys, runpy; sys.path.insert(0, sys.argv.pop(1)); e = sys.argv[1];"
-         "sys.argv = sys.argv[1:]; runpy.run_path(e, run_name='__main__')",
-         str(checkout), ENTRY, script, "--fps", "2.0"],
+        [sys.executable, ENTRY, script, "--fps", "2.0"],
         cwd=checkout, capture_output=True, text=True, check=True,
+        env={**os.environ, "PYTHONPATH": str(checkout)},
     )  # fmt: skip
     argv, name, found = json.loads(done.stdout)
     assert (argv, name) == ([script, "--fps", "2.0"], "__main__")
