@@ -8,7 +8,7 @@ goes on where it was, adds a handler for videos where the checkout has none, and
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from backend.domain.pairs import MediaKind
@@ -38,6 +38,8 @@ _PACKAGES = (
     "torch", "transformers", "deepspeed", "qwen_vl_utils", "loguru", "peft", "datasets", "einops",
     "tensorboard",
 )  # fmt: skip
+_IMPORTED = ("easydict", "flash_attn", "librosa", "matplotlib", "sglang")
+"""What it does not use here, and imports all the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +66,13 @@ class LightRFTTrainer:
             checks.append(_check_checkout(home))
         packages = _PACKAGES if spec.flash_attn is False else (*_PACKAGES, "flash_attn")
         hint = "name LightRFT's interpreter in WINNOW_LIGHTRFT_PYTHON"
-        checks.append(check_packages(self.python, packages, hint=hint))
+        interpreter = check_packages(self.python, packages, hint=hint)
+        checks.append(interpreter)
+        if interpreter.level is Level.OK:
+            imports = check_packages(self.python, _IMPORTED, hint=hint, name="Imports")
+            if imports.level is Level.FAIL:
+                said = f"{imports.message}, which LightRFT imports at its start (read at 49e62cb)"
+                checks.append(replace(imports, level=Level.WARN, message=said))
         checks.append(check_port(spec))
         checks += [_check_batch(spec), *_check_unread(spec)]
         if spec.max_ckpt_num < 2:

@@ -18,6 +18,7 @@ from backend.domain.prompts import default_instruction, judge_messages
 from backend.engines.base import Request
 from backend.engines.chat import template_messages
 from backend.errors import TrainerUnavailable, TrainingError
+from backend.training import lightrft
 from backend.training.lightrft import LightRFTTrainer
 from backend.training.lightrft_entry import SOURCE, VideoRows, register
 from backend.workspace import Workspace
@@ -149,6 +150,18 @@ def test_a_checkout_whose_trainer_is_elsewhere_is_warned_of(
         (checkout / "lightrft" / file).touch()
     found = next(check for check in trainer.preflight(spec) if check.name == "LightRFT")
     assert found.level is Level.OK
+
+
+def test_what_lightrft_imports_without_using_it_is_warned_of(
+    prepare: Prepare, checkout: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, spec = prepare(sets=("images",), trainer="lightrft", flash_attn=False)
+    monkeypatch.setattr(lightrft, "_PACKAGES", ("json",))
+    monkeypatch.setattr(lightrft, "_IMPORTED", ("json", "no_such_package"))
+    found = LightRFTTrainer(sys.executable, str(checkout)).preflight(spec)
+    imports = next(check for check in found if check.name == "Imports")
+    assert imports.level is Level.WARN
+    assert "lacks no_such_package, which LightRFT imports" in imports.message
 
 
 @pytest.mark.parametrize(("own", "kept"), [('"hpdv3": 1', "VideoRows"), (f'"{SOURCE}": 1', "int")])
