@@ -138,7 +138,7 @@ def _train(workspace: Workspace, row: TrainingRow, stop: threading.Event, pid: i
             said = read_json(folder / FAILURE)
             if "error" in said:
                 raise TrainingError(said["error"], hint=said.get("hint"))
-            message, hint = explain(Path(row.log_path), code)
+            message, hint = explain(Path(row.log_path), code, watcher.log_size)
             raise TrainingError(message, hint=hint)
         if spec.trainer != "command" and not any(c.final for c in trainer.checkpoints(folder)):
             raise TrainingError(
@@ -189,6 +189,8 @@ class _Watcher:
         self._pid, self._folder = pid, Path(row.output_dir)
         self._began = self._beaten = time.time()
         self._said: set[str] = set()
+        # Of what an earlier attempt left in the log.
+        self.log_size = 0
 
     def run(self, command: Command, lock: int, stop: threading.Event) -> int:
         """Run it to its end, or stop it; its exit code.
@@ -226,6 +228,8 @@ class _Watcher:
     def _start(self, command: Command, lock: int) -> subprocess.Popen[bytes]:
         (self._folder / "model").mkdir(exist_ok=True)
         self._began = time.time()
+        with contextlib.suppress(OSError):
+            self.log_size = Path(self._row.log_path).stat().st_size
         try:
             # In our process group and session, so that whoever stops us stops it as well.
             return subprocess.Popen(  # noqa: S603 - a list of arguments, and no shell

@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
+from sqlalchemy import Connection
+
 from backend.curation.bulk import BulkRulings
 from backend.curation.rulings import Rulings
 from backend.curation.sets import Balance, SetRow, freeze
@@ -144,6 +146,7 @@ class Workspace:
         options: EngineOptions | None = None,
         order: OrderPolicy | None = None,
         limit: int | None = None,
+        noted: Callable[[Connection, int], None] | None = None,
     ) -> int:
         """Start a run that measures a training's checkpoint; returns the run's id.
 
@@ -151,6 +154,7 @@ class Workspace:
 
         Args:
             checkpoint: One of the training's; the best one when not given.
+            noted: As of :meth:`backend.inference.launch.Launcher.start`.
 
         Raises:
             TrainingError: There is no checkpoint that a judge can be loaded from.
@@ -160,6 +164,14 @@ class Workspace:
         view = self.trainer.view(training_id)
         path = judge_of(view, checkpoint)
         use_cot, instruction = asked_with(self.database, view.spec)
+
+        def note(connection: Connection, run_id: int) -> None:
+            self.trainings.add_evaluation(
+                connection, run_id=run_id, training_id=training_id, checkpoint=str(path)
+            )
+            if noted is not None:
+                noted(connection, run_id)
+
         run_id, _ = self.launcher.start(
             RunRequest(
                 dataset=dataset,
@@ -170,12 +182,9 @@ class Workspace:
                 limit=limit,
                 use_cot=use_cot,
                 instruction=instruction,
-            )
+            ),
+            noted=note,
         )
-        with self.database.write() as connection:
-            self.trainings.add_evaluation(
-                connection, run_id=run_id, training_id=training_id, checkpoint=str(path)
-            )
         return run_id
 
     @property

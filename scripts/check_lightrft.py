@@ -4,10 +4,11 @@
         python scripts/check_lightrft.py [--model FOLDER] [--gpus N]
 
 Makes a small workspace of image and video pairs, freezes what the scripted judge answered right, trains
-two epochs on both kinds by LightRFT through ``winnow train`` and lets the finished judge answer. Then
-trains again with held-out pairs, stops that in its second epoch, resumes it, and follows it to its last
-step, which has to be the one that was announced. Prints a line for each, and ends with 1 when one of
-them failed. The demo judge is trained unless a model is named; what its weights become is of no use.
+two epochs on both kinds by LightRFT through ``winnow train`` and lets the finished judge answer; the same
+with adapters. Then trains again with held-out pairs, stops that in its second epoch, resumes it, and
+follows it to its last step, which has to be the one that was announced. Prints a line for each, and ends
+with 1 when one of them failed. The demo judge is trained unless a model is named; what its weights become
+is of no use.
 """
 
 from __future__ import annotations
@@ -83,9 +84,13 @@ def check(workspace: Path, arguments: argparse.Namespace) -> None:
         raise SystemExit("FAIL no finished judge")
     winnow(workspace, "train", "evaluate", 1, "--dataset", "pictures", "--limit", 4, "--wait")
     print("ok   the finished judge is loaded and answers")
-    again = [workspace / "second" if word == out else word for word in words]
+    lora = [workspace / "adapters" if word == out else word for word in words]
+    winnow(workspace, *lora, "--max-epochs", 1, "--lora-rank", 4, "--wait")
+    winnow(workspace, "train", "evaluate", 2, "--dataset", "pictures", "--limit", 4, "--wait")
+    print("ok   trained adapters are merged into a judge that is loaded and answers")
+    again = [workspace / "again" if word == out else word for word in words]
     winnow(workspace, *again, "--max-epochs", EPOCHS, "--validation", 0.2)
-    check_resume(workspace, 2)
+    check_resume(workspace, 3)
 
 
 def check_resume(workspace: Path, training: int) -> None:

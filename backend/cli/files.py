@@ -156,7 +156,9 @@ def prepare(
         note(f"run {run_id} in {space.folder}; engine {resolved.name}: {resolved.why}")
         watch(space, run_id)
         frozen = curated.freeze(space.database, dataset.name, [run_id])
-        export_set(space.database, frozen, format="lightrft", out=output_dir)
+        manifest = export_set(space.database, frozen, format="lightrft", out=output_dir)
+        if manifest.missing_media:
+            note(manifest.missing_media)
         counts = space.runs.counts(run_id)
         say(f"{counts['accepted']} of {counts['done']} accepted; training data in {output_dir}")
 

@@ -106,6 +106,8 @@ def export(
             bundle=bundle,
             progress=lambda rows: bar.update(task, completed=rows),
         )
+    if manifest.missing_media:
+        note(manifest.missing_media)
     if split and not manifest.validation_rows:
         note(f"--split {split} drew no pair for validation: there are too few; no file was written")
     if split and manifest.validation_rows == manifest.rows:

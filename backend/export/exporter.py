@@ -17,6 +17,7 @@ from backend.domain.pairs import MediaKind
 from backend.errors import ExportError, UsageError
 from backend.export.files import WholeFile, write_json
 from backend.export.formats import FORMATS
+from backend.export.missing import Missing
 from backend.export.rows import RowMaker, TrainingRow
 from backend.media.paths import resolve_media
 from backend.store.database import Database
@@ -35,6 +36,7 @@ class Manifest:
     Attributes:
         rows: Of training and validation together.
         validation_rows: Those of them that were held out.
+        missing_media: A line on media that were not there when their rows were written.
     """
 
     format: str
@@ -44,6 +46,7 @@ class Manifest:
     files: tuple[dict[str, Any], ...]
     rows: int
     validation_rows: int
+    missing_media: str | None
     split: float
     bundle: bool
     lineage: dict[str, Any]
@@ -61,6 +64,7 @@ class Manifest:
             },
             "rows": self.rows,
             "validation_rows": self.validation_rows,
+            "missing_media": self.missing_media,
             "split": self.split,
             "bundle": self.bundle,
             "files": list(self.files),
@@ -98,9 +102,11 @@ def export_set(
     kinds = {kind for kind in MediaKind if set_row.counts.get(kind.value)}
     writer = FORMATS[format](out, kinds, split=split > 0)
     count = validation = 0
-    bundler = _Bundler(out) if bundle else None
+    bundler, missing = _Bundler(out) if bundle else None, Missing()
     with writer.stack:
         for row in _rows(database, set_row, bundler):
+            if not bundle:
+                missing.look(row)
             held_out = _held_out(row.key, split)
             writer.add(row, "val" if held_out else "train")
             count += 1
@@ -119,6 +125,7 @@ def export_set(
         files=tuple(described),
         rows=count,
         validation_rows=validation,
+        missing_media=missing.line(),
         split=split,
         bundle=bundle,
         lineage=set_row.lineage,

@@ -8,17 +8,21 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from sqlalchemy import Connection
+
 from backend.domain.filtering import PRESETS, Policy, load_policy
 from backend.domain.jobs import JobStatus
 from backend.domain.pairs import OrderPolicy
 from backend.domain.people import LOCAL, Person, Role
 from backend.engines.base import EngineOptions
 from backend.engines.models import check_model
-from backend.engines.registry import ResolvedEngine, resolve_engine
-from backend.errors import EngineError, RunError, UsageError
+from backend.engines.registry import LOADING, ResolvedEngine, has_gpu, resolve_engine
+from backend.errors import EngineError, EngineUnavailable, RunError, UsageError
 from backend.inference.deciding import redecide
 from backend.inference.reparsing import Reparsed, reparse
 from backend.inference.spec import RunSpec, instructions
+from backend.jobs.devices import parse_devices
+from backend.jobs.gpus import list_gpus
 from backend.store.database import Database
 from backend.store.datasets import DatasetRow, Datasets
 from backend.store.failures import Failures
@@ -95,14 +99,24 @@ class Launcher:
         """
         self._person.require(Role.OPERATOR, what)
 
-    def start(self, request: RunRequest) -> tuple[int, ResolvedEngine]:
+    def start(
+        self,
+        request: RunRequest,
+        *,
+        noted: Callable[[Connection, int], None] | None = None,
+    ) -> tuple[int, ResolvedEngine]:
         """Queue a run; returns its id and the engine that was chosen, with the reason.
+
+        Args:
+            noted: Writes the run's id down where it belongs, in the transaction that makes the run:
+                there are both or none of them.
 
         Raises:
             NotFound: There is no such dataset.
-            EngineError: The model is none, or no engine can run it, or its texts are not there.
+            EngineError: The model is none, or no engine can run it, or its texts or its device are
+                not there.
             RunError: The dataset is not ready.
-            UsageError: A number is larger than any run can have.
+            UsageError: A number is larger than any run can have, or the device is none.
             Forbidden: Only operators may.
         """
         self._person.require(Role.OPERATOR, "start a run")
@@ -117,6 +131,7 @@ class Launcher:
         texts = request.options.scripted_file
         if engine.name == "scripted" and not Path(texts or "").is_file():
             raise EngineError(f"{texts}: no such file", hint="--scripted-file FILE")
+        check_device(engine.name, request.options)
         model = self._model(request.model, engine.name)
         spec = RunSpec(
             model=model,
@@ -150,6 +165,8 @@ class Launcher:
                 connection=connection,
             )
             self._runs.set_job(connection, run_id, job_id)
+            if noted is not None:
+                noted(connection, run_id)
         return run_id, engine
 
     def resume(self, run_id: int) -> None:
@@ -296,6 +313,31 @@ def devices_of(engine: str, options: EngineOptions) -> str:
     if options.device != "auto":
         return options.device
     return "cuda" if Path("/dev/nvidiactl").exists() else "cpu"
+
+
+def check_device(engine: str, options: EngineOptions) -> None:
+    """Refuse a device that a run's worker would not find.
+
+    Raises:
+        UsageError: It is none.
+        EngineUnavailable: It is a GPU, and there is none here.
+    """
+    if engine not in LOADING or options.device == "auto":
+        return
+    devices = parse_devices(options.device)
+    if not devices or any(
+        not (
+            (kind == "cuda" and (index is None or index.isdigit()))
+            or (kind, index) == ("cpu", None)
+        )
+        for kind, index in devices
+    ):
+        raise UsageError(
+            f"--device {options.device}: is none of auto, cpu, cuda and cuda:0,1",
+            hint="leave it out, and a GPU is taken where there is one",
+        )
+    if any(kind == "cuda" for kind, _ in devices) and list_gpus() is None and not has_gpu():
+        raise EngineUnavailable("there is no NVIDIA GPU here", hint="--device cpu, or leave it out")
 
 
 def _environment() -> dict[str, str]:

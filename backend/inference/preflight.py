@@ -11,7 +11,13 @@ from backend.domain.preflight import Check, Level
 from backend.engines.models import check_model
 from backend.engines.registry import LOADING, resolve_engine
 from backend.errors import NotFound, WinnowError
-from backend.inference.launch import RunRequest, default_order, devices_of, judged_pairs
+from backend.inference.launch import (
+    RunRequest,
+    check_device,
+    default_order,
+    devices_of,
+    judged_pairs,
+)
 from backend.jobs.gpus import Gpu, list_gpus
 from backend.store.database import Database
 from backend.store.datasets import DatasetRow, Datasets
@@ -125,6 +131,10 @@ def model_bytes(model: str) -> int | None:
 
 
 def _device(request: RunRequest, engine: str) -> list[Check]:
+    try:
+        check_device(engine, request.options)
+    except WinnowError as error:
+        return [_stop("Device", error)]
     devices = devices_of(engine, request.options)
     if not devices:
         return []

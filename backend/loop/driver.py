@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 
+from sqlalchemy import Connection
+
 from backend.errors import RunError, StoreError
 from backend.jobs.processes import is_alive, pid_exists, this_process
 from backend.loop.spec import LoopSpec, LoopState, Step
@@ -46,15 +48,18 @@ class Hold:
         if not self._loops.renew(self._id, replace(self._driver, at=time.time())):
             raise self._lost()
 
-    def save(self, spec: LoopSpec, state: LoopState) -> None:
+    def save(self, spec: LoopSpec, state: LoopState, connection: Connection | None = None) -> None:
         """Write down how far the loop is.
+
+        Args:
+            connection: Of a transaction that it belongs to.
 
         Raises:
             RunError: It was cancelled, or is somebody else's by now.
         """
         driver = replace(self._driver, at=time.time())
         values = {"spec": spec.model_dump(mode="json"), "state": state.model_dump(mode="json")}
-        if not self._loops.save(self._id, driver, **values):
+        if not self._loops.save(self._id, driver, **values, connection=connection):
             raise self._lost()
 
     def _lost(self) -> RunError:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
+from sqlalchemy import Connection
+
 from backend.curation.sets import Balance
 from backend.domain.jobs import OPEN, JobStatus
 from backend.errors import ReviewError, RunError, TrainingError, UsageError
-from backend.inference.launch import RunRequest
 from backend.loop.checks import check_training, training_spec, with_values
 from backend.loop.driver import Hold
 from backend.loop.spec import LoopSpec, LoopState, Step
@@ -116,7 +116,7 @@ class Rounds:
         """
         if self.state.step is not Step.TRAIN:
             return
-        training = self.state.now.pop("training", None) or self._left_behind()
+        training = self.state.now.pop("training", None)
         if training is None:
             return
         row = self._space.trainings.get(training)
@@ -135,8 +135,10 @@ class Rounds:
         if holdout is None:
             return Step.INFER
         if self.state.baseline is None:
-            self.state.baseline = self._start(self.spec.baseline_request(holdout, self.state.round))
-            self._keep_run(self.state.baseline)
+            self._space.launcher.start(
+                self.spec.baseline_request(holdout, self.state.round), noted=self._note_baseline
+            )
+        assert self.state.baseline is not None
         self._finish_run(self.state.baseline)
         self._say(f"before: run {self.state.baseline} on {holdout}")
         return Step.INFER
@@ -144,8 +146,9 @@ class Rounds:
     def _infer(self) -> Step:
         now, number = self.state.now, self.state.round
         if "run" not in now:
-            now["run"] = self._start(self.spec.round_request(self._judge(number), number))
-            self._keep_run(now["run"])
+            self._space.launcher.start(
+                self.spec.round_request(self._judge(number), number), noted=self._noting("run")
+            )
         counts = self._finish_run(now["run"])
         self._say(
             f"round {self.state.round}: run {now['run']}, "
@@ -197,8 +200,7 @@ class Rounds:
     def _train(self) -> Step:
         space, now = self._space, self.state.now
         if "training" not in now:
-            now["training"] = self._left_behind() or self._start_training()
-            self._keep(lambda: space.trainer.stop(now["training"]))
+            self._start_training()
         training = now["training"]
         row = space.trainings.get(training)
         if row.status not in OPEN and row.status != JobStatus.FINISHED:
@@ -214,11 +216,12 @@ class Rounds:
         self._say(f"round {self.state.round}: training {training}, loss {row.progress.get('loss')}")
         return Step.EVALUATE
 
-    def _start_training(self) -> int:
+    def _start_training(self) -> None:
         try:
-            return self._space.trainer.start(
+            self._space.trainer.start(
                 self._training(),
                 on_warning=lambda check: self._say(f"{check.name}: {check.message}"),
+                noted=self._noting("training"),
             )
         except TrainingError as error:
             raise TrainingError(error.message, hint=self._way_on(error.hint)) from error
@@ -235,26 +238,17 @@ class Rounds:
         )
         return training_spec(self.spec, model=found.model, folder=folder, sets=found.sets)
 
-    def _left_behind(self) -> int | None:
-        """The round's training, where a loop was killed after starting it and before noting it."""
-        try:
-            wanted = self._training().model_dump(mode="json")
-        except UsageError:
-            # None can have been started with options that there are not.
-            return None
-        return next((row.id for row in self._space.trainings.list() if row.spec == wanted), None)
-
     def _evaluate(self) -> Step:
         now = self.state.now
         if self.spec.holdout is not None:
             if "evaluation" not in now:
-                now["evaluation"] = self._space.evaluate(
+                self._space.evaluate(
                     now["training"],
                     self.spec.holdout,
                     engine=self.spec.engine,
                     options=self.spec.greedy,
+                    noted=self._noting("evaluation"),
                 )
-                self._keep_run(now["evaluation"])
             self._finish_run(now["evaluation"])
             self._say(f"round {self.state.round}: run {now['evaluation']} on {self.spec.holdout}")
         if self.state.round == self.spec.rounds:
@@ -275,21 +269,19 @@ class Rounds:
         given_up = len(made.get("given_up", ()))
         return (base / f"round-{number}{f'-{given_up + 1}' if given_up else ''}").resolve()
 
-    def _start(self, request: RunRequest) -> int:
-        return self._space.launcher.start(request)[0]
+    def _noting(self, name: str) -> Callable[[Connection, int], None]:
+        """Writes down what this round starts together with its start: a kill leaves both or neither,
+        and a loop that was lost meanwhile starts nothing."""
 
-    def _keep_run(self, run_id: int) -> None:
-        self._keep(lambda: self._space.launcher.cancel(run_id))
+        def note(connection: Connection, started: int) -> None:
+            self.state.now[name] = started
+            self._hold.save(self.spec, self.state, connection)
 
-    def _keep(self, stop: Callable[[], object]) -> None:
-        """Write down what was just started, or stop it where the loop was lost meanwhile."""
-        try:
-            self._save()
-        except RunError:
-            with suppress(RunError, TrainingError):  # it has ended already
-                stop()
-            self._space.supervise()
-            raise
+        return note
+
+    def _note_baseline(self, connection: Connection, started: int) -> None:
+        self.state.baseline = started
+        self._hold.save(self.spec, self.state, connection)
 
     def _finish_run(self, run_id: int) -> dict[str, Any]:
         """Wait for a run, resuming one that was cut off."""

@@ -112,14 +112,26 @@ class Loops:
                 _set(connection, loop_id, row.state, None)
 
     def save(
-        self, loop_id: int, driver: Driver, *, spec: Mapping[str, Any], state: Mapping[str, Any]
+        self,
+        loop_id: int,
+        driver: Driver,
+        *,
+        spec: Mapping[str, Any],
+        state: Mapping[str, Any],
+        connection: Connection | None = None,
     ) -> bool:
-        """The driver writes down how far the loop is; false when it is not its any more."""
-        with self._db.write(durable=True) as connection:
-            if not driver.is_same(_get(connection, loop_id).driver):
-                return False
-            _set(connection, loop_id, state, driver, spec=dict(spec))
-            return True
+        """The driver writes down how far the loop is; false when it is not its any more.
+
+        Args:
+            connection: Of the caller's transaction, to be written together with what is in it.
+        """
+        if connection is None:
+            with self._db.write(durable=True) as own:
+                return self.save(loop_id, driver, spec=spec, state=state, connection=own)
+        if not driver.is_same(_get(connection, loop_id).driver):
+            return False
+        _set(connection, loop_id, state, driver, spec=dict(spec))
+        return True
 
     def end(self, loop_id: int, change: Callable[[dict[str, Any]], dict[str, Any]]) -> LoopRow:
         """Change a loop's state whoever drives it; nobody does afterwards.

@@ -20,7 +20,7 @@ from backend.domain.preflight import Check, Level
 from backend.errors import UsageError
 from backend.training import tensorboard
 from backend.training.base import Checkpoint, Command, Metric
-from backend.training.data import data_files
+from backend.training.data import DataFile, data_files, expected_files
 from backend.training.folder import find, read_json, write_whole
 from backend.training.spec import TrainingSpec
 
@@ -92,14 +92,14 @@ def split_template(text: str) -> tuple[str, ...]:
 
 def places(spec: TrainingSpec, folder: Path) -> dict[str, str]:
     """What a template may name: data, folders, the model and every number of the spec."""
-    files = data_files(folder)
+    files = data_files(folder) or expected_files(spec, folder)
     train = [str(file.path) for file in files if not file.validation]
     validation = [str(file.path) for file in files if file.validation]
     return {
         "data": ",".join(train),
         "validation_data": ",".join(validation),
         "data_dir": str(folder / "data"),
-        "dataset": ",".join(dataset_names(folder)),
+        "dataset": ",".join(dataset_names(files)),
         "model": spec.model,
         "output": str(folder / "model"),
         **{name: str(getattr(spec, name)) for name in _NUMBERS},
@@ -108,13 +108,9 @@ def places(spec: TrainingSpec, folder: Path) -> dict[str, str]:
     }
 
 
-def dataset_names(folder: Path) -> list[str]:
+def dataset_names(files: Sequence[DataFile]) -> list[str]:
     """The training files' names in ``data/dataset_info.json``."""
-    return [
-        f"{file.path.parent.name}_{file.path.stem}"
-        for file in data_files(folder)
-        if not file.validation
-    ]
+    return [f"{file.path.parent.name}_{file.path.stem}" for file in files if not file.validation]
 
 
 def write_dataset_info(folder: Path) -> None:

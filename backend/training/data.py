@@ -12,9 +12,11 @@ from typing import Any
 from backend.domain.pairs import MediaKind
 from backend.errors import TrainingError
 from backend.training.folder import read_json, write_whole
+from backend.training.spec import TrainingSpec
 
 MEDIA = "media.json"
 _MANIFEST = "manifest.json"
+_MARKS = {MediaKind.IMAGE: "_t2i", MediaKind.VIDEO: "_t2v"}
 _AGAIN = "freeze the set again from the media as they are now, and start a new training"
 
 
@@ -37,12 +39,29 @@ def set_folder(folder: Path, set_id: int) -> Path:
     return folder / "data" / f"set-{set_id}"
 
 
+def expected_files(spec: TrainingSpec, folder: Path) -> list[DataFile]:
+    """The files that :func:`data_files` will find once the sets are exported, in the same order; their
+    rows are not counted yet."""
+    format = spec.data_format if spec.trainer == "command" else "lightrft"
+    base = "rejection_sampling_train" if format == "lightrft" else "winnow"
+    flat = format in ("parquet", "jsonl")
+    found = []
+    for ref in sorted(spec.sets, key=lambda ref: ref.id):
+        for kind in (None,) if flat else ref.kinds:
+            mark = _MARKS[kind] if kind and len(ref.kinds) > 1 else ""
+            for part in ("", "_val") if spec.validation else ("",):
+                name = f"{base}{mark}{part}.{format if flat else 'json'}"
+                found.append(DataFile(set_folder(folder, ref.id) / name, kind, 0, bool(part)))
+    return found
+
+
 def data_files(folder: Path) -> list[DataFile]:
     """The exported files of training rows in a training's folder, by set, then by name."""
     found = []
     exports = (folder / "data").glob("set-*")
     for export in sorted(exports, key=lambda path: (len(path.name), path.name)):
-        for file in read_json(export / _MANIFEST).get("files", ()):
+        files = read_json(export / _MANIFEST).get("files", ())
+        for file in sorted(files, key=lambda file: str(file["name"])):
             name, _, ending = str(file["name"]).rpartition(".")
             if not name.startswith(("rejection_sampling_train", "winnow")) or not file["rows"]:
                 continue
@@ -52,7 +71,7 @@ def data_files(folder: Path) -> list[DataFile]:
 
 
 def _kind(path: Path, name: str) -> MediaKind | None:
-    for mark, kind in (("_t2i", MediaKind.IMAGE), ("_t2v", MediaKind.VIDEO)):
+    for kind, mark in _MARKS.items():
         if name.removesuffix("_val").endswith(mark):
             return kind
     if path.suffix != ".json":

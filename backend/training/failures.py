@@ -8,6 +8,7 @@ from pathlib import Path
 from backend.jobs.reconcile import last_line
 
 _TAIL = 60_000
+_LINE_CHARS = 300
 _MEANINGS = (
     (
         re.compile(r"CUDA out of memory|OutOfMemoryError|CUDA error: out of memory", re.I),
@@ -33,12 +34,20 @@ _MEANINGS = (
 )
 
 
-def explain(log: Path, code: int) -> tuple[str, str]:
-    """One line and a hint about a command that failed, from the end of its log."""
+_RAISED = re.compile(r"^(?:\[rank\d+\]: ?)?((?:\w+\.)*\w*(?:Error|Exception)(?:: .*)?)$", re.M)
+_TORCHRUN = "torch.distributed.elastic."
+
+
+def explain(log: Path, code: int, since: int = 0) -> tuple[str, str]:
+    """One line and a hint about a command that failed, from the end of its log.
+
+    Args:
+        since: Bytes of the log that were there before it began.
+    """
     try:
         with log.open("rb") as stream:
             stream.seek(0, 2)
-            stream.seek(max(0, stream.tell() - _TAIL))
+            stream.seek(max(since, stream.tell() - _TAIL))
             tail = stream.read().decode("utf-8", "replace")
     except OSError:
         tail = ""
@@ -51,6 +60,14 @@ def explain(log: Path, code: int) -> tuple[str, str]:
             "the machine may have run out of memory; `winnow train resume` goes on from the last "
             "checkpoint",
         )
-    line = last_line(log)
+    line = _raised(tail) or last_line(log)
     detail = f": {line}" if line else ""
     return f"the trainer ended with exit code {code}{detail}", "its log says more"
+
+
+def _raised(tail: str) -> str | None:
+    """What was raised, where ``torchrun``'s own report stands below it."""
+    if f"{_TORCHRUN}multiprocessing.errors.ChildFailedError" not in tail:
+        return None
+    found = [line for line in _RAISED.findall(tail) if not line.startswith(_TORCHRUN)]
+    return found[-1][:_LINE_CHARS] if found else None

@@ -118,7 +118,7 @@ def check_free(folder: Path, owner: str | None = None) -> None:
     try:
         inside = sorted(path.name for path in folder.iterdir())
     except FileNotFoundError:
-        return
+        inside = []
     except OSError as error:
         raise TrainingError(f"{folder}: cannot be used ({error.strerror})", hint=hint) from error
     known = read_json(folder / CLAIM).get("owner")
@@ -128,6 +128,12 @@ def check_free(folder: Path, owner: str | None = None) -> None:
         raise TrainingError(f"{folder} holds another training ({known})", hint=hint)
     if inside:
         raise TrainingError(f"{folder} is not empty and holds no training", hint=hint)
+    above = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    if not os.access(above, os.W_OK | os.X_OK):
+        raise TrainingError(
+            f"{folder}: cannot be used (no permission to write into {above})",
+            hint="give another --output-dir",
+        )
 
 
 def claim(folder: Path, owner: str, spec: TrainingSpec) -> None:

@@ -9,6 +9,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy import Connection
+
 from backend.domain.jobs import OPEN, JobStatus
 from backend.domain.people import LOCAL, Person, Role
 from backend.domain.preflight import Check, Level
@@ -73,12 +75,18 @@ class TrainingLauncher:
         return plan_of(spec, load_trainer(spec.trainer, self._tools))
 
     def start(
-        self, spec: TrainingSpec, *, on_warning: Callable[[Check], None] | None = None
+        self,
+        spec: TrainingSpec,
+        *,
+        on_warning: Callable[[Check], None] | None = None,
+        noted: Callable[[Connection, int], None] | None = None,
     ) -> int:
         """Queue a training; returns its id.
 
         Args:
             on_warning: Told what the preflight warns of; else it goes to the log.
+            noted: Writes the training's id down where it belongs, in the transaction that makes the
+                training: there are both or none of them.
 
         Raises:
             TrainingError: The preflight found something that stops it, or the output folder is
@@ -95,7 +103,7 @@ class TrainingLauncher:
         for check in checks:
             if check.level is Level.WARN:
                 (on_warning or _log_warning)(check)
-        return self._queue(spec)
+        return self._queue(spec, noted)
 
     def stop(self, training_id: int) -> None:
         """Ask for a training to be stopped; the supervisor stops its whole process group.
@@ -171,7 +179,7 @@ class TrainingLauncher:
                     hint="give another --output-dir",
                 )
 
-    def _queue(self, spec: TrainingSpec) -> int:
+    def _queue(self, spec: TrainingSpec, noted: Callable[[Connection, int], None] | None) -> int:
         with self._db.write() as connection:
             training_id = self._trainings.add(
                 connection,
@@ -193,6 +201,8 @@ class TrainingLauncher:
                 connection=connection,
             )  # fmt: skip
             self._trainings.set_job(connection, training_id, job_id)
+            if noted is not None:
+                noted(connection, training_id)
         return training_id
 
 

@@ -8,7 +8,7 @@ goes on where it was, adds a handler for videos where the checkout has none, and
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from backend.domain.pairs import MediaKind
@@ -16,8 +16,9 @@ from backend.domain.preflight import Check, Level
 from backend.errors import TrainerUnavailable, TrainingError
 from backend.training import tensorboard
 from backend.training.base import Checkpoint, Command, Metric
-from backend.training.data import DataFile, data_files, set_folder
+from backend.training.data import DataFile, data_files, expected_files
 from backend.training.folder import CHECKPOINTS, TENSORBOARD
+from backend.training.lightrft_finish import ADAPTERS
 from backend.training.probing import check_packages, check_port
 from backend.training.progress import steps_per_epoch
 from backend.training.spec import TrainingSpec
@@ -37,6 +38,8 @@ _PACKAGES = (
     "torch", "transformers", "deepspeed", "qwen_vl_utils", "loguru", "peft", "datasets", "einops",
     "tensorboard",
 )  # fmt: skip
+_IMPORTED = ("easydict", "flash_attn", "librosa", "matplotlib", "sglang")
+"""What it does not use here, and imports all the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +66,13 @@ class LightRFTTrainer:
             checks.append(_check_checkout(home))
         packages = _PACKAGES if spec.flash_attn is False else (*_PACKAGES, "flash_attn")
         hint = "name LightRFT's interpreter in WINNOW_LIGHTRFT_PYTHON"
-        checks.append(check_packages(self.python, packages, hint=hint))
+        interpreter = check_packages(self.python, packages, hint=hint)
+        checks.append(interpreter)
+        if interpreter.level is Level.OK:
+            imports = check_packages(self.python, _IMPORTED, hint=hint, name="Imports")
+            if imports.level is Level.FAIL:
+                said = f"{imports.message}, which LightRFT imports at its start (read at 49e62cb)"
+                checks.append(replace(imports, level=Level.WARN, message=said))
         checks.append(check_port(spec))
         checks += [_check_batch(spec), *_check_unread(spec)]
         if spec.max_ckpt_num < 2:
@@ -85,12 +94,13 @@ class LightRFTTrainer:
         home = self._checkout()
         files = data_files(folder)
         _check_rows(spec, files)
+        sources = _sources(files or expected_files(spec, folder))
         argv = [
             self.python, "-m", "torch.distributed.run",
             "--nnodes", str(spec.nnodes), "--nproc-per-node", str(spec.gpus_per_node),
             "--node_rank", str(spec.node_rank), "--master-port", str(spec.master_port),
             "--master-addr", spec.master_addr,
-            str(_ENTRY), SCRIPT, *_arguments(spec, folder, *_sources(spec, folder, files)),
+            str(_ENTRY), SCRIPT, *_arguments(spec, folder, *sources),
         ]  # fmt: skip
         if _resumable(folder / CHECKPOINTS):
             argv.append("--load_checkpoint")
@@ -110,7 +120,9 @@ class LightRFTTrainer:
         found.sort(key=lambda checkpoint: checkpoint.step or 0)
         final = folder / "model" / "final_checkpoint"
         if (final / "config.json").is_file() and any(final.glob("*.safetensors")):
-            found.append(Checkpoint(final, None, final=True))
+            # Adapters alone are what is left where they could not be merged.
+            whole = not (final / ADAPTERS).exists()
+            found.append(Checkpoint(final, None, final=True, judge=whole))
         return found
 
     def _checkout(self) -> Path:
@@ -155,21 +167,14 @@ def _resumable(checkpoints: Path) -> bool:
 
 
 def _sources(
-    spec: TrainingSpec, folder: Path, files: Sequence[DataFile]
+    files: Sequence[DataFile],
 ) -> tuple[list[str], list[str]]:
-    """``SOURCE:PATH`` of training and of validation files; before the export, what it will write."""
+    """``SOURCE:PATH`` of training and of validation files."""
     train: list[str] = []
     validation: list[str] = []
     for file in files:
         source = T2V_SOURCE if file.kind is MediaKind.VIDEO else T2I_SOURCE
         (validation if file.validation else train).append(f"{source}:{file.path}")
-    for ref in () if files else spec.sets:
-        for kind in ref.kinds:
-            source, mark = (T2V_SOURCE, "_t2v") if kind is MediaKind.VIDEO else (T2I_SOURCE, "_t2i")
-            name = f"rejection_sampling_train{mark if len(ref.kinds) > 1 else ''}"
-            train.append(f"{source}:{set_folder(folder, ref.id) / name}.json")
-            if spec.validation:
-                validation.append(f"{source}:{set_folder(folder, ref.id) / name}_val.json")
     return train, validation
 
 

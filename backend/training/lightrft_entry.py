@@ -12,19 +12,30 @@ of which changes nothing where a checkout has it right by itself:
 - Epochs. The script gives the steps of all epochs for those of one, and the trainer asks whether the
   sampler is of a class of which the loaders use a namesake. So each epoch had the same order, a resumed
   training began again with the first row, and once the class is the right one, it goes past the end.
+- The finished judge, of which the script saves a part, see ``lightrft_finish.py``.
 """
 
 from __future__ import annotations
 
 import functools
 import inspect
+import itertools
 import json
 import os
 import runpy
+import subprocess
 import sys
 from typing import Any
 
 SOURCE = "rejection-sampling-t2v"
+_DISTRIBUTED = (
+    "RANK",
+    "LOCAL_RANK",
+    "WORLD_SIZE",
+    "LOCAL_WORLD_SIZE",
+    "MASTER_ADDR",
+    "MASTER_PORT",
+)
 
 
 class VideoRows:
@@ -154,16 +165,42 @@ def mend_counting() -> None:
     count_by_the_epoch(grm_trainer_vl)
 
 
+def look_for_modules_beside(script: str) -> None:
+    """Import as the script itself would. Beside this file lies a ``lightrft.py`` that is not LightRFT."""
+    here = os.path.dirname(os.path.abspath(__file__))  # noqa: PTH100, PTH120
+    others = [path for path in sys.path if os.path.abspath(path) != here]  # noqa: PTH100
+    sys.path[:] = [os.path.dirname(os.path.abspath(script)), *others]  # noqa: PTH100, PTH120
+
+
+def finish(words: list[str]) -> None:
+    """Make a whole judge of what the script saved; see ``lightrft_finish.py``."""
+    known = dict(itertools.pairwise(words))
+    final = os.path.join(known.get("--save_path", ""), "final_checkpoint")
+    if not os.path.isdir(final):  # noqa: PTH112
+        return
+    program = os.path.join(os.path.dirname(os.path.abspath(__file__)), "lightrft_finish.py")  # noqa: PTH100, PTH120
+    # A process of its own: this one still holds the GPU, and DeepSpeed's hold on how models load.
+    alone = {name: value for name, value in os.environ.items() if name not in _DISTRIBUTED}
+    done = subprocess.run(  # noqa: S603 - a list of arguments, and no shell
+        [sys.executable, program, known["--pretrain"], final],
+        env={**alone, "CUDA_VISIBLE_DEVICES": ""},
+    )
+    if done.returncode:
+        sys.exit(f"the finished judge in {final} could not be made whole; the lines above say why")
+
+
 def main() -> None:
     """See to it all, then run the script with the rest of the command line."""
+    sys.argv = sys.argv[1:]
+    script = sys.argv[0]
+    look_for_modules_beside(script)
     from lightrft.datasets.grm_dataset import GRMDataset
 
     register(GRMDataset)
     mend_counting()
-    script = sys.argv[1]
-    sys.argv = sys.argv[1:]
-    sys.path[0] = os.path.dirname(os.path.abspath(script))  # noqa: PTH100, PTH120
     runpy.run_path(script, run_name="__main__")
+    if os.environ.get("RANK", "0") == "0":
+        finish(sys.argv)
 
 
 if __name__ == "__main__":

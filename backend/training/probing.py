@@ -34,6 +34,10 @@ def check_packages(
             capture_output=True, text=True, timeout=60, check=True,
         )  # fmt: skip
         missing = json.loads(done.stdout.splitlines()[-1])
+    except subprocess.CalledProcessError as error:
+        return Check(
+            name, Level.FAIL, f"{python} is no Python (exit code {error.returncode})", hint
+        )
     except (OSError, subprocess.SubprocessError, ValueError, IndexError) as error:
         reason = str(error).splitlines()[0]
         return Check(name, Level.FAIL, f"{python} cannot be asked ({reason})", hint)

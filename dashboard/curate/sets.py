@@ -116,6 +116,8 @@ def _exports(space: Workspace, row: SetRow) -> None:
             st.markdown(f"**{md(manifest['format'])}** · {many(int(manifest['rows']), 'row')} · "
                         f"{ago(float(manifest['created_at']))}")  # fmt: skip
             st.code(str(folder), language=None)
+            if missing := manifest.get("missing_media"):
+                st.warning(md(str(missing)))
             st.link_button("Download as zip", download_url(folder), icon=":material/download:")
 
 

@@ -18,7 +18,7 @@ from PIL import Image
 
 from backend.engines.base import EngineOptions
 from backend.loop import LoopSpec, LoopState, Step, start
-from backend.store.loops import Driver, Loops
+from backend.store.loops import Loops
 from backend.workspace import Workspace, open_workspace, settings_for
 from tests.integration.conftest import Winnow
 from tests.integration.test_bad_input import one_line
@@ -35,6 +35,20 @@ out, model = map(pathlib.Path, sys.argv[1:])
 if (pathlib.Path(__file__).parent / "broken").exists():
     sys.exit("out of luck")
 shutil.copytree(model, out, dirs_exist_ok=True)
+"""
+
+KILLED_AT_ITS_SECOND_NOTE = """
+import os, signal, sys
+from backend.cli.main import main
+from backend.loop.driver import Hold
+save, notes = Hold.save, []
+def second(*values):
+    notes.append(1)
+    if len(notes) == 2:
+        os.kill(os.getpid(), signal.SIGKILL)
+    save(*values)
+Hold.save = second
+sys.exit(main(sys.argv[1:]))
 """
 
 
@@ -68,16 +82,19 @@ class Bench:
         self.drivers.append(driver)
         return driver
 
+    def resume_until_its_second_note(self) -> subprocess.Popen[str]:
+        """Goes on with the loop, and is killed where it writes down how far it is a second time."""
+        driver = subprocess.Popen(
+            [sys.executable, "-c", KILLED_AT_ITS_SECOND_NOTE,
+             "loop", "resume", "1", "--workspace", self.folder / "ws"],
+            stdout=subprocess.DEVNULL, text=True,
+        )  # fmt: skip
+        self.drivers.append(driver)
+        return driver
+
     @property
     def state(self) -> LoopState:
         return LoopState.model_validate(Loops(self.space.database).get(1).state)
-
-    def set_state(self, state: LoopState) -> None:
-        loops, nobody = Loops(self.space.database), Driver(pid=1, pid_started=0, host="h", at=0)
-        row = loops.claim(1, nobody, over=None)
-        assert row is not None
-        assert loops.save(1, nobody, spec=row.spec, state=state.model_dump(mode="json"))
-        loops.release(1, nobody)
 
 
 def wait_for(what: Callable[[], Any]) -> Any:
@@ -243,19 +260,25 @@ def test_options_replaced_after_a_rounds_training_are_those_of_the_next_round(
     assert epochs == [3, 7]
 
 
-def test_a_training_that_a_killed_loop_had_not_noted_is_found_again(
-    winnow: Winnow, bench: Bench
-) -> None:
-    (bench.folder / "broken").touch()
-    bench.start()
-    winnow("loop", "resume", 1, code=1)
+def test_a_loop_killed_before_each_note_makes_nothing_twice(winnow: Winnow, bench: Bench) -> None:
+    bench.start(holdout="held")
+    killed = 0
+    while (driver := bench.resume_until_its_second_note()).wait() == -signal.SIGKILL:
+        killed += 1
+        assert killed < 12, "it does not get on"
+    assert driver.returncode == 0
+    assert killed > 5
     state = bench.state
-    del state.now["training"]
-    bench.set_state(state)
-    (bench.folder / "broken").unlink()
-    done = winnow("loop", "resume", 1, "--json").json
-    assert (done["step"], done["made"][0]["training"]) == ("done", 1)
-    assert len(winnow("train", "list", "--json").json) == 1
+    assert state.step is Step.DONE
+    runs = winnow("run", "list", "--json").json
+    noted = {state.baseline, state.now["run"], state.now["evaluation"]}
+    assert {run["id"] for run in runs} == noted
+    assert {run["status"] for run in runs} == {"finished"}
+    (training,) = winnow("train", "list", "--json").json
+    assert (training["id"], training["status"]) == (state.now["training"], "finished")
+    shown = winnow("train", "show", training["id"], "--json").json
+    assert [row["run"] for row in shown["evaluations"]] == [state.now["evaluation"]]
+    assert len(winnow("set", "list", "--json").json) == 1
 
 
 @pytest.mark.parametrize(

@@ -107,6 +107,26 @@ def test_a_bundle_that_could_not_be_finished_does_not_stand_in_the_way_of_the_ne
     assert {path.name for path in out.iterdir()} == {"media", "winnow.jsonl", MANIFEST}
 
 
+def test_an_export_says_which_media_of_its_set_are_missing_now(
+    space: Workspace, frozen: SetRow, tmp_path: Path
+) -> None:
+    whole = export_set(space.database, frozen, format="jsonl", out=tmp_path / "whole")
+    assert whole.missing_media is None
+    rows = lines(tmp_path / "whole" / "winnow.jsonl")
+    gone = sorted({rows[0]["first"], rows[-1]["second"]})
+    for path in gone:
+        Path(path).rename(f"{path}.away")
+    try:
+        lacking = export_set(space.database, frozen, format="jsonl", out=tmp_path / "o")
+    finally:
+        for path in gone:
+            Path(f"{path}.away").rename(path)
+    said = f"2 media of the set are missing now, such as {rows[0]['first']}"
+    assert lacking.missing_media == said
+    assert json.loads((tmp_path / "o" / MANIFEST).read_text())["missing_media"] == said
+    assert lacking.rows == len(rows)
+
+
 def test_the_manifest_tells_every_files_hash_and_where_the_set_comes_from(
     space: Workspace, frozen: SetRow, tmp_path: Path
 ) -> None:

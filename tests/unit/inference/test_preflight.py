@@ -11,6 +11,8 @@ import pytest
 
 from backend.domain.preflight import Check, Level
 from backend.engines.base import EngineOptions
+from backend.errors import WinnowError
+from backend.inference import launch
 from backend.inference.launch import RunRequest
 from backend.inference.preflight import preflight
 from backend.jobs.gpus import list_gpus
@@ -118,6 +120,37 @@ def test_free_memory_of_the_gpus_that_will_be_used_is_looked_at(
     assert device(device="cuda:1", gpu_memory_utilization=0.2).level is Level.OK
     assert device(device="cuda:2").level is Level.FAIL
     assert device(device="cuda:0", tensor_parallel_size=2).level is Level.FAIL
+
+
+@pytest.mark.parametrize(
+    ("device", "said"),
+    [
+        ("gpu", "--device gpu: is none of auto, cpu, cuda and cuda:0,1"),
+        ("cuda:x", "--device cuda:x: is none of "),
+        ("cpu:0", "--device cpu:0: is none of "),
+        (",", "--device ,: is none of "),
+        ("cuda", "there is no NVIDIA GPU here"),
+        ("cuda:0,1", "there is no NVIDIA GPU here"),
+    ],
+)
+def test_a_device_that_is_none_or_not_here_is_refused_before_a_worker_starts(
+    space: Workspace, judge_folder: Path, monkeypatch: pytest.MonkeyPatch, device: str, said: str
+) -> None:
+    monkeypatch.setattr(launch, "list_gpus", lambda: None)
+    monkeypatch.setattr(launch, "has_gpu", lambda: False)
+    request = RunRequest(
+        dataset="pictures", model=str(judge_folder), engine="transformers",
+        options=EngineOptions(device=device),
+    )  # fmt: skip
+    check = checks(space, request)["Device"]
+    assert check.level is Level.FAIL
+    assert check.message.startswith(said)
+    assert check.hint
+    before = len(space.runs.list())
+    with pytest.raises(WinnowError) as caught:
+        space.launcher.start(request)
+    assert caught.value.message.startswith(said)
+    assert len(space.runs.list()) == before
 
 
 def test_without_a_driver_nothing_is_known_of_gpus(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,6 +15,7 @@ from training_folders import Prepare
 from backend.domain.preflight import Level
 from backend.errors import UsageError
 from backend.training.command import CommandTrainer, dataset_names, split_template
+from backend.training.data import data_files
 
 TRAINER = CommandTrainer()
 
@@ -80,14 +81,30 @@ def test_llama_factory_finds_every_set_in_one_dataset_info(prepare: Prepare) -> 
         data_format="sharegpt",
     )
     info = json.loads((folder / "data" / "dataset_info.json").read_text())
-    assert TRAINER.command(spec, folder).argv[1].split(",") == dataset_names(folder)
-    assert set(dataset_names(folder)) == set(info)
+    names = dataset_names(data_files(folder))
+    assert TRAINER.command(spec, folder).argv[1].split(",") == names
+    assert set(names) == set(info)
     for entry in info.values():
         rows = json.loads((folder / "data" / entry["file_name"]).read_text())
         column = next(
             entry["columns"][kind] for kind in ("images", "videos") if kind in entry["columns"]
         )
         assert rows and all(len(row[column]) == 2 for row in rows)
+
+
+@pytest.mark.parametrize("data_format", ["lightrft", "sharegpt", "parquet", "jsonl"])
+def test_the_command_that_is_shown_before_the_export_is_the_one_that_is_started(
+    prepare: Prepare, tmp_path: Path, data_format: str
+) -> None:
+    template = ("t", "{data}", "{validation_data}", "{data_dir}", "{dataset}", "{output}")
+    folder, spec = prepare(
+        sets=("images", "mixed"), trainer="command", command=template, data_format=data_format,
+        validation=0.3,
+    )  # fmt: skip
+    shown = TRAINER.command(spec, tmp_path / "not-yet").argv
+    started = TRAINER.command(spec, folder).argv
+    assert [word.replace(str(tmp_path / "not-yet"), str(folder)) for word in shown] == list(started)
+    assert all(started)
 
 
 class Vanishing:

@@ -15,6 +15,20 @@ from backend.training.data import Rows, check_media, data_files
 from backend.training.failures import explain
 from backend.training.folder import read_json
 
+TORCHRUN = """[rank1]: Traceback (most recent call last):
+[rank1]:   File "train.py", line 1, in <module>
+[rank1]: ModuleNotFoundError: No module named 'librosa'
+E1125 16:38:20 torch/distributed/elastic/multiprocessing/api.py:1002] failed (exitcode: 1)
+Traceback (most recent call last):
+  File "<frozen runpy>", line 198, in _run_module_as_main
+torch.distributed.elastic.multiprocessing.errors.ChildFailedError:
+============================================================
+train.py FAILED
+------------------------------------------------------------
+[0]:
+  error_file: <N/A>
+============================================================"""
+
 
 def test_rows_are_those_of_the_export_in_shown_order(prepare: Prepare) -> None:
     folder, _ = prepare()
@@ -85,6 +99,7 @@ def test_a_medium_that_changed_or_went_after_the_start_is_named(
         ("OSError: [Errno 28] No space left on device", 1, "the disk is full", "resume"),
         ("ValueError: something", 3, "exit code 3: ValueError: something", "log"),
         ("step 4 of 9", -9, "killed by signal 9", "memory"),
+        (TORCHRUN, 1, "exit code 1: ModuleNotFoundError: No module named 'librosa'", "log"),
     ],
 )
 def test_a_trainers_last_words_are_explained(
@@ -95,3 +110,12 @@ def test_a_trainers_last_words_are_explained(
     message, hint = explain(log, code)
     assert meaning in message
     assert knob in hint
+
+
+def test_what_an_earlier_attempt_said_does_not_explain_this_one(tmp_path: Path) -> None:
+    log = tmp_path / "training.log"
+    log.write_text("torch.OutOfMemoryError: CUDA out of memory.\n")
+    before = log.stat().st_size
+    with log.open("a") as stream:
+        stream.write("ValueError: something\n")
+    assert explain(log, 3, before)[0].endswith("exit code 3: ValueError: something")

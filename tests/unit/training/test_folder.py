@@ -24,6 +24,24 @@ def test_a_folder_with_something_in_it_is_refused(tmp_path: Path) -> None:
     assert caught.value.hint and "--output-dir" in caught.value.hint
 
 
+@pytest.mark.parametrize("name", ["", "a/b"])
+def test_a_folder_that_may_not_be_written_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """Without taking rights away: whoever runs this may have them all."""
+    asked = []
+
+    def access(path: Path, mode: int) -> bool:
+        asked.append((path, mode))
+        return False
+
+    monkeypatch.setattr(os, "access", access)
+    with pytest.raises(TrainingError, match="no permission to write") as caught:
+        check_free(tmp_path / name)
+    assert caught.value.hint
+    assert asked == [(tmp_path, os.W_OK | os.X_OK)]
+
+
 def test_a_claimed_folder_is_its_trainings_alone(prepare: Prepare) -> None:
     folder, spec = prepare()
     assert read_spec(folder) == spec

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -17,8 +18,10 @@ from backend.domain.prompts import default_instruction, judge_messages
 from backend.engines.base import Request
 from backend.engines.chat import template_messages
 from backend.errors import TrainerUnavailable, TrainingError
+from backend.training import lightrft
 from backend.training.lightrft import LightRFTTrainer
 from backend.training.lightrft_entry import SOURCE, VideoRows, register
+from backend.workspace import Workspace
 
 ENTRY = register.__code__.co_filename
 DATASET = """
@@ -94,11 +97,19 @@ def test_mixed_sets_name_both_sources_and_their_validation_files(
 
 
 @pytest.mark.parametrize("validation", [0.0, 0.3])
+@pytest.mark.parametrize("sets", [("mixed", "images"), ("images", "mixed"), ("videos-first",)])
 def test_the_line_before_the_export_is_the_one_after_it(
-    prepare: Prepare, checkout: Path, tmp_path: Path, validation: float
+    space: Workspace,
+    prepare: Prepare,
+    checkout: Path,
+    tmp_path: Path,
+    validation: float,
+    sets: tuple[str, ...],
 ) -> None:
-    """The other nodes are started with it, and one without ``--eval_data`` would wait for ever."""
-    folder, spec = prepare(sets=("mixed", "images"), trainer="lightrft", validation=validation)
+    """The other nodes are started with it: one without ``--eval_data`` would wait for ever, and one
+    with its files in another order would take other rows for its share."""
+    space.freeze("videos-first", [3, 1])
+    folder, spec = prepare(sets=sets, trainer="lightrft", validation=validation)
     trainer = LightRFTTrainer("py", str(checkout))
     before = trainer.command(spec, tmp_path / "not-yet").argv
     after = trainer.command(spec, folder).argv
@@ -141,6 +152,18 @@ def test_a_checkout_whose_trainer_is_elsewhere_is_warned_of(
     assert found.level is Level.OK
 
 
+def test_what_lightrft_imports_without_using_it_is_warned_of(
+    prepare: Prepare, checkout: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, spec = prepare(sets=("images",), trainer="lightrft", flash_attn=False)
+    monkeypatch.setattr(lightrft, "_PACKAGES", ("json",))
+    monkeypatch.setattr(lightrft, "_IMPORTED", ("json", "no_such_package"))
+    found = LightRFTTrainer(sys.executable, str(checkout)).preflight(spec)
+    imports = next(check for check in found if check.name == "Imports")
+    assert imports.level is Level.WARN
+    assert "lacks no_such_package, which LightRFT imports" in imports.message
+
+
 @pytest.mark.parametrize(("own", "kept"), [('"hpdv3": 1', "VideoRows"), (f'"{SOURCE}": 1', "int")])
 def test_the_entry_runs_the_script_unchanged_and_steps_aside(
     checkout: Path, own: str, kept: str
@@ -148,11 +171,9 @@ def test_the_entry_runs_the_script_unchanged_and_steps_aside(
     (checkout / "lightrft/datasets/grm_dataset.py").write_text(DATASET.replace("HANDLERS", own))
     script = "examples/grm_training/train_grm_vl.py"
     done = subprocess.run(
-        [sys.executable, "-I", "-c",
-         "import sys, runpy; sys.path.insert(0, sys.argv.pop(1)); e = sys.argv[1];"
-         "sys.argv = sys.argv[1:]; runpy.run_path(e, run_name='__main__')",
-         str(checkout), ENTRY, script, "--fps", "2.0"],
+        [sys.executable, ENTRY, script, "--fps", "2.0"],
         cwd=checkout, capture_output=True, text=True, check=True,
+        env={**os.environ, "PYTHONPATH": str(checkout)},
     )  # fmt: skip
     argv, name, found = json.loads(done.stdout)
     assert (argv, name) == ([script, "--fps", "2.0"], "__main__")

@@ -1,0 +1,106 @@
+"""What LightRFT leaves as the finished judge becomes one that an engine loads."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from training_folders import Prepare
+
+from backend.engines.base import EngineOptions
+from backend.engines.registry import load_engine
+from backend.training import lightrft_entry
+from backend.training.lightrft import LightRFTTrainer
+
+pytestmark = pytest.mark.judge
+
+SCRIPT = """
+import os, sys
+import torch
+from pathlib import Path
+from transformers import AutoModelForImageTextToText, AutoTokenizer
+
+words = dict(zip(sys.argv, sys.argv[1:]))
+final = Path(words["--save_path"], "final_checkpoint")
+model = AutoModelForImageTextToText.from_pretrained(words["--pretrain"])
+torch.manual_seed(0)
+if "--lora_rank" in words:
+    from peft import LoraConfig, get_peft_model, get_peft_model_state_dict
+
+    model = get_peft_model(model, LoraConfig(r=4, target_modules=["q_proj"], task_type="CAUSAL_LM"))
+    for name, parameter in model.named_parameters():
+        if "lora_B" in name:
+            torch.nn.init.normal_(parameter, std=0.1)
+model.save_pretrained(final)
+if "--lora_rank" in words and words["--zero_stage"] == "3":
+    # As its strategy does where the parameters are spread over the GPUs.
+    torch.save(get_peft_model_state_dict(model), final / "adapter_model.bin")
+    os.remove(final / "adapter_model.safetensors")
+model.config.to_json_file(final / "config.json")
+AutoTokenizer.from_pretrained(words["--pretrain"]).save_pretrained(final)
+if "--lora_rank" in words:
+    torch.save(model.merge_and_unload().state_dict(), final.parent / "expected.pt")
+else:
+    torch.save(model.state_dict(), final.parent / "expected.pt")
+"""
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """A checkout whose script saves what LightRFT's saves, with its calls."""
+    home = tmp_path / "LightRFT"
+    (home / "lightrft/datasets").mkdir(parents=True)
+    (home / "examples/grm_training").mkdir(parents=True)
+    for folder in ("lightrft", "lightrft/datasets"):
+        (home / folder / "__init__.py").touch()
+    (home / "lightrft/datasets/grm_dataset.py").write_text("class GRMDataset: pass")
+    (home / "examples/grm_training/train_grm_vl.py").write_text(SCRIPT)
+    return home
+
+
+def train(checkout: Path, folder: Path, judge: Path, *words: str, rank: int = 0) -> None:
+    subprocess.run(
+        [sys.executable, lightrft_entry.__file__, "examples/grm_training/train_grm_vl.py",
+         "--pretrain", str(judge), "--save_path", str(folder / "model"), *words],
+        cwd=checkout, check=True,
+        env={**os.environ, "PYTHONPATH": str(checkout), "RANK": str(rank), "WORLD_SIZE": "2"},
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "words",
+    [(), ("--lora_rank", "4", "--zero_stage", "2"), ("--lora_rank", "4", "--zero_stage", "3")],
+)
+def test_what_the_script_saves_becomes_a_judge_that_an_engine_loads(
+    prepare: Prepare, checkout: Path, judge_folder: Path, words: tuple[str, ...]
+) -> None:
+    torch = pytest.importorskip("torch")
+    if words:
+        pytest.importorskip("peft")
+    folder, _ = prepare(sets=("images",), trainer="lightrft")
+    train(checkout, folder, judge_folder, *words)
+    (found,) = LightRFTTrainer("py", str(checkout)).checkpoints(folder)
+    assert (found.judge, found.final) == (True, True)
+    engine = load_engine("transformers", str(found.path), EngineOptions(device="cpu"))
+    try:
+        weights = engine._model.state_dict()  # type: ignore[attr-defined]
+        expected = torch.load(folder / "model" / "expected.pt")
+        assert weights.keys() == expected.keys()
+        for name, weight in expected.items():
+            assert torch.allclose(weights[name].float(), weight.float(), atol=1e-3), name
+    finally:
+        engine.close()
+    assert (folder / "model" / "adapters" / "adapter_config.json").is_file() == bool(words)
+
+
+def test_one_process_makes_the_judge_whole_and_adapters_that_were_not_merged_are_no_judge(
+    prepare: Prepare, checkout: Path, judge_folder: Path
+) -> None:
+    pytest.importorskip("peft")
+    folder, _ = prepare(sets=("images",), trainer="lightrft")
+    train(checkout, folder, judge_folder, "--lora_rank", "4", "--zero_stage", "2", rank=1)
+    (found,) = LightRFTTrainer("py", str(checkout)).checkpoints(folder)
+    assert (found.judge, found.final) == (False, True)
