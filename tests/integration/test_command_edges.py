@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import resource
 import sqlite3
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -208,6 +210,28 @@ def test_prepare_refuses_an_output_folder_that_cannot_be_before_a_judge_works_fo
     ):
         one_line(winnow(*words, folder, code=1), said)
     assert [row["name"] for row in winnow("dataset", "list", "--json").json] == ["d"]
+
+
+LISTINGS = ["dataset show d", "run list --json", "run predictions 1", "run predictions 1 --json"]
+
+
+@pytest.mark.parametrize("listing", [*LISTINGS, "--help"])
+def test_output_that_nobody_reads_is_no_failure_and_one_that_fits_nowhere_is_one_line(
+    run: int, tmp_path: Path, listing: str
+) -> None:
+    command = [sys.executable, "-c", "import sys; from backend.cli import main; sys.exit(main())"]
+    command += [*listing.split(), "--workspace", str(tmp_path / "ws")]
+    reading, writing = os.pipe()
+    os.close(reading)
+    try:
+        unread = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, text=True)
+    finally:
+        os.close(writing)
+    assert (unread.returncode, unread.stderr) == (0, "")
+    with Path("/dev/full").open("w") as full:
+        unwritten = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True)
+    assert unwritten.returncode == 1
+    one_line(Result(1, "", unwritten.stderr), "the disk is full")
 
 
 def test_a_disk_that_takes_no_more_is_one_line_with_a_hint(winnow: Winnow, run: int) -> None:
