@@ -234,6 +234,20 @@ def test_output_that_nobody_reads_is_no_failure_and_one_that_fits_nowhere_is_one
     one_line(Result(1, "", unwritten.stderr), "the disk is full")
 
 
+def test_an_interrupt_while_the_command_loads_is_no_traceback() -> None:
+    program = """
+import sys
+class Interrupts:
+    def find_spec(self, name, *_):
+        if name == "typer":
+            raise KeyboardInterrupt
+sys.meta_path.insert(0, Interrupts())
+from backend.cli import main
+"""
+    left = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert (left.returncode, left.stderr) == (130, "")
+
+
 def test_a_disk_that_takes_no_more_is_one_line_with_a_hint(winnow: Winnow, run: int) -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (4096, hard))
