@@ -134,12 +134,17 @@ def _take_globals(words: list[str]) -> list[str]:
             given.debug = True
         elif word == "--workspace":
             position += 1
-            if position == len(words):
-                raise UsageError("--workspace needs a folder")
-            given.workspace = Path(words[position])
+            given.workspace = _folder(words[position] if position < len(words) else "")
         elif word.startswith("--workspace="):
-            given.workspace = Path(word.partition("=")[2])
+            given.workspace = _folder(word.partition("=")[2])
         else:
             rest.append(word)
         position += 1
     return rest
+
+
+def _folder(word: str) -> Path:
+    # Empty is what `--workspace "$UNSET"` gives, and would be the present folder.
+    if not word:
+        raise UsageError("--workspace needs a folder", hint="leave it out for ./winnow-workspace")
+    return Path(word)

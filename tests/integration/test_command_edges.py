@@ -60,6 +60,7 @@ def test_a_missing_file_or_unknown_name_is_a_failure_and_an_impossible_word_wron
         ["convert", "t2i", "--filtered-samples-path", none, "--output-path", tmp_path / "o"],
         ["prepare", "t2i", "--model-path", "m", "--data-path", f"hpdv3:{none}", "--output-dir", "o"],
         ["run", "start", "--dataset", "d", "--model", "m", "--task-instruction", "none.txt"],
+        ["run", "log", run],
     ]  # fmt: skip
     for words in failures:
         one_line(winnow(*words, code=1), "")
@@ -87,6 +88,16 @@ def test_prepare_refuses_the_other_medium_and_leaves_no_dataset(
     one_line(result, "row 0 is a pair of images, where videos are wanted")
     assert [row["name"] for row in winnow("dataset", "list", "--json").json] == ["d"]
     assert not (tmp_path / "prep").exists()
+
+
+def test_an_empty_workspace_is_none_and_not_the_present_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for words in (["--workspace", ""], ["--workspace="]):
+        assert main(["run", "list", *words]) == 2
+        one_line(Result(2, "", capsys.readouterr().err), "needs a folder")
+    assert not list(tmp_path.iterdir())
 
 
 def test_rulings_are_written_whole_or_not_at_all_and_read_back_unchanged(
