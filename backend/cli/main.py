@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import typer
@@ -32,6 +35,9 @@ app.command("convert", no_args_is_help=True)(files.convert)
 app.command("prepare", no_args_is_help=True)(files.prepare)
 
 
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
 @app.callback()
 def _global_options(
     workspace: Path = typer.Option(
@@ -54,6 +60,7 @@ def main(arguments: list[str] | None = None) -> int:
     words = list(sys.argv[1:] if arguments is None else arguments)
     try:
         result = app(_take_globals(words), standalone_mode=False, prog_name="winnow")
+        sys.stdout.flush()
         return result if isinstance(result, int) else 0
     except (typer.Abort, KeyboardInterrupt):
         return 130
@@ -71,9 +78,12 @@ def main(arguments: list[str] | None = None) -> int:
         _show(f"{error.object[:200]!r} is not UTF-8", "give another name, or write it in UTF-8")
         return 1
     except BrokenPipeError:
-        # The reader of our output went away (`winnow … | head`): nothing is wrong.
-        sys.stderr.close()
-        return 0
+        return _unread()
+    except SystemExit as leave:
+        # How Typer and Rich, which catch it first, leave when they meet a broken pipe.
+        if isinstance(leave.__context__, BrokenPipeError):
+            return _unread()
+        raise
     except Exception as error:  # noqa: BLE001 - the last edge before the user
         if hasattr(error, "show") and hasattr(error, "exit_code"):
             # A usage error of the parser, whose class Typer took over from Click and made private.
@@ -81,9 +91,25 @@ def main(arguments: list[str] | None = None) -> int:
             return int(error.exit_code)
         if given.debug:
             err.print_exception()
+        if isinstance(error, OSError) and error.errno in _FULL:
+            _drop_output()
+            _show(f"the disk is full ({error.strerror})", "free some space and try again")
+            return 1
         line = (str(error) or type(error).__name__).splitlines()[0]
         _show(f"unexpected: {type(error).__name__}: {line}", "run again with --debug and report it")
         return 1
+
+
+def _unread() -> int:
+    """The reader of our output went away (`winnow … | head`): nothing is wrong."""
+    _drop_output()
+    return 0
+
+
+def _drop_output() -> None:
+    """Send what is still to be written nowhere, or Python would fail to flush it at its exit."""
+    with suppress(OSError, ValueError):  # no file stands behind it in tests
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _show(message: str, hint: str | None) -> None:
@@ -108,12 +134,17 @@ def _take_globals(words: list[str]) -> list[str]:
             given.debug = True
         elif word == "--workspace":
             position += 1
-            if position == len(words):
-                raise UsageError("--workspace needs a folder")
-            given.workspace = Path(words[position])
+            given.workspace = _folder(words[position] if position < len(words) else "")
         elif word.startswith("--workspace="):
-            given.workspace = Path(word.partition("=")[2])
+            given.workspace = _folder(word.partition("=")[2])
         else:
             rest.append(word)
         position += 1
     return rest
+
+
+def _folder(word: str) -> Path:
+    # Empty is what `--workspace "$UNSET"` gives, and would be the present folder.
+    if not word:
+        raise UsageError("--workspace needs a folder", hint="leave it out for ./winnow-workspace")
+    return Path(word)

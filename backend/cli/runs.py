@@ -80,7 +80,10 @@ def log(run: int, follow: Follow = False) -> None:
     with workspace() as space:
         row = space.runs.get(run)
         if row.log_path is None:
-            raise RunError(f"run {run} was imported and has no log")
+            raise RunError(
+                f"run {run} was imported and has no log",
+                hint=f"`winnow run show {run}` says what came of it",
+            )
         print_log(Path(row.log_path), lambda: space.runs.get(run).status in ACTIVE, follow=follow)
 
 

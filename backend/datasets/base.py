@@ -8,6 +8,8 @@ from typing import Any, NamedTuple, Protocol
 
 from backend.domain.pairs import MediaKind, Preference
 
+UNREADABLE_HINT = "see whether the file is there, and whether you may read it"
+
 
 class SourceRow(NamedTuple):
     """One usable row. A tuple, because a million of them pass by.

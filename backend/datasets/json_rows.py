@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TextIO
 
-from backend.datasets.base import BrokenRow, RowProblem, SourceRow
+from backend.datasets.base import UNREADABLE_HINT, BrokenRow, RowProblem, SourceRow
 from backend.domain.json_text import load_json
 from backend.errors import DatasetError
 
@@ -54,7 +54,9 @@ def json_rows(
                     except RowProblem as problem:
                         yield BrokenRow(row, str(problem))
     except OSError as error:
-        raise DatasetError(f"{path}: cannot be read ({error.strerror})") from error
+        raise DatasetError(
+            f"{path}: cannot be read ({error.strerror})", hint=UNREADABLE_HINT
+        ) from error
 
 
 def json_array(path: Path) -> Iterator[Any]:

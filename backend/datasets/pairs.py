@@ -7,7 +7,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from backend.datasets.base import BrokenRow, RowProblem, SourceRow, text_field
+from backend.datasets.base import (
+    UNREADABLE_HINT,
+    BrokenRow,
+    RowProblem,
+    SourceRow,
+    text_field,
+)
 from backend.datasets.json_rows import json_rows
 from backend.datasets.parquet_rows import parquet_rows
 from backend.domain.pairs import MediaKind, Preference
@@ -82,9 +88,14 @@ def _csv_rows(path: Path) -> Iterator[SourceRow | BrokenRow]:
                     yield BrokenRow(row, f"line {reader.line_num}: {problem}")
                 row += 1
     except csv.Error as error:
-        raise DatasetError(f"{path}: cannot be read as CSV ({error})") from error
+        raise DatasetError(
+            f"{path}: cannot be read as CSV ({error})",
+            hint=f"the first line must name the columns {', '.join(COLUMNS)}",
+        ) from error
     except OSError as error:
-        raise DatasetError(f"{path}: cannot be read ({error.strerror})") from error
+        raise DatasetError(
+            f"{path}: cannot be read ({error.strerror})", hint=UNREADABLE_HINT
+        ) from error
 
 
 def _convert(row: int, item: dict[str, Any]) -> SourceRow:

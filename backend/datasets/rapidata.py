@@ -14,6 +14,7 @@ from backend.datasets.parquet_rows import parquet_rows
 from backend.domain.pairs import MediaKind, Preference
 
 _ASPECTS = ("Alignment", "Coherence", "Preference")
+_ROUNDING = 1e-6  # of sums of three scores stored in single precision
 _SCORES = tuple(f"weighted_results{side}_{aspect}" for side in (1, 2) for aspect in _ASPECTS)
 
 
@@ -46,7 +47,8 @@ class Rapidata:
 
 def _convert(folder: str, row: int, item: dict[str, Any]) -> SourceRow:
     totals = [sum(_score(item, f"weighted_results{side}_{a}") for a in _ASPECTS) for side in (1, 2)]
-    if totals[0] == totals[1]:
+    # Equal sums of decimals differ in binary: .1 + .2 + .3 is more than .3 + .2 + .1.
+    if abs(totals[0] - totals[1]) < _ROUNDING:
         preference = Preference.TIE
     else:
         preference = Preference.FIRST if totals[0] > totals[1] else Preference.SECOND

@@ -46,7 +46,7 @@ _BARE = re.compile(
     rf"(?:(?:the|my|our|final|answer|is|verdict|winner|choice|it|so|i|would|choose|prefer|pick|select)"
     rf"[\s:,]{{1,3}}){{0,6}}"
     rf"(?:(?P<side>{SIDE})(?:\s(?:image|video|one))?|(?P<number>[12]|one|two|first|second|(?-i:[AB]))"
-    r"|(?P<tie>(?:it\sis\s)?(?:a\s)?(?:tie|draw)|equal(?:ly\sgood)?))",
+    r"|(?P<tie>(?:it\s(?:is|s)\s)?(?:a\s)?(?:tie|draw)|equal(?:ly\sgood)?))",
     re.IGNORECASE,
 )
 _DENIED = re.compile(
@@ -86,10 +86,14 @@ _IN_PART = re.compile(
     r"(?!(?:all|every|each|both|most|general|total|overall|terms\sof\s(?:all|both|overall))\b))",
     re.IGNORECASE,
 )
+# "Image 1 / Image 2 is better" names both; only the form is that of a statement about the second.
+_LISTED = re.compile(rf"\W*(?:the\s)?{SIDE}\s?(?:[/|,&]|and|vs\.?)\s?(?:the\s)?", re.IGNORECASE)
+_NAMED_ONLY = re.compile(rf"\s*(?:the\s)?{SIDE}\s?\.?\s*", re.IGNORECASE)
 _NAME = re.compile(
     rf"(?P<than>\b(?:than|to|over)\s(?:the\s)?)?(?:(?P<side>{SIDE})|(?P<other>{OTHER}))",
     re.IGNORECASE,
 )
+_SPACES = re.compile(r"[ \t]{2,}")
 _SENTENCE_END = re.compile(r"[.!?;。！？；\n]")
 _BOXED = re.compile(r"\\boxed\s?\{((?:[^{}\n]|\{[^{}\n]{0,80}\}){0,120})\}")
 _LONGEST_SENTENCE = 400
@@ -135,16 +139,21 @@ def last_claims(text: str) -> tuple[str, ...]:
     """The words of an untagged ``text`` that state its answer, each for :func:`read_answer`.
 
     They are the last statement, with what its sentence says around it (back to the statement before,
-    if that is nearer), and the last ``\\boxed{…}`` that names a side.
+    if that is nearer), the one before where both speak of a part only ("… in colour. … in detail."),
+    and the last ``\\boxed{…}`` that names a side. A text that is no more than a side's name is one.
     """
     text = text[-_LONGEST_ENDING:]
     claims = [box[1] for box in _BOXED.finditer(text) if _NAME.search(plain(box[1]))][-1:]
-    words = _undressed(text)
+    words = _SPACES.sub(" ", _undressed(text))
+    if not claims and _NAMED_ONLY.fullmatch(words):
+        return (words,)
+    before: re.Match[str] | None = None
     last: re.Match[str] | None = None
-    start = 0
     for match in _STATEMENT.finditer(words):
-        start = last.end() if last else 0
-        last = match
+        before, last = last, match
+    start = before.end() if before else 0
+    if before and last and all(_IN_PART.match(words, match.end()) for match in (before, last)):
+        claims.append(before[0])
     if last is not None:
         start = max(start, last.start() - _LONGEST_SENTENCE)
         for end in _SENTENCE_END.finditer(words, start, last.start()):
@@ -176,7 +185,7 @@ def _read(words: str, statement: re.Match[str]) -> Reading | None:
             return None
         return Reading(Preference.TIE, medium_of(statement[0]))
     name = statement["side"] or statement["picked"]
-    if not name:
+    if not name or _LISTED.fullmatch(words, start, statement.start()):
         return None
     side = side_of(name)
     if _IN_PART.match(words, statement.end()) and _turns_to(1 - side, words, statement.end()):

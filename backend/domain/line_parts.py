@@ -8,16 +8,18 @@ from collections.abc import Iterator
 from backend.domain.headings import KNOWN_NAME, name_of
 from backend.domain.sides import SIDE
 from backend.domain.totals import TOTAL
-from backend.domain.words import POSSESSIVE, SCORE
+from backend.domain.words import POSSESSIVE, SCORE, SHORT_SCORE
 
 _NAMES = (
     rf"(?:{KNOWN_NAME}(?:\sscores?)?|{TOTAL}(?:\s(?:scores?|points?|ratings?))?"
     r"|(?:overall\s)?average(?:\sscores?)?)"
 )
+# A number that is all that is said of a name: "…, Aesthetics 7, …".
+_OWN_SCORE = rf"(?:{SCORE}|{SHORT_SCORE}\s?(?:[,;)]|\.(?:\s|$)|$))"
 # A name in the middle of a line that heads what follows it: "…, Aesthetics: 7/10".
 _INNER_HEAD = re.compile(
     rf"[.;,|:)\]–—-]\s{{0,3}}(?P<head>(?:{SIDE}(?:{POSSESSIVE}|\s?[:–—-])?\s{{0,2}})?(?<![\w-]){_NAMES})"
-    rf"(?:\s?\([^()]{{0,12}}\))?(?:\s?[:=]|\s[–—-]\s|\s{{0,2}}(?={SCORE}))",
+    rf"(?:\s?\([^()]{{0,12}}\))?(?:\s?[:=]|\s[–—-]\s|\s{{0,2}}(?={_OWN_SCORE}))",
     re.IGNORECASE,
 )
 # A list of nothing but names and scores: "Detail: 8/10, Colour: 7/10".

@@ -2,7 +2,8 @@
 
 The order of names and scores decides. In the order of these rules:
 
-- one score, and both sides named at once: it is both's ("both images get 8/10");
+- one score, and both sides named at once: it is both's ("both images get 8/10", "Image 1 and Image 2:
+  8/10"), unless it lies between them ("the difference between Image 1 and Image 2 is 3");
 - two names and then two joined scores, or the reverse: the first is the first's ("8/10 vs 6/10");
 - every score with a name right behind it: that name's ("8/10 for Image 1");
 - else a score is the side's that is spoken of before it, and of a side with two scores the one
@@ -47,6 +48,8 @@ _COMPARED = re.compile(
     r"\b(?:than|to|with|over|unlike|like|against|from|versus|vs\.?)\s(?:(?:that|those|the|in|of)\s){0,2}$",
     re.IGNORECASE,
 )
+_AND = re.compile(r"\s?(?:and|&|/|和|与)\s?(?:the\s)?", re.IGNORECASE)
+_BETWEEN = re.compile(r"\bbetween\s(?:the\s)?$", re.IGNORECASE)
 _REST_OF_PAIR = re.compile(r"\W*(?:respectively)?\W*", re.IGNORECASE)
 _CUT = re.compile(r";|[.!?]\s")
 
@@ -66,6 +69,10 @@ def line_scores(line: str, side: int | None) -> Scores:
     if not numbers:
         return {}
     if len(numbers) == 1 and _is_for_both(numbers[0], marks):
+        return _kept({0: numbers[0].value, 1: numbers[0].value})
+    if len(numbers) == 1 and (names := _joined(line, numbers[0], labels)):
+        if _BETWEEN.search(line[max(0, names[0].start - 24) : names[0].start]):
+            return {}
         return _kept({0: numbers[0].value, 1: numbers[0].value})
     if len(numbers) == 2 and _JOIN.fullmatch(line[numbers[0].end : numbers[1].start]):
         if sides := _listed(numbers, labels):
@@ -147,6 +154,16 @@ def _is_for_both(number: Mark, marks: list[Mark]) -> bool:
         return False
     earlier = {mark.side for mark in before[:both]}
     return both == len(before) - 1 and earlier in (set(), {0, 1})
+
+
+def _joined(line: str, number: Mark, labels: Sequence[Mark]) -> tuple[Mark, Mark] | None:
+    """The names in "Image 1 and Image 2: 8/10", where ``number`` stands right behind both sides'."""
+    named = [label for label in labels if label.start < number.start][-2:]
+    if len(named) < 2 or {label.side for label in named} != {0, 1}:
+        return None
+    first, second = named
+    joined = _AND.fullmatch(line[first.end : second.start]) is not None
+    return (first, second) if joined and _is_behind(line, second, number) else None
 
 
 def _listed(numbers: Sequence[Mark], labels: Sequence[Mark]) -> tuple[int, int] | None:

@@ -11,6 +11,8 @@ from backend.domain.tokens import marks_of
 
 # More columns than any instruction asks for.
 _MOST_CELLS = 64
+# What a column is headed by that only numbers the rows.
+_COUNTERS = ("#", "no.", "no", "序号")
 _RULE = re.compile(r"[\s:|-]*")
 
 
@@ -28,16 +30,21 @@ class ScoreTable:
 
     def __init__(self) -> None:
         self._header: list[str] | None = None
+        self._numbered = False
 
     def end(self) -> None:
         """The line read now belongs to no table."""
         self._header = None
+        self._numbered = False
 
     def read(self, line: str) -> list[Cell] | None:
         """The cells of a row, none of its header's; ``None`` when ``line`` is no row of a table."""
         if _RULE.fullmatch(line):
             return []
         cells = [cell.strip(" _") for cell in line.strip().strip("|").split("|")]
+        self._numbered = self._numbered or cells[0].casefold() in _COUNTERS
+        if self._numbered:
+            del cells[0]
         if len(cells) < 2 or len(cells) > _MOST_CELLS:
             return None
         numbers = [_number_of_cell(cell) for cell in cells[1:]]

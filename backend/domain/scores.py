@@ -33,7 +33,7 @@ from backend.domain.score_tables import Cell, ScoreTable
 from backend.domain.sides import SIDE, side_of
 from backend.domain.tokens import first_name
 from backend.domain.totals import TOTAL, Total, line_totals, total_of
-from backend.domain.words import NUMBER, POSSESSIVE, RATING
+from backend.domain.words import NUMBER, POSSESSIVE, RATING, SCORE, SHORT_SCORE
 
 # More than any judge writes within its token limit; of a longer text the start is read.
 _LONGEST_TEXT = 200_000
@@ -46,6 +46,10 @@ _BEHIND_SIDE = re.compile(
     re.IGNORECASE,
 )
 _KNOWN = re.compile(KNOWN_NAME, re.IGNORECASE)
+_KNOWN_SCORE = re.compile(
+    rf"(?P<name>{KNOWN_NAME})\s?[=(\[–—-]?\s?(?P<score>(?:{SCORE}|{SHORT_SCORE})[)\]]?)[\s.]*",
+    re.IGNORECASE,
+)
 _SIDE_TOTAL = re.compile(
     rf"{SIDE}[^0-9;:|]{{0,30}}(?:{TOTAL}|\b(?:final|overall)\s{RATING}\b)",
     re.IGNORECASE,
@@ -180,6 +184,10 @@ class _Reader:
     def _about_dimension(self, line: str, *, decorated: bool) -> None:
         """A line that starts with a dimension's name, with "Total", or with neither."""
         label = first_name(line)
+        if own := _KNOWN_SCORE.fullmatch(line):
+            self._enter(name_of(own["name"]))
+            self._score(own["score"])
+            return
         head = head_of(line)
         if head is not None and (label is None or len(head[0]) <= label):
             self._enter_heading(*head)

@@ -25,9 +25,10 @@ _MARK = re.compile(
       (?P<paren>{SHORT_SCORE})\s{{0,2}}(?:points?|pts)?[)\]]
     | (?:\b(?:score|rating)\s{{0,2}}(?:of|is|:|=)|(?:得分|评分|分数)(?:为|是|:)?)
       \s{{0,2}}(?P<worded>{PLAIN_SCORE})(?![A-Za-z0-9_/+%~–-]|\.[0-9]|\s?/)
-    | (?<!\+)(?<!\+\s){_START}(?P<bare>{PLAIN_SCORE})
-      (?=\s{{0,3}}(?:$|[,;)\]|]|\.(?:\s|$)|[-–—]\s|\(
-        |(?:and|vs|versus|points?|pts|while|whereas|but|because|since|as|due|for|to|image|video)\b))
+    | (?<!\+)(?<!\+\s)(?<![:=(]-)(?<![:=(]\s-){_START}(?P<bare>{PLAIN_SCORE})
+      (?=\s{{0,3}}(?:$|,(?![0-9])|[;)\]|]|\.(?:\s|$)|[-–—]\s|\(
+        |(?:and|vs|versus|points?|pts|while|whereas|but|because|since|as|due|for|to|image|video
+           |respectively)\b))
     )""",
     re.IGNORECASE | re.VERBOSE,
 )

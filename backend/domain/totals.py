@@ -38,7 +38,7 @@ _STATED = re.compile(
 )
 _OF = r"(?:\s?/\s?[0-9]{1,3})?"
 _TWO = re.compile(
-    rf"{_WORDS}(?P<a>{NUMBER}){_OF}\s{{0,2}}(?:vs\.?|versus|and|,|;|-|–|to|\||和)\s{{0,2}}"
+    rf"{_WORDS}(?P<a>{NUMBER}){_OF}\s{{0,2}}(?:vs\.?|versus|and|,|;|-|–|to|[|<>]|和)\s{{0,2}}"
     rf"(?P<b>{NUMBER}){_OF}(?=\W|$)",
     re.IGNORECASE,
 )

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import resource
 import sqlite3
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -58,6 +60,7 @@ def test_a_missing_file_or_unknown_name_is_a_failure_and_an_impossible_word_wron
         ["convert", "t2i", "--filtered-samples-path", none, "--output-path", tmp_path / "o"],
         ["prepare", "t2i", "--model-path", "m", "--data-path", f"hpdv3:{none}", "--output-dir", "o"],
         ["run", "start", "--dataset", "d", "--model", "m", "--task-instruction", "none.txt"],
+        ["run", "log", run],
     ]  # fmt: skip
     for words in failures:
         one_line(winnow(*words, code=1), "")
@@ -85,6 +88,16 @@ def test_prepare_refuses_the_other_medium_and_leaves_no_dataset(
     one_line(result, "row 0 is a pair of images, where videos are wanted")
     assert [row["name"] for row in winnow("dataset", "list", "--json").json] == ["d"]
     assert not (tmp_path / "prep").exists()
+
+
+def test_an_empty_workspace_is_none_and_not_the_present_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for words in (["--workspace", ""], ["--workspace="]):
+        assert main(["run", "list", *words]) == 2
+        one_line(Result(2, "", capsys.readouterr().err), "needs a folder")
+    assert not list(tmp_path.iterdir())
 
 
 def test_rulings_are_written_whole_or_not_at_all_and_read_back_unchanged(
@@ -208,6 +221,42 @@ def test_prepare_refuses_an_output_folder_that_cannot_be_before_a_judge_works_fo
     ):
         one_line(winnow(*words, folder, code=1), said)
     assert [row["name"] for row in winnow("dataset", "list", "--json").json] == ["d"]
+
+
+LISTINGS = ["dataset show d", "run list --json", "run predictions 1", "run predictions 1 --json"]
+
+
+@pytest.mark.parametrize("listing", [*LISTINGS, "--help"])
+def test_output_that_nobody_reads_is_no_failure_and_one_that_fits_nowhere_is_one_line(
+    run: int, tmp_path: Path, listing: str
+) -> None:
+    command = [sys.executable, "-c", "import sys; from backend.cli import main; sys.exit(main())"]
+    command += [*listing.split(), "--workspace", str(tmp_path / "ws")]
+    reading, writing = os.pipe()
+    os.close(reading)
+    try:
+        unread = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, text=True)
+    finally:
+        os.close(writing)
+    assert (unread.returncode, unread.stderr) == (0, "")
+    with Path("/dev/full").open("w") as full:
+        unwritten = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True)
+    assert unwritten.returncode == 1
+    one_line(Result(1, "", unwritten.stderr), "the disk is full")
+
+
+def test_an_interrupt_while_the_command_loads_is_no_traceback() -> None:
+    program = """
+import sys
+class Interrupts:
+    def find_spec(self, name, *_):
+        if name == "typer":
+            raise KeyboardInterrupt
+sys.meta_path.insert(0, Interrupts())
+from backend.cli import main
+"""
+    left = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert (left.returncode, left.stderr) == (130, "")
 
 
 def test_a_disk_that_takes_no_more_is_one_line_with_a_hint(winnow: Winnow, run: int) -> None:

@@ -57,6 +57,12 @@ def test_rapidata_prefers_the_larger_sum_and_equal_sums_tie(tmp_path):
     assert SOURCES["rapidata-t2v"].default_data_root(path) == tmp_path
 
 
+def test_rapidata_sums_that_only_binary_tells_apart_tie(tmp_path):
+    path = rapidata_file(tmp_path, [("a.mp4", "b.mp4", (0.1, 0.2, 0.3), (0.3, 0.2, 0.1))])
+    [row] = SOURCES["rapidata-t2v"].rows(path)
+    assert row.preference is Preference.TIE
+
+
 def test_rapidata_uses_the_capital_folder_where_only_that_is_there(tmp_path):
     path = rapidata_file(tmp_path, [("a.mp4", "b.mp4", (1, 1, 1), (0, 0, 0))])
     (tmp_path / "Videos").mkdir()

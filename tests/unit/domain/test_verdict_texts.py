@@ -202,7 +202,27 @@ JSON = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("wanted", [*BEHIND_DIMENSION, *HEADINGS, *TOTALS, *JSON])
+# Each was read wrongly, or half, at first.
+MISREAD = [
+    case("respectively", "Aesthetics: Image 2 and Image 1 score 6 and 8 respectively.", [(AE, 8, 6)]),
+    case("both, respectively", "Aesthetics: both images get 8 and 6 respectively.", [(AE, 8, 6)]),
+    case("one for two names", "Aesthetics: Image 1 and Image 2: 8/10", [(AE, 8, 8)]),
+    case("the difference", "Aesthetics: the difference between Image 1 and Image 2 is 3.", []),
+    case("decimal comma", "Aesthetics: Image 1: 8,5/10; Image 2: 6/10", [(AE, None, 6)]),
+    case("minus", "Aesthetics: Image 1: -1; Image 2: 6", [(AE, None, 6)]),
+    case("arrows", "Aesthetics: Image 1 → 8, Image 2 → 6", [(AE, 8, 6)]),
+    case("numbered table", "| # | Dimension | Image 1 | Image 2 |\n|---|---|---|---|\n| 1 | Aesthetics | 8 | 6 |\n| 2 | Mood | 7 | 5 |",
+         [(AE, 8, 6), ("mood", 7, 5)]),
+    case("names and brackets", "Image 1: Semantic Consistency (8/10), Aesthetics (7/10), Authenticity (9/10)\n"
+         "Image 2: Semantic Consistency (6/10), Aesthetics (5/10), Authenticity (4/10)", THREE),
+    case("names and numbers", "Image 1: Semantic consistency 8, aesthetics 7, authenticity 9. "
+         "Image 2: semantic consistency 6, aesthetics 5, authenticity 4.", THREE),
+    case("names and equals", "Image 1: Semantic consistency = 8, Aesthetics = 7\nImage 2: Semantic consistency = 6, Aesthetics = 5", TWO),
+    case("greater", SCORED + "Total: 15 > 11", TWO, (15, 11)),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("wanted", [*BEHIND_DIMENSION, *HEADINGS, *TOTALS, *JSON, *MISREAD])
 def test_scores_and_totals_are_read(wanted: Case) -> None:
     text = f"<think>\n{wanted.body}\n</think>\n<answer>{wanted.answer}</answer>"
     verdict = parse_verdict(text, wanted.kind)
@@ -240,6 +260,11 @@ ANSWERS = [
     ("Image 1 is better, but not overall", None),
     ("Image 1 is probably better", None),
     ("Image 1 or Image 2 is better", None),
+    ("Image 1/Image 2 is better", None),
+    ("[Image 1 | Image 2] is better", None),
+    ("Image 1, Image 2 is better", None),
+    ("Compared to Image 1, Image 2 is better", SECOND),
+    ("It's a tie", TIE),
     ("If light matters, Image 1 is better", None),
     ("It is hard to say, but Image 1 is better", None),
     ("Image 2 isn't better", None),
@@ -268,6 +293,10 @@ def test_an_answer_is_read_only_where_it_says_one_thing(
         ("Image 1 is better. So \\boxed{Image 2}", None, Flaw.CONFLICTING_ANSWERS),
         ("Each gets \\boxed{8}", None, Flaw.NO_ANSWER),
         ("Image 1 has the light. Final answer: Image 2", SECOND, Flaw.UNTAGGED_ANSWER),
+        ("**Final answer:** Image 2", SECOND, Flaw.UNTAGGED_ANSWER),
+        ("So the better image is **Image 1**.", FIRST, Flaw.UNTAGGED_ANSWER),
+        ("**Image 2**", SECOND, Flaw.UNTAGGED_ANSWER),
+        ("Image 1 is better in colour. Image 2 is better in shape.", None, Flaw.CONFLICTING_ANSWERS),
         ("The answer is $\\boxed{\\text{Image 1}}$.", FIRST, Flaw.UNTAGGED_ANSWER),
         ("**Image 2 is better.** Would you like to know more?", SECOND, Flaw.UNTAGGED_ANSWER),
         ("Image 1 is not better at light. Overall, Image 1 is better.", FIRST, Flaw.UNTAGGED_ANSWER),
