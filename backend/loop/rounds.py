@@ -213,7 +213,9 @@ class Rounds:
                 hint=self._way_on(row.hint),
             )
         now["checkpoint"] = str(judge_of(space.trainer.view(training)))
-        self._say(f"round {self.state.round}: training {training}, loss {row.progress.get('loss')}")
+        loss = row.progress.get("loss")
+        told = "" if loss is None else f", loss {loss}"
+        self._say(f"round {self.state.round}: training {training}{told}")
         return Step.EVALUATE
 
     def _start_training(self) -> None:

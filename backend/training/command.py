@@ -23,6 +23,7 @@ from backend.training.base import Checkpoint, Command, Metric
 from backend.training.data import DataFile, data_files, expected_files
 from backend.training.folder import find, read_json, write_whole
 from backend.training.spec import TrainingSpec
+from backend.training.weights import has_whole_weights
 
 _PLACE = re.compile(r"\{([A-Za-z_]+)\}")
 _LOGS = ("trainer_log.jsonl", "logging.jsonl")
@@ -153,6 +154,16 @@ class CommandTrainer:
                     "checkpoints are looked for there alone",
                 )
             )  # fmt: skip
+        expected = expected_files(spec, Path(spec.output_dir))
+        files = [file for file in expected if not file.validation]
+        if len(files) > 1 and "data" in places_in(spec.command):
+            checks.append(
+                Check(
+                    "Data", Level.WARN,
+                    f"{{data}} stands for {len(files)} files, joined by commas in one argument",
+                    "where the program takes one file there (ms-swift does), one set of one medium",
+                )
+            )  # fmt: skip
         if spec.max_steps is not None and "max_steps" not in places_in(spec.command):
             checks.append(
                 Check(
@@ -191,18 +202,12 @@ class CommandTrainer:
         for path in find(save, "checkpoint-*"):
             number = path.name.removeprefix("checkpoint-")
             if number.isdigit() and (path / "config.json").is_file():
-                found.append(Checkpoint(path, int(number), final=False, judge=_weights(path)))
+                whole = has_whole_weights(path)
+                found.append(Checkpoint(path, int(number), final=False, judge=whole))
         found.sort(key=lambda checkpoint: checkpoint.step or 0)
         if (save / "config.json").is_file():
-            found.append(Checkpoint(save, None, final=True, judge=_weights(save)))
+            found.append(Checkpoint(save, None, final=True, judge=has_whole_weights(save)))
         return found
-
-
-def _weights(path: Path) -> bool:
-    try:
-        return any(file.suffix == ".safetensors" for file in path.iterdir())
-    except OSError:
-        return False
 
 
 def places_in(template: Sequence[str]) -> frozenset[str]:

@@ -18,10 +18,11 @@ from backend.training import tensorboard
 from backend.training.base import Checkpoint, Command, Metric
 from backend.training.data import DataFile, data_files, expected_files
 from backend.training.folder import CHECKPOINTS, TENSORBOARD
-from backend.training.lightrft_finish import ADAPTERS
+from backend.training.lightrft_finish import ADAPTERS, PREPARES
 from backend.training.probing import check_packages, check_port
 from backend.training.progress import steps_per_epoch
 from backend.training.spec import TrainingSpec
+from backend.training.weights import has_whole_weights
 
 SCRIPT = "examples/grm_training/train_grm_vl.py"
 T2I_SOURCE = "imagegen-cot-reward-5k"
@@ -119,10 +120,12 @@ class LightRFTTrainer:
                 found.append(Checkpoint(path, int(number), final=False, judge=False))
         found.sort(key=lambda checkpoint: checkpoint.step or 0)
         final = folder / "model" / "final_checkpoint"
-        if (final / "config.json").is_file() and any(final.glob("*.safetensors")):
-            # Adapters alone are what is left where they could not be merged.
-            whole = not (final / ADAPTERS).exists()
-            found.append(Checkpoint(final, None, final=True, judge=whole))
+        if (final / "config.json").is_file() and has_whole_weights(final):
+            # Adapters alone are what is left where they could not be merged, and no processor where
+            # it could not be added.
+            adapters = (final / ADAPTERS).exists()
+            judge = not adapters and any((final / name).is_file() for name in PREPARES)
+            found.append(Checkpoint(final, None, final=True, judge=judge))
         return found
 
     def _checkout(self) -> Path:

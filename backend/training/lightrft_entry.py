@@ -17,9 +17,10 @@ of which changes nothing where a checkout has it right by itself:
 
 from __future__ import annotations
 
+import argparse
+import contextlib
 import functools
 import inspect
-import itertools
 import json
 import os
 import runpy
@@ -172,17 +173,33 @@ def look_for_modules_beside(script: str) -> None:
     sys.path[:] = [os.path.dirname(os.path.abspath(script)), *others]  # noqa: PTH100, PTH120
 
 
+def place_of_finished(words: list[str]) -> tuple[str, str]:
+    """The model that is trained, and the folder that the script saves the finished one into."""
+    parser = argparse.ArgumentParser(add_help=False)
+    parser.add_argument("--pretrain", default="")
+    parser.add_argument("--save_path", default="./ckpt")
+    known, _ = parser.parse_known_args(words)
+    return known.pretrain, os.path.join(known.save_path, "final_checkpoint")
+
+
+def begin(words: list[str]) -> None:
+    """Take the mark of a whole judge from one that the script is going to write over in place."""
+    _, final = place_of_finished(words)
+    for name in ("preprocessor_config.json", "processor_config.json"):
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(os.path.join(final, name))  # noqa: PTH108
+
+
 def finish(words: list[str]) -> None:
     """Make a whole judge of what the script saved; see ``lightrft_finish.py``."""
-    known = dict(itertools.pairwise(words))
-    final = os.path.join(known.get("--save_path", ""), "final_checkpoint")
+    pretrained, final = place_of_finished(words)
     if not os.path.isdir(final):  # noqa: PTH112
         return
     program = os.path.join(os.path.dirname(os.path.abspath(__file__)), "lightrft_finish.py")  # noqa: PTH100, PTH120
     # A process of its own: this one still holds the GPU, and DeepSpeed's hold on how models load.
     alone = {name: value for name, value in os.environ.items() if name not in _DISTRIBUTED}
     done = subprocess.run(  # noqa: S603 - a list of arguments, and no shell
-        [sys.executable, program, known["--pretrain"], final],
+        [sys.executable, program, pretrained, final],
         env={**alone, "CUDA_VISIBLE_DEVICES": ""},
     )
     if done.returncode:
@@ -198,8 +215,11 @@ def main() -> None:
 
     register(GRMDataset)
     mend_counting()
+    leads = os.environ.get("RANK", "0") == "0"
+    if leads:
+        begin(sys.argv)
     runpy.run_path(script, run_name="__main__")
-    if os.environ.get("RANK", "0") == "0":
+    if leads:
         finish(sys.argv)
 
 

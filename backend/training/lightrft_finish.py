@@ -16,9 +16,12 @@ import sys
 from pathlib import Path
 
 ADAPTERS = "adapter_config.json"
+PREPARES = ("preprocessor_config.json", "processor_config.json")
+"""Without one of these no engine prepares an image; they come last, and so say that the rest is there."""
+
 _PROCESSOR = (
-    "preprocessor_config.json", "video_preprocessor_config.json", "processor_config.json",
-    "chat_template.json", "chat_template.jinja", "generation_config.json",
+    "generation_config.json", "chat_template.json", "chat_template.jinja",
+    "video_preprocessor_config.json", *reversed(PREPARES),
 )  # fmt: skip
 
 
@@ -30,9 +33,17 @@ def merge_adapters(pretrained: str, final: Path) -> None:
     whole, kept = final.with_name(final.name + ".partial"), final.with_name("adapters")
     for left in (whole, kept):
         shutil.rmtree(left, ignore_errors=True)
-    shutil.copytree(final, whole, ignore=shutil.ignore_patterns("adapter_*", "README.md"))
     model = AutoModelForImageTextToText.from_pretrained(pretrained, dtype="auto")
-    PeftModel.from_pretrained(model, str(final)).merge_and_unload().save_pretrained(whole)
+    merged = PeftModel.from_pretrained(model, str(final)).merge_and_unload()
+    try:
+        # The weights that an earlier end of the same training merged may be there too.
+        left_out = shutil.ignore_patterns("adapter_*", "README.md", "model*.safetensors*")
+        shutil.copytree(final, whole, ignore=left_out)
+        merged.save_pretrained(whole)
+    except BaseException:
+        # On a full disk it would leave no room for the next attempt.
+        shutil.rmtree(whole, ignore_errors=True)
+        raise
     os.replace(final, kept)
     os.replace(whole, final)
 
@@ -45,10 +56,14 @@ def add_processor(pretrained: str, final: Path) -> None:
 
             AutoProcessor.from_pretrained(pretrained).save_pretrained(final)
         return
+    copied = []
     for name in _PROCESSOR:
         source, target = Path(pretrained, name), final / name
         if source.is_file() and not target.exists():
-            shutil.copyfile(source, target)
+            copied.append(target.with_name(name + ".partial"))
+            shutil.copyfile(source, copied[-1])
+    for partial in copied:
+        os.replace(partial, partial.with_suffix(""))
 
 
 def main(pretrained: str, final: Path) -> None:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shutil
 import socket
-import struct
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,6 +14,7 @@ from backend.domain.preflight import Check, Level
 from backend.engines.registry import has_gpu
 from backend.jobs.gpus import list_gpus
 from backend.training.spec import TrainingSpec
+from backend.training.weights import tensors_of
 
 _PROBE = (
     "import importlib.util, json, sys\n"
@@ -21,7 +22,6 @@ _PROBE = (
     "print(json.dumps(found))"
 )
 _GB = 1e9
-_MAX_HEADER = 100 * 2**20
 
 
 def check_packages(
@@ -154,19 +154,9 @@ def check_disk(folder: Path, weights: int | None, spec: TrainingSpec) -> Check:
 
 
 def module_names(model: Path) -> frozenset[str]:
-    """Names of the modules with weights in a model's folder; none where they cannot be read.
-
-    A ``.safetensors`` file begins with the length of a JSON header (uint64, little endian), then the
-    header, whose keys are the tensors' names.
-    """
+    """Names of the modules with weights in a model's folder; none where they cannot be read."""
     names: set[str] = set()
     for path in model.glob("*.safetensors"):
-        try:
-            with path.open("rb") as stream:
-                (length,) = struct.unpack("<Q", stream.read(8))
-                if length > _MAX_HEADER:
-                    continue
-                names |= json.loads(stream.read(length)).keys()
-        except (OSError, ValueError, AttributeError, struct.error):
-            continue
-    return frozenset(name.rpartition(".")[0] for name in names if name != "__metadata__")
+        with contextlib.suppress(OSError, ValueError):
+            names |= tensors_of(path).keys()
+    return frozenset(name.rpartition(".")[0] for name in names)

@@ -109,7 +109,7 @@ def wait_for(what: Callable[[], Any]) -> Any:
 def bench(tmp_path: Path) -> Iterator[Bench]:
     (tmp_path / "judge").mkdir()
     (tmp_path / "judge" / "config.json").write_text('{"model_type": "qwen2_5_vl"}')
-    (tmp_path / "judge" / "model.safetensors").write_bytes(b"weights")
+    (tmp_path / "judge" / "model.safetensors").write_bytes((2).to_bytes(8, "little") + b"{}")
     (tmp_path / "trainer.py").write_text(TRAINER)
     (tmp_path / "texts.jsonl").write_text(
         json.dumps({"text": "<think>so</think><answer>Image 1 is better</answer>"}) + "\n"

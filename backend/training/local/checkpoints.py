@@ -54,10 +54,11 @@ def save(folder: Path, judge: Judge, optimizer: Any | None, step: int, keep: int
     """Write a checkpoint after ``step`` steps; without an optimizer, the final judge.
 
     Args:
-        keep: How many checkpoints stay; older ones go once the new one is whole.
+        keep: How many checkpoints stay; older ones go once the new one is whole, and with them what
+            was cut off.
 
     Raises:
-        TrainingError: The disk is full. The checkpoints before it stay.
+        TrainingError: The disk is full, or the weights are no numbers. The checkpoints before it stay.
     """
     target = folder / FINAL if optimizer is None else folder / "checkpoints" / f"step-{step:06d}"
     partial = target.with_name(target.name + ".partial")
@@ -71,6 +72,9 @@ def save(folder: Path, judge: Judge, optimizer: Any | None, step: int, keep: int
         write_whole(partial / STATE, {"step": step, "files": _sizes(partial)})
         shutil.rmtree(target, ignore_errors=True)
         os.replace(partial, target)
+    except TrainingError:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise
     except (OSError, RuntimeError) as error:
         shutil.rmtree(partial, ignore_errors=True)
         # safetensors reports a full disk as an error of its own.
@@ -139,5 +143,7 @@ def _sync(folder: Path) -> None:
 
 def _prune(folder: Path, keep: int) -> None:
     whole = [checkpoint for checkpoint in whole_checkpoints(folder) if not checkpoint.final]
-    for checkpoint in whole[: max(0, len(whole) - keep)]:
-        shutil.rmtree(checkpoint.path, ignore_errors=True)
+    kept = {checkpoint.path for checkpoint in whole[-keep:]}
+    for path in (folder / "checkpoints").glob("step-*"):
+        if path not in kept:
+            shutil.rmtree(path, ignore_errors=True)

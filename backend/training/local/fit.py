@@ -226,5 +226,12 @@ class Fit:
                 total += torch.tensor([loss, micro.tokens, 0], dtype=torch.float64)
         self.judge.model.train()
         loss_sum, tokens, stopped = add_up(self._place, total.to(self._place.device)).tolist()
-        if journal is not None and tokens and not stopped:
+        if stopped or not tokens:
+            return
+        if not math.isfinite(loss_sum):
+            raise TrainingError(
+                f"the validation loss is not a number after step {done}",
+                hint="lower --actor-learning-rate or try --bf16 no",
+            )
+        if journal is not None:
             journal.write(Metric(step=done, validation_loss=loss_sum / tokens, time=time.time()))

@@ -74,7 +74,11 @@ class Judge:
         return self.model(**inputs, use_cache=False).logits[:, -keep:]
 
     def save(self, folder: Path) -> None:
-        """Write the whole judge, adapters merged, in the dtype of the model it came from."""
+        """Write the whole judge, adapters merged, in the dtype of the model it came from.
+
+        Raises:
+            TrainingError: Weights that were trained are no numbers any more, in that dtype.
+        """
         folder.mkdir(parents=True, exist_ok=True)
         source = Path(self._source)
         if source.is_dir():
@@ -90,6 +94,7 @@ class Judge:
         torch = self._torch
         tied = set(getattr(self._base, "all_tied_weights_keys", None) or ())
         weights: dict[str, Any] = {}
+        trained = set(self.trained)
         with torch.no_grad():
             for name, value in self.model.state_dict().items():
                 plain = name.removeprefix(_LORA_PREFIX).replace(".base_layer", "")
@@ -100,11 +105,20 @@ class Judge:
                     name = f"{path.removeprefix(_LORA_PREFIX)}.weight"
                     # Not in place: merging and taking apart again would round the frozen weights.
                     weights[name] = weights[name].float() + module.get_delta_weight("default")
-            return {
+                    trained.add(name)
+            saved = {
                 name: (value.to(self._dtype) if value.is_floating_point() else value)
                 .cpu().contiguous().clone()
                 for name, value in weights.items()
             }  # fmt: skip
+            # No loss tells of the last step's: it is that of the weights before it.
+            for name in trained & saved.keys():
+                if not torch.isfinite(saved[name]).all():
+                    raise TrainingError(
+                        f"the trained weights are not numbers any more ({name})",
+                        hint="lower --actor-learning-rate and start another training",
+                    )
+            return saved
 
 
 def _with_adapters(model: Any, spec: TrainingSpec) -> Any:

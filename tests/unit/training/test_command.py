@@ -19,6 +19,9 @@ from backend.training.data import data_files
 
 TRAINER = CommandTrainer()
 
+EMPTY = (2).to_bytes(8, "little") + b"{}"
+"""A whole ``.safetensors`` file without a tensor."""
+
 
 def test_places_are_filled_inside_one_argument_and_never_become_two(
     prepare: Prepare,
@@ -66,6 +69,35 @@ def test_a_limit_of_steps_that_the_command_does_not_name_is_warned_of(prepare: P
     _, spec = prepare(sets=("clips",), trainer="command", max_steps=5, command=("sh", "{output}"))
     checks = {check.name: check for check in TRAINER.preflight(spec)}
     assert checks["Steps"].level is Level.WARN and "{max_steps}" in checks["Steps"].message
+
+
+def test_several_files_in_one_argument_are_warned_of(prepare: Prepare) -> None:
+    """ms-swift takes one file there; others split it at the commas."""
+    for sets, level in (
+        (("clips",), None),
+        (("mixed",), Level.WARN),
+        (("clips", "images"), Level.WARN),
+    ):
+        _, spec = prepare(
+            "-".join(sets), sets=sets, trainer="command", data_format="sharegpt",
+            command=("sh", "{data}", "{output}"),
+        )  # fmt: skip
+        checks = {check.name: check for check in TRAINER.preflight(spec)}
+        assert (checks["Data"].level if "Data" in checks else None) == level
+        elsewhere = spec.model_copy(update={"command": ("sh", "{dataset}", "{output}")})
+        assert "Data" not in {check.name for check in TRAINER.preflight(elsewhere)}
+
+
+def test_a_checkpoint_whose_weights_were_cut_off_is_no_judge(prepare: Prepare) -> None:
+    folder, _ = prepare(sets=("clips",), trainer="command", command=("t",))
+    for name in ("checkpoint-1", "checkpoint-2", "."):
+        path = folder / "model" / name
+        path.mkdir(parents=True, exist_ok=True)
+        (path / "config.json").write_text("{}")
+        (path / "model.safetensors").write_bytes(EMPTY)
+    (folder / "model" / "checkpoint-2" / "model.safetensors").write_bytes(EMPTY[:-1])
+    found = [(one.step, one.judge) for one in TRAINER.checkpoints(folder)]
+    assert found == [(1, True), (2, False), (None, True)]
 
 
 def test_an_unclosed_quote_is_one_line() -> None:

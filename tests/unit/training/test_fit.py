@@ -162,6 +162,44 @@ def test_a_checkpoint_that_was_cut_off_is_passed_over(prepare: Prepare) -> None:
     assert same(expected, final(folder))
 
 
+def test_what_was_cut_off_goes_with_the_next_checkpoint_that_is_whole(prepare: Prepare) -> None:
+    folder, spec = prepare(max_steps=3, save_steps=1, max_ckpt_num=2)
+    cut = folder / "checkpoints" / "step-000009"
+    (cut / "model.safetensors").parent.mkdir(parents=True)
+    (cut / "model.safetensors").write_bytes(b"cut off")
+    assert fit(folder, spec)
+    left = sorted(path.name for path in (folder / "checkpoints").iterdir())
+    assert left == ["step-000002", "step-000003"]
+
+
+@pytest.mark.parametrize("lora", [None, LoraSpec(rank=4, alpha=8)])
+def test_weights_that_the_last_step_made_no_numbers_are_no_checkpoint(
+    prepare: Prepare, lora: LoraSpec | None
+) -> None:
+    """The loss of a step is that of the weights before it."""
+    folder, spec = prepare(max_steps=1, actor_learning_rate=1e30, lora=lora)
+    with pytest.raises(TrainingError, match="weights are not numbers") as caught:
+        fit(folder, spec)
+    assert "--actor-learning-rate" in (caught.value.hint or "")
+    assert whole_checkpoints(folder) == []
+    assert list((folder / "checkpoints").iterdir()) == []
+
+
+def test_a_validation_loss_that_is_no_number_stops_with_a_word(
+    prepare: Prepare, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, spec = prepare(max_steps=2, save_steps=1, validation=0.4)
+    real = Judge.logits
+
+    def unreal(self: Judge, inputs: dict[str, Any], keep: int) -> Any:
+        return real(self, inputs, keep) * (1.0 if self.model.training else float("nan"))
+
+    monkeypatch.setattr(Judge, "logits", unreal)
+    with pytest.raises(TrainingError, match="validation loss is not a number after step 1"):
+        fit(folder, spec)
+    assert whole_checkpoints(folder) == []
+
+
 def test_the_loss_is_the_models_own(prepare: Prepare) -> None:
     """transformers shifts logits against labels in its own code; ours must come to the same."""
     folder, spec = prepare()

@@ -247,7 +247,13 @@ def test_lightrft_saves_where_nothing_else_can_be_deleted_and_resumes_from_there
     assert len(trainer.checkpoints(folder)) == 1
     (final / "config.json").write_text("{}")
     (final / "model.safetensors").touch()
-    assert trainer.checkpoints(folder)[-1].final
+    assert len(trainer.checkpoints(folder)) == 1, "killed while it wrote the weights"
+    (final / "model.safetensors").write_bytes((2).to_bytes(8, "little") + b"{}")
+    assert (trainer.checkpoints(folder)[-1].final, trainer.checkpoints(folder)[-1].judge) == (
+        True, False,
+    ), "killed before it was made whole"  # fmt: skip
+    (final / "preprocessor_config.json").write_text("{}")
+    assert trainer.checkpoints(folder)[-1].judge
 
 
 def test_a_checkpoint_that_was_deleted_before_the_next_was_whole_is_not_loaded(

@@ -24,6 +24,7 @@ from pathlib import Path
 from transformers import AutoModelForImageTextToText, AutoTokenizer
 
 words = dict(zip(sys.argv, sys.argv[1:]))
+words.update(word.split("=") for word in sys.argv if "=" in word)
 final = Path(words["--save_path"], "final_checkpoint")
 model = AutoModelForImageTextToText.from_pretrained(words["--pretrain"])
 torch.manual_seed(0)
@@ -35,6 +36,8 @@ if "--lora_rank" in words:
         if "lora_B" in name:
             torch.nn.init.normal_(parameter, std=0.1)
 model.save_pretrained(final)
+if "--killed" in words:
+    os.kill(os.getpid(), 9)
 if "--lora_rank" in words and words["--zero_stage"] == "3":
     # As its strategy does where the parameters are spread over the GPUs.
     torch.save(get_peft_model_state_dict(model), final / "adapter_model.bin")
@@ -104,3 +107,46 @@ def test_one_process_makes_the_judge_whole_and_adapters_that_were_not_merged_are
     train(checkout, folder, judge_folder, "--lora_rank", "4", "--zero_stage", "2", rank=1)
     (found,) = LightRFTTrainer("py", str(checkout)).checkpoints(folder)
     assert (found.judge, found.final) == (False, True)
+
+
+def test_a_judge_that_is_written_over_is_none_until_it_is_whole_again(
+    prepare: Prepare, checkout: Path, judge_folder: Path
+) -> None:
+    folder, _ = prepare(sets=("images",), trainer="lightrft")
+    trainer = LightRFTTrainer("py", str(checkout))
+    train(checkout, folder, judge_folder)
+    with pytest.raises(subprocess.CalledProcessError):
+        train(checkout, folder, judge_folder, "--killed", "1")
+    (found,) = trainer.checkpoints(folder)
+    assert not found.judge
+    # As a disk that was full, or a kill, leaves it.
+    final = folder / "model" / "final_checkpoint"
+    (final / "chat_template.jinja.partial").write_text("half")
+    # The last word counts, as it does for the script.
+    train(checkout, folder, judge_folder, f"--save_path={folder / 'model'}")
+    (found,) = trainer.checkpoints(folder)
+    assert found.judge
+
+
+def test_a_merge_that_fails_leaves_the_adapters_and_nothing_that_fills_the_disk(
+    prepare: Prepare, checkout: Path, judge_folder: Path
+) -> None:
+    pytest.importorskip("peft")
+    folder, _ = prepare(sets=("images",), trainer="lightrft")
+    words = ("--lora_rank", "4", "--zero_stage", "2")
+    train(checkout, folder, judge_folder, *words, rank=1)
+    final = folder / "model" / "final_checkpoint"
+    program = Path(lightrft_entry.__file__).with_name("lightrft_finish.py")
+    # No file may become as large as the merged weights.
+    done = subprocess.run(
+        ["sh", "-c", 'ulimit -f 4096; trap "" XFSZ; exec "$@"', "sh",
+         sys.executable, str(program), str(judge_folder), str(final)],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode, done.stderr
+    assert sorted(path.name for path in final.parent.iterdir()) == ["expected.pt", final.name]
+    (found,) = LightRFTTrainer("py", str(checkout)).checkpoints(folder)
+    assert not found.judge
+    train(checkout, folder, judge_folder, *words)
+    (found,) = LightRFTTrainer("py", str(checkout)).checkpoints(folder)
+    assert found.judge
