@@ -76,6 +76,7 @@ def test_arrow_keys_and_enter_open_a_pair_and_back_returns_to_the_same_place(
     assert query(page)["run"] == "1"
     assert query(page)["focus"] == str(expected[2])
     expect(page.locator(".results .card[tabindex='0'] .caption")).to_have_text(focused)
+    expect(page.locator(".results .card:focus .caption")).to_have_text(focused)
 
 
 def test_a_change_of_filter_is_in_the_address_and_survives_a_reload(
