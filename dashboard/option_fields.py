@@ -7,6 +7,7 @@ from typing import Any
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from backend.errors import UsageError
 from dashboard.runs.options import Option
 from dashboard.text import clean, md
 
@@ -32,6 +33,25 @@ def from_widget(option: Option, prefix: str) -> Any:
     if option.kind == "bool":
         return bool(value)
     return option.default if value is None else value
+
+
+def wanted(option: Option, prefix: str) -> Any:
+    """The value of the option's widget, for a spec.
+
+    Raises:
+        UsageError: It is out of the option's range. The field takes it all the same: Streamlit's
+            would keep the last number in range and say nothing of it.
+    """
+    value = from_widget(option, prefix)
+    low, high = option.lowest, option.highest
+    if value is None or ((low is None or value >= low) and (high is None or value <= high)):
+        return value
+    ends = [
+        f"{word} {end:,g}"
+        for word, end in (("at least", low), ("at most", high))
+        if end is not None
+    ]
+    raise UsageError(f"{option.name} {value:g} is out of range", hint=f"it is {' and '.join(ends)}")
 
 
 def folded(title: str, options: tuple[Option, ...], prefix: str) -> None:
@@ -79,8 +99,6 @@ def field(option: Option, prefix: str) -> None:
         st.number_input(
             option.name, key=key, value=None,
             placeholder="none" if option.default is None else f"{option.default:g}",
-            min_value=None if option.lowest is None else cast(option.lowest),
-            max_value=None if option.highest is None else cast(option.highest),
             step=cast(option.step) if option.step else _step(option),
             format="%d" if option.kind == "int" else "%g",
         )  # fmt: skip

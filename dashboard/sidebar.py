@@ -7,7 +7,7 @@ import streamlit as st
 from dashboard.identity import keep_name, login_configured, present_person
 from dashboard.page import errors_shown
 from dashboard.space import shared
-from dashboard.text import clean, md
+from dashboard.text import md
 
 
 def sidebar() -> None:
@@ -22,7 +22,10 @@ def sidebar() -> None:
         else:
             # A form, so that Enter keeps the name as the button does.
             with (
-                st.popover(clean(who.name, 24) or "Who are you?", width="stretch"),
+                # Another name is another popover: it closes when the name is kept.
+                st.popover(
+                    md(who.name, 24) or "Who are you?", width="stretch", key=f"who_{who.name}"
+                ),
                 st.form("who", border=False),
                 errors_shown(),
             ):

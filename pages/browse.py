@@ -10,7 +10,7 @@ from backend.domain.browse import BrowseFilter
 from backend.store.browse import PAGE, Browse, Cursor, Hit
 from backend.store.people import People
 from backend.store.runs import RunRow
-from dashboard.browse.bulk import bulk_ruling, undo_line
+from dashboard.browse.bulk import acts, bulk_ruling, undo_line
 from dashboard.browse.cards import cards
 from dashboard.browse.counting import match_count, still_counting
 from dashboard.browse.filters import SORTS, chips, filter_column, present_filter, write_url
@@ -129,7 +129,8 @@ def on_all(wanted: BrowseFilter, count: int | None, *, any_hit: bool) -> None:
             ids=ids,
         )
         go("review", queue=str(queue.id))
-    with st.popover("Rule on all", key="browse_rule"), errors_shown():
+    # Under another key after each act: it closes when that is done.
+    with st.popover("Rule on all", key=f"browse_rule_{acts()}"), errors_shown():
         if count is None:
             st.caption("The matches are still being counted.")
         else:

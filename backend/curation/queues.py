@@ -29,8 +29,10 @@ from backend.store.queues import QueueRow, QueueRows
 
 __all__ = ["MOST_ITEMS", "Handed", "NewQueue", "QueueKind", "Queues", "Sent"]
 
-CLAIM_S = 600.0
-"""How long a pair stays with a reviewer who shows no sign of life."""
+CLAIM_S = 150.0
+"""How long a pair stays with a reviewer whose page shows no sign of life; it shows one a minute."""
+AWAY_S = 600.0
+"""How long it stays with one who looks at something else: a page behind another is silent."""
 _CHUNK = 5_000
 _LEAST_HANDED_OUT = 8
 _LONGEST_TITLE = 300
@@ -188,9 +190,9 @@ class Queues:
         """What this reviewer ruled on before ``position``, for going back."""
         return self._claims.ruled_before(queue.id, position, reviewer, count)
 
-    def renew(self, queue: QueueRow, reviewer: str) -> float:
+    def renew(self, queue: QueueRow, reviewer: str, *, away: bool = False) -> float:
         """Keep the reviewer's items for longer; until when."""
-        expires = time.time() + CLAIM_S
+        expires = time.time() + (AWAY_S if away else CLAIM_S)
         self._claims.renew(queue.id, reviewer, expires)
         return expires
 

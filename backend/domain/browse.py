@@ -34,6 +34,8 @@ class BrowseFilter(BaseModel):
     Attributes:
         decision: The filter policy's; ``effective`` is after rulings.
         ruling: ``none`` is "not reviewed".
+        reviewer: Who has ruled on it, also where somebody else's ruling counts; together with
+            ``ruling``, whose ruling counts.
         answer: ``none`` is "no readable answer".
         flaw: ``any`` is "any flaw at all".
         dimension: Its name, in any case; ``measure`` is what the range ``score_min`` to

@@ -82,7 +82,7 @@ def _media(dataset: DatasetRow) -> list[Check]:
         return []
     return [
         Check(
-            "Media", Level.WARN, f"{broken:,} pairs lack a medium that can be opened",
+            "Media", Level.WARN, f"pairs that lack a medium that can be opened: {broken:,}",
             "they will be listed as failed; the others are judged",
         )
     ]  # fmt: skip

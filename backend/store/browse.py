@@ -27,6 +27,7 @@ from sqlalchemy import (
 )
 
 from backend.domain.browse import ANY_FLAW, NOT_REVIEWED, BrowseFilter
+from backend.domain.rulings import Ruling
 from backend.domain.verdict import Flaw, flaw_mask
 from backend.store import dimension_scores, search
 from backend.store.database import Database
@@ -215,10 +216,16 @@ class Browse:
             )
         if wanted.tag:
             parts.append(self._tag(wanted.tag))
+        if wanted.reviewer:
+            # Of two who ruled on it, the later one is in the verdict.
+            parts.append(
+                verdicts.c.reviewer == wanted.reviewer
+                if wanted.ruling
+                else _ruled_by(wanted.reviewer)
+            )
         return parts
 
     def _tag(self, tag: str) -> ColumnElement[bool]:
-        undone = select(reviews.c.undoes).where(reviews.c.undoes.is_not(None))
         sqlite = self._db.is_sqlite
         each = (
             func.json_each(reviews.c.tags, "$.tags")
@@ -229,11 +236,12 @@ class Browse:
         tagged = (
             select(reviews.c.prediction_id)
             .select_from(reviews.join(row, true()))
-            .where(row.c.value == tag, reviews.c.id.not_in(undone))
+            .where(row.c.value == tag, reviews.c.id.not_in(_UNDONE))
         )
         return verdicts.c.prediction_id.in_(tagged)
 
 
+_UNDONE = select(reviews.c.undoes).where(reviews.c.undoes.is_not(None))
 _ABOUT_SCORES = frozenset({"dimension", "measure", "score_min", "score_max", "sort"})
 _HIT = select(
     verdicts.c.prediction_id.label("id"),
@@ -271,11 +279,18 @@ def _plain(wanted: BrowseFilter) -> list[ColumnElement[bool]]:
         parts.append(v.reason.in_([reason.value for reason in wanted.reason]))
     if wanted.reviewed is not None:
         parts.append(v.ruling.is_not(None) if wanted.reviewed else v.ruling.is_(None))
-    if wanted.reviewer:
-        parts.append(v.reviewer == wanted.reviewer)
     if wanted.kind:
         parts.append(v.kind == wanted.kind.value)
     return parts
+
+
+def _ruled_by(reviewer: str) -> ColumnElement[bool]:
+    ruled = select(reviews.c.prediction_id).where(
+        reviews.c.reviewer == reviewer,
+        reviews.c.ruling.not_in((Ruling.UNDO, Ruling.NOTE)),
+        reviews.c.id.not_in(_UNDONE),
+    )
+    return verdicts.c.prediction_id.in_(ruled)
 
 
 def _ranges(wanted: BrowseFilter) -> list[ColumnElement[bool]]:

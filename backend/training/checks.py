@@ -96,15 +96,16 @@ def _media(database: Database, sets: Sequence[SetRow]) -> Iterator[Check]:
                 if max(state.st_mtime, state.st_ctime) > row.created_at:
                     changed.append(path)
     if missing:
+        many = "1 file is" if len(missing) == 1 else f"{len(missing):,} files are"
         yield Check(
-            "Media", Level.FAIL, f"{len(missing):,} files are missing, such as {missing[0]}",
+            "Media", Level.FAIL, f"{many} missing, such as {missing[0]}",
             "bring them back, or freeze a set without these pairs",
         )  # fmt: skip
     if changed:
+        many = "1 file was" if len(changed) == 1 else f"{len(changed):,} files were"
         yield Check(
             "Media", Level.WARN,
-            f"{len(changed):,} files were written, replaced or touched after the set was frozen, such "
-            f"as {changed[0]}",
+            f"{many} written, replaced or touched after the set was frozen, such as {changed[0]}",
             "judge and freeze again if their content is another",
         )  # fmt: skip
     if not missing and not changed:

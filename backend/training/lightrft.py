@@ -231,7 +231,7 @@ def _check_batch(spec: TrainingSpec) -> Check:
         )  # fmt: skip
     return Check(
         "Batch", Level.OK,
-        f"{spec.gradient_accumulation_steps} micro batches a step on each of {spec.processes} GPUs",
+        f"micro batches a step: {spec.gradient_accumulation_steps}, on each of the GPUs: {spec.processes}",
     )  # fmt: skip
 
 

@@ -163,11 +163,12 @@ def prediction(request: Request) -> Response:
 
 @answering
 def stats(request: Request) -> Response:
-    """Progress and audit statistics; also a sign of life, which keeps the claims."""
+    """Progress and audit statistics; also a sign of life, which keeps the claims: with ``away=1``
+    the last one for a while."""
     name = reviewer_of(request).name
     queues = Queues(shared().database)
     queue = queues.get(request.path_params["queue"])
-    expires = queues.renew(queue, name)
+    expires = queues.renew(queue, name, away=request.query_params.get("away") == "1")
     return answer(
         {
             "progress": _progress(queues, queue, name),

@@ -17,6 +17,7 @@ from backend.errors import ReviewError, WinnowError
 from backend.store.browse import Browse
 from backend.store.people import People
 from dashboard import background
+from dashboard.numbers import many
 from dashboard.page import show
 from dashboard.roles import is_operator
 from dashboard.space import person, space
@@ -30,6 +31,11 @@ _DONE = {"accept": "accepted", "reject": "rejected", "flag": "flagged"}
 _DOING = {"accept": "Accepting", "reject": "Rejecting", "flag": "Flagging"}
 _AT_ONCE_S = 1.0
 _ACTS = "bulk_acts"
+
+
+def acts() -> int:
+    """How often this person has ruled on many at once in this session."""
+    return int(st.session_state.get(_ACTS, 0))
 
 
 def bulk_ruling(wanted: BrowseFilter, count: int) -> None:
@@ -46,10 +52,9 @@ def bulk_ruling(wanted: BrowseFilter, count: int) -> None:
     tag = st.text_input("Tag", key="bulk_tag", max_chars=60).strip()
     # Under a key of its own for each choice and act: a confirmation never outlives what it was given
     # for, and a double click rules once.
-    acts = st.session_state.setdefault(_ACTS, 0)
     sure = st.checkbox(
-        f"Yes, all {count:,} matches, not only this page",
-        key=f"bulk_sure_{hash((wanted, count, ruling, acts))}",
+        "Yes, the one match" if count == 1 else f"Yes, all {count:,} matches, not only this page",
+        key=f"bulk_sure_{hash((wanted, count, ruling, acts()))}",
     )
     ready = sure and count > 0
     # A second click that is under way while the first one works comes back from a disabled button too.
@@ -65,7 +70,7 @@ def bulk_ruling(wanted: BrowseFilter, count: int) -> None:
         act = {"token": token, "ruling": ruling, "count": len(ids)}
         People(space().database).keep(who.name, last_act=act)
         within = space()
-        st.session_state[_ACTS] = acts + 1
+        st.session_state[_ACTS] = acts() + 1
         _begin(
             ("bulk", token),
             lambda progress: within.rule_on_all(
@@ -103,7 +108,7 @@ def _offer(act: dict[str, Any]) -> None:
     passed = (
         f" {count - ruled:,} others name no better side and were left." if ruled < count else ""
     )
-    st.markdown(f"You {_DONE[act['ruling']]} {ruled:,} predictions at once.{passed}")
+    st.markdown(f"You {_DONE[act['ruling']]} {many(ruled, 'prediction')} at once.{passed}")
     if st.button("Undo all of it", key="bulk_undo"):
         within, token = space(), act["token"]
         _begin(("undo", token), lambda progress: within.undo_act(token, progress=progress))
@@ -122,7 +127,7 @@ def _undone(task: background.Task, act: dict[str, Any]) -> None:
     kept = f"; {left:,} kept, because they were ruled on since" if left else ""
     People(space().database).keep(person().name, last_act=None)
     background.forget(("undo", act["token"]))
-    st.markdown(f"{undone:,} rulings taken back{kept}.")
+    st.markdown(f"{many(undone, 'ruling')} taken back{kept}.")
 
 
 def _begin(key: Hashable, work: Callable[[Callable[[int], None]], Any]) -> None:

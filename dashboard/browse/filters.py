@@ -20,6 +20,7 @@ from dashboard.words import reason, spaced
 
 _PREFIX = "browse_"
 _WRITTEN = "browse_written"
+_FOLD = "browse_fold"
 _PLACES = ("after", "focus", "view")
 """What else is in the URL: where one is, and how it is shown."""
 SORTS = {
@@ -63,6 +64,7 @@ def present_filter(kept: dict[str, str]) -> tuple[BrowseFilter, list[str]]:
         wanted, refused = BrowseFilter.from_query(query)
         for name in BrowseFilter.model_fields:
             st.session_state[_PREFIX + name] = _to_widget(name, getattr(wanted, name))
+        st.session_state[_FOLD] = _more_in_use() or bool(st.session_state.get(_FOLD))
         st.session_state[_WRITTEN] = wanted.to_query()
         refused += [name for name in query if name not in BrowseFilter.model_fields]
     return _from_widgets(), refused
@@ -98,7 +100,9 @@ def filter_column(runs: list[RunRow], facets: Facets) -> BrowseFilter:
     left, right = st.columns(2, vertical_alignment="bottom", wrap=False)
     left.number_input("Margin from", key=f"{key}margin_min", value=None, step=1.0, format="%g")
     right.number_input("to", key=f"{key}margin_max", value=None, step=1.0, format="%g")
-    with st.expander("Rulings and scores", expanded=_more_in_use()):
+    # As it was left: not closed under the hand that empties its last field.
+    st.session_state[_FOLD] = st.session_state[_FOLD]
+    with st.expander("Rulings and scores", key=_FOLD, on_change="rerun"):
         st.multiselect(
             "Ruling", list(_RULINGS), format_func=lambda r: _RULINGS[r], key=f"{key}ruling"
         )

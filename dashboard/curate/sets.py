@@ -142,7 +142,7 @@ def _lineage(row: SetRow) -> None:
         st.caption(f"Balanced by {md(balance['by'])}, seed {balance['seed']}.")
     counts = row.counts
     st.caption(
-        f"{counts.get('by_filter', 0):,} rows by the filter, {counts.get('by_accept', 0):,} by an "
+        f"{many(counts.get('by_filter', 0), 'row')} by the filter, {counts.get('by_accept', 0):,} by an "
         f"accepting ruling, {counts.get('by_relabel', 0):,} by a relabel."
     )
 
@@ -163,7 +163,7 @@ def _difference(space: Workspace, row: SetRow, rows: list[SetRow]) -> None:
     reading = Previews(space.database)
     found = reading.difference(chosen, row.id)
     st.markdown(
-        f"{found['shared']:,} rows in both, **{found['added']:,} added**, "
+        f"{many(found['shared'], 'row')} in both, **{found['added']:,} added**, "
         f"**{found['removed']:,} removed**, {found['relabelled']:,} under another label"
     )
     for word, one, other in (("Added", row.id, chosen), ("Removed", chosen, row.id)):

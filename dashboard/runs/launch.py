@@ -23,7 +23,7 @@ from backend.workspace import Workspace
 from dashboard.empty import empty
 from dashboard.models import judges, model_field
 from dashboard.numbers import many
-from dashboard.option_fields import fold, folded, from_widget, to_widget
+from dashboard.option_fields import fold, folded, to_widget, wanted
 from dashboard.page import errors_shown
 from dashboard.preflight import draw_checks
 from dashboard.runs.options import ALL, ENGINE_NAMES, GROUPS
@@ -130,7 +130,7 @@ def request_from_form() -> RunRequest:
     model = (state.get(KEY + "model") or "").strip()
     if not model:
         raise UsageError("no model yet", hint="give a model's folder, or its hub name")
-    values = {name: from_widget(option, KEY) for name, option in ALL.items()}
+    values = {name: wanted(option, KEY) for name, option in ALL.items()}
     order = state.get(KEY + "order")
     try:
         options = EngineOptions(**{name: values[name] for name in ENGINE_NAMES})

@@ -24,7 +24,7 @@ from backend.workspace import Workspace
 from dashboard.background import forget, ready
 from dashboard.models import judge_of, judges, model_field
 from dashboard.numbers import many
-from dashboard.option_fields import fields, folded, from_widget, to_widget
+from dashboard.option_fields import fields, folded, to_widget, wanted
 from dashboard.page import errors_shown
 from dashboard.preflight import draw_checks
 from dashboard.text import clean, visible
@@ -175,7 +175,7 @@ def spec_from_form(space: Workspace) -> TrainingSpec:
     """
     state = st.session_state
     trainer = str(state[_KEY + "trainer"])
-    values = {name: from_widget(option, _KEY) for name, option in ALL.items()}
+    values = {name: wanted(option, _KEY) for name, option in ALL.items()}
     try:
         given = to_spec(values, _read())
     except ValidationError as error:

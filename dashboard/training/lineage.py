@@ -52,7 +52,7 @@ def _set(space: Workspace, ref: dict[str, Any], frozen: SetRow | None) -> None:
 def _decided(space: Workspace, frozen: SetRow) -> str:
     counts = frozen.counts
     text = (
-        f"{counts.get('by_filter', 0):,} rows by the filter, {counts.get('by_accept', 0):,} by an "
+        f"{many(counts.get('by_filter', 0), 'row')} by the filter, {counts.get('by_accept', 0):,} by an "
         f"accepting ruling, {counts.get('by_relabel', 0):,} by a relabel"
     )
     people = space.trainings.rulings_behind(frozen.id, until=frozen.created_at)

@@ -76,6 +76,7 @@ def test_arrow_keys_and_enter_open_a_pair_and_back_returns_to_the_same_place(
     assert query(page)["run"] == "1"
     assert query(page)["focus"] == str(expected[2])
     expect(page.locator(".results .card[tabindex='0'] .caption")).to_have_text(focused)
+    expect(page.locator(".results .card:focus .caption")).to_have_text(focused)
 
 
 def test_a_change_of_filter_is_in_the_address_and_survives_a_reload(
@@ -183,7 +184,7 @@ def test_all_matches_are_ruled_on_in_one_go_and_taken_back(
     page.get_by_label("Your name, for rulings").fill("Ada")
     page.get_by_role("button", name="Keep", exact=True).click()
     shown(page, count)
-    page.keyboard.press("Escape")
+    expect(page.get_by_test_id("stPopoverBody")).to_have_count(0)
     page.get_by_role("button", name="Rule on all").click()
     form = page.get_by_test_id("stPopoverBody").filter(has_text="Ruling")
     form.get_by_text("Reject all", exact=True).click()
@@ -195,6 +196,7 @@ def test_all_matches_are_ruled_on_in_one_go_and_taken_back(
     settled(page)
     form.get_by_role("button", name=f"Reject all {count}").click()
     expect(page.get_by_text(f"You rejected {count} predictions at once.")).to_be_visible()
+    expect(page.get_by_test_id("stPopoverBody")).to_have_count(0)
     expect(page.get_by_text("No prediction matches")).to_be_visible()
     rejected = BrowseFilter(run=(1,), ruling=("reject",), reviewer="Ada")
     assert browse.count(rejected) == count
@@ -232,3 +234,10 @@ def test_the_table_fits_and_says_everything_on_every_screen(
         assert main.evaluate("one => one.scrollWidth <= one.clientWidth"), width
     page.reload()
     expect(rows).to_have_count(24)
+
+
+def test_a_name_is_shown_as_text(url: str, person: Person) -> None:
+    page = person()
+    page.goto(f"{url}/review")
+    say_name(page, "$a$ **b** <i>")
+    expect(page.get_by_role("button", name="$a$ **b** <i>")).to_be_visible()

@@ -237,3 +237,14 @@ def soon(true: Callable[[], bool]) -> bool:
             return True
         time.sleep(0.05)
     return False
+
+
+def test_the_fold_of_rulings_stays_open_when_its_last_field_is_emptied(
+    demo_space: Workspace, open_page: Open
+) -> None:
+    test = open_page("browse", ruling="none")
+    assert test.expander[0].proto.expanded
+    test.multiselect(key="browse_ruling").set_value([]).run()
+    assert fine(test)
+    assert test.expander[0].proto.expanded
+    assert not open_page("browse").expander[0].proto.expanded

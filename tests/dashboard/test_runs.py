@@ -266,6 +266,19 @@ def test_run_again_fills_the_form_with_what_the_run_was(
     assert "--max-new-tokens 99" in command
 
 
+def test_a_number_out_of_range_is_refused_and_not_replaced(
+    demo_space: Workspace, open_page: Open
+) -> None:
+    test = open_page("runs", new="1", **{"from": "1"})
+    field = test.number_input(key="launch_samples")
+    # The browser never sends what is out of a field's range, and shows the number all the same.
+    assert field.min is None or field.min < -1
+    assert field.max is None or field.max > 900
+    field.set_value(900).run()
+    assert "samples 900 is out of range" in test.error[0].value
+    assert "launch_start" not in [button.key for button in test.button]
+
+
 def test_a_fold_stays_open_while_what_is_in_it_is_changed(
     demo_space: Workspace, open_page: Open
 ) -> None:

@@ -84,7 +84,7 @@ def test_a_failed_check_keeps_start_disabled_and_says_why_in_the_forms_words(
     assert buttons(test)["Start training"]  # what was found is not looked for again at each key
     test.button(key="training_check").click().run()
     assert not buttons(checked(test))["Start training"]
-    assert "✕ **Media** 1 files are missing" in words(test)
+    assert "✕ **Media** 1 file is missing" in words(test)
 
 
 def test_a_field_that_is_out_of_range_is_one_line(sets_space: Workspace, open_page: Open) -> None:

@@ -192,6 +192,6 @@ def test_what_cannot_be_trained_is_refused_with_one_line(
         one_line(start(winnow, judge_folder, out, *words, code=code), said)
     (next((tmp_path / "ws" / "media" / "t2i").glob("000-win.jpg"))).unlink()
     refused = start(winnow, judge_folder, out, code=1)
-    one_line(refused, "1 files are missing")
+    one_line(refused, "1 file is missing")
     assert "000-win.jpg" in refused.err
     assert winnow("train", "list", "--json").json == []

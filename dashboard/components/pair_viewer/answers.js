@@ -37,7 +37,7 @@ const ANSWERS = {
   async askStats() {
     this.statsAt = Date.now();
     try {
-      const answer = await callServer(this.outbox.token, `${this.queue.id}/stats`);
+      const answer = await callServer(this.outbox.token, `${this.queue.id}/stats${document.hidden ? "?away=1" : ""}`);
       this.stats = answer.audit;
       this.progress = answer.progress;
       this.feed.expires = Math.max(this.feed.expires, answer.expires_at);

@@ -65,7 +65,9 @@ class Viewer {
       event.preventDefault();
       event.returnValue = "";
     });
-    on(window, "pagehide", () => this.leave());
+    on(window, "pagehide", () => { this.left = true; this.leave(); });
+    // How long the claims last depends on it. A page that is left comes here last.
+    on(document, "visibilitychange", () => { if (!this.left) this.askStats(); });
     on(window, "online", () => this.outbox.hurry());
     for (const field of [this.part.note, this.part.tags]) {
       on(field, "input", () => this.keepDraft());

@@ -104,5 +104,8 @@ export default function (component) {
     else if (event.key === "End") { event.preventDefault(); go(made.length - 1); }
     else if (event.key === "Enter") { event.preventDefault(); setTriggerValue("open", data.cards[at].id); }
   };
-  if (data.focus !== null && made[at]) made[at].scrollIntoView({ block: "nearest" });
+  if (data.cards[at]?.id !== data.focus) return;
+  made[at].scrollIntoView({ block: "nearest" });
+  // Who comes back goes on by keyboard from there, unless they are already somewhere else.
+  if (document.activeElement === document.body) made[at].focus({ preventScroll: true });
 }

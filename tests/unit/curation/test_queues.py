@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
@@ -193,6 +194,18 @@ def test_items_of_a_reviewer_who_left_become_free(
     with db.write() as connection:
         connection.execute(update(queue_claims).values(expires_at=1.0))
     assert positions(queues.hand_out(queue, "bob", start=0, count=2)) == [0, 1]
+
+
+def test_a_browser_that_died_keeps_its_pairs_for_minutes_and_a_page_behind_another_longer(
+    forty: tuple[Queues, QueueRow], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    queues, queue = forty
+    queues.hand_out(queue, "ann", start=0, count=5)
+    queues.hand_out(queue, "bob", start=0, count=5)
+    queues.renew(queue, "bob", away=True)
+    later = time.time() + 180
+    monkeypatch.setattr(time, "time", lambda: later)
+    assert positions(queues.hand_out(queue, "cleo", start=0, count=6)) == [0, 1, 2, 3, 4, 10]
 
 
 def test_leaving_the_page_gives_back_only_what_was_handed_out_before(

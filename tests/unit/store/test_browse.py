@@ -185,6 +185,21 @@ def test_tags_that_were_undone_are_not_found(space: Workspace) -> None:
     assert browse.facets().reviewers == ["ada", "bob"]
 
 
+def test_of_two_who_ruled_both_are_found(tmp_path: Path) -> None:
+    space = build_workspace(tmp_path / "ws", videos=1)
+    rulings, browse = Rulings(space.database), Browse(space.database)
+    rulings.add(1, "reject", reviewer="ada")
+    rulings.add(1, "accept", reviewer="bob")
+    rulings.add(2, "accept", reviewer="ada")
+    rulings.add(3, "accept", reviewer="ada")
+    rulings.add(3, "undo", reviewer="ada")
+    rulings.add(4, "accept", reviewer="bob")
+    assert list(browse.ids(BrowseFilter(reviewer="ada"))) == [1, 2]
+    assert list(browse.ids(BrowseFilter(reviewer="bob"))) == [1, 4]
+    assert list(browse.ids(BrowseFilter(reviewer="ada", ruling=("reject",)))) == []
+    assert list(browse.ids(BrowseFilter(reviewer="ada", ruling=("accept",)))) == [2]
+
+
 @pytest.mark.parametrize("text", ['"', "NEAR(", "a OR b", "%", "_", "caption:x", "'); DROP", "*"])
 def test_search_words_are_never_syntax(space: Workspace, text: str) -> None:
     browse = Browse(space.database)

@@ -63,7 +63,7 @@ def test_media_that_went_or_were_written_after_the_freeze_are_named(
     (media / "003-win.jpg").unlink()
     found = checks(space, judge_folder)["Media"]
     assert found.level is Level.FAIL and "003-win.jpg" in found.message
-    with pytest.raises(TrainingError, match="Media: 1 files are missing"):
+    with pytest.raises(TrainingError, match="Media: 1 file is missing"):
         start(space, judge_folder)
 
 

@@ -50,7 +50,7 @@ def test_start_says_what_the_preflight_warns_of_on_standard_error(
     said = capsys.readouterr()
     assert json.loads(said.out)["status"] == "queued"
     lines = [line for line in said.err.splitlines() if line.startswith("warn ")]
-    assert any("Media: 1 files were written" in line and medium.name in line for line in lines)
+    assert any("Media: 1 file was written" in line and medium.name in line for line in lines)
     assert any("Instruction: " in line and ANOTHER in line for line in lines)
 
 
@@ -60,7 +60,7 @@ def test_what_is_refused_says_why_in_one_line_without_its_warnings(
     (space.folder / "media/t2i/000-win.jpg").unlink()
     assert start(space, judge_folder, "--task-instruction", "Which? {prompt}") == 1
     error, _hint = capsys.readouterr().err.strip().splitlines()
-    assert "1 files are missing" in error
+    assert "1 file is missing" in error
 
 
 def test_a_training_without_warnings_starts_in_silence(
