@@ -6,7 +6,6 @@ trained on the very token ids and pixels that it is asked with.
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Sequence
 from typing import Any
 
@@ -52,7 +51,7 @@ def prompt_inputs(processor: Any, requests: Sequence[Request]) -> Any:
 
 def _video_arguments(processor: Any) -> dict[str, Any]:
     arguments: dict[str, Any] = {"do_sample_frames": False}
-    if "cap_pixels_per_frame" in inspect.getsource(type(processor.video_processor)):
+    if hasattr(processor.video_processor, "cap_pixels_per_frame"):
         # The behaviour of the family's own code, said outright: the default is about to change.
         arguments["cap_pixels_per_frame"] = True
     return arguments

@@ -80,9 +80,10 @@ def _media(dataset: DatasetRow) -> list[Check]:
     broken = dataset.counts.get("missing", 0) + dataset.counts.get("unreadable", 0)
     if not broken:
         return []
+    lack = "1 pair lacks" if broken == 1 else f"{broken:,} pairs lack"
     return [
         Check(
-            "Media", Level.WARN, f"pairs that lack a medium that can be opened: {broken:,}",
+            "Media", Level.WARN, f"{lack} a medium that can be opened",
             "they will be listed as failed; the others are judged",
         )
     ]  # fmt: skip

@@ -231,7 +231,8 @@ def _check_batch(spec: TrainingSpec) -> Check:
         )  # fmt: skip
     return Check(
         "Batch", Level.OK,
-        f"micro batches a step: {spec.gradient_accumulation_steps}, on each of the GPUs: {spec.processes}",
+        f"{spec.train_batch_size} rows a step: {spec.micro_train_batch_size} (micro batch) x "
+        f"{spec.processes} (GPUs) x {spec.gradient_accumulation_steps} (accumulated)",
     )  # fmt: skip
 
 
