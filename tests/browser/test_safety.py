@@ -53,7 +53,10 @@ def test_media_links_open_in_their_own_browser_only(server: Server) -> None:
     assert mine.headers["x-content-type-options"] == "nosniff"
     assert get(url, session=None).status_code == 403
     assert get(url, session="f" * 32).status_code == 403
-    assert get(url[:-2] + "xx").status_code == 403
+    payload, _, signature = url.rpartition(".")
+    # Its first letter: of the last one some bits are padding, and other letters mean the same.
+    forged = ("B" if signature[0] == "A" else "A") + signature[1:]
+    assert get(f"{payload}.{forged}").status_code == 403
 
 
 def test_a_part_of_a_video_can_be_asked_for(server: Server) -> None:
