@@ -26,7 +26,7 @@ from backend.store.database import Database
 from backend.store.datasets import Datasets
 from backend.store.predictions import Predictions
 from backend.store.runs import Runs
-from backend.store.unfinished import Unfinished, check_mark, read_mark, set_mark
+from backend.store.unfinished import ABANDONED_S, Unfinished, check_mark, read_mark, set_mark
 
 CHUNK = 500
 MAX_SAMPLE = 1 << 16
@@ -71,7 +71,10 @@ def import_predictions(
         if found and mark is None:
             return found[0]
         if mark and not mark.abandoned:
-            raise RunError(f"{file}: is being imported by another process", hint="wait for it")
+            raise RunError(
+                f"{file}: is being imported by another process",
+                hint=f"wait for it; one that was cut off is gone on with after {ABANDONED_S:.0f} seconds",
+            )
         run_id = found[0] if found else runs.add(
             connection,
             dataset_id=dataset_id,
