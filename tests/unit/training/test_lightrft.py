@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from training_folders import Prepare
+from training_folders import Prepare, save_checkout
 
 from backend.domain.pairs import MediaKind
 from backend.domain.preflight import Level
@@ -39,16 +39,8 @@ print(json.dumps([sys.argv, __name__, GRMDataset().found]))
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
-    home = tmp_path / "LightRFT"
-    (home / "lightrft/datasets").mkdir(parents=True)
-    (home / "examples/grm_training").mkdir(parents=True)
-    for folder in ("lightrft", "lightrft/datasets"):
-        (home / folder / "__init__.py").touch()
-    (home / "lightrft/datasets/grm_dataset.py").write_text(
-        DATASET.replace("HANDLERS", '"hpdv3": 1')
-    )
-    (home / "examples/grm_training/train_grm_vl.py").write_text(SCRIPT)
-    return home
+    dataset = DATASET.replace("HANDLERS", '"hpdv3": 1')
+    return save_checkout(tmp_path / "LightRFT", dataset=dataset, script=SCRIPT)
 
 
 def of(command: tuple[str, ...], option: str) -> str:

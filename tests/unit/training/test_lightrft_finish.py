@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from training_folders import Prepare
+from training_folders import Prepare, save_checkout
 
 from backend.engines.base import EngineOptions
 from backend.engines.registry import load_engine
@@ -55,13 +55,7 @@ else:
 def checkout(tmp_path: Path) -> Path:
     """A checkout whose script saves what LightRFT's saves, with its calls."""
     home = tmp_path / "LightRFT"
-    (home / "lightrft/datasets").mkdir(parents=True)
-    (home / "examples/grm_training").mkdir(parents=True)
-    for folder in ("lightrft", "lightrft/datasets"):
-        (home / folder / "__init__.py").touch()
-    (home / "lightrft/datasets/grm_dataset.py").write_text("class GRMDataset: pass")
-    (home / "examples/grm_training/train_grm_vl.py").write_text(SCRIPT)
-    return home
+    return save_checkout(home, dataset="class GRMDataset: pass", script=SCRIPT)
 
 
 def train(checkout: Path, folder: Path, judge: Path, *words: str, rank: int = 0) -> None:
