@@ -20,8 +20,10 @@ import time
 from pathlib import Path
 from typing import Any
 
+from backend.domain.devices import shown_gpus
 from backend.errors import StoreError, TrainingError, WinnowError
 from backend.export.exporter import MANIFEST, export_set
+from backend.jobs.gpus import gpu_uuids
 from backend.jobs.heartbeat import Heartbeat
 from backend.jobs.marks import MARK
 from backend.jobs.processes import stop_marked, this_process
@@ -234,7 +236,7 @@ class _Watcher:
             # In our process group and session, so that whoever stops us stops it as well.
             return subprocess.Popen(  # noqa: S603 - a list of arguments, and no shell
                 list(command.argv),
-                env={**os.environ, **command.env},
+                env={**os.environ, **command.env, **self._shown()},
                 cwd=command.cwd,
                 stdin=subprocess.DEVNULL,
                 pass_fds=(lock,),
@@ -244,6 +246,10 @@ class _Watcher:
                 f"cannot start {command.argv[0]}: {error.strerror}",
                 hint="check that the trainer's interpreter or program exists",
             ) from error
+
+    def _shown(self) -> dict[str, str]:
+        """The GPUs of this machine that the training works on; a command's line names those of any."""
+        return shown_gpus(self._spec.device, os.environ, gpu_uuids)
 
     def _follow(self, child: subprocess.Popen[bytes], stop: threading.Event) -> None:
         due = 0.0

@@ -11,13 +11,15 @@ import sys
 import threading
 from pathlib import Path
 
+from backend.domain.devices import shown_gpus
 from backend.domain.filtering import load_policy
-from backend.engines.registry import load_engine
+from backend.engines.registry import LOADING, load_engine
 from backend.errors import WinnowError
 from backend.inference.deciding import redecide
 from backend.inference.launch import judged_pairs
 from backend.inference.pipeline import Pipeline
 from backend.inference.spec import RunSpec
+from backend.jobs.gpus import gpu_uuids
 from backend.jobs.heartbeat import Heartbeat
 from backend.jobs.processes import this_process
 from backend.jobs.states import JobStatus
@@ -104,6 +106,9 @@ def _run(workspace: Workspace, run: RunRow, stop: threading.Event) -> None:
     policy = load_policy(run.policy)
     dataset = workspace.datasets.by_id(run.dataset_id)
     log.info("run %d: %s on %s by %s", run.id, spec.model, dataset.name, spec.engine)
+    # Before its package is imported; a run that an older version queued has it not from its start.
+    if spec.engine in LOADING:
+        os.environ.update(shown_gpus(spec.options.device, os.environ, gpu_uuids))
     engine = load_engine(spec.engine, spec.model, spec.options)
     try:
         Pipeline(

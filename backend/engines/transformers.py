@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import os
 from collections.abc import Iterator
 from itertools import groupby, islice
 from pathlib import Path
 from typing import Any
 
+from backend.domain.devices import STANDS_FOR
 from backend.engines.base import Completion, EngineOptions, Failure, Outcome, Request
 from backend.engines.chat import one_line
 from backend.engines.processing import prompt_inputs
@@ -156,10 +158,12 @@ def _plain_generation(own: Any, tokenizer: Any) -> Any:
 def _device(torch: Any, wanted: str) -> str:
     if wanted == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
-    device = wanted.split(",", 1)[0]
-    if device != "cpu" and not torch.cuda.is_available():
+    if wanted != "cpu" and not torch.cuda.is_available():
         raise EngineUnavailable(f"there is no device {wanted}", hint="--device cpu")
-    return device
+    if os.environ.get(STANDS_FOR) == wanted:
+        # This process is shown the named GPUs alone, and torch counts them from 0.
+        return "cuda:0"
+    return wanted.split(",", 1)[0]
 
 
 def _batch_seed(requests: list[Request]) -> int:

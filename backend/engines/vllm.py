@@ -11,6 +11,7 @@ import logging
 import os
 from typing import Any
 
+from backend.domain.devices import shown_gpus
 from backend.engines.base import Completion, EngineOptions, Failure, Medium, Outcome, Request
 from backend.engines.chat import media_in_order, one_line, template_messages
 from backend.engines.streaming import AsyncEngine
@@ -177,6 +178,6 @@ def _set_environment(options: EngineOptions, on_cpu: bool) -> None:
     if on_cpu:
         os.environ.setdefault("VLLM_CPU_KVCACHE_SPACE", "1")
         os.environ.setdefault("VLLM_ENABLE_V1_MULTIPROCESSING", "0")
-    elif options.device.startswith("cuda:"):
-        indices = [part.strip().removeprefix("cuda:") for part in options.device.split(",")]
-        os.environ.setdefault("CUDA_VISIBLE_DEVICES", ",".join(indices))
+    else:
+        # Nobody is asked for UUIDs here: a run's worker has done that before.
+        os.environ.update(shown_gpus(options.device, os.environ, lambda: None))

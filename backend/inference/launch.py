@@ -10,6 +10,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection
 
+from backend.domain.devices import named_gpus, shown_gpus
 from backend.domain.filtering import PRESETS, Policy, load_policy
 from backend.domain.jobs import JobStatus
 from backend.domain.pairs import OrderPolicy
@@ -22,7 +23,7 @@ from backend.inference.deciding import redecide
 from backend.inference.reparsing import Reparsed, reparse
 from backend.inference.spec import RunSpec, instructions
 from backend.jobs.devices import parse_devices
-from backend.jobs.gpus import list_gpus
+from backend.jobs.gpus import gpu_uuids, list_gpus
 from backend.store.database import Database
 from backend.store.datasets import DatasetRow, Datasets
 from backend.store.failures import Failures
@@ -159,7 +160,7 @@ class Launcher:
             job_id = self._jobs.add(
                 kind="run",
                 argv=self._command(engine.name, run_id),
-                env=_environment(),
+                env=_environment(engine.name, spec.options.device),
                 devices=devices_of(engine.name, spec.options),
                 log_path=str(self._folder / "logs" / f"run-{run_id}.log"),
                 connection=connection,
@@ -319,7 +320,7 @@ def check_device(engine: str, options: EngineOptions) -> None:
     """Refuse a device that a run's worker would not find.
 
     Raises:
-        UsageError: It is none.
+        UsageError: It is none, or a GPU that is not there or that the environment does not show.
         EngineUnavailable: It is a GPU, and there is none here.
     """
     if engine not in LOADING or options.device == "auto":
@@ -336,15 +337,28 @@ def check_device(engine: str, options: EngineOptions) -> None:
             f"--device {options.device}: is none of auto, cpu, cuda and cuda:0,1",
             hint="leave it out, and a GPU is taken where there is one",
         )
-    if any(kind == "cuda" for kind, _ in devices) and list_gpus() is None and not has_gpu():
+    if options.device == "cpu":
+        return
+    gpus = list_gpus()
+    if gpus is None and not has_gpu():
         raise EngineUnavailable("there is no NVIDIA GPU here", hint="--device cpu, or leave it out")
+    known = {gpu.index for gpu in gpus or ()}
+    lacking = [str(number) for number in named_gpus(options.device) if number not in known]
+    if gpus is not None and lacking:
+        raise UsageError(
+            f"--device {options.device}: there is no GPU {', '.join(lacking)}",
+            hint=f"there are {len(gpus)}, counted from 0",
+        )
+    shown_gpus(options.device, os.environ, gpu_uuids)
 
 
-def _environment() -> dict[str, str]:
+def _environment(engine: str, device: str) -> dict[str, str]:
     # Another interpreter need not have Winnow installed; its packages are enough.
     root = Path(__file__).resolve().parents[2]
     before = os.environ.get("PYTHONPATH")
-    return {"PYTHONPATH": f"{root}{os.pathsep}{before}" if before else str(root)}
+    path = {"PYTHONPATH": f"{root}{os.pathsep}{before}" if before else str(root)}
+    # Here, because the supervisor that starts the worker may live in another environment.
+    return path | shown_gpus(device, os.environ, gpu_uuids) if engine in LOADING else path
 
 
 __all__ = ["Launcher", "RunRequest", "default_order", "devices_of", "judged_pairs"]

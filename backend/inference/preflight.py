@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,7 +19,7 @@ from backend.inference.launch import (
     devices_of,
     judged_pairs,
 )
-from backend.jobs.gpus import Gpu, list_gpus
+from backend.jobs.gpus import Gpu, gpus_for, list_gpus
 from backend.store.database import Database
 from backend.store.datasets import DatasetRow, Datasets
 from backend.store.sizes import text_size
@@ -153,14 +154,7 @@ def _device(request: RunRequest, engine: str) -> list[Check]:
 
 
 def _memory(request: RunRequest, devices: str, gpus: list[Gpu]) -> Check:
-    named = {int(part) for part in devices.replace("cuda:", "").split(",") if part.isdigit()}
-    lacking = sorted(named - {gpu.index for gpu in gpus})
-    if lacking:
-        return Check(
-            "Device", Level.FAIL, f"there is no GPU {', '.join(map(str, lacking))}",
-            f"there are {len(gpus)}, counted from 0",
-        )  # fmt: skip
-    used = [gpu for gpu in gpus if not named or gpu.index in named]
+    used = gpus_for(devices, gpus, os.environ)
     wanted = request.options.tensor_parallel_size
     if len(used) < wanted:
         return Check("Device", Level.FAIL, f"tensor_parallel_size {wanted}, but {len(used)} GPUs")

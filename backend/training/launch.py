@@ -11,10 +11,12 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from backend.domain.devices import shown_gpus
 from backend.domain.jobs import OPEN, JobStatus
 from backend.domain.people import LOCAL, Person, Role
 from backend.domain.preflight import Check, Level
 from backend.errors import TrainingError
+from backend.jobs.gpus import gpu_uuids
 from backend.store.database import Database
 from backend.store.jobs import Jobs
 from backend.store.trainings import Trainings
@@ -195,7 +197,7 @@ class TrainingLauncher:
                     sys.executable, "-m", "backend.trainer", str(training_id),
                     "--workspace", str(self._folder),
                 ],
-                env=_environment(),
+                env=_environment(spec.device),
                 devices=devices_of(spec),
                 log_path=str(self._folder / "logs" / f"training-{training_id}.log"),
                 connection=connection,
@@ -211,8 +213,10 @@ def _log_warning(check: Check) -> None:
     log.warning("%s: %s%s", check.name, check.message, hint)
 
 
-def _environment() -> dict[str, str]:
+def _environment(device: str) -> dict[str, str]:
     # For a checkout that is not installed: the trainer runs in the workspace's folder.
     root = str(Path(__file__).resolve().parents[2])
     before = os.environ.get("PYTHONPATH")
-    return {"PYTHONPATH": f"{root}{os.pathsep}{before}" if before else root}
+    path = {"PYTHONPATH": f"{root}{os.pathsep}{before}" if before else root}
+    # Here, because the supervisor that starts the trainer may live in another environment.
+    return path | shown_gpus(device, os.environ, gpu_uuids)

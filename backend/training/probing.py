@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import shutil
 import socket
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
+from backend.domain.devices import shown_gpus
 from backend.domain.preflight import Check, Level
 from backend.engines.registry import has_gpu
-from backend.jobs.gpus import list_gpus
+from backend.errors import UsageError
+from backend.jobs.gpus import gpus_for, list_gpus
 from backend.training.spec import TrainingSpec
 from backend.training.weights import tensors_of
 
@@ -97,8 +100,11 @@ def check_gpus(devices: str, wanted: int, weights: int | None, spec: TrainingSpe
             "Device", Level.WARN, f"{devices}; the GPUs cannot be asked for their memory",
             "pip install nvidia-ml-py, on a machine with NVIDIA's driver",
         )  # fmt: skip
-    named = {int(part) for part in devices.replace("cuda:", "").split(",") if part.isdigit()}
-    used = [gpu for gpu in gpus if not named or gpu.index in named]
+    try:
+        shown_gpus(devices, os.environ, lambda: {gpu.index: gpu.uuids for gpu in gpus})
+    except UsageError as error:
+        return Check("Device", Level.FAIL, error.message, error.hint)
+    used = gpus_for(devices, gpus, os.environ)
     if len(used) < wanted:
         return Check(
             "Device", Level.FAIL, f"{wanted} GPUs are wanted, {len(used)} are there",

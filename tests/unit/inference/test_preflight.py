@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,13 +10,14 @@ from types import ModuleType, SimpleNamespace
 
 import pytest
 
+from backend.domain.devices import ORDER, VISIBLE
 from backend.domain.preflight import Check, Level
 from backend.engines.base import EngineOptions
 from backend.errors import WinnowError
 from backend.inference import launch
 from backend.inference.launch import RunRequest
 from backend.inference.preflight import preflight
-from backend.jobs.gpus import list_gpus
+from backend.jobs.gpus import gpus_for, list_gpus
 from backend.workspace import Workspace
 from tests.workspaces import build_workspace
 
@@ -102,6 +104,7 @@ def fake_nvml(monkeypatch: pytest.MonkeyPatch, *free_gb: float) -> None:
     nvml.nvmlDeviceGetMemoryInfo = lambda handle: SimpleNamespace(  # type: ignore[attr-defined]
         total=80e9, free=free_gb[handle] * 1e9
     )
+    nvml.nvmlDeviceGetUUID = lambda handle: f"GPU-{handle}abc"  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "pynvml", nvml)
 
 
@@ -120,6 +123,46 @@ def test_free_memory_of_the_gpus_that_will_be_used_is_looked_at(
     assert device(device="cuda:1", gpu_memory_utilization=0.2).level is Level.OK
     assert device(device="cuda:2").level is Level.FAIL
     assert device(device="cuda:0", tensor_parallel_size=2).level is Level.FAIL
+
+
+@pytest.mark.parametrize("engine", ["vllm", "transformers"])
+@pytest.mark.parametrize(
+    ("visible", "shown"), [(None, "1"), ("0,1", "1"), ("GPU-1abc", "GPU-1abc")]
+)
+def test_a_run_on_a_named_gpu_has_it_in_its_jobs_environment(
+    space: Workspace, judge_folder: Path, monkeypatch: pytest.MonkeyPatch,
+    engine: str, visible: str | None, shown: str,
+) -> None:  # fmt: skip
+    """Whatever environment the supervisor that starts the worker lives in."""
+    fake_nvml(monkeypatch, 79, 79)
+    monkeypatch.setattr(space.launcher, "_pythons", {engine: sys.executable})
+    monkeypatch.delenv(VISIBLE, raising=False)
+    if visible:
+        monkeypatch.setenv(VISIBLE, visible)
+    request = RunRequest(dataset="pictures", model=str(judge_folder), engine=engine,
+                         options=EngineOptions(device="cuda:1"))  # fmt: skip
+    run_id, _ = space.launcher.start(request)
+    (job,) = (j for j in space.jobs.list() if j.id == space.runs.get(run_id).job_id)
+    assert (job.env[VISIBLE], job.env[ORDER], job.devices) == (shown, "PCI_BUS_ID", "cuda:1")
+    monkeypatch.setenv(VISIBLE, "GPU-0abc" if visible else "0")
+    with pytest.raises(WinnowError, match="does not show GPU 1"):
+        space.launcher.start(request)
+    assert checks(space, request, **{engine: sys.executable})["Device"].level is Level.FAIL
+    shown_alone = RunRequest(dataset="pictures", model=str(judge_folder), engine=engine)
+    monkeypatch.setattr(launch, "devices_of", lambda *_: "cuda")
+    run_id, _ = space.launcher.start(shown_alone)
+    (job,) = (j for j in space.jobs.list() if j.id == space.runs.get(run_id).job_id)
+    assert job.env[VISIBLE] == os.environ[VISIBLE], "what its starter was shown"
+
+
+def test_the_memory_of_gpus_that_are_not_shown_is_nobodys(monkeypatch: pytest.MonkeyPatch) -> None:
+    fake_nvml(monkeypatch, 79, 20, 40)
+    gpus = list_gpus()
+    assert gpus
+    for listed, indices in (("2,0", [0, 2]), ("GPU-1", [1]), ("", []), (None, [0, 1, 2])):
+        environment = {} if listed is None else {VISIBLE: listed}
+        assert [gpu.index for gpu in gpus_for("cuda", gpus, environment)] == indices
+    assert [gpu.index for gpu in gpus_for("cuda:1,2", gpus, {})] == [1, 2]
 
 
 @pytest.mark.parametrize(
