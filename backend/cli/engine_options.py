@@ -20,14 +20,10 @@ from backend.inference.launch import ACTIVE
 from backend.store.runs import RunRow
 from backend.workspace import Workspace
 
-BatchSize = Annotated[int, typer.Option(help="Requests in flight")]
-MaxNewTokens = Annotated[int, typer.Option(help="Token limit of one completion")]
 Instruction = Annotated[
     str | None,
     typer.Option(help="Task instruction, or a file of it; {prompt} is the caption's place"),
 ]
-TensorParallel = Annotated[int, typer.Option(help="GPUs one replica is spread over")]
-GpuMemory = Annotated[float, typer.Option(help="Share of GPU memory that vLLM may take")]
 VideoFps = Annotated[float, typer.Option(help="Frames a second given to the judge")]
 UseCot = Annotated[bool, typer.Option("--use-cot/--no-use-cot", help="Ask for reasoning")]
 

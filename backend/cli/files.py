@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shlex
 from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
@@ -11,23 +12,15 @@ from typing import Annotated
 
 import typer
 
-from backend.cli.engine_options import (
-    BatchSize,
-    GpuMemory,
-    Instruction,
-    MaxNewTokens,
-    TensorParallel,
-    UseCot,
-    engine_options,
-    read_instruction,
-    watch,
-)
+from backend.cli.engine_options import Instruction, read_instruction, watch
 from backend.cli.output import Json, note, print_json, progress_bar, say, workspace
+from backend.cli.run_options import Judging, run_options
+from backend.cli.variables import note_variables, variables_used
 from backend.curation import sets as curated
 from backend.datasets.registry import parse_spec
 from backend.domain.pairs import MediaKind
 from backend.errors import DatasetError, ExportError, UsageError
-from backend.export import export_set
+from backend.export import export_samples, export_set
 from backend.export.convert import ConvertReport, convert_t2i, convert_t2v
 from backend.export.exporter import is_our_export
 from backend.inference.launch import RunRequest
@@ -50,7 +43,6 @@ class Task(StrEnum):
 
 
 TaskName = Annotated[Task, typer.Argument(help="t2i for pairs of images, t2v for pairs of videos")]
-DataRoot = Annotated[Path | None, typer.Option(help="Folder that media paths are relative to")]
 Fps = Annotated[
     float | None, typer.Option(help=f"t2v: frames a second given to the judge; default {_FPS}")
 ]
@@ -108,73 +100,120 @@ def _converted(report: ConvertReport, output: Path, json: bool) -> None:
     say(f"{report.inverted} rows would have carried an inverted label, and are right now")
 
 
+_VARIABLES = {
+    "batch_size": "INFERENCE_BATCH_SIZE",
+    "max_new_tokens": "MAX_NEW_TOKENS",
+    "task_instruction": "TASK_INSTRUCTION",
+    "tensor_parallel_size": "GPUS_PER_NODE",
+    "video_fps": "VIDEO_FPS",
+}
+"""Those of the scripts that ``prepare`` stands for."""
+
+
+# As the scripts: over two GPUs. How many frames a second is asked for says whether images are.
+@run_options(variables=_VARIABLES, tensor_parallel_size=2, video_fps=None)
 def prepare(
+    context: typer.Context,
     task: TaskName,
-    model_path: Annotated[str, typer.Option(help="Folder or hub name of the judge")],
-    data_path: Annotated[str, typer.Option(metavar="SOURCE:PATH[,SOURCE:PATH…]")],
-    output_dir: Annotated[Path, typer.Option(help="Folder to write")],
-    data_root: DataRoot = None,
-    batch_size: BatchSize = 8,
-    max_new_tokens: MaxNewTokens = 2048,
-    task_instruction: Instruction = None,
-    tensor_parallel_size: TensorParallel = 2,
-    gpu_memory_utilization: GpuMemory = 0.9,
-    video_fps: Fps = None,
-    use_cot: UseCot = True,
-    engine: Annotated[
-        str, typer.Option(help="auto, vllm, transformers, openai or scripted")
-    ] = "auto",
-    seed: int = 0,
+    model_path: Annotated[
+        str, typer.Option(help="Folder or hub name of the judge", envvar="MODEL_PATH")
+    ],
+    data_path: Annotated[
+        str, typer.Option(metavar="SOURCE:PATH[,SOURCE:PATH…]", envvar="DATA_PATH")
+    ],
+    judging: Judging,
+    output_dir: Annotated[
+        Path | None,
+        typer.Option(help="Folder for training file and samples", envvar="OUTPUT_DIR"),
+    ] = None,
+    output_path: Annotated[
+        Path | None,
+        typer.Option(help="In its place: file for the filtered samples, which convert reads"),
+    ] = None,
+    data_root: Annotated[
+        Path | None,
+        typer.Option(help="Folder that media paths are relative to", envvar="DATA_ROOT"),
+    ] = None,
 ) -> None:
     """Inference, filter and conversion in one go.
 
-    Leaves the filtered samples, their statistics and the training file.
+    Leaves the training file, the filtered samples and their statistics in a folder; or, with
+    --output-path, the filtered samples alone. Options that are not given are read from the variables
+    of the scripts that this stands for.
     """
-    options = engine_options(
-        batch_size=batch_size,
-        max_new_tokens=max_new_tokens,
-        tensor_parallel_size=tensor_parallel_size,
-        gpu_memory_utilization=gpu_memory_utilization,
-        video_fps=_fps(task, video_fps),
-    )
-    template = read_instruction(task_instruction)
-    _check_output(output_dir)
+    used = variables_used(context)
+    options, unread = judging["options"], set()
+    if task is Task.T2I and "--video-fps" in used:
+        unread.add("--video-fps")
+    elif "video_fps" in options.model_fields_set:
+        _fps(task, options.video_fps)
+    if output_path is not None and "--output-dir" in used:
+        output_dir = None
+        unread.add("--output-dir")
+    out = _output(output_dir, output_path)
+    note_variables(context, unread)
     with workspace() as space:
         dataset = _dataset(space, task.kind, data_path, data_root)
-        run_id, resolved = space.launcher.start(
-            RunRequest(
-                dataset=dataset.name,
-                model=model_path,
-                engine=engine,
-                options=options,
-                seed=seed,
-                use_cot=use_cot,
-                instruction=template,
-            )
-        )
+        request = RunRequest(dataset=dataset.name, model=model_path, **judging)
+        run_id, resolved = space.launcher.start(request)
         space.supervise()
         note(f"run {run_id} in {space.folder}; engine {resolved.name}: {resolved.why}")
         watch(space, run_id)
         frozen = curated.freeze(space.database, dataset.name, [run_id])
-        manifest = export_set(space.database, frozen, format="lightrft", out=output_dir)
+        if output_path is None:
+            manifest = export_set(space.database, frozen, format="lightrft", out=out)
+        else:
+            manifest = export_samples(space.database, frozen, out)
         if manifest.missing_media:
             note(manifest.missing_media)
         counts = space.runs.counts(run_id)
-        say(f"{counts['accepted']} of {counts['done']} accepted; training data in {output_dir}")
+        what = "training data" if output_path is None else "filtered samples"
+        say(f"{counts['accepted']} of {counts['done']} accepted; {what} in {out}")
+        if output_path is not None:
+            say(f"next: winnow convert {task.value} --filtered-samples-path {shlex.quote(str(out))} "
+                "--output-path …")  # fmt: skip
+        say(f"train on them: winnow train start --set {frozen.name}@{frozen.version} …")
+
+
+def _output(folder: Path | None, file: Path | None) -> Path:
+    """Where to write; refused before a judge has worked for it where that cannot be.
+
+    Raises:
+        UsageError: Not exactly one of both was given.
+        ExportError: It cannot be written.
+    """
+    if (folder is None) == (file is None):
+        both = "exclude each other" if folder else "are missing; one of them is needed"
+        raise UsageError(
+            f"--output-dir and --output-path {both}",
+            hint="a folder for all of it, or a file for the filtered samples",
+        )
+    if folder is not None:
+        _check_output(folder)
+        return folder
+    assert file is not None
+    if file.is_dir() or not _writable(file.parent):
+        raise ExportError(f"{file}: cannot be made or written", hint="give another --output-path")
+    return file
 
 
 def _check_output(out: Path) -> None:
     """Refuse a folder that cannot be exported to before a judge has worked for it."""
-    nearest = next((path for path in (out, *out.absolute().parents) if path.exists()), out)
-    if not nearest.is_dir() or not os.access(nearest, os.W_OK):
+    if not _writable(out):
         raise ExportError(f"{out}: cannot be made or written", hint="give another --output-dir")
-    if nearest == out and not is_our_export(out):
+    if out.exists() and not is_our_export(out):
         strangers = [path for path in out.iterdir() if not path.name.endswith(".partial")]
         if strangers:
             raise ExportError(
                 f"{out} is not empty and holds no export of Winnow's",
                 hint="give an empty folder, or delete what is in it",
             )
+
+
+def _writable(folder: Path) -> bool:
+    """Whether a folder is there, or can be made, and files in it."""
+    nearest = next((path for path in (folder, *folder.absolute().parents) if path.exists()), folder)
+    return nearest.is_dir() and os.access(nearest, os.W_OK)
 
 
 def _fps(task: Task, given: float | None) -> float:

@@ -8,49 +8,48 @@ from typing import Annotated, Any
 
 import typer
 
-from backend.cli.engine_options import engine_options
 from backend.cli.loop_options import training_values
 from backend.cli.output import Json, print_json, print_table, say, workspace
-from backend.cli.run_start import read_policy
+from backend.cli.run_options import Judging, run_options
 from backend.cli.training_options import Preset, with_preset
 from backend.domain.jobs import OPEN, JobStatus
-from backend.domain.pairs import OrderPolicy
 from backend.errors import RunError, UsageError
-from backend.inference.launch import MAX_SAMPLES, MAX_SEED
 from backend.inference.progress import run_counts
 from backend.loop import Changes, LoopSpec, LoopState, Step, driver_of, run, start
 from backend.loop import cancel as cancel_loop
 from backend.store.loops import LoopRow, Loops
+from backend.training.command import split_template
 from backend.workspace import Workspace
 
 _CANCEL_S = 60.0
 _RUNS = ("run", "evaluation")
 _ENDS = (Step.DONE.value, Step.CANCELLED.value)
 
+Serve = Annotated[
+    str | None,
+    typer.Option(
+        help="Command with {model} that serves a judge to engine openai, such as "
+        "'vllm serve {model}'; the loop starts it for each new judge and stops it"
+    ),
+]
+
 app = typer.Typer(help="Close the loop over several rounds.", invoke_without_command=True)
 
 
+# A replay says nothing of a new judge, so it is not named where a judge is trained.
+_ENGINES = "auto, vllm, transformers, or openai with --endpoint and --serve"
+
+
 @app.callback()
+@run_options(engines=_ENGINES, samples=4, policy="clean")
 def loop(
     context: typer.Context,
+    judging: Judging,
     dataset: Annotated[str | None, typer.Option(help="Dataset that is judged each round")] = None,
     model: Annotated[str | None, typer.Option(help="Judge of the first round")] = None,
     rounds: Annotated[int, typer.Option(min=1)] = 2,
     holdout: Annotated[str | None, typer.Option(help="Dataset that judges are measured on")] = None,
-    samples: Annotated[
-        int, typer.Option(min=1, max=MAX_SAMPLES, help="Completions for each shown pair")
-    ] = 4,
-    temperature: Annotated[
-        float, typer.Option(min=0, help="Of a round; measuring is greedy")
-    ] = 0.7,
-    policy: Annotated[str, typer.Option(help="Filter policy, as of `winnow run start`")] = "clean",
-    order: OrderPolicy | None = None,
-    limit: Annotated[int | None, typer.Option(min=1, help="Judge only the first pairs")] = None,
-    seed: Annotated[int, typer.Option(min=-MAX_SEED, max=MAX_SEED)] = 0,
-    engine: str = "auto",
-    batch_size: Annotated[int, typer.Option(help="Requests in flight")] = 8,
-    max_new_tokens: int = 2048,
-    device: Annotated[str, typer.Option(help="auto, cpu, or cuda:0,1")] = "auto",
+    serve: Serve = None,
     trainer: Annotated[str, typer.Option(help="local, lightrft or command")] = "local",
     preset: Preset = None,
     train: Annotated[
@@ -66,31 +65,28 @@ def loop(
     ] = None,
     json: Json = False,
 ) -> None:
-    """Run a loop; `winnow loop resume` goes on with one that stopped."""
+    """Run a loop; `winnow loop resume` goes on with one that stopped.
+
+    Rounds draw their samples as the options say; a judge is measured greedily.
+    """
     if context.invoked_subcommand is not None:
         return
     if dataset is None or model is None or not model.strip():
         raise UsageError("a loop needs a dataset and a model", hint="--dataset NAME --model FOLDER")
     if trainer not in ("local", "lightrft", "command"):
         raise UsageError(f"unknown trainer {trainer!r}", hint="local, lightrft or command")
-    options = engine_options(
-        batch_size=batch_size, max_new_tokens=max_new_tokens, temperature=temperature, device=device
-    )
+    device = judging["options"].device
     values = with_preset(preset, {"device": device, **training_values(train or [])})
     with workspace() as space:
         spec = LoopSpec.model_validate(
             {
+                **judging,
                 "dataset": dataset,
                 "model": str(Path(model).resolve()) if Path(model).exists() else model,
                 "rounds": rounds,
                 "holdout": holdout,
-                "engine": engine,
-                "order": order,
-                "samples": samples,
-                "seed": seed,
-                "limit": limit,
-                "policy": read_policy(policy).to_mapping(),
-                "options": options,
+                "policy": judging["policy"].to_mapping(),
+                "serve": split_template(serve) if serve else (),
                 "trainer": trainer,
                 "training": _plain(values),
                 "balance": balance,
@@ -112,6 +108,7 @@ def resume(
         bool | None, typer.Option("--balance/--no-balance", help="In the sets to come")
     ] = None,
     output_dir: Annotated[Path | None, typer.Option(help="Folder of the trainings to come")] = None,
+    serve: Serve = None,
     json: Json = False,
 ) -> None:
     """Go on with a loop: from where it stopped, or after its review.
@@ -122,6 +119,7 @@ def resume(
         training=training_values(train or [], may_unset=True),
         balance=balance,
         output_dir=str(output_dir.resolve()) if output_dir else None,
+        serve=split_template(serve) if serve else None,
     )
     with workspace() as space:
         _go_on(space, loop, json=json, reviewed=True, changes=changes)

@@ -21,8 +21,9 @@ from backend.cli.output import (
     say,
     workspace,
 )
+from backend.cli.policy import PolicyOption, read_policy
 from backend.cli.run_output import as_json, prediction_json, summary
-from backend.cli.run_start import PolicyOption, import_run, read_policy, start
+from backend.cli.run_start import import_run, start
 from backend.domain.filtering import Reason
 from backend.errors import RunError, UsageError
 from backend.inference.launch import ACTIVE

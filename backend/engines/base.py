@@ -78,7 +78,7 @@ class EngineOptions(BaseModel):
     batch_size: int = Field(8, ge=1, description="Requests in flight")
     max_new_tokens: int = Field(2048, ge=1, description="Token limit of one completion")
     temperature: float = Field(0.0, ge=0, le=2, description="0 is greedy; vLLM takes up to 2")
-    top_p: float = Field(1.0, gt=0, le=1)
+    top_p: float = Field(1.0, gt=0, le=1, description="Draw from the likeliest words alone")
     repetition_penalty: float = Field(1.0, gt=0, le=2, description="1 is none")
     video_fps: float = Field(2.0, gt=0, description="Frames a second given to the judge")
     max_pixels: int | None = Field(
@@ -86,11 +86,13 @@ class EngineOptions(BaseModel):
     )
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     device: str = Field("auto", description="auto, cpu, or cuda devices such as cuda:0,1")
-    trust_remote_code: bool = False
+    trust_remote_code: bool = Field(False, description="Run code that the model brings along")
     max_model_len: int | None = Field(None, ge=1, description="Context length, tokens")
     tensor_parallel_size: int = Field(1, ge=1, description="GPUs one replica is spread over")
-    gpu_memory_utilization: float = Field(0.9, gt=0, le=1)
-    enforce_eager: bool = False
+    gpu_memory_utilization: float = Field(
+        0.9, gt=0, le=1, description="Share of GPU memory that vLLM may take"
+    )
+    enforce_eager: bool = Field(False, description="vLLM without CUDA graphs")
     endpoints: tuple[str, ...] = Field((), description="OpenAI-compatible base URLs")
     api_key_env: str = Field(
         "OPENAI_API_KEY", description="Name of the variable with the endpoints' API key"

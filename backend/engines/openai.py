@@ -32,6 +32,9 @@ ATTEMPTS = 6
 
 JPEG_QUALITY = 95
 _LONGEST_PAUSE = 60.0
+_ASK_S = 5.0
+_OURSELVES = ("all://localhost", "all://127.0.0.1", "all://[::1]")
+"""A proxy has no business between us and this machine."""
 _TIMEOUT = httpx.Timeout(600.0, connect=10.0, pool=None)
 _TRANSIENT = frozenset({408, 409, 425, 429})
 _NEEDED_FOR_VIDEO = "trust-request-mm-kwargs"
@@ -72,13 +75,11 @@ class OpenAIEngine(AsyncEngine):
         super().__init__(options)
 
     async def start(self) -> None:
-        key = os.environ.get(self.options.api_key_env)
         self._client = httpx.AsyncClient(
-            headers={"Authorization": f"Bearer {key}"} if key else {},
+            headers=_headers(self.options),
             timeout=_TIMEOUT,
             limits=httpx.Limits(max_connections=None, max_keepalive_connections=None),
-            # A proxy has no business between us and this machine.
-            mounts={"all://localhost": None, "all://127.0.0.1": None, "all://[::1]": None},
+            mounts=dict.fromkeys(_OURSELVES),
         )
         self._pool = EndpointPool(self._urls, self.options.batch_size, **self._pool_options)
 
@@ -150,6 +151,38 @@ def base_url(url: str) -> str:
         raise UsageError(f"{url}: is no http URL", hint="http://localhost:8000/v1")
     plain = str(parsed).rstrip("/")
     return plain if parsed.path.strip("/") else f"{plain}/v1"
+
+
+def served_models(url: str, options: EngineOptions) -> list[str] | None:
+    """Names of the models that an endpoint offers; ``None`` while no server is there, or it loads.
+
+    Raises:
+        EngineError: The server refuses to say.
+    """
+    at = f"{base_url(url)}/models"
+    try:
+        with httpx.Client(
+            headers=_headers(options), timeout=_ASK_S, mounts=dict.fromkeys(_OURSELVES)
+        ) as client:
+            response = client.get(at)
+    except httpx.TransportError:
+        return None
+    if response.status_code >= 500:
+        return None
+    if response.status_code >= 400:
+        raise EngineError(
+            f"{at}: {response.status_code} {_said(response)}",
+            hint=_REFUSED.get(response.status_code),
+        )
+    try:
+        return [str(model["id"]) for model in response.json()["data"]]
+    except (ValueError, KeyError, TypeError):
+        return []
+
+
+def _headers(options: EngineOptions) -> dict[str, str]:
+    key = os.environ.get(options.api_key_env)
+    return {"Authorization": f"Bearer {key}"} if key else {}
 
 
 def chat_payload(model: str, request: Request, options: EngineOptions) -> dict[str, Any]:

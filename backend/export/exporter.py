@@ -7,6 +7,7 @@ import importlib.metadata
 import json
 import os
 import shutil
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -134,6 +135,31 @@ def export_set(
     write_json(out / MANIFEST, manifest.to_mapping())
     if progress:
         progress(count)
+    return manifest
+
+
+def export_samples(database: Database, set_row: SetRow, file: Path) -> Manifest:
+    """Write the filtered samples of a set of one medium, and beside them their statistics, alone.
+
+    Args:
+        file: Such as ``filtered_samples.json``; the statistics are ``filtered_samples_stats.txt`` then.
+
+    Raises:
+        ExportError: As of :func:`export_set`.
+    """
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=f".{file.name}.", dir=file.parent) as beside:
+            folder = Path(beside) / "export"
+            manifest = export_set(database, set_row, format="lightrft", out=folder)
+            os.replace(
+                folder / "filtered_samples_stats.txt", file.with_name(f"{file.stem}_stats.txt")
+            )
+            os.replace(folder / "filtered_samples.json", file)
+    except OSError as error:
+        raise ExportError(
+            f"{file}: cannot be written ({error.strerror})", hint="give another file"
+        ) from error
     return manifest
 
 

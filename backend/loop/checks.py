@@ -13,6 +13,7 @@ from backend.domain.pairs import OrderPolicy
 from backend.domain.preflight import Check, Level
 from backend.errors import RunError, TrainingError, UsageError, WinnowError
 from backend.inference.preflight import preflight as run_preflight
+from backend.loop.serving import check_serving
 from backend.loop.spec import LoopSpec
 from backend.training.checks import preflight as training_preflight
 from backend.training.folder import check_free
@@ -52,6 +53,7 @@ def check_loop(space: Workspace, spec: LoopSpec) -> None:
         raise UsageError(
             "the held-out dataset is the one that is trained on", hint="give another --holdout"
         )
+    check_serving(spec)
     policy = load_policy(spec.policy)
     if policy.order_consistency and spec.order is not OrderPolicy.BOTH:
         raise UsageError(
@@ -103,7 +105,7 @@ def training_spec(
             trainer=spec.trainer,
             model=model,
             output_dir=str(folder),
-            **spec.training,
+            **{**_as_judged(spec), **spec.training},
         )
     except ValidationError as error:
         first = error.errors()[0]
@@ -116,6 +118,18 @@ def training_spec(
         raise UsageError(
             f"--train {name}: {first['msg']}", hint="`winnow train start --help` tells the options"
         ) from error
+
+
+def _as_judged(spec: LoopSpec) -> dict[str, Any]:
+    """What a training shows as its round's run did, unless it is told otherwise."""
+    options = spec.options
+    return _said(
+        {
+            "fps": options.video_fps,
+            "max_pixels": options.max_pixels,
+            "task_instruction": spec.instruction,
+        }
+    )
 
 
 def training_options() -> list[str]:

@@ -15,6 +15,7 @@ from backend.domain.jobs import OPEN, JobStatus
 from backend.errors import ReviewError, RunError, TrainingError, UsageError
 from backend.loop.checks import check_training, training_spec, with_values
 from backend.loop.driver import Hold
+from backend.loop.serving import JudgeServer, check_serving
 from backend.loop.spec import LoopSpec, LoopState, Step
 from backend.store.loops import LoopRow
 from backend.store.runs import RunRow
@@ -40,6 +41,7 @@ class Changes:
     training: Mapping[str, Any] = field(default_factory=dict)
     balance: bool | None = None
     output_dir: str | None = None
+    serve: tuple[str, ...] | None = None
 
 
 class Rounds:
@@ -51,6 +53,12 @@ class Rounds:
         self._space, self._id, self._hold, self._say = space, row.id, hold, say
         self.spec = LoopSpec.model_validate(row.spec)
         self.state = LoopState.model_validate(row.state)
+        self._server = JudgeServer(space.folder, row.id, hold, say)
+
+    def close(self) -> None:
+        """Stop the judge's server, if one was started."""
+        if self.spec.serve:
+            self._server.stop()
 
     def advance(self) -> None:
         """Do the next step to its end."""
@@ -85,12 +93,16 @@ class Rounds:
         if changes.output_dir is not None:
             self._refuse_late("--output-dir", Step.TRAIN, "train")
             update["output_dir"] = changes.output_dir
+        if changes.serve is not None:
+            self._refuse_late("--serve", Step.EVALUATE, "judge")
+            update["serve"] = changes.serve
         if not update:
             return
         another = bool(changes.training) or changes.output_dir is not None
         if another:
             self._give_up_training()
         self.spec = self.spec.model_copy(update=update)
+        check_serving(self.spec)
         if another:
             number = self.state.round + self._is_past(Step.TRAIN)
             judge, folder = self._judge(number), self._folder(number)
@@ -134,6 +146,7 @@ class Rounds:
         holdout = self.spec.holdout
         if holdout is None:
             return Step.INFER
+        self._serve(self.spec.model, self.state.baseline)
         if self.state.baseline is None:
             self._space.launcher.start(
                 self.spec.baseline_request(holdout, self.state.round), noted=self._note_baseline
@@ -145,9 +158,11 @@ class Rounds:
 
     def _infer(self) -> Step:
         now, number = self.state.now, self.state.round
+        judge = self._judge(number)
+        self._serve(judge, now.get("run"))
         if "run" not in now:
             self._space.launcher.start(
-                self.spec.round_request(self._judge(number), number), noted=self._noting("run")
+                self.spec.round_request(judge, number), noted=self._noting("run")
             )
         counts = self._finish_run(now["run"])
         self._say(
@@ -199,6 +214,8 @@ class Rounds:
 
     def _train(self) -> Step:
         space, now = self._space, self.state.now
+        # It would hold the memory that the training needs.
+        self.close()
         if "training" not in now:
             self._start_training()
         training = now["training"]
@@ -243,6 +260,7 @@ class Rounds:
     def _evaluate(self) -> Step:
         now = self.state.now
         if self.spec.holdout is not None:
+            self._serve(now["checkpoint"], now.get("evaluation"))
             if "evaluation" not in now:
                 self._space.evaluate(
                     now["training"],
@@ -257,6 +275,11 @@ class Rounds:
             return Step.DONE
         self.state.round += 1
         return Step.INFER
+
+    def _serve(self, model: str, run_id: int | None) -> None:
+        """Have a judge served before it is asked, unless the run that asks it is over."""
+        if run_id is None or self._space.runs.get(run_id).status != JobStatus.FINISHED:
+            self._server.serve(self.spec, model)
 
     def _judge(self, number: int) -> str:
         """The judge of a round: the last round's checkpoint."""
@@ -308,6 +331,7 @@ class Rounds:
         """
         while (row := look()).status in OPEN:
             self._hold.beat()
+            self._server.check()
             self._space.supervise()
             time.sleep(_POLL_S)
         # A cancelled loop's job was cancelled too: the loop's end is the news.

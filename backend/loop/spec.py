@@ -34,6 +34,9 @@ class LoopSpec(BaseModel):
         samples: Completions for each shown pair of a round.
         policy: Filter policy, as a mapping.
         options: Of the engine in a round; measuring is greedy.
+        instruction: The template that every round's judge is asked with; ``None`` is Winnow's own.
+        serve: Arguments, with ``{model}``, of the server that each judge is asked of by engine
+            ``openai``; see :mod:`backend.loop.serving`.
         training: Values of the training's spec, by name; its model and folder are the loop's.
         balance: Freeze as many rows that answer first as second.
         output_dir: Folder of the trainings, one a round; ``None`` is the workspace's own.
@@ -51,12 +54,20 @@ class LoopSpec(BaseModel):
     seed: int = 0
     limit: int | None = Field(None, ge=1)
     policy: dict[str, Any] = Field(default_factory=PRESETS["agreement"].to_mapping)
+    use_cot: bool = True
+    instruction: str | None = None
     options: EngineOptions = EngineOptions()
+    serve: tuple[str, ...] = ()
     trainer: Literal["local", "lightrft", "command"] = "local"
     training: dict[str, Any] = Field(default_factory=dict)
     balance: bool = True
     pause_for_review: bool = False
     output_dir: str | None = None
+
+    @property
+    def by_server(self) -> bool:
+        """Whether the judges are asked of servers."""
+        return self.engine == "openai" or (self.engine == "auto" and bool(self.options.endpoints))
 
     @property
     def greedy(self) -> EngineOptions:
@@ -65,18 +76,17 @@ class LoopSpec(BaseModel):
 
     def round_request(self, model: str, number: int) -> RunRequest:
         """The run that a round trains on."""
-        options = self.options
-        if self.samples > 1 and options.temperature == 0:
-            options = options.model_copy(update={"temperature": 0.7})
         return RunRequest(
             dataset=self.dataset,
             model=model,
             engine=self.engine,
-            options=options,
+            options=self.options,
             order=self.order,
             samples=self.samples,
             seed=self.seed + number,
             limit=self.limit,
+            use_cot=self.use_cot,
+            instruction=self.instruction,
             policy=load_policy(self.policy),
         )
 
@@ -88,6 +98,8 @@ class LoopSpec(BaseModel):
             engine=self.engine,
             options=self.greedy,
             seed=self.seed + number,
+            use_cot=self.use_cot,
+            instruction=self.instruction,
             policy=PRESETS["agreement"],
         )
 

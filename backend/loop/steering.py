@@ -12,6 +12,7 @@ from backend.errors import RunError, TrainingError
 from backend.loop.checks import check_loop
 from backend.loop.driver import driving
 from backend.loop.rounds import Changes, Rounds
+from backend.loop.serving import stop_server
 from backend.loop.spec import LoopSpec, LoopState, Step
 from backend.store.loops import Loops
 from backend.workspace import Workspace
@@ -58,18 +59,34 @@ def run(
     space.person.require(Role.OPERATOR, "go on with a loop")
     with driving(space, loop_id) as (row, hold):
         rounds = Rounds(space, row, hold, say)
-        if changes is not None:
-            rounds.change(changes)
-        reviewed = reviewed and rounds.state.step is Step.REVIEW
-        while rounds.state.step is not Step.DONE:
-            if rounds.state.step is Step.REVIEW and not reviewed:
-                run_id = rounds.state.now["run"]
-                say(f"round {rounds.state.round}: waiting for a review of run {run_id}")
-                say(f"then: winnow loop resume {loop_id}")
-                break
-            reviewed = False
-            rounds.advance()
+        try:
+            _go_on(rounds, loop_id, say, reviewed=reviewed, changes=changes)
+        finally:
+            rounds.close()
     return rounds.state
+
+
+def _go_on(
+    rounds: Rounds,
+    loop_id: int,
+    say: Callable[[str], None],
+    *,
+    reviewed: bool,
+    changes: Changes | None,
+) -> None:
+    if changes is not None:
+        rounds.change(changes)
+    if rounds.spec.engine == "scripted":
+        say("engine scripted replays texts: no new judge is asked, and none is measured")
+    reviewed = reviewed and rounds.state.step is Step.REVIEW
+    while rounds.state.step is not Step.DONE:
+        if rounds.state.step is Step.REVIEW and not reviewed:
+            run_id = rounds.state.now["run"]
+            say(f"round {rounds.state.round}: waiting for a review of run {run_id}")
+            say(f"then: winnow loop resume {loop_id}")
+            return
+        reviewed = False
+        rounds.advance()
 
 
 def cancel(space: Workspace, loop_id: int) -> None:
@@ -101,4 +118,6 @@ def cancel(space: Workspace, loop_id: int) -> None:
     if training is not None and space.trainings.get(training).status in OPEN:
         with suppress(RunError, TrainingError):
             space.trainer.stop(training)
+    if row.spec.get("serve"):
+        stop_server(space.folder, loop_id)
     space.supervise()

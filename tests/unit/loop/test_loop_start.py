@@ -24,8 +24,9 @@ from backend.errors import (
     WinnowError,
 )
 from backend.loop import LoopSpec, start
-from backend.loop.checks import training_options
+from backend.loop.checks import training_options, training_spec
 from backend.store.loops import Loops
+from backend.training.spec import SetRef
 from backend.workspace import Workspace
 from tests.workspaces import build_workspace
 
@@ -135,6 +136,62 @@ def test_datasets_policy_and_engine_are_looked_at_as_well(
     assert "no config.json" in refused(space, spec(empty), TrainingError).message
     with pytest.raises(ValidationError):
         spec(judge, rounds=0)
+
+
+SERVE = (sys.executable, "-m", "serve", "{model}")
+SERVED = {"engine": "openai", "options": EngineOptions(endpoints=("http://127.0.0.1:9/v1",))}
+
+
+@pytest.mark.parametrize("engine", ["openai", "auto"])
+@pytest.mark.parametrize("values", [{"rounds": 2}, {"rounds": 1, "holdout": "clips"}])
+def test_servers_that_lack_the_judges_of_a_loop_are_refused_unless_the_loop_starts_them(
+    space: Workspace, judge: Path, engine: str, values: dict[str, Any]
+) -> None:
+    error = refused(space, spec(judge, **SERVED | {"engine": engine}, **values), UsageError)
+    assert "do not have the judges" in error.message and "--serve" in (error.hint or "")
+    start(space, spec(judge, **SERVED | {"engine": engine}, **values, serve=SERVE))
+
+
+def test_servers_do_for_a_loop_that_asks_its_first_judge_alone(
+    space: Workspace, judge: Path
+) -> None:
+    start(space, spec(judge, **SERVED, rounds=1))
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({**SERVED, "serve": (sys.executable, "server.py")}, "--serve: {model} is missing"),
+        ({**SERVED, "serve": (*SERVE, "{port}")}, "--serve: there is no {port}"),
+        ({**SERVED, "serve": ("/no/such/program", "{model}")}, "--serve: there is no program"),
+        ({"serve": SERVE}, "--serve: engine scripted loads each judge itself"),
+    ],
+)
+def test_a_server_that_could_not_be_started_is_refused(
+    space: Workspace, judge: Path, values: dict[str, Any], said: str
+) -> None:
+    assert refused(space, spec(judge, **values), UsageError).message.startswith(said)
+
+
+def test_braces_that_are_no_place_may_stand_in_a_servers_arguments(
+    space: Workspace, judge: Path
+) -> None:
+    start(space, spec(judge, **SERVED, serve=(*SERVE, "--limit-mm-per-prompt", '{"image": 2}')))
+
+
+def test_a_training_shows_what_its_rounds_run_showed_unless_it_is_told_otherwise(
+    judge: Path,
+) -> None:
+    options = EngineOptions(video_fps=1.0, max_pixels=78_400, scripted_file=str(judge))
+    asked = spec(judge, options=options, instruction="Which? {prompt}")
+    sets = (SetRef(id=1, name="s", version=1, content_hash=""),)
+    for more, seen in (({}, (1.0, 78_400)), ({"fps": "4"}, (4.0, 78_400))):
+        training = training_spec(
+            asked.model_copy(update={"training": {**asked.training, **more}}),
+            model="m/x", folder=judge, sets=sets,
+        )  # fmt: skip
+        assert (training.fps, training.max_pixels) == seen
+        assert training.task_instruction == "Which? {prompt}"
 
 
 def test_only_operators_start_loops(space: Workspace, judge: Path) -> None:
