@@ -15,6 +15,7 @@ from backend.curation.sets import Balance, SetRow, freeze
 from backend.domain.pairs import OrderPolicy
 from backend.domain.people import LOCAL, Person, Role
 from backend.engines.base import EngineOptions
+from backend.engines.registry import asks_servers
 from backend.errors import RunError, StoreError
 from backend.inference.launch import ACTIVE, Launcher, RunRequest
 from backend.jobs.reconcile import reconcile
@@ -158,11 +159,17 @@ class Workspace:
 
         Raises:
             TrainingError: There is no checkpoint that a judge can be loaded from.
+            EngineError: It is to be asked of a server that does not have it.
             Forbidden: Only operators may.
         """
         self.person.require(Role.OPERATOR, "evaluate a checkpoint")
         view = self.trainer.view(training_id)
         path = judge_of(view, checkpoint)
+        if options is not None and asks_servers(engine, options):
+            # Here, because not every command needs what speaks to servers.
+            from backend.engines.openai import check_served
+
+            check_served(str(path), options)
         use_cot, instruction = asked_with(self.database, view.spec)
 
         def note(connection: Connection, run_id: int) -> None:

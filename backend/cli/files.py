@@ -151,7 +151,7 @@ def prepare(
         output_dir = None
         unread.add("--output-dir")
     out = _output(output_dir, output_path)
-    note_variables(context, unread)
+    note_variables(used, unread)
     with workspace() as space:
         dataset = _dataset(space, task.kind, data_path, data_root)
         request = RunRequest(dataset=dataset.name, model=model_path, **judging)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from pathlib import Path
 from typing import Annotated, Any
@@ -12,6 +13,7 @@ from backend.cli.loop_options import training_values
 from backend.cli.output import Json, print_json, print_table, say, workspace
 from backend.cli.run_options import Judging, run_options
 from backend.cli.training_options import Preset, with_preset
+from backend.cli.variables import note_variables, training_variables, variables_named
 from backend.domain.jobs import OPEN, JobStatus
 from backend.errors import RunError, UsageError
 from backend.inference.progress import run_counts
@@ -76,8 +78,14 @@ def loop(
     if trainer not in ("local", "lightrft", "command"):
         raise UsageError(f"unknown trainer {trainer!r}", hint="local, lightrft or command")
     device = judging["options"].device
-    values = with_preset(preset, {"device": device, **training_values(train or [])})
-    with workspace() as space:
+    given = training_values(train or [])
+    # What stands for LightRFT's scripts reads their variables; see `winnow train start`.
+    variables = training_variables() if trainer == "lightrft" else {}
+    used = {f"--train {name}": one for name, one in variables.items() if name not in given}
+    note_variables(used)
+    read = {name: os.environ[variables[name]] for name in variables}
+    values = with_preset(preset, {"device": device, **read, **given})
+    with workspace() as space, variables_named(used):
         spec = LoopSpec.model_validate(
             {
                 **judging,

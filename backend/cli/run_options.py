@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
-from copy import copy
 from functools import wraps
 from pathlib import Path
 from types import MappingProxyType
@@ -17,7 +16,7 @@ import typer
 
 from backend.cli.engine_options import Instruction, UseCot, engine_options, read_instruction
 from backend.cli.policy import PolicyOption, read_policy
-from backend.cli.variables import variables_named
+from backend.cli.variables import option_with, variables_named, variables_used
 from backend.domain.filtering import Policy
 from backend.domain.pairs import OrderPolicy
 from backend.engines.base import EngineOptions
@@ -84,7 +83,7 @@ def run_options(
     taken = [
         one.replace(
             default=defaults.get(name, one.default),
-            annotation=_with(
+            annotation=option_with(
                 one.annotation,
                 envvar=variables.get(name),
                 help=engines if name == "engine" else None,
@@ -104,7 +103,7 @@ def run_options(
         def run(**given: Any) -> None:
             values = {name: one.default for name, one in known.items()}
             values |= {one.name: given.pop(one.name) for one in taken}
-            with variables_named(given["context"]):
+            with variables_named(variables_used(given["context"])):
                 judging = _judging(values)
                 command(judging=judging, **given)
 
@@ -166,13 +165,3 @@ def _of_the_engine() -> list[inspect.Parameter]:
             )
         )
     return found
-
-
-def _with(annotation: Any, **changes: str | None) -> Any:
-    """The same option, with some of its attributes changed."""
-    kind, option = get_args(annotation)
-    option = copy(option)
-    for name, value in changes.items():
-        if value is not None:
-            setattr(option, name, value)
-    return Annotated[kind, option]

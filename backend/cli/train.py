@@ -11,6 +11,7 @@ import typer
 from backend.cli.engine_options import watch
 from backend.cli.logs import Follow, print_log
 from backend.cli.output import Json, print_json, print_table, say, workspace
+from backend.cli.run_options import Judging, run_options
 from backend.cli.train_output import (
     as_json,
     loss_text,
@@ -22,8 +23,6 @@ from backend.cli.train_output import (
 )
 from backend.cli.train_start import start
 from backend.domain.jobs import OPEN
-from backend.domain.pairs import OrderPolicy
-from backend.engines.base import EngineOptions
 from backend.errors import TrainingError
 from backend.jobs.marks import mark_of
 from backend.jobs.processes import stop_marked
@@ -139,30 +138,33 @@ def clear(training: int) -> None:
 
 
 @app.command()
+@run_options(
+    without=frozenset({"samples", "seed", "policy", "task_instruction", "use_cot"}),
+    engines="auto, vllm, transformers, or openai with an --endpoint that serves the checkpoint",
+    # Without them, what the training showed.
+    video_fps=None,
+    max_pixels=None,
+)
 def evaluate(
+    context: typer.Context,  # noqa: ARG001 - for its options
     training: int,
     dataset: Annotated[str, typer.Option(help="Name of a dataset, a held-out one at best")],
+    judging: Judging,
     checkpoint: Annotated[
         Path | None, typer.Option(help="Folder of one; default: the final, else the newest")
     ] = None,
-    engine: str = "auto",
-    order: OrderPolicy | None = None,
-    limit: Annotated[int | None, typer.Option(min=1, help="Judge only the first pairs")] = None,
-    batch_size: int = 8,
-    max_new_tokens: int = 2048,
-    device: str = "auto",
     wait: Annotated[bool, typer.Option("--wait", help="Stay until the run has ended")] = False,
     json: Json = False,
 ) -> None:
-    """Judge a dataset with a checkpoint, asking what it was trained on."""
+    """Judge a dataset with a checkpoint, asking and showing what it was trained on."""
     with workspace() as space:
-        spec = space.trainer.view(training).spec
-        options = EngineOptions(
-            batch_size=batch_size, max_new_tokens=max_new_tokens, device=device, video_fps=spec.fps
-        )
+        spec, given = space.trainer.view(training).spec, judging["options"]
+        as_trained = {"video_fps": spec.fps, "max_pixels": spec.max_pixels}
+        unsaid = {k: v for k, v in as_trained.items() if k not in given.model_fields_set}
         run_id = space.evaluate(
-            training, dataset, checkpoint=checkpoint, engine=engine, options=options, order=order,
-            limit=limit,
+            training, dataset, checkpoint=checkpoint, engine=judging["engine"],
+            options=given.model_copy(update=unsaid), order=judging["order"],
+            limit=judging["limit"],
         )  # fmt: skip
         space.supervise()
         if wait:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -17,18 +18,42 @@ from backend.cli.training_options import (
     note_checks,
     with_preset,
 )
+from backend.cli.variables import (
+    OF_DATA,
+    OF_TRAINING,
+    note_variables,
+    only_for_lightrft,
+    variables_named,
+    variables_used,
+    with_variables,
+)
 from backend.domain.preflight import Check, Level
 from backend.errors import TrainingError
+from backend.export import set_of_file
 from backend.training.command import split_template
 from backend.training.spec import TrainingSpec
 from backend.workspace import Workspace
 
+TrainingFile = Annotated[
+    Path | None, typer.Option(help="In place of --set: the training file of its export")
+]
 
+
+@with_variables(OF_TRAINING | OF_DATA)
 def start(
-    set: Annotated[list[str], typer.Option(help="A frozen set, NAME or NAME@2; may be repeated")],
+    context: typer.Context,
     model: Annotated[str, typer.Option(help="Folder or hub name of the judge to start from")],
     output_dir: Annotated[str, typer.Option(help="Folder that the training makes and fills")],
-    trainer: Annotated[str, typer.Option(help="local, lightrft or command")] = "local",
+    set: Annotated[
+        list[str] | None, typer.Option(help="A frozen set, NAME or NAME@2; may be repeated")
+    ] = None,
+    training_data_path: TrainingFile = None,
+    t2i_training_data_path: TrainingFile = None,
+    t2v_training_data_path: TrainingFile = None,
+    trainer: Annotated[
+        str,
+        typer.Option(help="local, lightrft or command", is_eager=True, callback=only_for_lightrft),
+    ] = "local",
     preset: Preset = None,
     actor_learning_rate: Annotated[
         float | None, typer.Option("--actor-learning-rate", "--learning-rate", help="Peak")
@@ -94,7 +119,20 @@ def start(
     wait: Annotated[bool, typer.Option("--wait", help="Stay until it has ended")] = False,
     json: Json = False,
 ) -> None:
-    """Queue a training; it goes on in the background whatever becomes of this terminal."""
+    """Queue a training; it goes on in the background whatever becomes of this terminal.
+
+    With --trainer lightrft, and with no other, options that are not given are read from the variables
+    of LightRFT's scripts.
+    """
+    used = variables_used(context)
+    files = {
+        "--training-data-path": training_data_path,
+        "--t2i-training-data-path": t2i_training_data_path,
+        "--t2v-training-data-path": t2v_training_data_path,
+    }
+    # A set that is named wins over a file of the environment.
+    unread = [option for option in files if set and option in used]
+    note_variables(used, unread)
     values = {
         name: value
         for name, value in locals().items()
@@ -103,7 +141,11 @@ def start(
     values["lora"] = lora_values(lora, lora_rank, lora_alpha, lora_dropout, lora_target_modules)
     values["command"] = split_template(command) if command else None
     with workspace() as space:
-        spec = space.trainer.spec(set, **with_preset(preset, values))
+        exported = [file for option, file in files.items() if file and option not in unread]
+        rows = [set_of_file(space.database, file) for file in exported]
+        sets = [*(set or ()), *(f"{row.name}@{row.version}" for row in rows)]
+        with variables_named(used):
+            spec = space.trainer.spec(sets, **with_preset(preset, values))
         if dry_run:
             _dry_run(space, spec, json)
             return

@@ -180,6 +180,23 @@ def served_models(url: str, options: EngineOptions) -> list[str] | None:
         return []
 
 
+def check_served(model: str, options: EngineOptions) -> None:
+    """Refuse endpoints that do not offer a model: many answer with what they have, whatever is asked.
+
+    Raises:
+        EngineError: One offers others, or nobody is there.
+    """
+    for url in options.endpoints:
+        models = served_models(url, options)
+        if models is None:
+            raise EngineError(f"nobody answers at {url}", hint=f"such as `vllm serve {model}`")
+        if model not in models:
+            raise EngineError(
+                f"the server at {url} offers {', '.join(models[:5]) or 'no model'}, not {model}",
+                hint="have it offer the judge under the name of its folder (--served-model-name)",
+            )
+
+
 def _headers(options: EngineOptions) -> dict[str, str]:
     key = os.environ.get(options.api_key_env)
     return {"Authorization": f"Bearer {key}"} if key else {}

@@ -59,6 +59,11 @@ def has_gpu() -> bool:
     return Path("/dev/nvidiactl").exists() or shutil.which("nvidia-smi") is not None
 
 
+def asks_servers(name: str, options: EngineOptions) -> bool:
+    """Whether an engine, ``auto`` included, asks servers for what a judge says."""
+    return name == "openai" or (name == "auto" and bool(options.endpoints))
+
+
 def resolve_engine(name: str, *, model: str, options: EngineOptions) -> ResolvedEngine:
     """The engine for a run; ``auto`` takes the best that is here.
 

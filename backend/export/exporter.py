@@ -163,6 +163,33 @@ def export_samples(database: Database, set_row: SetRow, file: Path) -> Manifest:
     return manifest
 
 
+def set_of_file(database: Database, file: Path) -> SetRow:
+    """The set that a file of an export holds, by the manifest beside it.
+
+    Raises:
+        ExportError: It is no such file, it was changed since, or its set is not in this workspace.
+    """
+    hint = "name the set with --set; `winnow set list` shows those there are"
+    try:
+        made = json.loads((file.parent / MANIFEST).read_text(encoding="utf-8"))
+        known = {one["name"]: one["sha256"] for one in made["files"]}
+        of = made["set"]
+        with file.open("rb") as stream:
+            digest = hashlib.file_digest(stream, "sha256").hexdigest()
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ExportError(f"{file}: is no training file with its manifest", hint=hint) from error
+    if known.get(file.name) != digest:
+        raise ExportError(f"{file}: is not as it was exported", hint=hint)
+    for row in Sets(database).list():
+        if (row.name, row.version, row.content_hash) == (
+            of["name"], of["version"], of["content_hash"],
+        ):  # fmt: skip
+            return row
+    raise ExportError(
+        f"{file}: its set {of['name']}@{of['version']} is not in this workspace", hint=hint
+    )
+
+
 def is_our_export(folder: Path) -> bool:
     """Whether ``folder`` holds a complete export of Winnow's."""
     try:

@@ -12,11 +12,11 @@ import shlex
 import shutil
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 from backend.engines.base import EngineOptions
-from backend.engines.openai import served_models
+from backend.engines.openai import check_served, served_models
 from backend.errors import RunError, UsageError
 from backend.jobs.marks import MARK
 from backend.jobs.processes import is_alive, reap, spawn, stop_group, stop_marked
@@ -89,8 +89,8 @@ class JudgeServer:
         """Have the endpoints answer as ``model``, and as nothing else. Does nothing without a template.
 
         Raises:
-            RunError: It ended, took too long, offers another model, or somebody else answers there;
-                or the loop was cancelled meanwhile.
+            RunError: It ended, took too long, or somebody else answers there; or the loop was cancelled.
+            EngineError: It offers another model.
         """
         if not spec.serve or (model == self._model and self._lives()):
             return
@@ -150,7 +150,7 @@ class JudgeServer:
             models = served_models(url, options)
             if models is not None:
                 raise RunError(
-                    f"a server answers at {url} already, and offers {_listed(models)}",
+                    f"a server answers at {url} already, and offers {', '.join(models[:5])}",
                     hint="stop it: the loop starts its own for each judge",
                 )
 
@@ -165,22 +165,12 @@ class JudgeServer:
                     f"nobody answers at {waiting[0]} after {START_S / 60:.0f} minutes",
                     hint=f"the server's log is {self._log}; does it listen on that port?",
                 )
-            models = served_models(waiting[0], options)
-            if models is None:
+            if served_models(waiting[0], options) is None:
                 time.sleep(_POLL_S)
-            elif model in models:
-                waiting.pop(0)
             else:
-                raise RunError(
-                    f"the server at {waiting[0]} offers {_listed(models)}, not {model}",
-                    hint=f"have it offer the judge under {MODEL}, its folder "
-                    f"(--served-model-name {MODEL})",
-                )
+                waiting.pop(0)
+        check_served(model, options)
 
 
 def _mark(folder: Path, loop_id: int) -> str:
     return f"server of loop {loop_id} of {folder.resolve()}"
-
-
-def _listed(models: Sequence[str]) -> str:
-    return ", ".join(models[:5]) or "no model"

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from backend.domain.filtering import PRESETS, load_policy
 from backend.domain.pairs import OrderPolicy
 from backend.engines.base import EngineOptions
+from backend.engines.registry import asks_servers
 from backend.inference.launch import RunRequest
 
 
@@ -67,7 +68,7 @@ class LoopSpec(BaseModel):
     @property
     def by_server(self) -> bool:
         """Whether the judges are asked of servers."""
-        return self.engine == "openai" or (self.engine == "auto" and bool(self.options.endpoints))
+        return asks_servers(self.engine, self.options)
 
     @property
     def greedy(self) -> EngineOptions:
