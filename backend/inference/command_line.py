@@ -36,7 +36,7 @@ def arguments(request: RunRequest, *, workspace: Path | None = None) -> list[str
             words += _option(name, str(value))
     if not request.use_cot:
         words.append("--no-use-cot")
-    if request.instruction is not None:
+    if isinstance(request.instruction, str):
         words += _option("task_instruction", request.instruction)
     if request.policy != plain.policy:
         words += _option("policy", _policy(request.policy))

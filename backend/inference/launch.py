@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 from backend.domain.devices import named_gpus, shown_gpus
 from backend.domain.filtering import PRESETS, Policy, load_policy
 from backend.domain.jobs import JobStatus
-from backend.domain.pairs import OrderPolicy
+from backend.domain.pairs import MediaKind, OrderPolicy
 from backend.domain.people import LOCAL, Person, Role
 from backend.engines.base import EngineOptions
 from backend.engines.models import check_model
@@ -40,7 +40,11 @@ ACTIVE = frozenset({JobStatus.QUEUED, JobStatus.STARTING, JobStatus.RUNNING})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunRequest:
-    """What a person asks for; the engine may be ``auto`` and the order unsaid."""
+    """What a person asks for; the engine may be ``auto`` and the order unsaid.
+
+    Attributes:
+        instruction: One template, or one for each medium that has its own.
+    """
 
     dataset: str
     model: str
@@ -51,7 +55,7 @@ class RunRequest:
     seed: int = 0
     limit: int | None = None
     use_cot: bool = True
-    instruction: str | None = None
+    instruction: str | Mapping[MediaKind, str] | None = None
     policy: Policy = PRESETS["agreement"]
 
 

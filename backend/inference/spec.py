@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from pydantic import BaseModel, ConfigDict, Field
 
 from backend.domain.pairs import MediaKind, OrderPolicy
@@ -35,12 +37,17 @@ class RunSpec(BaseModel):
         return fill_instruction(self.instruction[kind], prompt)
 
 
-def instructions(template: str | None, *, use_cot: bool) -> dict[MediaKind, str]:
-    """The user's template for every kind, or Winnow's own where there is none.
+def instructions(
+    template: str | Mapping[MediaKind, str] | None, *, use_cot: bool
+) -> dict[MediaKind, str]:
+    """The user's template for every kind, or for some, and Winnow's own where there is none.
 
     Raises:
         UsageError: The user's has no place for the caption.
     """
-    if template:
-        check_instruction(template)
-    return {kind: template or default_instruction(kind, use_cot=use_cot) for kind in MediaKind}
+    given = dict.fromkeys(MediaKind, template) if isinstance(template, str) else template or {}
+    for one in filter(None, given.values()):
+        check_instruction(one)
+    return {
+        kind: given.get(kind) or default_instruction(kind, use_cot=use_cot) for kind in MediaKind
+    }

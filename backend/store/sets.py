@@ -254,6 +254,20 @@ class Sets:
         ).scalar_one()
         return {**row._mapping, "reviews": count, "newest_review": newest}
 
+    def kinds_of_runs(self, set_id: int) -> dict[int, frozenset[str]]:
+        """The media kinds of a set's items, by the run that judged them."""
+        query = (
+            select(verdicts.c.run_id, verdicts.c.kind)
+            .join(set_items, set_items.c.prediction_id == verdicts.c.prediction_id)
+            .where(set_items.c.set_id == set_id)
+            .distinct()
+        )
+        found: dict[int, set[str]] = {}
+        with self._db.read() as connection:
+            for run_id, kind in connection.execute(query):
+                found.setdefault(run_id, set()).add(kind)
+        return {run_id: frozenset(kinds) for run_id, kinds in found.items()}
+
     def newest_deciding_review(self, connection: Connection, prediction_id: int) -> int | None:
         """The id of the newest accept or relabel that no undo took back."""
         undone = select(reviews.c.undoes).where(

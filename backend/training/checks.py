@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from backend.domain.preflight import Check, Level
-from backend.domain.prompts import default_instruction
 from backend.domain.statistics import mcnemar
 from backend.engines.models import check_model
 from backend.errors import WinnowError
 from backend.store.database import Database
 from backend.store.sets import SetRow
 from backend.store.trainings import Trainings
+from backend.training.asking import asked_by_kind
 from backend.training.base import Trainer
 from backend.training.folder import check_free, read_json
 from backend.training.probing import check_disk, check_gpus, module_names
@@ -40,7 +40,7 @@ def preflight(
     """
     weights = weight_bytes(spec.model)
     checks = [_data(sets), *_rows(spec, sets), *_media(database, sets), _balance(sets)]
-    checks += [_instruction(spec, sets), *_as_judged(spec, sets)]
+    checks += [_instruction(database, spec, sets), *_as_judged(spec, sets)]
     checks += [_model(spec, weights), *_adapters(spec), _output(spec)]
     wanted = spec.gpus_per_node
     checks.append(check_gpus(devices, wanted, weights, spec))
@@ -140,30 +140,29 @@ def _runs(sets: Sequence[SetRow]) -> Iterator[dict[str, Any]]:
             yield run["spec"]
 
 
-def _instruction(spec: TrainingSpec, sets: Sequence[SetRow]) -> Check:
-    """Whether the judge is trained on the question that it will be asked."""
-    kinds = {kind for ref in spec.sets for kind in ref.kinds}
-    for kind in sorted(kinds):
-        found = set()
-        for run in _runs(sets):
-            use_cot = bool(run.get("use_cot", True))
-            asked = (run.get("instruction") or {}).get(kind.value)
-            found.add(asked or default_instruction(kind, use_cot=use_cot))
-        if len(found) > 1:
+def _instruction(database: Database, spec: TrainingSpec, sets: Sequence[SetRow]) -> Check:
+    """Whether the judge is trained on the question that it will be asked, of either medium."""
+    found = asked_by_kind(database, sets)
+    for kind, asked in sorted(found.items()):
+        if len(asked) > 1:
             return Check(
                 "Instruction", Level.WARN,
-                f"the runs behind the sets asked with {len(found)} instructions for {kind.value}s",
+                f"the runs behind the sets asked with {len(asked)} instructions for {kind.value}s",
                 "train on runs of one instruction, or the judge learns a mixture",
             )  # fmt: skip
-        use_cot = all(run.get("use_cot", True) for run in _runs(sets))
-        later = spec.task_instruction or default_instruction(kind, use_cot=use_cot)
-        if found and later not in found:
-            return Check(
-                "Instruction", Level.WARN,
-                "the sets were judged under another instruction than later runs will ask with",
-                "give later runs the same --task-instruction; `winnow train evaluate` does",
-            )  # fmt: skip
-    return Check("Instruction", Level.OK, "the same in training as at inference")
+    every = set().union(*found.values())
+    templates = {asked.template for asked in every}
+    later = spec.task_instruction
+    # Of two, one for each medium, no single option could be both.
+    unsaid = later is None and len(templates) == 1 and not any(asked.own for asked in every)
+    if unsaid or (later is not None and templates and later not in templates):
+        return Check(
+            "Instruction", Level.WARN,
+            "the sets were judged under another instruction than later runs will ask with",
+            "give later runs the same --task-instruction; `winnow train evaluate` does",
+        )  # fmt: skip
+    of_each = ", one for each medium" if len(templates) > 1 else ""
+    return Check("Instruction", Level.OK, f"the same in training as at inference{of_each}")
 
 
 def _as_judged(spec: TrainingSpec, sets: Sequence[SetRow]) -> Iterator[Check]:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from backend.domain.pairs import MediaKind
-from backend.domain.prompts import default_instruction
 from backend.errors import TrainingError
 from backend.store.database import Database
 from backend.store.sets import Sets
+from backend.training.asking import asked_by_kind
 from backend.training.spec import TrainingSpec
 from backend.training.view import View
 
@@ -36,13 +36,22 @@ def judge_of(view: View, checkpoint: Path | None = None) -> Path:
     )
 
 
-def asked_with(database: Database, spec: TrainingSpec) -> tuple[bool, str | None]:
-    """Whether the judgments trained on reason, and their instruction; ``None`` for Winnow's own."""
-    sets = {row.id: row for row in Sets(database).list()}
-    for ref in spec.sets:
-        for run in sets[ref.id].lineage.get("runs", ()):
-            use_cot = bool(run["spec"].get("use_cot", True))
-            found = set((run["spec"].get("instruction") or {}).values())
-            own = {default_instruction(kind, use_cot=use_cot) for kind in MediaKind}
-            return use_cot, None if found <= own else sorted(found - own)[0]
-    return True, None
+def asked_with(
+    database: Database, spec: TrainingSpec
+) -> tuple[bool, str | dict[MediaKind, str] | None]:
+    """Whether the judgments trained on reason, and their instruction.
+
+    That is ``None`` for Winnow's own, and one for each medium where they were asked otherwise.
+    """
+    known = {row.id: row for row in Sets(database).list()}
+    sets = [known[ref.id] for ref in spec.sets]
+    runs = [run["spec"] for row in sets for run in row.lineage.get("runs", ())]
+    use_cot = bool(runs[0].get("use_cot", True)) if runs else True
+    found = asked_by_kind(database, sets)
+    others = {
+        kind: min(one.template for one in asked if not one.own)
+        for kind, asked in found.items()
+        if not all(one.own for one in asked)
+    }
+    same = len(others) == len(found) and len(set(others.values())) == 1
+    return use_cot, next(iter(others.values())) if same else others or None

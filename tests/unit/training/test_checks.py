@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from backend.domain.filtering import Policy
+from backend.domain.pairs import MediaKind
 from backend.domain.people import Person, Role
 from backend.domain.preflight import Check, Level
 from backend.errors import Forbidden, TrainingError, UsageError
@@ -141,6 +142,63 @@ def test_a_set_judged_under_another_instruction_is_warned_of_and_evaluated_under
     assert mixture.level is Level.WARN and "2 instructions" in mixture.message
     asked = space.trainer.spec(["other"], trainer="local", model="m/x", output_dir="/o")
     assert asked_with(space.database, asked) == (True, other)
+
+
+IMAGES, VIDEOS = "Which image? {prompt}", "Which video? {prompt}"
+
+
+def judged_again(space: Workspace, dataset: str, template: str | None) -> int:
+    """A run on ``pictures`` or ``clips`` with the texts of one that asked otherwise."""
+    spec = RunSpec(model="j", engine="import", instruction=instructions(template, use_cot=True))
+    texts = {"pictures": "predictions-a.jsonl", "clips": "predictions-c.jsonl"}[dataset]
+    row = space.datasets.get(dataset)
+    return import_predictions(space.database, row.id, spec, Policy(), space.folder / texts)
+
+
+@pytest.mark.parametrize("apart", [True, False])
+@pytest.mark.parametrize(
+    ("images", "videos", "evaluated"),
+    [(IMAGES, VIDEOS, {MediaKind.IMAGE: IMAGES, MediaKind.VIDEO: VIDEOS}),
+     (IMAGES, None, {MediaKind.IMAGE: IMAGES}), (None, None, None)],
+)  # fmt: skip
+def test_two_instructions_of_a_mixed_training_are_one_for_each_medium(
+    space: Workspace, judge_folder: Path, apart: bool,
+    images: str | None, videos: str | None, evaluated: object,
+) -> None:  # fmt: skip
+    """In one set and in two: a run has an instruction for the medium that it never saw, too."""
+    runs = [judged_again(space, "pictures", images), judged_again(space, "clips", videos)]
+    for name, of in (("i", runs[:1]), ("v", runs[1:])) if apart else (("both", runs),):
+        space.freeze(name, of)
+    names = ("i", "v") if apart else ("both",)
+    found = checks(space, judge_folder, *names)["Instruction"]
+    assert found.level is Level.OK, found.message
+    asked = space.trainer.spec(names, trainer="local", model="m/x", output_dir="/o")
+    use_cot, template = asked_with(space.database, asked)
+    assert (use_cot, template) == (True, evaluated)
+    own = instructions(template, use_cot=True)
+    for kind, one in ((MediaKind.IMAGE, images), (MediaKind.VIDEO, videos)):
+        assert own[kind] == (one or instructions(None, use_cot=True)[kind])
+
+
+def test_two_instructions_for_one_medium_of_a_mixed_training_are_warned_of(
+    space: Workspace, judge_folder: Path
+) -> None:
+    runs = [judged_again(space, "pictures", IMAGES), judged_again(space, "clips", VIDEOS)]
+    space.freeze("mixed", [*runs, judged_again(space, "pictures", VIDEOS)])
+    found = checks(space, judge_folder, "mixed")["Instruction"]
+    assert found.level is Level.WARN and "2 instructions for images" in found.message
+
+
+def test_one_instruction_of_a_mixed_training_is_to_be_asked_with_later(
+    space: Workspace, judge_folder: Path
+) -> None:
+    same = "Which one? {prompt}"
+    space.freeze("m", [judged_again(space, "pictures", same), judged_again(space, "clips", same)])
+    assert checks(space, judge_folder, "m")["Instruction"].level is Level.WARN
+    right = checks(space, judge_folder, "m", task_instruction=same)["Instruction"]
+    assert right.level is Level.OK
+    wrong = checks(space, judge_folder, "m", task_instruction=IMAGES)["Instruction"]
+    assert wrong.level is Level.WARN
 
 
 def test_a_port_that_is_taken_is_told_with_one_that_is_free(
