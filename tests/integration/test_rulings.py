@@ -7,8 +7,7 @@ from sqlalchemy import select
 
 from backend.curation.bulk import BulkRulings
 from backend.curation.rulings import Rulings
-from backend.domain.pairs import Order, Preference
-from backend.domain.rulings import effective_decision, relabel_dataset_order
+from backend.domain.rulings import effective_decision
 from backend.errors import NotFound, ReviewError
 from backend.store.database import Database
 from backend.store.schema import (
@@ -102,12 +101,6 @@ def test_many_rulings_can_be_sent_again(db: Database) -> None:
         assert BulkRulings(db).add(iter([2, 3]), "accept", reviewer="ann", token="bulk") == 2
     assert [len(rulings.history(number)) for number in (1, 2, 3)] == [0, 1, 1]
     assert state(db, 3) == ("accept", "accepted")
-
-
-def test_a_label_of_dataset_order_is_turned_into_the_shown_order() -> None:
-    assert relabel_dataset_order(Preference.FIRST, Order.SWAPPED) is Preference.SECOND
-    assert relabel_dataset_order(Preference.FIRST, Order.DATASET) is Preference.FIRST
-    assert relabel_dataset_order(Preference.TIE, Order.SWAPPED) is Preference.TIE
 
 
 def test_without_a_settling_ruling_the_filter_decides() -> None:
