@@ -103,6 +103,17 @@ def test_many_rulings_can_be_sent_again(db: Database) -> None:
     assert state(db, 3) == ("accept", "accepted")
 
 
+@pytest.mark.parametrize("decision", ["accepted", "rejected"])
+@pytest.mark.parametrize("answer", ["first", "second", "tie", None])
+@pytest.mark.parametrize("relabel", ["first", "second", "tie"])
+def test_a_relabel_keeps_what_names_its_side_and_never_a_tie(
+    decision: str, answer: str | None, relabel: str
+) -> None:
+    kept = answer == relabel and relabel != "tie"
+    found = effective_decision(decision, answer, "relabel", relabel)
+    assert found == ("accepted" if kept else "rejected")
+
+
 def test_without_a_settling_ruling_the_filter_decides() -> None:
     for ruling in (None, "flag"):
         assert effective_decision("accepted", "first", ruling, None) == "accepted"

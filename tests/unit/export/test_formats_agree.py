@@ -122,7 +122,7 @@ CASES = st.lists(
         preference=st.sampled_from(["first", "second", "tie"]),
         order=st.sampled_from(["dataset", "swapped"]),
         answer=st.sampled_from(["first", "second", "first", "second", "tie"]),
-        ruling=st.sampled_from([None, None, "accept", "reject", "first", "second"]),
+        ruling=st.sampled_from([None, None, "accept", "reject", "first", "second", "tie"]),
         caption=st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\0")),
     ),
     min_size=1,
