@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import select, update
+from starlette.testclient import TestClient
 
 from backend.curation.queues import NewQueue, QueueKind, Queues
 from backend.domain.pairs import Order
@@ -25,6 +27,7 @@ from dashboard.compare import flipped
 from dashboard.curate import rows
 from dashboard.datasets.pairs import pair_card
 from dashboard.media import opened
+from tests.dashboard.review_calls import SESSION
 
 RUN = 2  # judges each pair in both orders, two samples each
 Shown = dict[int, tuple[str, str]]
@@ -110,6 +113,18 @@ def test_a_predictions_pictures_stand_in_the_order_the_judge_saw(
     assert {orders[number] for number in found} == set(Order)
     for number, links in found.items():
         assert files_of(demo_space, links) == shown[number], number
+
+
+def test_a_link_brings_the_very_file_of_its_side(client: TestClient, demo_space: Workspace) -> None:
+    root = Path(demo_space.datasets.get("pictures").data_root)
+    drawn = _items(demo_space, lambda item: item_json(item, SESSION, hide_others=False))
+    seen = set()
+    for links in list(drawn.values())[:8]:
+        for link in links:
+            path = root / file_of(demo_space, SESSION, link)
+            assert client.get(link).content == path.read_bytes()
+            seen.add(path)
+    assert len(seen) >= 4
 
 
 def test_pairs_without_a_judge_stand_in_dataset_order(demo_space: Workspace, shown: Shown) -> None:
