@@ -164,6 +164,37 @@ def test_a_name_alone_means_the_newest_version_and_a_version_that_one(
             get_set(db, name)
 
 
+def test_what_is_frozen_keeps_its_answer_when_the_text_is_read_otherwise_later(
+    db: Database, judge: Callable[..., int]
+) -> None:
+    changed, kept = judge(1), judge(2)
+    before = freeze(db, "s", [1])
+    with db.write() as connection:
+        # As reparsing with a newer reader does, or a policy that takes what disagrees.
+        read_again = update(verdicts).where(verdicts.c.prediction_id == changed)
+        connection.execute(read_again.values(answer="second"))
+    sets = Sets(db)
+    assert [item.answer for item in sets.iter_items(before.id)] == ["first", "first"]
+    assert [item.answer for item in sets.shown(before.id)] == ["first", "first"]
+    after = freeze(db, "s", [1])
+    assert [item.answer for item in sets.iter_items(after.id)] == ["second", "first"]
+    assert Previews(db).difference(before.id, after.id) == {
+        "shared": 2, "relabelled": 1, "removed": 0, "added": 0,
+    }  # fmt: skip
+    assert kept
+
+
+def test_a_frozen_item_names_the_newest_ruling_for_it(
+    db: Database, judge: Callable[..., int]
+) -> None:
+    number = judge(1)
+    made = [Rulings(db).add(number, "accept", reviewer=who).id for who in ("ada", "bob")]
+    frozen = freeze(db, "s", [1])
+    assert frozen.lineage["runs"][0]["newest_review"] == made[-1]
+    with db.read() as connection:
+        assert connection.execute(select(set_items.c.review_id)).scalar_one() == made[-1]
+
+
 def test_a_tie_is_in_no_set_whatever_a_person_rules(
     db: Database, judge: Callable[..., int]
 ) -> None:
