@@ -15,7 +15,7 @@ from sqlalchemy import (
     case,
     cast,
     func,
-    literal,
+    or_,
     select,
     text,
 )
@@ -141,16 +141,12 @@ class AnalysisRows:
         return [(str(row[0]), int(row[1]), int(row[2]), int(row[3])) for row in rows]
 
 
-def in_dataset_order(order: ColumnElement[str], side: ColumnElement[Any]) -> ColumnElement[Any]:
-    """:meth:`Order.turn <backend.domain.pairs.Order.turn>` of two columns: a side of the shown
-    order in dataset order; null where there is none."""
-    return case(
-        *(
-            (and_(order == one.value, side == said.value), literal(one.turn(said).value))
-            for one in Order
-            for said in Preference
-        )
-    )
+def names_side(
+    side: Preference, order: ColumnElement[str], answer: ColumnElement[Any]
+) -> ColumnElement[bool]:
+    """Whether an answer about the shown order names ``side`` of dataset order: the condition
+    ``order.turn(answer) == side`` on two columns."""
+    return or_(*(and_(order == one.value, answer == one.turn(side).value) for one in Order))
 
 
 def count_if(condition: ColumnElement[bool]) -> ColumnElement[int]:

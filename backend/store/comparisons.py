@@ -17,7 +17,7 @@ from sqlalchemy import (
 )  # fmt: skip
 
 from backend.domain.pairs import Preference
-from backend.store.analysis import count_if, in_dataset_order
+from backend.store.analysis import count_if, names_side
 from backend.store.database import Database
 from backend.store.schema import pairs, verdicts
 
@@ -137,8 +137,9 @@ def _both(
 
 def _winners(run_id: int, window: tuple[int, int] | None) -> Select[Any]:
     """Each pair with the side, in dataset order, that most of a run's predictions name."""
-    winner = in_dataset_order(_v.shown_order, _v.answer)
-    first, second, tie = (count_if(winner == side.value) for side in Preference)
+    first, second, tie = (
+        count_if(names_side(side, _v.shown_order, _v.answer)) for side in Preference
+    )
     said = case(
         (and_(first > second, first > tie), literal_column("'first'", String)),
         (and_(second > first, second > tie), literal_column("'second'", String)),
