@@ -48,7 +48,8 @@ def _options_of_a_run(
         str, typer.Option(help="auto, vllm, transformers, openai (with --endpoint) or scripted")
     ] = "auto",
     order: Annotated[
-        OrderPolicy | None, typer.Option(help="Shown order; default: shuffled for hpdv3")
+        OrderPolicy | None,
+        typer.Option(help="Shown order; default: shuffled where a file may put the winner first"),
     ] = None,
     samples: Annotated[
         int, typer.Option(min=1, max=MAX_SAMPLES, help="Completions for each shown pair")

@@ -16,7 +16,7 @@ from backend.engines.registry import ResolvedEngine
 from backend.export import export_set
 from backend.inference.launch import Launcher, RunRequest
 from backend.loop import LoopSpec
-from backend.training.request import set_named
+from backend.store.sets import Sets
 from backend.workspace import Workspace
 from tests.workspaces import build_workspace
 
@@ -220,7 +220,7 @@ def test_a_training_file_stands_for_the_set_that_it_holds(
 ) -> None:  # fmt: skip
     paths = []
     for name in ("images", "clips"):
-        row = set_named(space.database, name)
+        row = Sets(space.database).named(name)
         export_set(space.database, row, format="lightrft", out=tmp_path / name)
         paths.append(tmp_path / name / "rejection_sampling_train.json")
     set_all(monkeypatch, {"T2I_TRAINING_DATA_PATH": str(paths[0]),
