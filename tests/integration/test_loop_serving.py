@@ -15,6 +15,8 @@ import pytest
 
 from backend.engines.base import EngineOptions
 from backend.engines.openai import served_models
+from backend.errors import EngineError
+from backend.loop import run
 from backend.training.probing import free_port
 from tests.integration.conftest import Winnow
 from tests.integration.test_bad_input import one_line
@@ -195,13 +197,13 @@ def test_a_server_that_ends_says_why_and_the_loop_goes_on_with_another_command(
     )
 
 
-def test_a_server_with_another_judge_is_not_asked(winnow: Winnow, served: Served) -> None:
+def test_a_server_with_another_judge_is_not_asked_and_is_stopped(served: Served) -> None:
+    """In this process, with whose end the server would end anyway."""
     served.start("another")
-    one_line(
-        winnow("loop", "resume", 1, code=1), f"the server at {served.url} offers another, not "
-    )
+    with pytest.raises(EngineError, match="offers another, not "):
+        run(served.bench.space, 1, say=print)
     assert not served.up
-    assert winnow("run", "list", "--json").json == []
+    assert served.bench.space.runs.list() == []
 
 
 def test_a_server_that_was_there_before_is_told_of_and_left_alone(
