@@ -18,6 +18,7 @@ from pathlib import Path
 from backend.engines.base import EngineOptions
 from backend.engines.openai import check_served, served_models
 from backend.errors import RunError, UsageError
+from backend.jobs.kept import GRACE_S
 from backend.jobs.marks import MARK
 from backend.jobs.processes import is_alive, reap, spawn, stop_group, stop_marked
 from backend.jobs.reconcile import last_line
@@ -30,15 +31,14 @@ START_S = 1800.0
 
 MODEL = "{model}"
 _EXAMPLE = f"--serve 'vllm serve {MODEL} --port 8000'"
-_GRACE_S = 30.0
 _POLL_S = 0.3
 
-_TIED = (
+_KEPT = (
     "import sys; sys.path.insert(0, sys.argv[1]); "
-    "from backend.jobs.tied import main; main(sys.argv[2:])"
+    "from backend.jobs.kept import main; sys.exit(main(sys.argv[2:]))"
 )
-"""The server ends with the loop's process. It runs in the workspace's folder, where a checkout that is
-not installed is not found."""
+"""All of the server ends with the loop's process. It runs in the workspace's folder, where a checkout that
+is not installed is not found."""
 
 
 def check_serving(spec: LoopSpec) -> None:
@@ -69,7 +69,7 @@ def check_serving(spec: LoopSpec) -> None:
 
 def stop_server(folder: Path, loop_id: int) -> bool:
     """Stop what a loop's server left behind, or another process of the loop still runs; whether it did."""
-    return stop_marked(_mark(folder, loop_id), grace=_GRACE_S)
+    return stop_marked(_mark(folder, loop_id), grace=GRACE_S)
 
 
 class JudgeServer:
@@ -100,7 +100,7 @@ class JudgeServer:
         self._say(f"serving {model}: {shlex.join(argv)}")
         root = str(Path(__file__).resolve().parents[2])
         self._process = spawn(
-            [sys.executable, "-c", _TIED, root, str(os.getpid()), *argv],
+            [sys.executable, "-c", _KEPT, root, str(os.getpid()), *argv],
             env={MARK: _mark(self._folder, self._id)},
             log_path=self._log,
             cwd=self._folder,
@@ -132,7 +132,7 @@ class JudgeServer:
         if self._process is not None:
             self._say(f"stopping the server of {self._model or 'the judge'}")
             pid, started = self._process
-            stopped = stop_group(pid, started, mark=_mark(self._folder, self._id), grace=_GRACE_S)
+            stopped = stop_group(pid, started, mark=_mark(self._folder, self._id), grace=GRACE_S)
         else:
             # Of a loop's process that was killed.
             stopped = stop_server(self._folder, self._id)

@@ -16,6 +16,7 @@ import pytest
 from backend.engines.base import EngineOptions
 from backend.engines.openai import served_models
 from backend.errors import EngineError
+from backend.jobs.processes import pid_exists
 from backend.loop import run
 from backend.training.probing import free_port
 from tests.integration.conftest import Winnow
@@ -27,12 +28,17 @@ __all__ = ["bench"]
 pytestmark = pytest.mark.timeout(600)
 
 SERVER = """
-import json, pathlib, sys, time
+import json, pathlib, subprocess, sys, time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 model, port, *rest = sys.argv[1:]
 if "fail" in rest:
     sys.exit("no room for the weights")
 voice = (pathlib.Path(model) / "voice.txt").read_text()
+# An engine that bears no mark, as one that writes its title over its environment, and that nobody
+# ends when this process is killed.
+engine = subprocess.Popen([sys.executable, "-S", "-c", "import time; time.sleep(900)"], env={})
+with open(pathlib.Path(__file__).with_name("engines"), "a") as pids:
+    pids.write(f"{engine.pid}\\n")
 name = "another" if "another" in rest else model
 time.sleep(0.5)
 
@@ -117,6 +123,12 @@ class Served:
         with socket.socket() as probe:
             return probe.connect_ex(("127.0.0.1", self.port)) == 0
 
+    @property
+    def engines(self) -> list[bool]:
+        """For each engine that a server ever had, whether it lives."""
+        pids = (self.bench.folder / "engines").read_text().split()
+        return [pid_exists(int(pid)) for pid in pids]
+
 
 @pytest.fixture
 def served(bench: Bench) -> Served:
@@ -149,6 +161,7 @@ def test_each_judge_is_asked_of_a_server_that_was_started_with_it(
     ]
     assert told.count("stopping the server of ") == 3
     assert not served.up
+    assert served.engines == [False] * 3
     assert (folder / "ws/logs/loop-1-server.log").read_text().count("listening") == 3
 
 
@@ -160,7 +173,7 @@ def test_a_killed_loop_leaves_no_server_and_goes_on_with_another(
     wait_for(lambda: served.bench.state.now.get("run") and served.up)
     os.kill(driver.pid, signal.SIGKILL)
     driver.wait()
-    wait_for(lambda: not served.up)
+    wait_for(lambda: not served.up and served.engines == [False])
     assert winnow("loop", "resume", 1, "--json").json["step"] == "done"
     assert served.voice(served.bench.state.now["run"]) == {"0"}
     assert not served.up
@@ -174,6 +187,7 @@ def test_a_cancelled_loop_stops_its_server(winnow: Winnow, served: Served) -> No
     os.kill(driver.pid, signal.SIGSTOP)
     winnow("loop", "cancel", 1)
     assert not served.up
+    assert served.engines == [False]
     os.kill(driver.pid, signal.SIGCONT)
     _, said = driver.communicate(timeout=60)
     assert driver.returncode == 1 and "loop 1 " in said
