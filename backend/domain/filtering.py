@@ -16,7 +16,7 @@ from functools import cached_property
 
 from backend.domain.pairs import Order, Preference
 from backend.domain.policies import PRESETS, Policy, load_policy
-from backend.domain.verdict import flaw_mask
+from backend.domain.reading import flaw_mask
 
 __all__ = ["PRESETS", "Candidate", "Decision", "Policy", "Reason", "decide_pair", "load_policy"]
 
@@ -57,8 +57,8 @@ class Candidate:
     Attributes:
         order: The order it was shown in; ``answer`` and ``preferred`` are relative to it.
         answer: ``None`` when there is none to read.
-        margin: As :attr:`~backend.domain.verdict.Verdict.margin`.
-        flaws: A mask as of :func:`~backend.domain.verdict.flaw_mask`.
+        margin: As :attr:`~backend.domain.reading.Verdict.margin`.
+        flaws: A mask as of :func:`~backend.domain.reading.flaw_mask`.
     """
 
     order: Order | str

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, Literal
 
-from backend.domain.verdict import Flaw
+from backend.domain.reading import Flaw
 from backend.errors import PolicyError
 
 _KEEP = ("all", "one_per_pair")

@@ -7,7 +7,7 @@ from typing import Any
 import streamlit as st
 
 from backend.domain.filtering import PRESETS, Policy
-from backend.domain.verdict import Flaw
+from backend.domain.reading import Flaw
 from dashboard.words import spaced
 
 _ABOUT = {

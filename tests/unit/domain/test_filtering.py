@@ -18,7 +18,7 @@ from backend.domain.filtering import (
     load_policy,
 )
 from backend.domain.pairs import Order, Preference
-from backend.domain.verdict import Flaw, flaw_mask
+from backend.domain.reading import Flaw, flaw_mask
 from backend.errors import PolicyError
 
 
