@@ -19,8 +19,8 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from backend.domain.statistics import wilson_interval
 from backend.domain.reading import Flaw, flaws_of
+from backend.domain.statistics import wilson_interval
 from backend.store.analysis import CAPTION_LENGTHS, AnalysisRows, Group
 from backend.store.database import Database
 from backend.store.runs import RunRow, Runs

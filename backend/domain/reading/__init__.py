@@ -5,6 +5,7 @@ an answer's words and :mod:`.rules` reads statements in them; :mod:`.forms` read
 :mod:`.scores` reads the reasoning line by line.
 """
 
+from backend.domain.reading.explain import Step, explain
 from backend.domain.reading.flaws import ANSWER_FORM, Flaw, flaw_mask, flaws_of
 from backend.domain.reading.scores import DimensionScore
 from backend.domain.reading.verdict import (
@@ -16,12 +17,19 @@ from backend.domain.reading.verdict import (
     repeated_threshold,
 )
 
+READER = 2
+"""Which reading this is: it grows whenever a text may be read otherwise than before, so that a run knows
+by which its stored verdicts were read."""
+
 __all__ = [
     "ANSWER_FORM",
+    "READER",
     "DimensionScore",
     "Flaw",
+    "Step",
     "Verdict",
     "answer_of",
+    "explain",
     "flaw_mask",
     "flaws_of",
     "parse_verdict",

@@ -42,7 +42,9 @@ _MARKED = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 _NUMBER = re.compile(r"[0-9.]{1,8}")
-_OF_SCORES = re.compile(r"\b(?:scores?|ratings?|totals?|points?|difference)\b[^\n]*$", re.IGNORECASE)
+_OF_SCORES = re.compile(
+    r"\b(?:scores?|ratings?|totals?|points?|difference)\b[^\n]*$", re.IGNORECASE
+)
 _LABELLED = re.compile(
     r"^[\s*_#>-]{0,6}(?:(?:my|the|final|overall)\s){0,3}(?:answer|winner|verdict|choice|preference|decision"
     r"|(?:better|best|preferred)(?:\s(?:one|image|video|response))?)\W{0,4}[:=]\s{0,2}(.{1,40})$",

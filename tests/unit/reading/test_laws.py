@@ -15,7 +15,13 @@ SIDES = [
     ("Image 1", "Image 2"), ("the first image", "the second image"), ("Image A", "Image B"), ("the left image", "the right image"),
     ("**Image 1**", "**Image 2**"), ("the first one", "the second one"), ("picture 1", "picture 2"), ("response A", "response B"),
 ]  # fmt: skip
-CHINESE = [("图1", "图2"), ("图像1", "图像2"), ("第一张图", "第二张图"), ("视频1", "视频2"), ("图片1", "图片2")]
+CHINESE = [
+    ("图1", "图2"),
+    ("图像1", "图像2"),
+    ("第一张图", "第二张图"),
+    ("视频1", "视频2"),
+    ("图片1", "图片2"),
+]
 # "{a}" is spoken of; "{b}" is compared with.
 COMPARATIVES = [
     "{a} compared to {b} is better", "{a} when compared with {b} is better", "{a} relative to {b} is superior", "{a}, rather than {b}, is better",
@@ -109,7 +115,9 @@ def test_a_rationale_in_front_changes_nothing(
     alone = tagged(sentence)
     # Two names and nothing else are an answer's form, and with a rationale are none.
     assume(template != "{a}, {b}")
-    behind = parse_verdict(f"<think>{front} x</think>\n<answer>{sentence}</answer>", MediaKind.IMAGE)
+    behind = parse_verdict(
+        f"<think>{front} x</think>\n<answer>{sentence}</answer>", MediaKind.IMAGE
+    )
     assert (behind.answer, behind.flaws) == (alone.answer, alone.flaws)
     inside = tagged(f"{front} {sentence[0].upper()}{sentence[1:]}")
     assert inside.answer is alone.answer
@@ -135,7 +143,9 @@ def test_spaces_of_any_kind_and_signs_without_width_change_nothing(
 @given(
     st.sampled_from(["think", "thinking", "reasoning"]),
     st.sampled_from(["Image 1 is better", "Image 2 is better"]),
-    st.lists(st.sampled_from(["Image 1 is better", "Image 2 is better", "Image 1", " … "]), max_size=3),
+    st.lists(
+        st.sampled_from(["Image 1 is better", "Image 2 is better", "Image 1", " … "]), max_size=3
+    ),
     st.booleans(),
 )
 def test_answers_quoted_in_the_reasoning_never_count_beside_one_behind_it(

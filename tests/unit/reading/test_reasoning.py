@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backend.domain.pairs import MediaKind
-from backend.domain.reading.pieces import About, Piece, read_pieces
 from backend.domain.reading import Flaw, parse_verdict
+from backend.domain.reading.pieces import About, Piece, read_pieces
 
 TEXT = """<think>
 Semantic consistency:

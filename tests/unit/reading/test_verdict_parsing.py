@@ -7,7 +7,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backend.domain.pairs import MediaKind, Preference
-from backend.domain.reading.sections import _take_any, take_apart
 from backend.domain.reading import (
     Flaw,
     Verdict,
@@ -18,6 +17,7 @@ from backend.domain.reading import (
     reasoning_of,
     repeated_threshold,
 )
+from backend.domain.reading.sections import _take_any, take_apart
 
 FIRST, SECOND, TIE = Preference.FIRST, Preference.SECOND, Preference.TIE
 
@@ -71,7 +71,9 @@ def test_several_answers_count_when_they_agree_and_conflict_when_they_differ() -
 
 
 def test_without_a_tag_the_last_claim_outside_the_reasoning_counts() -> None:
-    text = "<think>Image 2 is better at light.</think> Image 1 is better in light, image 2 is better."
+    text = (
+        "<think>Image 2 is better at light.</think> Image 1 is better in light, image 2 is better."
+    )
     assert read(text).answer is SECOND
     assert read("<think>x</think>Both images are equally good").answer is TIE
     hidden = read("<think>Image 2 is better</think>")
