@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import re
 
-_CHARS: dict[int, int | str | None] = str.maketrans(
+_CHARS: dict[int, int | str | None] = {}
+_CHARS |= str.maketrans(
     "：（）；，。／｜＝→＋？！＞＜０１２３４５６７８９【】",
     ":();,./|==+?!><0123456789[]",
     # Quotation marks; then what has no width: zero-width spaces and joiners, direction marks.
