@@ -20,7 +20,7 @@ from backend.engines.models import check_model
 from backend.engines.registry import LOADING, ResolvedEngine, has_gpu, resolve_engine
 from backend.errors import EngineError, EngineUnavailable, RunError, UsageError
 from backend.inference.deciding import redecide
-from backend.inference.reparsing import Reparsed, reparse
+from backend.inference.reparsing import Preview, Reparsed, preview_reparse, reparse
 from backend.inference.spec import RunSpec, instructions
 from backend.jobs.devices import parse_devices
 from backend.jobs.gpus import list_gpus
@@ -242,6 +242,18 @@ class Launcher:
             use_cot=spec.use_cot,
             progress=progress,
         )
+
+    def preview_reparse(
+        self, run_id: int, *, progress: Callable[[int], None] | None = None
+    ) -> Preview:
+        """What :meth:`reparse` would change.
+
+        Raises:
+            RunError: The run is still going.
+        """
+        run = self._at_rest(run_id)
+        spec = RunSpec.model_validate(run.spec)
+        return preview_reparse(self._db, run.id, use_cot=spec.use_cot, progress=progress)
 
     def _at_rest(self, run_id: int) -> RunRow:
         run = self._runs.get(run_id)

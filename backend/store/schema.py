@@ -137,6 +137,8 @@ runs = Table(
         "progress", JSON, nullable=False
     ),  # done, failed, tokens, pairs_per_s, tokens_per_s, eta_s
     Column("created_at", Float, nullable=False),
+    # domain.reading.READER when its texts were first read; the oldest, where several read them.
+    Column("reader", Integer, nullable=False, server_default=text("1")),
 )
 
 predictions = Table(
