@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 VLLM_VENV := .venv-vllm
 ARGS ?=
 
-.PHONY: setup setup-vllm demo serve screenshots test lint format clean
+.PHONY: setup setup-vllm demo serve screenshots test check-extras lint format clean
 
 setup: $(VENV)/.ready
 
@@ -44,6 +44,10 @@ test: setup
 	$(BIN)/python -m pytest -n 2 tests/unit tests/dashboard; failed=$$?; \
 	wait $$vllm || echo "vLLM could not be installed; its tests are skipped"; exit $$failed
 	$(BIN)/python -m pytest -n 2 --dist loadfile tests/integration tests/browser
+
+# Can each extra, and what the README says to install together, be installed? Needs the package index.
+check-extras: setup
+	$(BIN)/python scripts/check_extras.py
 
 lint: setup
 	$(BIN)/ruff check .
