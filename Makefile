@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 VLLM_VENV := .venv-vllm
 ARGS ?=
 
-.PHONY: setup setup-vllm demo serve screenshots test check-extras lint format clean
+.PHONY: setup setup-vllm demo serve screenshots test test-python check-extras lint format clean
 
 setup: $(VENV)/.ready
 
@@ -44,6 +44,13 @@ test: setup
 	$(BIN)/python -m pytest -n 2 tests/unit tests/dashboard; failed=$$?; \
 	wait $$vllm || echo "vLLM could not be installed; its tests are skipped"; exit $$failed
 	$(BIN)/python -m pytest -n 2 --dist loadfile tests/integration tests/browser
+
+# The unit tests on another Python, without extras: make test-python PYTHON=python3.13
+test-python: OTHER = .venv-$(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+test-python:
+	$(PYTHON) -m venv $(OTHER)
+	$(OTHER)/bin/python -m pip install --quiet --upgrade -e '.[dev]'
+	$(OTHER)/bin/python -m pytest -n 2 tests/unit
 
 # Can each extra, and what the README says to install together, be installed? Needs the package index.
 check-extras: setup
