@@ -17,7 +17,7 @@ _NEEDS_TORCH = re.compile(
 
 def pytest_report_header() -> list[str]:
     """A run that leaves something out says so."""
-    left_out = "torch is not installed: files that import it, and tests of a judge, are left out"
+    left_out = "torch is not installed: files that import it, and tests marked torch, are left out"
     return [left_out] if _WITHOUT_TORCH else []
 
 
@@ -28,13 +28,15 @@ def pytest_ignore_collect(collection_path: Path) -> bool | None:
     return bool(_NEEDS_TORCH.search(collection_path.read_text(encoding="utf-8"))) or None
 
 
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip what needs torch where it is not installed."""
+    if _WITHOUT_TORCH and item.get_closest_marker("torch"):
+        pytest.skip("torch is not installed")
+
+
 @pytest.fixture(scope="session")
 def judge_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A real, small Qwen2.5-VL: the demo judge, else an untrained one of the same shape.
-
-    Where torch is not installed nothing can be done with either.
-    """
-    pytest.importorskip("torch")
+    """A real, small Qwen2.5-VL: the demo judge, else an untrained one of the same shape."""
     if (SHIPPED_JUDGE / "model.safetensors").is_file():
         return SHIPPED_JUDGE
     import torch
