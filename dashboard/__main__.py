@@ -54,7 +54,7 @@ def theme_beside(theirs: Mapping[str, Any], ours: Mapping[str, Any]) -> dict[str
     base = theirs.get("theme.base") or ("light" if _GROUNDS & theirs.keys() else "")
     if base and base not in _SCHEMES:
         return {}
-    left = {}
+    left = {"theme.base": base} if base else {}
     for name, value in ours.items():
         if base and (scheme := name.split(".")[1]) in _SCHEMES:
             if scheme != base:

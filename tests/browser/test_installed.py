@@ -233,6 +233,29 @@ def test_every_file_of_the_packages_is_in_the_wheel(python: Path) -> None:
     assert [name for name in tracked if not (there / name).is_file()] == []
 
 
+def test_the_login_is_read_in_the_folder_that_one_is_in(
+    python: Path, at: Callable[..., Installed]
+) -> None:
+    installed = at(python, "folder")
+    (installed.folder / ".streamlit").mkdir()
+    (installed.folder / ".streamlit" / "secrets.toml").write_text("[auth")
+    done = installed.winnow("serve", "--no-browser", "--port", str(free_port()))
+    assert done.returncode != 0
+    assert "error: the file with the login cannot be read" in done.stderr
+
+
+def test_a_theme_that_is_no_toml_is_said_in_one_line(
+    python: Path, at: Callable[..., Installed]
+) -> None:
+    installed = at(python, "folder")
+    (installed.folder / ".streamlit").mkdir()
+    (installed.folder / ".streamlit" / "config.toml").write_text("[theme\n")
+    done = installed.winnow("serve", "--no-browser", "--port", str(free_port()))
+    assert done.returncode == 1
+    assert [line.partition(" ")[0] for line in done.stderr.splitlines()[-2:]] == ["error:", "hint:"]
+    assert "Traceback" not in done.stderr
+
+
 def test_the_demo_says_what_is_missing_before_it_renders_anything(
     python: Path, at: Callable[..., Installed]
 ) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from dashboard.__main__ import theme_beside
+from dashboard.labels import scheme
 
 OURS = {
     "theme.font": "f",
@@ -44,8 +45,20 @@ def test_an_option_of_theirs_covers_ours_of_its_name_where_it_would_be_hidden(
 )
 def test_a_base_of_theirs_is_that_scheme_of_ours_alone(theirs: dict[str, str]) -> None:
     assert theme_beside(theirs, OURS) == {
-        "theme.font": "f", "theme.primaryColor": "d", "theme.sidebar.backgroundColor": "ds"
+        "theme.base": "dark", "theme.font": "f", "theme.primaryColor": "d", "theme.sidebar.backgroundColor": "ds"
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(("base", "shown"), [("dark", "dark"), ("light", "light"), (None, "dark")])
+def test_our_own_colours_are_those_of_the_scheme_that_is_drawn(
+    base: str | None, shown: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    browser = type(
+        "C", (), {"theme": type("T", (), {"type": "light" if base == "dark" else "dark"})}
+    )
+    monkeypatch.setattr("dashboard.labels.st.context", browser)
+    monkeypatch.setattr("dashboard.labels.st.get_option", {"theme.base": base}.get)
+    assert scheme() == shown
 
 
 def test_a_theme_file_of_theirs_is_all_of_the_theme() -> None:
@@ -54,5 +67,5 @@ def test_a_theme_file_of_theirs_is_all_of_the_theme() -> None:
 
 def test_a_ground_of_theirs_is_never_under_the_other_schemes_ink() -> None:
     assert theme_beside({"theme.backgroundColor": "#FFFBE6"}, OURS) == {
-        "theme.font": "f", "theme.primaryColor": "l"
+        "theme.base": "light", "theme.font": "f", "theme.primaryColor": "l"
     }  # fmt: skip
