@@ -67,4 +67,4 @@ format: setup
 	$(BIN)/ruff format .
 
 clean:
-	rm -rf $(VENV) $(VLLM_VENV) build *.egg-info winnow-workspace
+	rm -rf $(VENV) $(VLLM_VENV) .venv-3.* build *.egg-info winnow-workspace

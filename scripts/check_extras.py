@@ -13,7 +13,6 @@ that it does not have.
 from __future__ import annotations
 
 import json
-import os
 import re
 import shutil
 import subprocess
@@ -121,13 +120,7 @@ def resolve(pip: list[str], wheel: Path, extras: tuple[str, ...]) -> Resolved:
     ]  # fmt: skip
     started = time.monotonic()
     try:
-        done = subprocess.run(
-            command,
-            capture_output=True,
-            text=True,
-            timeout=TIMEOUT_S,
-            env={**os.environ, "COLUMNS": "200"},
-        )
+        done = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT_S)
     except subprocess.TimeoutExpired:
         return Resolved(extras, TIMEOUT_S, None, f"pip did not end within {TIMEOUT_S} s")
     seconds = time.monotonic() - started

@@ -11,6 +11,7 @@ import io
 import urllib.request
 import zipfile
 from pathlib import Path
+from typing import get_args
 
 from backend.engines.base import EngineOptions
 from backend.engines.vllm import engine_arguments
@@ -104,9 +105,18 @@ def each_option_changed() -> list[EngineOptions]:
     """The default options, and each option in turn with another valid value than its default."""
     default = EngineOptions()
     found = [default]
-    for name in EngineOptions.model_fields:
+    for name, declared in EngineOptions.model_fields.items():
         was = getattr(default, name)
-        for value in (not was if isinstance(was, bool) else None, 4096, 1, 0.5, "float16", ("x",)):
+        choices = [one for one in get_args(declared.annotation) if isinstance(one, str)]
+        for value in (
+            *choices,
+            not was if isinstance(was, bool) else None,
+            4096,
+            1,
+            0.5,
+            "x",
+            ("x",),
+        ):
             try:
                 changed = EngineOptions.model_validate({name: value}, strict=True)
             except ValueError:
@@ -115,7 +125,7 @@ def each_option_changed() -> list[EngineOptions]:
                 found.append(changed)
                 break
         else:
-            raise AssertionError(f"no other value for the option {name} is known here")
+            raise AssertionError(f"{name}: say here what else this option can be")
     return found
 
 
