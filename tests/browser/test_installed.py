@@ -57,6 +57,9 @@ COLOURS = """() => {
         document.querySelectorAll(name).forEach((e, n) => of(name + n, e));
     return found;
 }"""
+OURS = ROOT / "dashboard" / ".streamlit"
+OUR_SETTINGS = tomllib.loads((OURS / "config.toml").read_text(encoding="utf-8"))
+OUR_THEME = tomllib.loads((OURS / "theme.toml").read_text(encoding="utf-8"))["theme"]
 # What a folder may try: every safety off, a look of its own, and modules under our names.
 HOSTILE = """
 [server]
@@ -175,6 +178,11 @@ def at(tmp_path: Path) -> Iterator[Callable[..., Installed]]:
         one.end()
 
 
+def rgb(colour: str) -> str:
+    """``#RRGGBB`` as a browser says it."""
+    return f"rgb({', '.join(str(int(colour[n : n + 2], 16)) for n in (1, 3, 5))})"
+
+
 def colours(page: Page, url: str) -> dict[str, Any]:
     page.goto(url)
     settled(page)
@@ -194,9 +202,15 @@ def test_installed_it_looks_and_is_set_as_in_the_checkout_and_asks_nobody_else(
         expected, found = (colours(page, url) for url in urls)
         assert len(found) > 20
         assert found == expected
+        assert found["stApp0"][1] == rgb(OUR_THEME[scheme]["backgroundColor"])
+        assert found["stSidebar0"][1] == rgb(OUR_THEME[scheme]["sidebar"]["backgroundColor"])
         assert page.get_by_test_id("stAppDeployButton").count() == 0
         assert [url for url in asked if not url.startswith((*urls, "data:", "blob:"))] == []
-    assert installed.settings() == checkout.settings()
+    settings = installed.settings()
+    assert settings == checkout.settings()
+    for section, table in OUR_SETTINGS.items():
+        for name, value in table.items():
+            assert settings[f"{section}.{name}"] in (repr(value), value), name
 
 
 def test_a_persons_own_settings_change_the_look_and_nothing_else(
