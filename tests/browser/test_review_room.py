@@ -241,7 +241,7 @@ def test_an_overruled_pair_shows_the_decision_that_counts_and_what_it_replaced(
 def test_the_room_says_on_demand_which_rule_read_what(
     space: Workspace, serve: Serve, person: Person
 ) -> None:
-    page = person(serve(space.settings.root), make_queue(space))
-    enter(page)
+    page = person()
+    enter(page, serve(space.folder).url, make_queue(space, run_ids=(1,)))
     page.get_by_role("button", name="How this was read").click()
     expect(page.locator("dl.readby")).to_contain_text("by “is better”")
