@@ -24,6 +24,7 @@ def as_json(dataset: DatasetRow) -> dict[str, Any]:
         "source": dataset.source,
         "spec": dataset.spec,
         "data_root": dataset.data_root,
+        "links_to": list(dataset.links_to),
         "status": dataset.status,
         "fingerprint": dataset.fingerprint,
         **{
@@ -39,6 +40,8 @@ def as_json(dataset: DatasetRow) -> dict[str, Any]:
                 "broken",
             )
         },
+        # Those that can be judged, as they were looked at last.
+        "pairs": dataset.judgeable,
     }
 
 
@@ -48,6 +51,13 @@ def add(
     name: Annotated[str, typer.Option(help="Name of the dataset in this workspace")],
     data_root: Annotated[
         Path | None, typer.Option(help="Folder that the media paths are relative to")
+    ] = None,
+    allow_links_to: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="DIR",
+            help="Folder outside of the data root that its symbolic links may lead to; repeatable",
+        ),
     ] = None,
     check_media: Annotated[
         bool, typer.Option(help="Look whether every media file is there and can be opened")
@@ -62,6 +72,7 @@ def add(
             name=name,
             spec=source,
             data_root=data_root,
+            links_to=allow_links_to or None,
             check_media=check_media,
             progress=lambda rows: bar.update(task, completed=rows),
         )
@@ -69,7 +80,10 @@ def add(
         print_json(as_json(dataset))
     else:
         _report(dataset)
-        say(f"next: winnow run start --dataset {name} --model MODEL --wait")
+        if dataset.judgeable:
+            say(f"next: winnow run start --dataset {name} --model MODEL --wait")
+        else:
+            say(f"no pair can be judged; `winnow dataset show {name}` says why")
 
 
 @app.command("list")
@@ -104,6 +118,8 @@ def show(name: str, json: Json = False) -> None:
 def _report(dataset: DatasetRow) -> None:
     row = as_json(dataset)
     say(f"{dataset.name} ({dataset.source}, {dataset.status})")
+    if dataset.links_to:
+        say(f"symbolic links may lead to {', '.join(dataset.links_to)}")
     print_table(
         ("rows", "pairs", "ties", "duplicates", "conflicts", "missing", "unreadable", "broken"),
         [

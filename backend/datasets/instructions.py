@@ -28,7 +28,9 @@ _LABELS = (
     re.compile(rf"(?<=[^\d][.!?]\s)(?=[A-Z])(?i:{_NAME}){_COLON}"),
     re.compile(rf"\b(?i:{_NAME}){_COLON}(?=[\[「\"“])"),
 )
-_BEFORE_CORNER = re.compile(rf"\b{_NAME}\b[^「」\[\]\"\n:：.!?。]{{0,80}}[:：]?[\s*_]*\Z", re.IGNORECASE)
+_BEFORE_CORNER = re.compile(
+    rf"\b{_NAME}\b[^「」\[\]\"\n:：.!?。]{{0,80}}[:：]?[\s*_]*\Z", re.IGNORECASE
+)
 _LOOK_BACK = 160
 _LINE_ENDS = re.compile(r"[^\S\n]*[*_.]*[^\S\n]*(?:\n|\Z)")
 _QUOTED = re.compile(r"\"([^\"]+)\"|“([^“”]+)”")

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from itertools import islice
 from pathlib import Path
@@ -18,8 +18,9 @@ from typing import NamedTuple
 from backend.datasets.registry import BrokenRow, Source, parse_spec
 from backend.domain.pairs import MediaKind, Preference
 from backend.errors import DatasetError, MediaError, UsageError
-from backend.ingest.convert import find_data_root, new_pair
+from backend.ingest.convert import find_data_root, find_link_folders, new_pair
 from backend.ingest.media_check import MediaCheck
+from backend.media.paths import name_on_disk
 from backend.store.database import Database
 from backend.store.datasets import DatasetRow, Datasets, HeldPair, NewIssue, NewPair
 
@@ -31,9 +32,12 @@ COUNTS = (
     "rows", "pairs", "duplicates", "conflicts", "ties", "missing", "unreadable", "broken",
 )  # fmt: skip
 """The report. Each but the first two is also the number of issues of that code; a conflict is a
-duplicate whose preference contradicts that of the pair kept, and counts as both."""
+duplicate whose preference contradicts that of the pair kept, and counts as both. Issues of the code
+``note`` are no fault and are not counted."""
 
 _KEPT = re.compile(r"\bindex (\d+), which is kept")
+_MOST_NAMED = 200
+"""Keys that are left out and named; a file may make up any number."""
 _CODE_COUNTS = {"duplicate": "duplicates", "conflict": "conflicts", "tie": "ties"}
 
 
@@ -44,6 +48,7 @@ class _Read(NamedTuple):
     row: int
     pair: NewPair | None
     message: str
+    ignored: tuple[str, ...]
 
 
 def import_dataset(
@@ -53,6 +58,7 @@ def import_dataset(
     spec: str,
     data_root: Path | None = None,
     kind: MediaKind | None = None,
+    links_to: Sequence[Path] | None = None,
     check_media: bool = True,
     progress: Callable[[int], None] | None = None,
 ) -> DatasetRow:
@@ -63,6 +69,8 @@ def import_dataset(
         data_root: Where the media are; by default where the source keeps them. Several files with
             different folders are given their common parent.
         kind: The only medium that is wanted; any when ``None``.
+        links_to: Folders outside of the data root that symbolic links in it may lead to, in place of
+            those allowed before; ``None`` leaves these as they are.
         check_media: Open every medium. One that is missing or unreadable is reported, and its pair
             stored all the same, marked so.
         progress: Called with the number of rows read so far.
@@ -71,7 +79,7 @@ def import_dataset(
         The dataset, ready, with the integrity report in ``counts``.
 
     Raises:
-        DatasetError: Unknown source, no such file, no usable row, a row about another medium than
+        DatasetError: Unknown source, no such file or folder, no usable row, a row about another medium than
             is wanted, files that changed since an earlier import, or the name is another dataset's.
         UsageError: The name is empty, or longer than a row's.
     """
@@ -87,7 +95,8 @@ def import_dataset(
         if not path.is_file():
             raise DatasetError(f"{path}: no such file", hint="the form is SOURCE:PATH")
     root, prefixes = find_data_root(parts, data_root)
-    return _Import(db, name, parts, root, prefixes, data_root is not None, kind).run(
+    links = None if links_to is None else find_link_folders(links_to)
+    return _Import(db, name, parts, root, prefixes, data_root is not None, kind, links).run(
         check_media, progress or (lambda _rows: None)
     )
 
@@ -102,6 +111,7 @@ class _Import:
         prefixes: list[str],
         root_given: bool,
         kind: MediaKind | None,
+        links_to: tuple[str, ...] | None,
     ) -> None:
         self._store = Datasets(db)
         self._name = name
@@ -110,6 +120,8 @@ class _Import:
         self._prefixes = prefixes
         self._root_given = root_given
         self._kind = kind
+        self._links_to = links_to
+        self._named: set[tuple[str, str]] = set()
         self._spec = ",".join(f"{source.name}:{path}" for source, path in parts)
         self._counts = dict.fromkeys(COUNTS, 0)
         self._digest = hashlib.sha256()
@@ -126,11 +138,18 @@ class _Import:
         existing = self._existing()
         frozen = existing is not None and existing.status == "ready"
         dataset_id = existing.id if existing else self._create()
+        links_to = self._links_to
+        if links_to is None:
+            links_to = existing.links_to if existing else ()
+        if not frozen:
+            self._store.allow_links(dataset_id, links_to)
         mark = self._store.last_issue()
         chunks = _chunks(before, rows, CHUNK_WITH_MEDIA if check_media else CHUNK)
         try:
             with ExitStack() as stack:
-                check = stack.enter_context(MediaCheck(self._root)) if check_media else None
+                check = None
+                if check_media:
+                    check = stack.enter_context(MediaCheck(self._root, links_to))
                 for chunk in chunks:
                     self._settle(dataset_id, chunk, check, frozen)
                     progress(self._counts["rows"])
@@ -141,6 +160,7 @@ class _Import:
             if not frozen:
                 self._store.set_status(dataset_id, "failed")
             raise
+        self._store.allow_links(dataset_id, links_to)
         self._store.finish(
             dataset_id,
             fingerprint=self._digest.hexdigest(),
@@ -179,9 +199,11 @@ class _Import:
             file = str(path)
             for row in source.rows(path, given_root):
                 pair: NewPair | None = None
+                ignored: tuple[str, ...] = ()
                 if isinstance(row, BrokenRow):
                     message = row.message
                 else:
+                    ignored = row.ignored
                     try:
                         pair, message = new_pair(row, index, prefix), ""
                     except (ValueError, MediaError) as error:
@@ -192,7 +214,7 @@ class _Import:
                         "are wanted",
                         hint="give a file of the other medium, or use the command for this one",
                     )
-                yield _Read(file, row.row, pair, message)
+                yield _Read(file, row.row, pair, message, ignored)
                 index += 1
 
     def _settle(
@@ -214,6 +236,7 @@ class _Import:
         self._counts["rows"] += len(chunk)
         pairs = iter(new)
         for read in chunk:
+            issues.extend(self._notes(read, looked=check is not None))
             if read.pair is None:
                 issues.append(self._issue("broken", read, read.message))
                 continue
@@ -254,8 +277,23 @@ class _Import:
                 f"prefers {stored.preference}",
             )
 
+    def _notes(self, read: _Read, *, looked: bool) -> Iterator[NewIssue]:
+        """What is harmless and said all the same: keys left out, each once a file; other names."""
+        new = [name for name in read.ignored if (read.file, name) not in self._named]
+        new = new[: max(0, _MOST_NAMED - len(self._named))]
+        if new:
+            self._named.update((read.file, name) for name in new)
+            keys = ", ".join(repr(name[:80]) for name in new)
+            yield self._issue("note", read, f"not read, here and in what follows: {keys}")
+        for path in (read.pair.first, read.pair.second) if read.pair and looked else ():
+            if name_on_disk(self._root, path) != path:
+                yield self._issue(
+                    "note", read, f"{path}: the file's name differs only in Unicode form"
+                )
+
     def _issue(self, code: str, read: _Read, message: str) -> NewIssue:
-        self._counts[_CODE_COUNTS.get(code, code)] += 1
+        if code != "note":
+            self._counts[_CODE_COUNTS.get(code, code)] += 1
         # What a file holds may be no text; a report must be, or it could not be stored.
         printable = message.encode("utf-8", "backslashreplace").decode().replace("\0", "\\0")
         return NewIssue(code, read.file, read.row, printable)
