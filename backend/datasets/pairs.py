@@ -92,7 +92,7 @@ def _table_rows(path: Path) -> Iterator[SourceRow | BrokenRow]:
                 except StopIteration:
                     return
                 except (csv.Error, RowProblem) as problem:
-                    yield BrokenRow(row, f"line {reader.line_num}: {problem}")
+                    yield BrokenRow(row, f"line {reader.reader.line_num}: {problem}")
                 row += 1
     except csv.Error as error:
         raise DatasetError(f"{path}: cannot be read as CSV ({error})", hint=_HEADER) from error
