@@ -13,6 +13,13 @@ from backend.store.datasets import DatasetRow
 
 app = typer.Typer(help="Add datasets and look at them.", no_args_is_help=True)
 SHOWN_ISSUES = 20
+AllowLinksTo = Annotated[
+    list[Path] | None,
+    typer.Option(
+        metavar="DIR",
+        help="Folder outside of the data root that its symbolic links may lead to; repeatable",
+    ),
+]
 
 
 def as_json(dataset: DatasetRow) -> dict[str, Any]:
@@ -52,13 +59,7 @@ def add(
     data_root: Annotated[
         Path | None, typer.Option(help="Folder that the media paths are relative to")
     ] = None,
-    allow_links_to: Annotated[
-        list[Path] | None,
-        typer.Option(
-            metavar="DIR",
-            help="Folder outside of the data root that its symbolic links may lead to; repeatable",
-        ),
-    ] = None,
+    allow_links_to: AllowLinksTo = None,
     check_media: Annotated[
         bool, typer.Option(help="Look whether every media file is there and can be opened")
     ] = True,

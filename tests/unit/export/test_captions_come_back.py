@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import tempfile
 from pathlib import Path
@@ -68,6 +69,9 @@ def again(folder: Path, pairs: list[Pair], template: str | None, use_cot: bool, 
     database.close()
     found = {}
     for file in (folder / "out").glob(FORMATS[name]):
+        for item in json.loads(file.read_text()) if name == "sharegpt" else ():
+            words = item["system"] + "".join(turn["value"] for turn in item["conversations"])
+            assert len(re.findall("<(?:image|video|audio)>", words)) == 2, "as many as media"
         for row in SOURCES["imagegen-cot-reward-5k"].rows(file):
             assert isinstance(row, SourceRow), row
             assert row.kind is not None and not row.ignored
