@@ -45,7 +45,7 @@ def resolve_media(data_root: Path, path: str, links_to: Sequence[str] = ()) -> P
         )
     try:
         # realpath, not Path.resolve: a loop of links fails only when it is opened.
-        roots = [os.path.realpath(folder) for folder in (data_root, *links_to)]
+        roots = [os.path.realpath(folder) for folder in (str(data_root), *links_to)]
         named = os.path.join(data_root, name_on_disk(data_root, path))
         resolved = os.path.realpath(named)
     except (OSError, ValueError) as error:  # NUL, or characters no file name can hold
@@ -55,9 +55,8 @@ def resolve_media(data_root: Path, path: str, links_to: Sequence[str] = ()) -> P
     # Not Path.resolve, which follows links: this is about what was written.
     if _lies_in(os.path.abspath(data_root), os.path.abspath(named)):  # noqa: PTH100
         raise MediaError(
-            f"{path}: leaves the data root {data_root} by a symbolic link",
-            hint="where you trust what it leads to, add the dataset with --allow-links-to "
-            f"{Path(resolved).parent}",
+            f"{path}: leaves the data root by a symbolic link",
+            hint=f"add the dataset with --allow-links-to {Path(resolved).parent}, if you trust that",
         )
     raise MediaError(
         f"{path}: leaves the data root {data_root}",

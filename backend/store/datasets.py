@@ -123,9 +123,9 @@ class Datasets(PairReading, DatasetIssues):
 
     def list(self) -> list[DatasetRow]:
         """All datasets, oldest first."""
-        return self._read(true())
+        return [*self._read(true())]
 
-    def _read(self, which: ColumnElement[bool]) -> list[DatasetRow]:  # type: ignore[valid-type]
+    def _read(self, which: ColumnElement[bool]) -> Sequence[DatasetRow]:
         query = select(datasets, _UNUSABLE).where(which).order_by(datasets.c.id)
         with self._db.read() as connection:
             rows = connection.execute(query).all()

@@ -33,11 +33,14 @@ _STYLE = """<style>
 
 def facts(dataset: DatasetRow) -> None:
     """What a dataset is, and the report's counts."""
-    counts = {**dataset.counts, "judgeable": dataset.judgeable}
+    counts = dataset.counts
+    if dataset.unusable:
+        counts = {**counts, "judgeable": dataset.judgeable}
     cells = "".join(
         f'<div class="{"" if counts.get(name) else "wn-none"}">'
         f"<b>{counts.get(name, 0):,}</b><span>{words}</span></div>"
         for name, words in COUNTS.items()
+        if name in counts or name != "judgeable"
     )
     st.html(f'{_STYLE}<div class="wn-counts">{cells}</div>')
     known = f" · fingerprint {dataset.fingerprint[:12]}" if dataset.fingerprint else ""
