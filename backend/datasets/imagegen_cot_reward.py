@@ -21,7 +21,7 @@ from backend.datasets.instructions import (
 )
 from backend.datasets.json_rows import json_rows
 from backend.datasets.row_keys import Keys
-from backend.domain.pairs import MediaKind, Preference
+from backend.domain.pairs import MediaKind, OrderPolicy, Preference
 from backend.domain.verdict import Flaw, answer_of
 
 __all__ = ["ImageGenCoTReward", "caption_of"]
@@ -39,6 +39,7 @@ class ImageGenCoTReward:
 
     name = "imagegen-cot-reward-5k"
     kind: MediaKind | None = None
+    order = OrderPolicy.SHUFFLED
 
     def rows(self, path: Path, data_root: Path | None = None) -> Iterator[SourceRow | BrokenRow]:  # noqa: ARG002
         """See :class:`~backend.datasets.base.Source`."""

@@ -63,10 +63,11 @@ def templates_beside(path: Path) -> Templates:
 def shared_end(instructions: Iterable[str]) -> str | None:
     """What several instructions end with alike, from the beginning of a line: the part behind the
     caption. ``None`` when all are the same, so that nothing tells where the caption ends."""
-    distinct = {text[::-1] for text in instructions}
-    if len(distinct) < 2:
+    distinct = {"".join(reversed(text)) for text in instructions}
+    if len(distinct) < 2:  # noqa: PLR2004
         return None
-    end = os.path.commonprefix(list(distinct))[::-1]  # noqa: RUF071 - of texts, not of paths
+    alike = os.path.commonprefix(list(distinct))  # noqa: RUF071 - of texts, not of paths
+    end = "".join(reversed(alike))
     return end[end.index("\n") :] if "\n" in end else ""
 
 

@@ -18,7 +18,7 @@ from backend.datasets.json_rows import json_rows
 from backend.datasets.parquet_rows import parquet_rows
 from backend.datasets.row_keys import Keys, read_row
 from backend.datasets.text_files import open_text
-from backend.domain.pairs import MediaKind, Preference
+from backend.domain.pairs import MediaKind, OrderPolicy, Preference
 from backend.errors import DatasetError
 
 COLUMNS = ("prompt", "first", "second", "preference")
@@ -39,6 +39,7 @@ class Pairs:
 
     name = "pairs"
     kind: MediaKind | None = None
+    order = OrderPolicy.SHUFFLED
 
     def rows(self, path: Path, data_root: Path | None = None) -> Iterator[SourceRow | BrokenRow]:  # noqa: ARG002
         """See :class:`~backend.datasets.base.Source`."""

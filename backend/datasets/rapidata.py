@@ -13,7 +13,7 @@ from typing import Any
 from backend.datasets.base import BrokenRow, RowProblem, SourceRow, text_field
 from backend.datasets.parquet_rows import parquet_rows
 from backend.datasets.row_keys import Keys
-from backend.domain.pairs import MediaKind, Preference
+from backend.domain.pairs import MediaKind, OrderPolicy, Preference
 
 _ASPECTS = ("Alignment", "Coherence", "Preference")
 _ROUNDING = 1e-6  # of sums of three scores stored in single precision
@@ -35,6 +35,7 @@ class Rapidata:
     """
 
     kind: MediaKind | None = MediaKind.VIDEO
+    order = OrderPolicy.DATASET
 
     def __init__(self, name: str, folders: Sequence[str] = ("",)) -> None:
         self.name = name

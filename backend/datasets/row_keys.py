@@ -25,7 +25,7 @@ _SHOWN = {"image", "img", "video", "asset", "frame"}
 _QUESTION = {"criteria", "criterion", "criterions", "question", "query", "rubric", "instruct",
              "instruction", "instructions"}  # fmt: skip
 _TIE = {"tie", "ties", "tied", "draw", "bothbad", "bothgood"}
-_EXCHANGED = {"swap", "swapped", "flip", "flipped", "reverse", "reversed", "shuffled", "inverted"}
+_EXCHANGED = set("swap swapped flip flipped reverse reversed shuffled inverted".split())
 _ABOUT = {"id", "ids", "index", "idx", "count", "num", "type", "version", "hash", "length", "width",
           "height", "size", "ratio", "time", "score", "scores"}  # fmt: skip
 """As its last word: the key says something about the thing, and is not the thing."""
