@@ -64,7 +64,7 @@ def shared_end(instructions: Iterable[str]) -> str | None:
     """What several instructions end with alike, from the beginning of a line: the part behind the
     caption. ``None`` when all are the same, so that nothing tells where the caption ends."""
     distinct = {"".join(reversed(text)) for text in instructions}
-    if len(distinct) < 2:  # noqa: PLR2004
+    if len(distinct) < 2:
         return None
     alike = os.path.commonprefix(list(distinct))  # noqa: RUF071 - of texts, not of paths
     end = "".join(reversed(alike))

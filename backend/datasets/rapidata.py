@@ -22,13 +22,14 @@ _SCORES = tuple(f"weighted_results{side}_{aspect}" for side in (1, 2) for aspect
 
 _MODELS = ("model1", "model2")
 _NEEDED = ("prompt", "file_name1", "file_name2", *_SCORES)
-_KEYS = Keys(*_NEEDED, *_MODELS, "prompt_asset")
+_KEYS = Keys(*_NEEDED, *_MODELS, without=("prompt_asset",))
 I2V_FOLDERS = ("", "hailuo-02/", "hailuo-02/marey/")
 """Where ``rapidata-i2v`` keeps files whose names have no folder, below the folder of videos."""
 
 
 class Rapidata:
-    """``rapidata-t2v``, and ``rapidata-i2v``, whose reference image (``prompt_asset``) is not read.
+    """``rapidata-t2v``, and ``rapidata-i2v``, whose reference image (``prompt_asset``) is not read, which
+    the report says.
 
     The data root is the parent of the Parquet file's folder; videos lie in its ``videos`` or
     ``Videos`` folder.

@@ -25,7 +25,7 @@ _SHOWN = {"image", "img", "video", "asset", "frame"}
 _QUESTION = {"criteria", "criterion", "criterions", "question", "query", "rubric", "instruct",
              "instruction", "instructions"}  # fmt: skip
 _TIE = {"tie", "ties", "tied", "draw", "bothbad", "bothgood"}
-_EXCHANGED = set("swap swapped flip flipped reverse reversed shuffled inverted".split())
+_EXCHANGED = re.compile("swap|swapped|flip|flipped|reversed?|shuffled|inverted")
 _ABOUT = {"id", "ids", "index", "idx", "count", "num", "type", "version", "hash", "length", "width",
           "height", "size", "ratio", "time", "score", "scores"}  # fmt: skip
 """As its last word: the key says something about the thing, and is not the thing."""
@@ -37,6 +37,8 @@ class Keys:
 
     Args:
         known: Read by the source, or known to change nothing.
+        without: Rows are taken without them, although they change what a row means: all rows of the
+            format have them. They are named as keys that were not read.
         verdicts: Names of verdicts that contradict how this source tells the winner.
         keeps: Which values of other keys the source keeps beside the pair; it keeps none by default.
     """
@@ -46,10 +48,12 @@ class Keys:
     def __init__(
         self,
         *known: str,
+        without: Collection[str] = (),
         verdicts: Collection[str] = (),
         keeps: Callable[[Any], bool] = lambda _value: False,
     ) -> None:
         self._known = frozenset(known)
+        self._without = frozenset(without)
         self._verdicts = frozenset(verdicts)
         self._keeps = keeps
         self._meanings: dict[str, str | None] = {}
@@ -75,7 +79,7 @@ class Keys:
 
     def meaning(self, name: str) -> str | None:
         """How a key of that name changes the meaning of a row, if it does."""
-        if name in self._known:
+        if name in self._known or name in self._without:
             return None
         if name not in self._meanings:
             if len(self._meanings) >= self._MOST_REMEMBERED:
@@ -102,7 +106,7 @@ def _meaning(name: str) -> str | None:
         return None
     if found & _TIE or {"both", "bad"} <= found:
         return _IS_TIE
-    if found & _EXCHANGED:
+    if any(map(_EXCHANGED.fullmatch, words)):
         return _IS_EXCHANGED
     if found & _QUESTION or {"edit", "prompt"} <= found:
         return _ASKS

@@ -27,7 +27,7 @@ class DatasetRow:
     """A dataset as stored.
 
     Attributes:
-        counts: Its integrity report; see ``ingest.importer``.
+        counts: Its integrity report; see ``ingest.report``.
         unusable: Pairs whose media were missing or unreadable when they were looked at last.
         links_to: Folders outside of the data root that symbolic links may lead to.
     """
