@@ -64,9 +64,9 @@ class Keys:
         Raises:
             RowProblem: A key that the source does not honour changes what the row means.
         """
-        others = item.keys() - self._known
-        if not others:
+        if self._known.issuperset(item):
             return ()
+        others = item.keys() - self._known
         for name in others:
             meaning = self.meaning(name)
             if meaning and _says_something(item[name], flag=meaning in (_IS_TIE, _IS_EXCHANGED)):
@@ -134,10 +134,13 @@ def flag_field(item: Mapping[str, Any], key: str) -> bool:
     Raises:
         RowProblem: It is neither yes nor no.
     """
-    word = str(item.get(key, "")).strip().lower()
+    value = item.get(key)
+    if value is None or isinstance(value, bool):
+        return bool(value)
+    word = str(value).strip().lower()
     if word in _NO or word in _YES:
         return word in _YES
-    raise RowProblem(f"{key!r} is {item[key]!r}, which is neither true nor false")
+    raise RowProblem(f"{key!r} is {value!r}, which is neither true nor false")
 
 
 def read_row(
