@@ -22,7 +22,7 @@ from backend.datasets.instructions import (
 from backend.datasets.json_rows import json_rows
 from backend.datasets.row_keys import Keys
 from backend.domain.pairs import MediaKind, OrderPolicy, Preference
-from backend.domain.verdict import Flaw, answer_of
+from backend.domain.reading import Flaw, answer_of
 
 __all__ = ["ImageGenCoTReward", "caption_of"]
 
