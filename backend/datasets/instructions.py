@@ -81,16 +81,12 @@ def caption_in(texts: Sequence[str], templates: Sequence[str], end: str | None) 
     Raises:
         RowProblem: No caption is found, or several that differ.
     """
-    exact = {
-        caption
-        for text in texts
-        for template in templates
-        if (caption := caption_from(template, text)) is not None
-    }
-    if len(exact) > 1:
-        raise RowProblem("its caption cannot be told: more than one run's instruction fits")
-    if exact:
-        return exact.pop()
+    for text in texts:
+        exact = {caption_from(template, text) for template in templates} - {None}
+        if len(exact) > 1:
+            raise RowProblem("its caption cannot be told: more than one run's instruction fits")
+        if exact:
+            return str(exact.pop())
     for text in texts:
         if caption := caption_of(text, end):
             return caption
@@ -219,4 +215,4 @@ def texts_of(item: Mapping[str, Any]) -> list[str]:
     held = [item.get("system")]
     for who in ("system", "human"):
         held += [turn.get("value") for turn in turns if turn.get("from") == who]
-    return [text for text in held if isinstance(text, str) and text.strip()]
+    return [text for text in held if isinstance(text, str) and text]

@@ -22,7 +22,7 @@ _SHARED = {"source", "src", "reference", "ref", "input", "init", "initial", "ori
            "condition", "conditioning", "cond", "context", "before"}  # fmt: skip
 _FRAME = {"first", "last", "start", "end"}
 _SHOWN = {"image", "img", "video", "asset", "frame"}
-_QUESTION = {"criteria", "criterion", "criterions", "question", "query", "rubric", "instruct",
+_QUESTION = {"criteria", "criterion", "question", "query", "rubric", "instruct",
              "instruction", "instructions"}  # fmt: skip
 _TIE = {"tie", "ties", "tied", "draw", "bothbad", "bothgood"}
 _EXCHANGED = re.compile("swap|swapped|flip|flipped|reversed?|shuffled|inverted")

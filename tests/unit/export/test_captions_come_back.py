@@ -27,6 +27,8 @@ from tests.unit.domain.test_captions import captions
 FORMATS = {"lightrft": "rejection_sampling_train*.json", "sharegpt": "winnow*.json"}
 TEMPLATES = [
     None,
+    "{prompt}",
+    "Caption: {prompt}",
     "Choose.\nText Caption: [{prompt}]",
     "The caption is 「{prompt}」.\n\nPrompt: none.\nWhich is better?",
     "{prompt}\n\n{prompt}",
