@@ -92,10 +92,7 @@ _IS_TIE = "says that neither side is better, which this source does not read"
 _IS_EXCHANGED = "says that the sides are exchanged, which this source does not read"
 _HOLDS_VERDICT = "is a verdict of its own, which this source does not read"
 _ASKS = "asks a question of its own, of which a judge would not be told"
-_EDITS = (
-    "names an image or video that both sides share (an image-editing pair, say), and Winnow has no "
-    "references yet"
-)
+_EDITS = "names a medium that both sides share, as in an image-editing pair; Winnow has no references yet"
 _IS_MORE = "is a third candidate, where a pair has two"
 
 
