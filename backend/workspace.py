@@ -72,6 +72,7 @@ class Workspace:
         name: str,
         spec: str,
         data_root: Path | None = None,
+        links_to: Sequence[Path] | None = None,
         check_media: bool = True,
         progress: Callable[[int], None] | None = None,
     ) -> DatasetRow:
@@ -89,6 +90,7 @@ class Workspace:
             name=name,
             spec=spec,
             data_root=data_root,
+            links_to=links_to,
             check_media=check_media,
             progress=progress,
         )

@@ -12,6 +12,7 @@ from typing import Annotated
 
 import typer
 
+from backend.cli.datasets import AllowLinksTo
 from backend.cli.engine_options import Instruction, read_instruction, watch
 from backend.cli.output import Json, note, print_json, progress_bar, say, workspace
 from backend.cli.run_options import Judging, run_options
@@ -134,6 +135,7 @@ def prepare(
         Path | None,
         typer.Option(help="Folder that media paths are relative to", envvar="DATA_ROOT"),
     ] = None,
+    allow_links_to: AllowLinksTo = None,
 ) -> None:
     """Inference, filter and conversion in one go.
 
@@ -153,7 +155,7 @@ def prepare(
     out = _output(output_dir, output_path)
     note_variables(used, unread)
     with workspace() as space:
-        dataset = _dataset(space, task.kind, data_path, data_root)
+        dataset = _dataset(space, task.kind, data_path, data_root, allow_links_to)
         request = RunRequest(dataset=dataset.name, model=model_path, **judging)
         run_id, resolved = space.launcher.start(request)
         space.supervise()
@@ -222,7 +224,9 @@ def _fps(task: Task, given: float | None) -> float:
     return _FPS if given is None else given
 
 
-def _dataset(space: Workspace, kind: MediaKind, data: str, root: Path | None) -> DatasetRow:
+def _dataset(
+    space: Workspace, kind: MediaKind, data: str, root: Path | None, links_to: list[Path] | None
+) -> DatasetRow:
     """The dataset of these very files: the one that is there already, else a new one."""
     name = _name_of(kind, data, root)
     with progress_bar() as bar:
@@ -232,6 +236,7 @@ def _dataset(space: Workspace, kind: MediaKind, data: str, root: Path | None) ->
             name=name,
             spec=data,
             data_root=root,
+            links_to=links_to or None,
             kind=kind,
             progress=lambda rows: bar.update(task, completed=rows),
         )

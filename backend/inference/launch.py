@@ -21,10 +21,11 @@ from backend.engines.models import check_model
 from backend.engines.registry import LOADING, ResolvedEngine, has_gpu, resolve_engine
 from backend.errors import EngineError, EngineUnavailable, RunError, UsageError
 from backend.inference.deciding import redecide
-from backend.inference.reparsing import Reparsed, reparse
+from backend.inference.reparsing import Preview, Reparsed, preview_reparse, reparse
 from backend.inference.spec import RunSpec, instructions
 from backend.jobs.devices import parse_devices
 from backend.jobs.gpus import gpu_uuids, list_gpus
+from backend.jobs.own_path import python_path
 from backend.store.database import Database
 from backend.store.datasets import DatasetRow, Datasets
 from backend.store.failures import Failures
@@ -133,7 +134,7 @@ class Launcher:
                 f"dataset {dataset.name} is not ready ({dataset.status})",
                 hint="`winnow dataset add` again goes on with an import that was cut off",
             )
-        engine = self._resolve(request)
+        engine = self.resolve(request)
         texts = request.options.scripted_file
         if engine.name == "scripted" and not Path(texts or "").is_file():
             raise EngineError(f"{texts}: no such file", hint="--scripted-file FILE")
@@ -165,7 +166,7 @@ class Launcher:
             job_id = self._jobs.add(
                 kind="run",
                 argv=self._command(engine.name, run_id),
-                env=_environment(engine.name, spec.options.device),
+                env=self._environment(engine.name, spec.options.device),
                 devices=devices_of(engine.name, spec.options),
                 log_path=str(self._folder / "logs" / f"run-{run_id}.log"),
                 connection=connection,
@@ -248,6 +249,18 @@ class Launcher:
             progress=progress,
         )
 
+    def preview_reparse(
+        self, run_id: int, *, progress: Callable[[int], None] | None = None
+    ) -> Preview:
+        """What :meth:`reparse` would change.
+
+        Raises:
+            RunError: The run is still going.
+        """
+        run = self._at_rest(run_id)
+        spec = RunSpec.model_validate(run.spec)
+        return preview_reparse(self._db, run.id, use_cot=spec.use_cot, progress=progress)
+
     def _at_rest(self, run_id: int) -> RunRow:
         run = self._runs.get(run_id)
         if run.status in ACTIVE:
@@ -274,7 +287,13 @@ class Launcher:
         dataset = self._datasets.by_id(run.dataset_id)
         return redecide(self._db, run.id, policy, judged_pairs(dataset, spec.limit))
 
-    def _resolve(self, request: RunRequest) -> ResolvedEngine:
+    def resolve(self, request: RunRequest) -> ResolvedEngine:
+        """The engine that a run would have, and why.
+
+        Raises:
+            UsageError: Unknown name, or an option the engine needs is missing.
+            EngineError: The model is none, or no engine can run it here.
+        """
         name = request.engine
         if name in self._pythons:
             # Its package lives in another interpreter; the worker there will say if it does not.
@@ -287,6 +306,11 @@ class Launcher:
         check_model(model)
         # Absolute, because a worker may run in another folder and much later.
         return str(Path(model).resolve()) if Path(model).exists() else model
+
+    def _environment(self, engine: str, device: str) -> dict[str, str]:
+        path = {"PYTHONPATH": python_path(self._folder)}
+        # Here, because the supervisor that starts the worker may live in another environment.
+        return path | shown_gpus(device, os.environ, gpu_uuids) if engine in LOADING else path
 
     def _command(self, engine: str, run_id: int) -> list[str]:
         python = self._pythons.get(engine, sys.executable)
@@ -357,15 +381,6 @@ def check_device(engine: str, options: EngineOptions) -> None:
             hint=f"there are {len(gpus)}, counted from 0",
         )
     shown_gpus(options.device, os.environ, gpu_uuids)
-
-
-def _environment(engine: str, device: str) -> dict[str, str]:
-    # Another interpreter need not have Winnow installed; its packages are enough.
-    root = Path(__file__).resolve().parents[2]
-    before = os.environ.get("PYTHONPATH")
-    path = {"PYTHONPATH": f"{root}{os.pathsep}{before}" if before else str(root)}
-    # Here, because the supervisor that starts the worker may live in another environment.
-    return path | shown_gpus(device, os.environ, gpu_uuids) if engine in LOADING else path
 
 
 __all__ = ["Launcher", "RunRequest", "default_order", "devices_of", "judged_pairs"]

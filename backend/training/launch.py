@@ -17,6 +17,7 @@ from backend.domain.people import LOCAL, Person, Role
 from backend.domain.preflight import Check, Level
 from backend.errors import TrainingError
 from backend.jobs.gpus import gpu_uuids
+from backend.jobs.own_path import python_path
 from backend.store.database import Database
 from backend.store.jobs import Jobs
 from backend.store.sets import Sets
@@ -199,7 +200,11 @@ class TrainingLauncher:
                     sys.executable, "-m", "backend.trainer", str(training_id),
                     "--workspace", str(self._folder),
                 ],
-                env=_environment(spec.device),
+                # The GPUs here, because the supervisor may live in another environment.
+                env={
+                    "PYTHONPATH": python_path(self._folder),
+                    **shown_gpus(spec.device, os.environ, gpu_uuids),
+                },
                 devices=devices_of(spec),
                 log_path=str(self._folder / "logs" / f"training-{training_id}.log"),
                 connection=connection,
@@ -213,12 +218,3 @@ class TrainingLauncher:
 def _log_warning(check: Check) -> None:
     hint = f" ({check.hint})" if check.hint else ""
     log.warning("%s: %s%s", check.name, check.message, hint)
-
-
-def _environment(device: str) -> dict[str, str]:
-    # For a checkout that is not installed: the trainer runs in the workspace's folder.
-    root = str(Path(__file__).resolve().parents[2])
-    before = os.environ.get("PYTHONPATH")
-    path = {"PYTHONPATH": f"{root}{os.pathsep}{before}" if before else root}
-    # Here, because the supervisor that starts the trainer may live in another environment.
-    return path | shown_gpus(device, os.environ, gpu_uuids)

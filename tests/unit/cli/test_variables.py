@@ -79,7 +79,7 @@ def test_prepare_is_told_by_the_variables_of_the_script_and_says_which(
     set_all(monkeypatch, PREPARE)
     with pytest.raises(SystemExit):
         main(["prepare", "t2v"])
-    (data, root), request = prepared
+    (data, root, _links), request = prepared
     assert (data, root) == (PREPARE["DATA_PATH"], Path("/data"))
     options = request.options
     assert (request.model, request.instruction) == ("m/x", "Which? {prompt}")

@@ -35,6 +35,7 @@ def checks(space: Workspace, request: RunRequest, **pythons: str) -> dict[str, C
     }
 
 
+@pytest.mark.torch
 def test_a_run_that_would_work_has_nothing_that_stops_it(
     space: Workspace, judge_folder: Path
 ) -> None:
@@ -54,7 +55,10 @@ def test_a_run_that_would_work_has_nothing_that_stops_it(
     ("request_", "name", "said"),
     [
         (RunRequest(dataset="nowhere", model="m"), "Dataset", "no dataset"),
-        (RunRequest(dataset="pictures", model="/tmp", engine="transformers"), "Engine", "no model"),
+        pytest.param(
+            RunRequest(dataset="pictures", model="/tmp", engine="transformers"), "Engine", "no model",
+            marks=pytest.mark.torch,
+        ),
         (RunRequest(dataset="pictures", model="m", engine="openai"), "Engine", "endpoint"),
         (
             RunRequest(dataset="pictures", model="m", engine="scripted",
@@ -176,6 +180,7 @@ def test_the_memory_of_gpus_that_are_not_shown_is_nobodys(monkeypatch: pytest.Mo
         ("cuda:0,1", "there is no NVIDIA GPU here"),
     ],
 )
+@pytest.mark.torch
 def test_a_device_that_is_none_or_not_here_is_refused_before_a_worker_starts(
     space: Workspace, judge_folder: Path, monkeypatch: pytest.MonkeyPatch, device: str, said: str
 ) -> None:
