@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ QWEN2_FACTOR = 28
 QWEN3_FACTOR = 32
 """The same in Qwen3-VL, whose patches are 16 pixels wide."""
 
+_FAMILIES = ("qwen2_5_vl", "qwen2_vl", "qwen3_vl")
 _HINT = "give the folder that save_pretrained wrote"
 
 
@@ -54,6 +56,31 @@ def pixel_factor(model: str) -> int:
         model = str(_read(folder / "config.json").get("model_type", ""))
     name = model.lower().replace("_", "-")
     return QWEN3_FACTOR if "qwen3" in name else QWEN2_FACTOR
+
+
+def model_type(model: str) -> str:
+    """What transformers calls the architecture, such as ``qwen2_5_vl``; of a hub name, what the family
+    in it says. Empty where nothing tells."""
+    if Path(model).is_dir():
+        return str(_read(Path(model) / "config.json").get("model_type") or "")
+    name = re.sub(r"[-.]", "_", model.lower())
+    return next((family for family in _FAMILIES if family in name), "")
+
+
+def pixel_limit(model: str) -> int | None:
+    """The most pixels that the model's own processor leaves an image; ``None`` where it has no limit, or
+    where the model is no folder here."""
+    processor = _read(Path(model) / "preprocessor_config.json")
+    size = processor.get("size")
+    limit = size.get("longest_edge") if isinstance(size, dict) else None
+    limit = limit or processor.get("max_pixels")
+    return limit if isinstance(limit, int) and limit > 0 else None
+
+
+def image_token_id(model: str) -> int | None:
+    """The token that stands for an image, in the model's folder; ``None`` where it is not said."""
+    found = _read(Path(model) / "config.json").get("image_token_id")
+    return found if isinstance(found, int) else None
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -8,6 +8,7 @@ import json
 import os
 import shutil
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,6 +38,8 @@ class Manifest:
         rows: Of training and validation together.
         validation_rows: Those of them that were held out.
         missing_media: A line on media that were not there when their rows were written.
+        left_out: Rows that no trainer would read as they were judged, by what their texts spell.
+        joined: Rows whose two media stand in one turn, because the judge's template is not known.
     """
 
     format: str
@@ -47,10 +50,29 @@ class Manifest:
     rows: int
     validation_rows: int
     missing_media: str | None
+    left_out: dict[str, int]
+    joined: int
     split: float
     bundle: bool
     lineage: dict[str, Any]
     created_at: float
+
+    @property
+    def notes(self) -> list[str]:
+        """What a person has to know of the export, a line each."""
+        notes = [self.missing_media] if self.missing_media else []
+        if self.left_out:
+            words = ", ".join(f"{word} ({count:,})" for word, count in self.left_out.items())
+            notes.append(
+                f"{sum(self.left_out.values()):,} rows left out, whose texts spell what trainers take "
+                f"for the place of a medium or for a special token: {words}"
+            )
+        if self.joined:
+            notes.append(
+                f"{self.joined:,} rows show both media in one turn, though the judge was asked with "
+                "two: its chat template is not known here; name its folder (--judge)"
+            )
+        return notes
 
     def to_mapping(self) -> dict[str, Any]:
         return {
@@ -65,6 +87,8 @@ class Manifest:
             "rows": self.rows,
             "validation_rows": self.validation_rows,
             "missing_media": self.missing_media,
+            "left_out": self.left_out,
+            "notes": self.notes,
             "split": self.split,
             "bundle": self.bundle,
             "files": list(self.files),
@@ -81,6 +105,7 @@ def export_set(
     out: Path,
     split: float = 0.0,
     bundle: bool = False,
+    judge: str | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> Manifest:
     """Write a frozen set into ``out``; memory does not grow with the set.
@@ -89,6 +114,8 @@ def export_set(
         split: Share of pairs, drawn by their key, that goes into validation files. All predictions
             of a pair fall on one side.
         bundle: Copy the media into ``out/media`` and name them by relative paths.
+        judge: The model that will be trained on the rows, where it is not the one that judged: its
+            chat template decides how they are written.
 
     Raises:
         ExportError: The folder holds something else, a medium lies outside of its data root or is
@@ -102,10 +129,16 @@ def export_set(
     kinds = {kind for kind in MediaKind if set_row.counts.get(kind.value)}
     writer = FORMATS[format](out, kinds, split=split > 0)
     count = validation = 0
+    left_out: Counter[str] = Counter()
     bundler, missing = _Bundler(out) if bundle else None, Missing()
     with writer.stack:
-        for row in _rows(database, set_row, bundler):
-            if not bundle:
+        for row, data_root in _rows(database, set_row, judge):
+            if word := writer.misread(row):
+                left_out[word] += 1
+                continue
+            if bundler:
+                row = bundler.bundled(row, Path(data_root))
+            else:
                 missing.look(row)
             held_out = _held_out(row.key, split)
             writer.add(row, "val" if held_out else "train")
@@ -126,6 +159,8 @@ def export_set(
         rows=count,
         validation_rows=validation,
         missing_media=missing.line(),
+        left_out=dict(left_out.most_common(20)),
+        joined=writer.joined,
         split=split,
         bundle=bundle,
         lineage=set_row.lineage,
@@ -171,14 +206,15 @@ def _claim(out: Path) -> None:
         (out / MANIFEST).unlink()
 
 
-def _rows(database: Database, set_row: SetRow, bundler: _Bundler | None) -> Iterator[TrainingRow]:
-    """The set's rows in their frozen order, with the copies of their media where they are bundled."""
+def _rows(
+    database: Database, set_row: SetRow, judge: str | None
+) -> Iterator[tuple[TrainingRow, str]]:
+    """The set's rows in their frozen order, each with its data root."""
     sets = Sets(database)
     runs = sets.runs_of(set_row)
-    makers = {run: RowMaker(spec, root) for run, (spec, root) in runs.items()}
+    makers = {run: RowMaker(spec, root, judge) for run, (spec, root) in runs.items()}
     for item in sets.iter_items(set_row.id):
-        row = makers[item.run_id].row(item)
-        yield bundler.bundled(row, Path(runs[item.run_id][1])) if bundler else row
+        yield makers[item.run_id].row(item), runs[item.run_id][1]
 
 
 def _write_extra(path: Path, value: Any) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from backend.domain.pairs import MediaKind, MediaRef, Order, Pair, Preference
 from backend.domain.prompts import answer_text, default_instruction, fill_instruction
 from backend.domain.verdict import reasoning_of
+from backend.engines.chat_form import ChatForm, chat_form
 from backend.errors import ExportError, MediaError
 from backend.media.paths import MediaRoot
 from backend.store.sets import ItemRow
@@ -30,6 +31,7 @@ class TrainingRow(NamedTuple):
         response: What the judge is trained to write.
         first: Path of the medium shown first, as the exported file will name it.
         recorded: The dataset's preference relative to the shown order.
+        form: How the judge's chat template writes a conversation.
     """
 
     kind: MediaKind
@@ -49,6 +51,7 @@ class TrainingRow(NamedTuple):
     order: Order
     sample: int
     run: int
+    form: ChatForm
 
     @property
     def media(self) -> tuple[str, str]:
@@ -61,9 +64,11 @@ class RowMaker:
     Args:
         spec: The run's, as stored; the instruction that the judge was given is in it.
         data_root: The dataset's.
+        judge: The model that will read the rows, where it is not the run's.
     """
 
-    def __init__(self, spec: dict[str, Any], data_root: str) -> None:
+    def __init__(self, spec: dict[str, Any], data_root: str, judge: str | None = None) -> None:
+        self._form = chat_form(judge or str(spec.get("model") or ""))
         self._root = MediaRoot(data_root)
         self._use_cot = bool(spec.get("use_cot", True))
         self._fps = float((spec.get("options") or {}).get("video_fps", 2.0))
@@ -116,6 +121,7 @@ class RowMaker:
             order=shown.order,
             sample=item.sample,
             run=item.run_id,
+            form=self._form,
         )
 
 

@@ -101,6 +101,7 @@ _WORDS_FOR: dict[str, dict[str, str]] = {
 
 _OF_A_PLACE = {
     "validation_data": ("validation",),
+    "torch_dtype": ("bf16",),
     "gradient_accumulation_steps": (
         "train_batch_size", "micro_train_batch_size", "gpus_per_node", "nnodes",
     ),
