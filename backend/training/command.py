@@ -28,7 +28,7 @@ from backend.training.programs import program_checks, program_places
 from backend.training.spec import TrainingSpec
 from backend.training.weights import has_whole_weights
 
-_PLACE = re.compile(r"\{([A-Za-z_]+)\}")
+_PLACE = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")
 EACH_FILE = "{data_files}"
 _LOGS = ("trainer_log.jsonl", "logging.jsonl")
 """What LLaMA-Factory and ms-swift write beside their checkpoints."""
