@@ -102,7 +102,7 @@ def _special(tokenizer: dict[str, Any], config: dict[str, Any]) -> Iterable[str]
 
 def _text(model: str, name: str) -> str | None:
     try:
-        path = Path(model) / name if Path(model).is_dir() else _cached(model, name)
+        path = Path(model) / name if model and Path(model).is_dir() else _cached(model, name)
         return path.read_text(encoding="utf-8") if path else None
     except (OSError, ValueError):
         return None

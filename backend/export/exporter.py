@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import importlib.metadata
 import json
-import os
 import shutil
 import time
 from collections import Counter
@@ -16,16 +15,14 @@ from typing import Any
 
 from backend.domain.pairs import MediaKind
 from backend.errors import ExportError, UsageError
+from backend.export.bundle import MEDIA, Bundler
 from backend.export.files import WholeFile, write_json
 from backend.export.formats import FORMATS
 from backend.export.missing import Missing
 from backend.export.rows import RowMaker, TrainingRow
-from backend.media.paths import resolve_media
 from backend.store.database import Database
 from backend.store.sets import SetRow, Sets
 
-MEDIA = "media"
-"""Where the copies of a bundle lie."""
 MANIFEST = "manifest.json"
 _MADE_BY = "winnow"
 
@@ -130,24 +127,23 @@ def export_set(
     writer = FORMATS[format](out, kinds, split=split > 0)
     count = validation = 0
     left_out: Counter[str] = Counter()
-    bundler, missing = _Bundler(out) if bundle else None, Missing()
+    frames = writer.frames and MediaKind.VIDEO in kinds
+    bundler, missing = Bundler(out, copies=bundle, frames=frames), Missing()
     with writer.stack:
         for row, data_root in _rows(database, set_row, judge):
             if word := writer.misread(row):
                 left_out[word] += 1
                 continue
-            if bundler:
-                row = bundler.bundled(row, Path(data_root))
-            else:
+            if not bundle:
                 missing.look(row)
+            row = bundler.bundled(row, Path(data_root))
             held_out = _held_out(row.key, split)
             writer.add(row, "val" if held_out else "train")
             count += 1
             validation += held_out
             if progress and count % 1000 == 0:
                 progress(count)
-    if bundler:
-        bundler.finish()
+    bundler.finish()
     described = [file.describe() for file in writer.files.values()]
     described += [_write_extra(out / name, value) for name, value in writer.extras()]
     manifest = Manifest(
@@ -200,7 +196,7 @@ def _claim(out: Path) -> None:
         earlier = json.loads((out / MANIFEST).read_text())
         for file in earlier["files"]:
             (out / Path(file["name"]).name).unlink(missing_ok=True)
-        if earlier.get("bundle"):
+        if earlier.get("bundle") or getattr(FORMATS.get(earlier.get("format")), "frames", False):
             shutil.rmtree(out / MEDIA, ignore_errors=True)
         # First, so that a folder without it is never taken for a complete export.
         (out / MANIFEST).unlink()
@@ -230,54 +226,3 @@ def _held_out(key: str, split: float) -> bool:
         return False
     digest = hashlib.sha256(f"split:{key}".encode()).digest()
     return int.from_bytes(digest[:8], "big") / 2**64 < split
-
-
-class _Bundler:
-    """Copies media into the export, each file once.
-
-    They have their final folder when all are there: what an export that failed leaves behind is
-    known as half, and does not stand in the way of the next one.
-    """
-
-    def __init__(self, out: Path) -> None:
-        self._media = out / MEDIA
-        self._partial = out / f"{MEDIA}.partial"
-        self._known: dict[str, str] = {}
-        try:
-            shutil.rmtree(self._partial, ignore_errors=True)
-            self._partial.mkdir()
-        except OSError as error:
-            raise ExportError(
-                f"{self._partial}: cannot be written ({error.strerror})",
-                hint="make the folder writable, or export without copying media",
-            ) from error
-
-    def bundled(self, row: TrainingRow, data_root: Path) -> TrainingRow:
-        return row._replace(
-            first=self._copy(data_root, row.first), second=self._copy(data_root, row.second)
-        )
-
-    def finish(self) -> None:
-        """Give the copies their final folder."""
-        try:
-            os.replace(self._partial, self._media)
-        except OSError as error:
-            raise ExportError(
-                f"{self._media}: cannot be written ({error.strerror})",
-                hint="another folder stands in its place; move it away",
-            ) from error
-
-    def _copy(self, data_root: Path, path: str) -> str:
-        if path not in self._known:
-            source = resolve_media(data_root, path)
-            name = hashlib.sha256(path.encode("utf-8", "surrogatepass")).hexdigest()[:24]
-            name += source.suffix.lower()
-            try:
-                shutil.copyfile(source, self._partial / name)
-            except OSError as error:
-                raise ExportError(
-                    f"{source}: cannot be copied ({error.strerror})",
-                    hint="bring it back or make room, or export without copying media",
-                ) from error
-            self._known[path] = f"{MEDIA}/{name}"
-        return self._known[path]

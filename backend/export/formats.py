@@ -26,11 +26,13 @@ class Writer:
 
     Attributes:
         as_chat: Whether its readers put the texts into a chat template.
+        frames: Whether videos are written anew, with the frames that the judge was shown.
         places: What they put a medium for, wherever it stands in a text.
         joined: Rows that hold in one turn what the judge was shown in two.
     """
 
     as_chat = False
+    frames = False
     places: tuple[str, ...] = ()
 
     def __init__(self, folder: Path, kinds: set[MediaKind], *, split: bool) -> None:
@@ -176,6 +178,13 @@ class ShareGPT(Writer):
         yield "dataset_info.json", info
 
 
+class ShareGPTFrames(ShareGPT):
+    """The same rows, whose videos hold the judge's own frames and no others: these programs choose the
+    frames of a video by other rules than a judge's engine does."""
+
+    frames = True
+
+
 _SCHEMA = pa.schema(
     [
         ("kind", pa.string()),
@@ -223,6 +232,7 @@ class Jsonl(Writer):
 FORMATS: dict[str, type[Writer]] = {
     "lightrft": LightRFT,
     "sharegpt": ShareGPT,
+    "sharegpt-frames": ShareGPTFrames,
     "parquet": Parquet,
     "jsonl": Jsonl,
 }

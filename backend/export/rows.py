@@ -12,6 +12,7 @@ from backend.domain.pairs import MediaKind, MediaRef, Order, Pair, Preference
 from backend.domain.prompts import answer_text, default_instruction, fill_instruction
 from backend.domain.verdict import reasoning_of
 from backend.engines.chat_form import ChatForm, chat_form
+from backend.engines.models import pixel_factor
 from backend.errors import ExportError, MediaError
 from backend.media.paths import MediaRoot
 from backend.store.sets import ItemRow
@@ -32,6 +33,8 @@ class TrainingRow(NamedTuple):
         first: Path of the medium shown first, as the exported file will name it.
         recorded: The dataset's preference relative to the shown order.
         form: How the judge's chat template writes a conversation.
+        max_pixels: Of an image or a frame, as the judge was shown it; ``None`` for as it is.
+        factor: Of the judge, see :func:`backend.engines.models.pixel_factor`.
     """
 
     kind: MediaKind
@@ -52,6 +55,8 @@ class TrainingRow(NamedTuple):
     sample: int
     run: int
     form: ChatForm
+    max_pixels: int | None
+    factor: int
 
     @property
     def media(self) -> tuple[str, str]:
@@ -68,10 +73,13 @@ class RowMaker:
     """
 
     def __init__(self, spec: dict[str, Any], data_root: str, judge: str | None = None) -> None:
-        self._form = chat_form(judge or str(spec.get("model") or ""))
+        judge = judge or str(spec.get("model") or "")
+        self._form, self._factor = chat_form(judge), pixel_factor(judge)
         self._root = MediaRoot(data_root)
         self._use_cot = bool(spec.get("use_cot", True))
-        self._fps = float((spec.get("options") or {}).get("video_fps", 2.0))
+        options = spec.get("options") or {}
+        self._fps = float(options.get("video_fps", 2.0))
+        self._max_pixels = options.get("max_pixels")
         given = spec.get("instruction") or {}
         self._templates = {
             kind: given.get(kind.value) or default_instruction(kind, use_cot=self._use_cot)
@@ -122,6 +130,8 @@ class RowMaker:
             sample=item.sample,
             run=item.run_id,
             form=self._form,
+            max_pixels=self._max_pixels,
+            factor=self._factor,
         )
 
 

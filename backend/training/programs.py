@@ -9,12 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from backend.domain.preflight import Check, Level
 from backend.engines.chat_form import chat_form
 from backend.engines.models import image_token_id, model_type
-from backend.training.spec import TrainingSpec
+from backend.training.spec import DataFormat, TrainingSpec
 
 _SWIFT_IMAGE_TOKENS = (151_655, 248_056)
 """Written into ms-swift's templates for Qwen-VL; it looks for images nowhere else."""
@@ -36,7 +35,7 @@ class Example:
     """
 
     template: str
-    data_format: Literal["lightrft", "sharegpt", "parquet", "jsonl"]
+    data_format: DataFormat
 
 
 EXAMPLES = {
@@ -51,7 +50,7 @@ EXAMPLES = {
         "--image_max_pixels {max_pixels} --video_max_pixels {max_pixels} --video_fps {fps} "
         "--video_maxlen 768 --save_steps {save_steps} --save_total_limit {max_ckpt_num} "
         "--logging_steps 1 --bf16 {bf16} --seed {seed} --report_to none",
-        "sharegpt",
+        "sharegpt-frames",
     ),
     "ms-swift": Example(
         "swift sft --model {model} --model_type {model_type} --template {model_type} "
@@ -65,7 +64,7 @@ EXAMPLES = {
         """"video_min_pixels": 3136, "fps": {fps}, "fps_min_frames": 2}' """
         "--save_steps {save_steps} --save_total_limit {max_ckpt_num} --logging_steps 1 "
         "--torch_dtype {torch_dtype} --seed {seed} --report_to none",
-        "sharegpt",
+        "sharegpt-frames",
     ),
 }
 """Full fine-tuning, because a judge is loaded from a whole model folder; adapters have to be merged
@@ -100,7 +99,7 @@ def program_checks(spec: TrainingSpec) -> Iterator[Check]:
             "it would train without looking",
             "another trainer, or a judge with Qwen's vocabulary",
         )  # fmt: skip
-    if spec.data_format == "sharegpt" and chat_form(spec.model).between_users is None:
+    if spec.data_format.startswith("sharegpt") and chat_form(spec.model).between_users is None:
         yield Check(
             "Turns", Level.WARN,
             "the model's chat template is not known here, so both media stand in one turn; a judge is "

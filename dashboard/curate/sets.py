@@ -23,6 +23,7 @@ from dashboard.text import clean, md
 _FORMATS = {
     "lightrft": "LightRFT: conversations with two media",
     "sharegpt": "ShareGPT, for LLaMA-Factory and ms-swift",
+    "sharegpt-frames": "ShareGPT, with the very frames that the judge saw",
     "parquet": "Parquet, one row a prediction",
     "jsonl": "JSON lines, one row a prediction",
 }
