@@ -67,7 +67,7 @@ class Manifest:
         if self.joined:
             notes.append(
                 f"{self.joined:,} rows show both media in one turn, though the judge was asked with "
-                "two: its chat template is not known here; name its folder (--judge)"
+                "two: its chat template is not known here; `winnow export --judge FOLDER` names it"
             )
         return notes
 

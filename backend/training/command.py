@@ -198,7 +198,7 @@ def places_in(template: Sequence[str]) -> frozenset[str]:
 
 _KNOWN = (
     "data", "data_files", "validation_data", "data_dir", "dataset", "model", "output", "model_type",
-    "llamafactory_template", "bf16", "torch_dtype", *_NUMBERS,
+    "llamafactory_template", "swift_template", "bf16", "torch_dtype", *_NUMBERS,
 )  # fmt: skip
 
 

@@ -18,12 +18,13 @@ from backend.training.spec import DataFormat, TrainingSpec
 _SWIFT_IMAGE_TOKENS = (151_655, 248_056)
 """Written into ms-swift's templates for Qwen-VL; it looks for images nowhere else."""
 
-_OF_FAMILY = ("{model_type}", "{llamafactory_template}")
+_OF_FAMILY = ("{model_type}", "{llamafactory_template}", "{swift_template}")
 _LLAMAFACTORY_TEMPLATES = {
     "qwen2_5_vl": "qwen2_vl",
     "qwen3_vl": "qwen3_vl_nothink",
     "qwen3_vl_moe": "qwen3_vl_nothink",
 }
+_SWIFT_TEMPLATES = {"qwen3_vl_moe": "qwen3_vl"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +54,7 @@ EXAMPLES = {
         "sharegpt-frames",
     ),
     "ms-swift": Example(
-        "swift sft --model {model} --model_type {model_type} --template {model_type} "
+        "swift sft --model {model} --model_type {model_type} --template {swift_template} "
         "--dataset {data_files} --split_dataset_ratio 0 --tuner_type full --output_dir {output} "
         "--add_version false --learning_rate {actor_learning_rate} "
         "--num_train_epochs {max_epochs} --max_steps {max_steps} "
@@ -78,6 +79,7 @@ def program_places(spec: TrainingSpec) -> dict[str, str]:
     return {
         "model_type": kind,
         "llamafactory_template": _LLAMAFACTORY_TEMPLATES.get(kind, kind),
+        "swift_template": _SWIFT_TEMPLATES.get(kind, kind),
         "bf16": str(bf16).lower(),
         "torch_dtype": "bfloat16" if bf16 else "float32",
     }

@@ -74,8 +74,9 @@ def test_no_more_pixels_are_asked_for_than_the_judges_processor_shows(
 
 @pytest.mark.parametrize(
     ("family", "told"),
-    [("qwen2_vl", "qwen2_vl qwen2_vl"), ("qwen2_5_vl", "qwen2_5_vl qwen2_vl"),
-     ("qwen3_vl", "qwen3_vl qwen3_vl_nothink"), ("glm4v", "glm4v glm4v")],
+    [("qwen2_vl", "qwen2_vl qwen2_vl qwen2_vl"), ("qwen2_5_vl", "qwen2_5_vl qwen2_vl qwen2_5_vl"),
+     ("qwen3_vl", "qwen3_vl qwen3_vl_nothink qwen3_vl"), ("glm4v", "glm4v glm4v glm4v"),
+     ("qwen3_vl_moe", "qwen3_vl_moe qwen3_vl_nothink qwen3_vl")],
 )  # fmt: skip
 def test_the_family_is_that_of_the_model(
     prepare: Prepare, judge_folder: Path, tmp_path: Path, family: str, told: str
@@ -83,7 +84,7 @@ def test_the_family_is_that_of_the_model(
     model = judge(tmp_path / "m", judge_folder, model_type=family)
     folder, spec = prepare(
         sets=("clips",), trainer="command", model=str(model),
-        command=("t", "{model_type} {llamafactory_template}"),
+        command=("t", "{model_type} {llamafactory_template} {swift_template}"),
     )  # fmt: skip
     assert TRAINER.command(spec, folder).argv[1] == told
 
