@@ -10,7 +10,7 @@ from typing import Any
 from backend.datasets.base import BrokenRow, RowProblem, SourceRow
 from backend.datasets.json_rows import json_rows
 from backend.domain.pairs import MediaKind, OrderPolicy, Preference
-from backend.domain.verdict import Flaw, answer_of
+from backend.domain.reading import Flaw, answer_of
 
 _LABEL = r"(?:text\s+|image\s+|video\s+|original\s+|input\s+)?(?:caption|prompt)\b[\s*_]*[:：]"
 _CAPTIONS = (

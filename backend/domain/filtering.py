@@ -16,7 +16,6 @@ from functools import cached_property
 
 from backend.domain.pairs import Order, Preference
 from backend.domain.policies import PRESETS, Policy, load_policy
-from backend.domain.verdict import flaw_mask
 
 __all__ = ["PRESETS", "Candidate", "Decision", "Policy", "Reason", "decide_pair", "load_policy"]
 
@@ -57,8 +56,8 @@ class Candidate:
     Attributes:
         order: The order it was shown in; ``answer`` and ``preferred`` are relative to it.
         answer: ``None`` when there is none to read.
-        margin: As :attr:`~backend.domain.verdict.Verdict.margin`.
-        flaws: A mask as of :func:`~backend.domain.verdict.flaw_mask`.
+        margin: As :attr:`~backend.domain.reading.Verdict.margin`.
+        flaws: A mask as of :func:`~backend.domain.reading.flaw_mask`.
     """
 
     order: Order | str
@@ -90,7 +89,7 @@ def decide_pair(policy: Policy, candidates: Sequence[Candidate]) -> list[Decisio
     Returns:
         One decision a candidate, in the same order.
     """
-    refused = flaw_mask(policy.refused_flaws) if policy.refused_flaws else 0
+    refused = policy.refused_mask
     decisions = [_decide_alone(policy, refused, candidate) for candidate in candidates]
     if policy.order_consistency or policy.min_sample_agreement is not None:
         group = _Group(candidates)

@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+from backend.domain.pairs import MediaKind
 from backend.errors import EngineError
 
 QWEN2_FACTOR = 28
@@ -42,6 +43,21 @@ def check_model(model: str) -> None:
         )
 
 
+def model_type(model: str) -> str:
+    """What transformers calls the architecture, such as ``qwen2_5_vl``; of a hub name, what the family
+    in it says. Empty where nothing tells."""
+    if Path(model).is_dir():
+        return str(_read(Path(model) / "config.json").get("model_type") or "")
+    name = re.sub(r"[-.]", "_", model.lower())
+    return next((family for family in _FAMILIES if family in name), "")
+
+
+def image_token_id(model: str) -> int | None:
+    """The token that stands for an image, in the model's folder; ``None`` where it is not said."""
+    found = _read(Path(model) / "config.json").get("image_token_id")
+    return found if isinstance(found, int) else None
+
+
 def pixel_factor(model: str) -> int:
     """The number that the sides of an image are multiples of, for the model that looks at it.
 
@@ -58,29 +74,23 @@ def pixel_factor(model: str) -> int:
     return QWEN3_FACTOR if "qwen3" in name else QWEN2_FACTOR
 
 
-def model_type(model: str) -> str:
-    """What transformers calls the architecture, such as ``qwen2_5_vl``; of a hub name, what the family
-    in it says. Empty where nothing tells."""
-    if Path(model).is_dir():
-        return str(_read(Path(model) / "config.json").get("model_type") or "")
-    name = re.sub(r"[-.]", "_", model.lower())
-    return next((family for family in _FAMILIES if family in name), "")
+def pixel_limit(model: str, kind: MediaKind) -> int | None:
+    """The most pixels of an image, or of a video's frame, that a model's own processor lets through.
 
-
-def pixel_limit(model: str) -> int | None:
-    """The most pixels that the model's own processor leaves an image; ``None`` where it has no limit, or
-    where the model is no folder here."""
-    processor = _read(Path(model) / "preprocessor_config.json")
-    size = processor.get("size")
-    limit = size.get("longest_edge") if isinstance(size, dict) else None
-    limit = limit or processor.get("max_pixels")
-    return limit if isinstance(limit, int) and limit > 0 else None
-
-
-def image_token_id(model: str) -> int | None:
-    """The token that stands for an image, in the model's folder; ``None`` where it is not said."""
-    found = _read(Path(model) / "config.json").get("image_token_id")
-    return found if isinstance(found, int) else None
+    Returns:
+        ``None`` where no folder says it, as for a hub name.
+    """
+    name = "preprocessor_config.json"
+    names = (name,) if kind is MediaKind.IMAGE else (f"video_{name}", name)
+    for found in (_read(Path(model) / name) for name in names):
+        size = found.get("size")
+        for limit in (
+            found.get("max_pixels"),
+            size.get("longest_edge") if isinstance(size, dict) else None,
+        ):
+            if isinstance(limit, int) and limit > 0:
+                return limit
+    return None
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -33,7 +33,7 @@ from typing import Any
 from backend.datasets.json_rows import json_array
 from backend.domain.pairs import MediaKind, Preference
 from backend.domain.prompts import default_instruction, fill_instruction
-from backend.domain.verdict import parse_verdict, reasoning_of
+from backend.domain.reading import parse_verdict, reasoning_of
 from backend.errors import DatasetError, ExportError, MediaError, UsageError
 from backend.export.exporter import is_our_export
 from backend.export.files import JsonArray, first_row_of_ours

@@ -20,8 +20,8 @@ from pathlib import Path
 from typing import Any
 
 from backend.domain.pairs import Order
+from backend.domain.reading import Flaw, flaws_of
 from backend.domain.statistics import wilson_interval
-from backend.domain.verdict import Flaw, flaws_of
 from backend.store.analysis import CAPTION_LENGTHS, AnalysisRows, Group
 from backend.store.database import Database
 from backend.store.runs import RunRow, Runs

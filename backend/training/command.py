@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from backend.domain.pairs import MediaKind
 from backend.domain.preflight import Check, Level
 from backend.engines.models import pixel_limit
 from backend.errors import UsageError
@@ -63,6 +64,7 @@ def places(spec: TrainingSpec, folder: Path) -> dict[str, str]:
     """
     files = data_files(folder) or expected_files(spec, folder)
     train = [str(path) for path in training_files(spec, folder)]
+    limits = [limit for kind in MediaKind if (limit := pixel_limit(spec.model, kind))]
     validation = [str(file.path) for file in files if file.validation]
     return {
         "data": ",".join(train),
@@ -73,7 +75,7 @@ def places(spec: TrainingSpec, folder: Path) -> dict[str, str]:
         "output": str(folder / "model"),
         **{name: str(getattr(spec, name)) for name in _NUMBERS},
         **program_places(spec),
-        "max_pixels": str(min(spec.max_pixels, pixel_limit(spec.model) or spec.max_pixels)),
+        "max_pixels": str(min([spec.max_pixels, *limits])),
         # No limit, as transformers' trainer and those upon it say it.
         "max_steps": str(spec.max_steps or -1),
     }

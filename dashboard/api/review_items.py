@@ -7,8 +7,8 @@ from dataclasses import asdict
 from typing import Any
 
 from backend.domain.pairs import MediaKind, Order
-from backend.domain.reasoning import read_pieces
-from backend.domain.verdict import flaws_of
+from backend.domain.reading import flaws_of
+from backend.domain.reading.pieces import read_pieces
 from backend.store.items import Item, Sibling
 from dashboard.media import SIDES, sign
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from backend.domain.pairs import MediaKind, Order
 from backend.domain.prompts import noun
-from backend.domain.verdict import flaws_of
+from backend.domain.reading import flaws_of
 from backend.store.blindness import Blindness
 from backend.store.browse import Hit
 from backend.store.database import Database
