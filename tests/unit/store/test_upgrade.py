@@ -21,18 +21,27 @@ from backend.store.upgrade import HEAD, alembic_config, upgrade
 
 
 def definitions(db: Database) -> set[str]:
-    """Every table and index, down to names and constraints; line breaks and quotes evened out."""
+    """Every table and index, down to names and constraints; line breaks, quotes and the place of a
+    column evened out: SQLite writes a column that was added later behind the constraints."""
     with db.read() as connection:
         rows = connection.execute(
             text("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL AND tbl_name != :own"),
             {"own": "alembic_version"},
         )
-        return {
-            "\n".join(
-                sorted(line.strip().rstrip(",") for line in sql.replace('"', "").splitlines())
-            )
-            for (sql,) in rows
-        }
+        return {"\n".join(parts(sql.replace('"', ""))) for (sql,) in rows}
+
+
+def parts(sql: str) -> list[str]:
+    """``CREATE TABLE x (`` and, sorted, what stands in its brackets, split where no other bracket is open."""
+    head, _, body = sql.partition("(")
+    found, depth = [""], 0
+    for letter in " ".join(body.rstrip().removesuffix(")").split()):
+        depth += (letter == "(") - (letter == ")")
+        if letter == "," and not depth:
+            found.append("")
+        else:
+            found[-1] += letter
+    return [" ".join(head.split()), *sorted(" ".join(part.split()) for part in found)]
 
 
 def test_migrations_make_the_tables_of_the_schema(tmp_path: Path) -> None:
