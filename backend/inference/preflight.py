@@ -41,7 +41,7 @@ def preflight(
     dataset, check = _dataset(database, request)
     checks.append(check)
     if dataset is not None and dataset.status == "ready":
-        checks += _media(dataset)
+        checks += _media(database, dataset)
     engine, check = _engine(request, pythons)
     checks.append(check)
     if engine is not None:
@@ -76,8 +76,8 @@ def _dataset(database: Database, request: RunRequest) -> tuple[DatasetRow | None
     )  # fmt: skip
 
 
-def _media(dataset: DatasetRow) -> list[Check]:
-    broken = dataset.counts.get("missing", 0) + dataset.counts.get("unreadable", 0)
+def _media(database: Database, dataset: DatasetRow) -> list[Check]:
+    broken = Datasets(database).unusable(dataset.id)
     if not broken:
         return []
     lack = "1 pair lacks" if broken == 1 else f"{broken:,} pairs lack"

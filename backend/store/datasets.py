@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Row, Table, bindparam, delete, func, select, update
+from sqlalchemy import Row, Table, bindparam, delete, false, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from backend.errors import NotFound
@@ -190,6 +190,14 @@ class Datasets(PairReading, DatasetIssues):
         )
         with self._db.write() as connection:
             connection.execute(statement, [{"k": k, "ok": ok} for k, ok in states.items()])
+
+    def unusable(self, dataset_id: int) -> int:
+        """Pairs with a medium that is missing or unreadable. One may lack both, and is one pair."""
+        query = select(func.count()).where(
+            pairs.c.dataset_id == dataset_id, pairs.c.media_ok == false()
+        )
+        with self._db.read() as connection:
+            return int(connection.execute(query).scalar_one())
 
     def count(self, dataset_id: int) -> int:
         """Number of pairs stored."""

@@ -14,6 +14,7 @@ from functools import partial
 from backend.domain.jobs import OPEN
 from backend.inference.progress import RunCounts, run_counts
 from backend.store.database import Database
+from backend.store.overview import Overview
 from backend.store.reviews import Reviews
 from backend.store.runs import RunRow, Runs
 from dashboard import background
@@ -36,6 +37,18 @@ def counted(database: Database, runs: list[RunRow]) -> History | None:
     if any(run.status in OPEN for run in runs):
         background.forget(key)
     return [(run, found[run.id]) for run in runs]
+
+
+def rows_in_sets(database: Database) -> tuple[int, int] | None:
+    """Different rows in the newest sets, and in those trained on; ``None`` while they are counted."""
+    overview = Overview(database)
+    newest, trained = groups = overview.set_groups()
+    return background.ready(
+        ("rows in sets", str(database.url), groups),
+        lambda: (overview.rows_in(newest), overview.rows_in(trained)),
+        words="Counting",
+        height=160,
+    )
 
 
 def _state(run: RunRow, newest_review: int) -> Hashable:
