@@ -78,9 +78,9 @@ def preview(
         if balance is not None:
             kept = Counter[tuple[str, str, str | None]]()
             for run in runs:
-                for row in filter(keeps, sets.candidates(snapshot, run)):
-                    kept[row.kind, row.answer, row.ruling] += 1
-                    pairs.add(row.pair_id)
+                for one in filter(keeps, sets.candidates(snapshot, run)):
+                    kept[one.kind, one.answer, one.ruling] += 1
+                    pairs.add(one.pair_id)
             accepted = [
                 Sum(kind=kind, answer=answer, ruling=ruling, effective="accepted", count=count)
                 for (kind, answer, ruling), count in kept.items()
