@@ -41,7 +41,7 @@ def preflight(
     dataset, check = _dataset(database, request)
     checks.append(check)
     if dataset is not None and dataset.status == "ready":
-        checks += _media(database, dataset)
+        checks += _media(dataset)
     engine, check = _engine(request, pythons)
     checks.append(check)
     if engine is not None:
@@ -76,10 +76,17 @@ def _dataset(database: Database, request: RunRequest) -> tuple[DatasetRow | None
     )  # fmt: skip
 
 
-def _media(database: Database, dataset: DatasetRow) -> list[Check]:
-    broken = Datasets(database).unusable(dataset.id)
+def _media(dataset: DatasetRow) -> list[Check]:
+    broken = dataset.unusable
     if not broken:
         return []
+    if not dataset.judgeable:
+        return [
+            Check(
+                "Media", Level.FAIL, "no pair has two media that can be opened",
+                "see the dataset's report; when they can, add the same files again",
+            )
+        ]  # fmt: skip
     lack = "1 pair lacks" if broken == 1 else f"{broken:,} pairs lack"
     return [
         Check(

@@ -98,13 +98,9 @@ class Overview:
 
     def waiting(self) -> Waiting:
         """What a person could do next."""
+        stored = [row for row in Datasets(self._db).list() if row.status == "ready"]
         with self._db.read() as connection:
             judged = set(connection.execute(select(runs.c.dataset_id).distinct()).scalars())
-            stored = connection.execute(
-                select(datasets.c.id, datasets.c.name, datasets.c.counts)
-                .where(datasets.c.status == "ready")
-                .order_by(datasets.c.id)
-            ).all()
             sets, trained = _newest_sets(connection), _trained(connection)
             return Waiting(
                 unjudged=tuple(row.name for row in stored if row.id not in judged),
@@ -113,11 +109,7 @@ class Overview:
                     for row in stored
                     if row.counts.get("conflicts")
                 ),
-                missing=tuple(
-                    (row.name, broken)
-                    for row in stored
-                    if (broken := Datasets(self._db).unusable(row.id))
-                ),
+                missing=tuple((row.name, row.unusable) for row in stored if row.unusable),
                 failures=_failures(connection),
                 flagged=_ruled(connection, "flag"),
                 untrained=tuple(name for name, number in sets.items() if number not in trained),
