@@ -10,7 +10,7 @@ from backend.store.overview import Overview
 from backend.store.runs import RunRow
 from dashboard.navigation import page_link
 from dashboard.numbers import many
-from dashboard.overview.counting import counted, rows_in_sets
+from dashboard.overview.counting import counted
 from dashboard.overview.demo import demo_progress, start_demo
 from dashboard.overview.funnel import funnel
 from dashboard.overview.history import acceptance_chart, accuracy_chart, history_numbers
@@ -59,18 +59,18 @@ with page("Overview"):
     demo_progress(space())
     runs = space().runs.list()
     overview = Overview(space().database)
-    history = counted(space().database, runs)
-    rows_counted = None if history is None else rows_in_sets(space().database)
-    if history is None or rows_counted is None:
+    found = counted(space().database, runs)
+    if found is None:
         under_way(runs)
     elif not runs and not overview.pairs():
         first_step()
     else:
+        history = found.history
         loop = overview.loop(
             predictions=sum(counts.done for _, counts in history),
             accepted=sum(counts.effective for _, counts in history),
-            in_sets=rows_counted[0],
-            trained=rows_counted[1],
+            in_sets=found.in_sets,
+            trained=found.trained,
         )
         funnel(loop)
         under_way(runs)
