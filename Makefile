@@ -8,7 +8,7 @@ LLAMAFACTORY_VENV := .venv-llamafactory
 SWIFT_VENV := .venv-swift
 ARGS ?=
 
-.PHONY: setup setup-vllm demo serve screenshots test check-trainers lint format clean
+.PHONY: setup setup-vllm demo serve screenshots test test-python check-extras check-trainers lint format clean
 
 setup: $(VENV)/.ready
 
@@ -56,6 +56,17 @@ check-trainers: setup
 	$(PYTHON) scripts/install_trainer.py ms-swift $(SWIFT_VENV)
 	OMP_NUM_THREADS=2 $(BIN)/python -m pytest -s tests/integration/test_trainers.py
 
+# The unit tests on another Python, without extras: make test-python PYTHON=python3.13
+test-python: OTHER = .venv-$(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+test-python:
+	$(PYTHON) -m venv $(OTHER)
+	$(OTHER)/bin/python -m pip install --quiet --upgrade -e '.[dev]'
+	$(OTHER)/bin/python -m pytest -n 2 tests/unit
+
+# Can each extra, and what the README says to install together, be installed? Needs the package index.
+check-extras: setup
+	$(BIN)/python scripts/check_extras.py
+
 lint: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -67,4 +78,4 @@ format: setup
 	$(BIN)/ruff format .
 
 clean:
-	rm -rf $(VENV) $(VLLM_VENV) $(LLAMAFACTORY_VENV) $(SWIFT_VENV) build *.egg-info winnow-workspace
+	rm -rf $(VENV) .venv-* build *.egg-info winnow-workspace

@@ -11,7 +11,7 @@ from backend.domain.pairs import MediaKind
 from backend.errors import ExportError, MediaError
 from backend.export.rows import TrainingRow
 from backend.media.frames_file import write_frames
-from backend.media.paths import resolve_media
+from backend.media.paths import MediaRoot
 from backend.media.reading import read_medium
 from backend.media.video import VideoFrames
 
@@ -46,7 +46,7 @@ class Bundler:
                 hint="make the folder writable, or export without copying media",
             ) from error
 
-    def bundled(self, row: TrainingRow, data_root: Path) -> TrainingRow:
+    def bundled(self, row: TrainingRow, root: MediaRoot) -> TrainingRow:
         """The row with the names that its media have in the export.
 
         Raises:
@@ -54,7 +54,7 @@ class Bundler:
         """
         if not (self._copies or (self._frames and row.kind is MediaKind.VIDEO)):
             return row
-        first, second = (self._taken(row, data_root, path) for path in row.media)
+        first, second = (self._taken(row, root, path) for path in row.media)
         return row._replace(first=first, second=second)
 
     def finish(self) -> None:
@@ -69,13 +69,14 @@ class Bundler:
                 hint="another folder stands in its place; move it away",
             ) from error
 
-    def _taken(self, row: TrainingRow, data_root: Path, path: str) -> str:
+    def _taken(self, row: TrainingRow, root: MediaRoot, path: str) -> str:
         as_frames = self._frames and row.kind is MediaKind.VIDEO
         key = (path, row.video_fps, row.max_pixels) if as_frames else path
         if key not in self._known:
-            source = resolve_media(data_root, path)
+            source = root.resolve(path)
             name = hashlib.sha256(str(key).encode("utf-8", "surrogatepass")).hexdigest()[:24]
-            name += ".mp4" if as_frames else source.suffix.lower()
+            # Of the name in the dataset: what a link leads to may be called by its content's hash.
+            name += ".mp4" if as_frames else Path(path).suffix.lower()
             try:
                 if as_frames:
                     _write_shown(row, source, self._partial / name)

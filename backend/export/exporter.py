@@ -20,6 +20,7 @@ from backend.export.files import WholeFile, write_json
 from backend.export.formats import FORMATS
 from backend.export.missing import Missing
 from backend.export.rows import RowMaker, TrainingRow
+from backend.media.paths import MediaRoot
 from backend.store.database import Database
 from backend.store.sets import SetRow, Sets
 
@@ -130,13 +131,13 @@ def export_set(
     frames = writer.frames and MediaKind.VIDEO in kinds
     bundler, missing = Bundler(out, copies=bundle, frames=frames), Missing()
     with writer.stack:
-        for row, data_root in _rows(database, set_row, judge):
+        for row, root in _rows(database, set_row, judge):
             if word := writer.misread(row):
                 left_out[word] += 1
                 continue
             if not bundle:
                 missing.look(row)
-            row = bundler.bundled(row, Path(data_root))
+            row = bundler.bundled(row, root)
             held_out = _held_out(row.key, split)
             writer.add(row, "val" if held_out else "train")
             count += 1
@@ -204,13 +205,14 @@ def _claim(out: Path) -> None:
 
 def _rows(
     database: Database, set_row: SetRow, judge: str | None
-) -> Iterator[tuple[TrainingRow, str]]:
-    """The set's rows in their frozen order, each with its data root."""
+) -> Iterator[tuple[TrainingRow, MediaRoot]]:
+    """The set's rows in their frozen order, each with the place of its media."""
     sets = Sets(database)
     runs = sets.runs_of(set_row)
     makers = {run: RowMaker(spec, root, judge) for run, (spec, root) in runs.items()}
     for item in sets.iter_items(set_row.id):
-        yield makers[item.run_id].row(item), runs[item.run_id][1]
+        maker = makers[item.run_id]
+        yield maker.row(item), maker.root
 
 
 def _write_extra(path: Path, value: Any) -> dict[str, Any]:

@@ -68,14 +68,16 @@ class RowMaker:
 
     Args:
         spec: The run's, as stored; the instruction that the judge was given is in it.
-        data_root: The dataset's.
+        root: Where the dataset's media are.
         judge: The model that will read the rows, where it is not the run's.
     """
 
-    def __init__(self, spec: dict[str, Any], data_root: str, judge: str | None = None) -> None:
+    def __init__(
+        self, spec: dict[str, Any], root: MediaRoot | str, judge: str | None = None
+    ) -> None:
         judge = judge or str(spec.get("model") or "")
         self._form, self._factor = chat_form(judge), pixel_factor(judge)
-        self._root = MediaRoot(data_root)
+        self.root = MediaRoot(root) if isinstance(root, str) else root
         self._use_cot = bool(spec.get("use_cot", True))
         options = spec.get("options") or {}
         self._fps = float(options.get("video_fps", 2.0))
@@ -103,7 +105,7 @@ class RowMaker:
             preference=_SIDES[item.preference],
         ).shown(_ORDERS[item.shown_order])
         try:
-            first, second = self._root.join(shown.first.path), self._root.join(shown.second.path)
+            first, second = self.root.join(shown.first.path), self.root.join(shown.second.path)
         except MediaError as error:
             raise ExportError(
                 f"pair {item.idx} ({item.key}): {error.message}", hint=error.hint

@@ -46,12 +46,22 @@ datasets = Table(
     Column("name", String(200), nullable=False, unique=True),
     Column("source", String(100), nullable=False),  # "hpdv3", or "mixed" when several were given
     Column("spec", Text, nullable=False),  # SOURCE:PATH[,SOURCE:PATH…] as given
-    Column("data_root", Text, nullable=False),  # absolute; every media path resolves inside it
+    Column(
+        "data_root", Text, nullable=False
+    ),  # absolute; media lie in it or in a folder of dataset_links
     Column("status", String(20), nullable=False),  # importing, ready, failed
     Column("fingerprint", String(64)),  # SHA-256 over the pairs in order; set when ready
     Column("created_at", Float, nullable=False),
     # The integrity report's counters: rows, pairs, duplicates, ties, missing, unreadable, broken.
     Column("counts", JSON, nullable=False),
+)
+
+# Folders outside of the data root that its symbolic links may lead to.
+dataset_links = Table(
+    "dataset_links",
+    metadata,
+    Column("dataset_id", _Id, ForeignKey("datasets.id"), primary_key=True, autoincrement=False),
+    Column("folder", Text, primary_key=True),
 )
 
 pairs = Table(
@@ -119,6 +129,8 @@ jobs = Table(
     Column("created_at", Float, nullable=False),
     Column("started_at", Float),
     Column("finished_at", Float),
+    # Seconds that attempts before this one worked; null where an older Winnow did not keep them.
+    Column("earlier_s", Float, server_default="0"),
     Index("ix_jobs_status", "status", "id"),
 )
 
@@ -137,6 +149,8 @@ runs = Table(
         "progress", JSON, nullable=False
     ),  # done, failed, tokens, pairs_per_s, tokens_per_s, eta_s
     Column("created_at", Float, nullable=False),
+    # domain.reading.READER when its texts were first read; the oldest, where several read them.
+    Column("reader", Integer, nullable=False, server_default=text("1")),
 )
 
 predictions = Table(
@@ -226,8 +240,15 @@ reviews = Table(
     Column("undoes", _Id, ForeignKey("reviews.id")),
     Column("token", String(64), unique=True),  # the client's own id, so that re-sending stores once
     Column("created_at", Float, nullable=False),
+    Column(
+        "queue_id", _Id
+    ),  # in whose room it was said; no key, for a dropped queue's rulings stay
+    # false: said before the verdict opened; true: after one's own blind ruling had opened it; null:
+    # not in a blind review.
+    Column("unblinded", Boolean),
     Index("ix_reviews_prediction_id", "prediction_id", "id"),
     Index("ix_reviews_run_id", "run_id", "id"),
+    Index("ix_reviews_queue_id", "queue_id", "id"),
 )
 
 curated_sets = Table(

@@ -18,7 +18,7 @@ from backend.domain.pairs import MediaKind
 from backend.domain.prompts import judge_messages
 from backend.engines.base import Request
 from backend.engines.processing import prompt_inputs
-from backend.errors import MediaError, TrainingError
+from backend.errors import EngineError, MediaError, TrainingError
 from backend.media.reading import read_medium
 from backend.training.data import Row
 from backend.training.spec import TrainingSpec
@@ -100,17 +100,17 @@ class Collator:
         """One row's inputs, unpadded, and the length of its response.
 
         Returns:
-            ``None`` when the row is too long, or when its caption spells the place of a medium, with
-            which no processor can put the media where they belong.
+            ``None`` when the row is too long, or when its instruction spells a control token of this
+            model: no run judges such a pair.
         """
         import torch
 
-        place = getattr(self._processor, f"{row.kind.value}_token", None)
-        if place and place in row.instruction:
+        try:
+            inputs = dict(prompt_inputs(self._processor, [self.request(row)]))
+        except EngineError as error:
             self.left_out += 1
-            log.warning("a row is left out whose caption spells %s", place)
+            log.warning("a row is left out: %s", error.message)
             return None
-        inputs = dict(prompt_inputs(self._processor, [self.request(row)]))
         written = self._responses(row.response, add_special_tokens=False).input_ids
         response = torch.tensor([[*written, self._responses.eos_token_id]])
         shape = inputs["input_ids"].shape

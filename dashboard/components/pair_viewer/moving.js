@@ -13,7 +13,11 @@ const MOVING = {
         return this.refuse(error.message);
       }
     }
+    this.changing = null;
     this.draw();
+    const { item } = this.feed;
+    // What counts for a pair may have changed since one ruled on it.
+    if (item?.mine?.fresh && !this.closed(item) && !this.outbox.has(this.queue.id, item.position)) this.freshen(item);
     if (this.feed.item) this.say(`Pair ${this.feed.item.position + 1}`);
   },
 
@@ -34,7 +38,7 @@ const MOVING = {
     const shown = this.shown;
     try {
       const whole = await callServer(this.outbox.token, `${this.queue.id}/predictions/${shown.prediction}`);
-      Object.assign(shown, { pieces: whole.pieces, prompt: whole.prompt, cut: false });
+      Object.assign(shown, { pieces: whole.pieces, prompt: whole.prompt, cut: false, read_by: whole.read_by });
       if (this.shown === shown) { drawReasoning(this.part.reasoning, shown, () => {}); setLongText(this.part.caption, shown.prompt); }
     } catch (error) {
       this.refuse(error.message);
