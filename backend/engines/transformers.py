@@ -73,6 +73,33 @@ class TransformersEngine:
             for _, group in groupby(by_kind, key=lambda request: request.kind):
                 yield from self._answer(list(group))
 
+    def losses(self, request: Request, text: str) -> list[tuple[str, float]]:
+        """What each token of ``text`` costs this judge as its answer to ``request``.
+
+        The prompt goes in with the inputs that :meth:`generate` gives the model, and the answer's
+        tokens behind it, as generated ones stand there.
+
+        Returns:
+            Each token as the tokenizer spells it, and its loss in nats (the negative natural logarithm
+            of its probability). The last one is the end of the turn.
+        """
+        torch, tokenizer = self._torch, self._processor.tokenizer
+        inputs = self._inputs([request])
+        ids = [*tokenizer(text, add_special_tokens=False).input_ids, tokenizer.eos_token_id]
+        answer = torch.tensor([ids], device=self._device)
+        shape = inputs["input_ids"].shape
+        for name, value in inputs.items():
+            if name == "input_ids":
+                inputs[name] = torch.cat([value, answer], dim=1)
+            elif value.shape == shape:
+                # Attended to like the prompt, and of no medium.
+                fill = torch.ones_like if name == "attention_mask" else torch.zeros_like
+                inputs[name] = torch.cat([value, fill(answer)], dim=1)
+        with torch.inference_mode():
+            logits = self._model(**inputs, use_cache=False).logits[0, -len(ids) - 1 : -1]
+        nats = torch.nn.functional.cross_entropy(logits.float(), answer[0], reduction="none")
+        return list(zip(tokenizer.convert_ids_to_tokens(ids), nats.tolist(), strict=True))
+
     def close(self) -> None:
         """Give the device's memory back."""
         self._model = None
@@ -97,12 +124,16 @@ class TransformersEngine:
             return
         yield from outcomes
 
-    def _batch(self, requests: list[Request]) -> Iterator[Completion]:
-        torch, options = self._torch, self._options
+    def _inputs(self, requests: list[Request]) -> Any:
         inputs = prompt_inputs(self._processor, requests).to(self._device)
         for name, value in inputs.items():
-            if torch.is_tensor(value) and value.is_floating_point() and "pixel" in name:
+            if self._torch.is_tensor(value) and value.is_floating_point() and "pixel" in name:
                 inputs[name] = value.to(self._model.dtype)
+        return inputs
+
+    def _batch(self, requests: list[Request]) -> Iterator[Completion]:
+        torch, options = self._torch, self._options
+        inputs = self._inputs(requests)
         sampling: dict[str, Any] = {"do_sample": False}
         if options.repetition_penalty != 1:
             sampling["repetition_penalty"] = options.repetition_penalty

@@ -1,0 +1,120 @@
+"""A judge's own greedy texts cost it in a training what they cost it at inference."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from backend.domain.pairs import MediaKind
+from backend.engines.models import pixel_factor
+from backend.training.consistency import (
+    Inference,
+    TokenLoss,
+    agrees,
+    differences,
+    mean_loss,
+)
+from backend.training.local.collate import Collator
+from backend.training.local.model import Judge
+from backend.training.spec import SetRef, TrainingSpec
+from tests.integration.judged_rows import FPS, MAX_PIXELS, OwnTexts, own_texts
+
+pytestmark = pytest.mark.judge
+
+
+@pytest.fixture(scope="module")
+def own(judge_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> OwnTexts:
+    return own_texts(judge_folder, tmp_path_factory.mktemp("own"))
+
+
+def test_the_losses_of_inference_are_those_with_which_the_text_was_generated(
+    own: OwnTexts, judge_folder: Path
+) -> None:
+    """Against the scores of ``generate`` itself, one token after the other with its cache."""
+    import torch
+
+    with Inference(judge_folder, fps=FPS, max_pixels=MAX_PIXELS) as inference:
+        engine = inference._engine
+        for number in (0, -1):
+            (request,) = inference._requests([own.rows[number]])
+            inputs = engine._inputs([request])
+            made = engine._model.generate(
+                **inputs, max_new_tokens=256, do_sample=False, output_scores=True,
+                return_dict_in_generate=True,
+            )  # fmt: skip
+            written = made.sequences[0, inputs["input_ids"].shape[1] :]
+            chosen = [
+                -float(torch.log_softmax(scores[0].float(), -1)[token])
+                for scores, token in zip(made.scores, written, strict=True)
+            ]
+            assert [token.nats for token in own.losses[number]] == pytest.approx(chosen, abs=1e-4)
+
+
+@pytest.mark.parametrize("kind", MediaKind)
+@pytest.mark.parametrize("together", [1, 4])
+def test_the_local_trainer_gives_each_token_the_loss_of_inference(
+    own: OwnTexts, judge_folder: Path, kind: MediaKind, together: int
+) -> None:
+    found = local_losses(judge_folder, own.of(kind), together)
+    for expected, losses in zip(own.of(kind).losses, found, strict=True):
+        assert differences(expected, losses) == []
+    assert agrees(mean_loss(own.of(kind).losses), mean_loss(found))
+
+
+def local_losses(judge: Path, own: OwnTexts, together: int) -> list[tuple[TokenLoss, ...]]:
+    """By the local trainer's own collator and model, ``together`` rows at once."""
+    import torch
+
+    spec = TrainingSpec(
+        trainer="local", model=str(judge), output_dir="unused", fps=FPS, max_pixels=MAX_PIXELS,
+        sets=(SetRef(id=1, name="own", version=1, content_hash=""),), device="cpu",
+    )  # fmt: skip
+    trained = Judge(spec, "cpu", bf16=False)
+    collator = Collator(trained.processor, spec, pixel_factor(spec.model))
+    found = []
+    for start in range(0, len(own.rows), together):
+        for micro in collator.micro_batches(own.rows[start : start + together]):
+            with torch.no_grad():
+                logits = trained.logits(micro.inputs, micro.keep)[:, :-1]
+            labels = micro.labels[:, -micro.keep + 1 :]
+            nats = torch.nn.functional.cross_entropy(
+                logits.float().transpose(1, 2), labels, reduction="none"
+            )
+            for row, ids in zip(nats, labels, strict=True):
+                learned = ids != -100
+                names = trained.processor.tokenizer.convert_ids_to_tokens(ids[learned].tolist())
+                found.append(tuple(map(TokenLoss, names, row[learned].tolist())))
+    return found
+
+
+@pytest.mark.parametrize("kind", MediaKind)
+def test_a_row_that_is_shown_otherwise_than_it_was_judged_costs_more(
+    own: OwnTexts, judge_folder: Path, kind: MediaKind
+) -> None:
+    of_kind = own.of(kind)
+    expected = mean_loss(of_kind.losses)
+    with Inference(judge_folder, fps=FPS, max_pixels=MAX_PIXELS) as inference:
+        exchanged = [replace(row, media=row.media[::-1]) for row in of_kind.rows]
+        assert not agrees(expected, mean_loss(inference.losses(exchanged)))
+        assert agrees(expected, mean_loss(inference.losses(of_kind.rows)))
+    with Inference(judge_folder, fps=2 * FPS, max_pixels=784) as inference:
+        assert not agrees(expected, mean_loss(inference.losses(of_kind.rows)))
+
+
+def test_differences_name_the_token() -> None:
+    def losses(*tokens: tuple[str, float]) -> list[TokenLoss]:
+        return [TokenLoss(*token) for token in tokens]
+
+    expected = losses(("a", 0.5), ("<|im_end|>", 0.01))
+    assert differences(expected, expected) == []
+    newline = losses(("a", 0.5), ("<|im_end|>", 0.01), ("\n", 7.0))
+    assert differences(expected, newline) == ["token 2 '\\n': 7.0000 nats, not in inference"]
+    assert differences(expected, losses(("a", 0.7), ("<|im_end|>", 0.01))) == [
+        "token 0 'a': 0.7000 nats, 0.5000 in inference"
+    ]
+    assert differences(expected, losses(("a", 0.5))) == ["token 1 '<|im_end|>': not trained on"]
+    assert differences(expected, losses(("b", 0.5), ("<|im_end|>", 0.01))) == [
+        "token 0: 'b' where inference has 'a'"
+    ]
