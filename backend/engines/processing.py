@@ -25,6 +25,8 @@ def prompt_inputs(processor: Any, requests: Sequence[Request]) -> Any:
         transformers' ``BatchFeature`` of torch tensors; ``input_ids`` is ``[B, L]`` int64, pixels are
         float32 patches in the order of the requests.
     """
+    import torch
+
     texts = [
         processor.apply_chat_template(
             template_messages(request), tokenize=False, add_generation_prompt=True
@@ -41,12 +43,18 @@ def prompt_inputs(processor: Any, requests: Sequence[Request]) -> Any:
     if requests[0].kind is MediaKind.IMAGE:
         return processor(images=media, **arguments)
     videos = [medium for medium in media if isinstance(medium, VideoFrames)]
-    return processor(
+    inputs = processor(
         videos=[video.frames.transpose(0, 3, 1, 2) for video in videos],
         video_metadata=[video.metadata() for video in videos],
         **_video_arguments(processor),
         **arguments,
     )
+    if "second_per_grid_ts" in inputs:
+        # transformers 4 takes two frames a second for granted, whatever the metadata say.
+        step = processor.video_processor.temporal_patch_size
+        seconds = [step / video.sampled_fps for video in videos]
+        inputs["second_per_grid_ts"] = torch.tensor(seconds)
+    return inputs
 
 
 def _video_arguments(processor: Any) -> dict[str, Any]:

@@ -25,13 +25,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from backend.domain.prompts import judge_messages
 from backend.engines.base import Completion, EngineOptions, Request
 from backend.engines.models import pixel_factor
 from backend.engines.transformers import TransformersEngine
 from backend.errors import TrainingError
-from backend.media.reading import read_medium
 from backend.training.data import Row
+from backend.training.showing import request_of
 
 TOLERANCE = 0.1
 """Share of inference's loss by which a training's may differ."""
@@ -116,20 +115,8 @@ class Inference:
         ]
 
     def _requests(self, rows: Sequence[Row]) -> Iterator[Request]:
-        for number, row in enumerate(rows):
-            first, second = (
-                read_medium(
-                    Path(path), row.kind, fps=self._fps, max_pixels=self._max_pixels,
-                    factor=self._factor,
-                )
-                for path in row.media
-            )  # fmt: skip
-            yield Request(
-                id=number,
-                kind=row.kind,
-                messages=judge_messages(row.kind, row.instruction),
-                media={"first": first, "second": second},
-            )
+        for row in rows:
+            yield request_of(row, fps=self._fps, max_pixels=self._max_pixels, factor=self._factor)
 
 
 def mean_loss(rows: Sequence[Sequence[TokenLoss]]) -> float:

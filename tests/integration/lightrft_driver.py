@@ -110,9 +110,9 @@ def load(processor: Any, parsed: dict[str, Any]) -> dict[str, Any]:
 
 def _import_what_is_here() -> None:
     """Before anything is stubbed: packages ask at import which others there are."""
-    import transformers
+    import transformers  # noqa: F401
     import transformers.audio_utils
-    import transformers.trainer
+    import transformers.trainer  # noqa: F401
 
     for name in ("peft", "datasets", "accelerate"):
         if importlib.util.find_spec(name):
@@ -123,11 +123,6 @@ def _import_what_is_here() -> None:
         # Asked for at import, as a default argument.
         torch.cuda.current_device = lambda: 0
         stubbed.add("torch.cuda.current_device")
-    # Gone from transformers 5; LightRFT asks for less than that.
-    for old, new in (("AutoModelForVision2Seq", "AutoModelForImageTextToText"),):
-        if not hasattr(transformers, old):
-            setattr(transformers, old, getattr(transformers, new))
-            stubbed.add(f"transformers.{old}")
 
 
 def _plain(value: Any) -> bool:
