@@ -33,7 +33,7 @@ def lightrft_losses(job: Job) -> Losses:
     found = {}
     with tempfile.TemporaryDirectory(prefix="winnow-check-") as folder:
         dataset = GRMDataset(
-            _written(Path(folder), job.rows), processor=processor, tokenizer=tokenizer,
+            write_rows(Path(folder), job.rows), processor=processor, tokenizer=tokenizer,
             config={"video_fps": job.fps, "max_pixels": job.max_pixels},
         )  # fmt: skip
         for start in range(0, len(dataset), job.together):
@@ -53,7 +53,7 @@ def lightrft_losses(job: Job) -> Losses:
     return in_order(job.rows, found)
 
 
-def _written(folder: Path, rows: Sequence[Row]) -> list[str]:
+def write_rows(folder: Path, rows: Sequence[Row]) -> list[str]:
     """The rows as an export holds them; ``SOURCE:PATH`` of each medium."""
     sources = []
     for kind, source in _SOURCES.items():
