@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from backend.domain.pairs import MediaKind
 from backend.errors import EngineError
 
 QWEN2_FACTOR = 28
@@ -54,6 +55,25 @@ def pixel_factor(model: str) -> int:
         model = str(_read(folder / "config.json").get("model_type", ""))
     name = model.lower().replace("_", "-")
     return QWEN3_FACTOR if "qwen3" in name else QWEN2_FACTOR
+
+
+def pixel_limit(model: str, kind: MediaKind) -> int | None:
+    """The most pixels of an image, or of a video's frame, that a model's own processor lets through.
+
+    Returns:
+        ``None`` where no folder says it, as for a hub name.
+    """
+    name = "preprocessor_config.json"
+    names = (name,) if kind is MediaKind.IMAGE else (f"video_{name}", name)
+    for found in (_read(Path(model) / name) for name in names):
+        size = found.get("size")
+        for limit in (
+            found.get("max_pixels"),
+            size.get("longest_edge") if isinstance(size, dict) else None,
+        ):
+            if isinstance(limit, int) and limit > 0:
+                return limit
+    return None
 
 
 def _read(path: Path) -> dict[str, Any]:

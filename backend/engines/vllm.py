@@ -11,8 +11,10 @@ import logging
 import os
 from typing import Any
 
+from backend.domain.pairs import MediaKind
 from backend.engines.base import Completion, EngineOptions, Failure, Medium, Outcome, Request
 from backend.engines.chat import media_in_order, one_line, template_messages
+from backend.engines.models import pixel_limit
 from backend.engines.streaming import AsyncEngine
 from backend.errors import EngineError, EngineUnavailable
 from backend.media.video import VideoFrames
@@ -140,7 +142,9 @@ def engine_arguments(model: str, options: EngineOptions, on_cpu: bool) -> dict[s
         "generation_config": "vllm",
         "seed": 0,
     }
-    if options.max_pixels is not None:
+    own = pixel_limit(model, MediaKind.IMAGE)
+    # A processor takes the number in place of its own, so a larger one would show more than it ever does.
+    if options.max_pixels is not None and (own is None or options.max_pixels < own):
         arguments["mm_processor_kwargs"] = {"max_pixels": options.max_pixels}
     return arguments
 

@@ -14,7 +14,7 @@ from backend.domain.preflight import Check, Level
 from backend.training.folder import read_json
 from backend.training.probing import versions_in
 
-OURS = ("python>=3.11", "av>=15", "numpy>=1.26", "pillow>=11", "pydantic>=2.8")
+OURS = ("python>=3.11", "av>=15", "numpy>=1.26", "pillow>=11", "pydantic>=2.10")
 """What the entry imports of Winnow needs, as in ``pyproject.toml``."""
 
 TRIED = SpecifierSet(">=4.57.1,<5.21")

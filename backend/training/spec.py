@@ -13,8 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validat
 from pydantic_core import PydanticCustomError
 
 from backend.domain.pairs import MediaKind
-
-MAX_PIXELS = 360 * 28 * 28
+from backend.media.images import MAX_PIXELS
 
 _MOST = (1 << 31) - 1  # what every trainer's own numbers hold
 _DEVICE = re.compile(r"auto|cpu|cuda(:\d+(,\d+)*)?")

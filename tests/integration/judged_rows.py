@@ -11,11 +11,11 @@ import pyarrow.parquet as pq
 from backend.demo.dataset import write_demo
 from backend.domain.pairs import MediaKind
 from backend.domain.prompts import default_instruction, fill_instruction
+from backend.media.images import MAX_PIXELS
 from backend.training.consistency import Inference, TokenLoss
 from backend.training.data import Row
 
 FPS = 2.0
-MAX_PIXELS = 360 * 28 * 28
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from backend.domain.pairs import MediaKind
-from backend.engines.models import pixel_factor
+from backend.media.images import MAX_PIXELS
 from backend.training.consistency import (
     Inference,
     TokenLoss,
@@ -16,10 +16,8 @@ from backend.training.consistency import (
     differences,
     mean_loss,
 )
-from backend.training.local.collate import Collator
-from backend.training.local.model import Judge
-from backend.training.spec import SetRef, TrainingSpec
-from tests.integration.judged_rows import FPS, MAX_PIXELS, OwnTexts, own_texts
+from backend.training.self_check import Job, local_losses
+from tests.integration.judged_rows import FPS, OwnTexts, own_texts
 
 pytestmark = pytest.mark.judge
 
@@ -57,36 +55,13 @@ def test_the_losses_of_inference_are_those_with_which_the_text_was_generated(
 def test_the_local_trainer_gives_each_token_the_loss_of_inference(
     own: OwnTexts, judge_folder: Path, kind: MediaKind, together: int
 ) -> None:
-    found = local_losses(judge_folder, own.of(kind), together)
+    rows = tuple(own.of(kind).rows)
+    found = local_losses(
+        Job(model=str(judge_folder), fps=FPS, max_pixels=MAX_PIXELS, rows=rows, together=together)
+    )
     for expected, losses in zip(own.of(kind).losses, found, strict=True):
         assert differences(expected, losses) == []
     assert agrees(mean_loss(own.of(kind).losses), mean_loss(found))
-
-
-def local_losses(judge: Path, own: OwnTexts, together: int) -> list[tuple[TokenLoss, ...]]:
-    """By the local trainer's own collator and model, ``together`` rows at once."""
-    import torch
-
-    spec = TrainingSpec(
-        trainer="local", model=str(judge), output_dir="unused", fps=FPS, max_pixels=MAX_PIXELS,
-        sets=(SetRef(id=1, name="own", version=1, content_hash=""),), device="cpu",
-    )  # fmt: skip
-    trained = Judge(spec, "cpu", bf16=False)
-    collator = Collator(trained.processor, spec, pixel_factor(spec.model))
-    found = []
-    for start in range(0, len(own.rows), together):
-        for micro in collator.micro_batches(own.rows[start : start + together]):
-            with torch.no_grad():
-                logits = trained.logits(micro.inputs, micro.keep)[:, :-1]
-            labels = micro.labels[:, -micro.keep + 1 :]
-            nats = torch.nn.functional.cross_entropy(
-                logits.float().transpose(1, 2), labels, reduction="none"
-            )
-            for row, ids in zip(nats, labels, strict=True):
-                learned = ids != -100
-                names = trained.processor.tokenizer.convert_ids_to_tokens(ids[learned].tolist())
-                found.append(tuple(map(TokenLoss, names, row[learned].tolist())))
-    return found
 
 
 @pytest.mark.parametrize("kind", MediaKind)

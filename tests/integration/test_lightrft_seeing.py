@@ -18,6 +18,7 @@ import pytest
 
 from backend.domain.pairs import MediaKind
 from backend.engines.models import pixel_factor
+from backend.media.images import MAX_PIXELS
 from backend.training import lightrft_entry
 from backend.training.data import Row
 from backend.training.lightrft_check import write_rows
@@ -25,7 +26,7 @@ from backend.training.lightrft_positions import give_own_positions
 from backend.training.lightrft_rows import show_rows, with_seconds, without_seconds
 from backend.training.self_check import Job, read_result
 from backend.training.showing import Showing
-from tests.integration.judged_rows import MAX_PIXELS, OwnTexts, own_texts
+from tests.integration.judged_rows import OwnTexts, own_texts
 from tests.integration.lightrft_stand_in import parts, save_stand_in
 from tests.integration.tiny_models import save_qwen2_vl, save_qwen3_vl
 
@@ -42,7 +43,7 @@ ODD_FPS = 3.0
 @pytest.fixture(scope="module")
 def own(judge_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> OwnTexts:
     folder = tmp_path_factory.mktemp("own")
-    return own_texts(judge_folder, folder, images=3, videos=3, fps=ODD_FPS)
+    return own_texts(judge_folder, folder, images=2, videos=2, fps=ODD_FPS)
 
 
 class Seen:
@@ -225,17 +226,20 @@ def test_the_timing_of_videos_survives_its_way_to_the_model_to_the_last_bit() ->
     assert without_seconds(grid)[1] is None and without_seconds(None) == (None, None)
 
 
-@pytest.mark.parametrize("fps", [2.0, ODD_FPS])
 @pytest.mark.parametrize("checkout", ["stand-in", "real"])
 def test_every_token_has_the_loss_of_inference_in_lightrfts_own_process(
-    own: OwnTexts, judge_folder: Path, tmp_path: Path, checkout: str, fps: float
+    own: OwnTexts, judge_folder: Path, tmp_path: Path, checkout: str
 ) -> None:
     """As the preflight asks it, by the entry, in an interpreter that finds Winnow by the entry alone."""
     if checkout == "real" and not HOME:
         pytest.skip("no LightRFT checkout: name one in WINNOW_TEST_LIGHTRFT_HOME")
     home = HOME if checkout == "real" else str(save_stand_in(tmp_path / "home"))
     job = Job(
-        model=str(judge_folder), fps=fps, max_pixels=MAX_PIXELS, rows=tuple(own.rows), together=4
+        model=str(judge_folder),
+        fps=ODD_FPS,
+        max_pixels=MAX_PIXELS,
+        rows=tuple(own.rows),
+        together=4,
     )
     done = subprocess.run(
         [PYTHON, str(DRIVER), "--self-check", home, str(judge_folder), lightrft_entry.__file__],
