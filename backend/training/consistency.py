@@ -54,6 +54,7 @@ class Inference:
         fps: Frames a second at which the rows' videos were judged.
         max_pixels: At which their media were judged.
         max_new_tokens: At which :meth:`answered` cuts a text off.
+        batch_size: Rows that :meth:`answered` asks about at once.
 
     Raises:
         EngineError: ``judge`` is no model that transformers loads.
@@ -66,12 +67,13 @@ class Inference:
         fps: float,
         max_pixels: int | None,
         max_new_tokens: int = 256,
+        batch_size: int = 1,
         device: str = "cpu",
     ) -> None:
         self._fps, self._max_pixels = fps, max_pixels
         self._factor = pixel_factor(str(judge))
         options = EngineOptions(
-            batch_size=1, max_new_tokens=max_new_tokens, device=device, dtype="float32",
+            batch_size=batch_size, max_new_tokens=max_new_tokens, device=device, dtype="float32",
             video_fps=fps, max_pixels=max_pixels,
         )  # fmt: skip
         self._engine = TransformersEngine(str(judge), options)
@@ -94,13 +96,13 @@ class Inference:
             MediaError: A medium cannot be read.
             TrainingError: The judge has no answer, or none that ends.
         """
-        answered = []
-        for row, outcome in zip(rows, self._engine.generate(self._requests(rows)), strict=True):
+        answered = list(rows)
+        for outcome in self._engine.generate(self._requests(rows)):
             if not isinstance(outcome, Completion):
                 raise TrainingError(f"the judge gave no answer ({outcome.error})")
             if outcome.finish_reason != "stop":
                 raise TrainingError("the judge's answer does not end", hint="raise max_new_tokens")
-            answered.append(replace(row, response=outcome.text))
+            answered[outcome.id] = replace(rows[outcome.id], response=outcome.text)
         return answered
 
     def losses(self, rows: Sequence[Row]) -> list[tuple[TokenLoss, ...]]:
@@ -115,8 +117,9 @@ class Inference:
         ]
 
     def _requests(self, rows: Sequence[Row]) -> Iterator[Request]:
-        for row in rows:
-            yield request_of(row, fps=self._fps, max_pixels=self._max_pixels, factor=self._factor)
+        for number, row in enumerate(rows):
+            asked = request_of(row, fps=self._fps, max_pixels=self._max_pixels, factor=self._factor)
+            yield replace(asked, id=number)
 
 
 def mean_loss(rows: Sequence[Sequence[TokenLoss]]) -> float:
