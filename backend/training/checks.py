@@ -1,4 +1,5 @@
-"""The preflight: whether a training would work, asked before it is started. Nothing is loaded."""
+"""The preflight: whether a training would work, asked before it is started. Nothing is loaded, but for
+a small judge where it is asked to be thorough."""
 
 from __future__ import annotations
 
@@ -17,6 +18,7 @@ from backend.store.trainings import Trainings
 from backend.training.as_judged import as_judged
 from backend.training.base import Trainer
 from backend.training.folder import check_free, read_json
+from backend.training.own_texts import own_texts
 from backend.training.probing import check_disk, check_gpus, module_names
 from backend.training.progress import steps_per_epoch
 from backend.training.spec import TrainingSpec
@@ -29,13 +31,20 @@ _CHANCE = 0.01
 
 
 def preflight(
-    database: Database, spec: TrainingSpec, trainer: Trainer, sets: Sequence[SetRow], devices: str
+    database: Database,
+    spec: TrainingSpec,
+    trainer: Trainer,
+    sets: Sequence[SetRow],
+    devices: str,
+    *,
+    thorough: bool = False,
 ) -> list[Check]:
     """Everything that can be known before a training starts, in the order a person asks it.
 
     Args:
         sets: Those of the spec.
         devices: The device set that the training will hold.
+        thorough: Where nothing else stops it, let a small judge answer a few rows; takes seconds.
     """
     weights = weight_bytes(spec.model)
     checks = [_data(sets), *_rows(spec, sets), *_media(database, sets), _balance(sets)]
@@ -44,7 +53,10 @@ def preflight(
     wanted = spec.gpus_per_node
     checks.append(check_gpus(devices, wanted, weights, spec))
     checks.append(check_disk(Path(spec.output_dir), weights, spec))
-    return [*checks, *trainer.preflight(spec)]
+    checks += trainer.preflight(spec)
+    if thorough and not any(check.level is Level.FAIL for check in checks):
+        checks += own_texts(database, spec, trainer, sets, weights)
+    return checks
 
 
 def weight_bytes(model: str) -> int | None:

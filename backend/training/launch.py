@@ -59,11 +59,11 @@ class TrainingLauncher:
         """
         return spec_from(self._db, sets, values)
 
-    def preflight(self, spec: TrainingSpec) -> list[Check]:
-        """Whether it would work; see :mod:`backend.training.checks`."""
+    def preflight(self, spec: TrainingSpec, *, thorough: bool = False) -> list[Check]:
+        """Whether it would work; see :func:`backend.training.checks.preflight`."""
         trainer = load_trainer(spec.trainer, self._tools)
         sets = [set_named(self._db, f"{ref.name}@{ref.version}") for ref in spec.sets]
-        return preflight(self._db, spec, trainer, sets, devices_of(spec))
+        return preflight(self._db, spec, trainer, sets, devices_of(spec), thorough=thorough)
 
     def plan(self, spec: TrainingSpec) -> Plan:
         """What would be started, without starting it.

@@ -18,6 +18,7 @@ from backend.training import tensorboard
 from backend.training.base import Checkpoint, Command, Metric
 from backend.training.data import DataFile, data_files, expected_files
 from backend.training.folder import CHECKPOINTS, TENSORBOARD
+from backend.training.lightrft_entry import SELF_CHECK
 from backend.training.lightrft_finish import ADAPTERS, PREPARES
 from backend.training.lightrft_rows import T2I_SOURCE, T2V_SOURCE
 from backend.training.lightrft_versions import check_versions
@@ -94,6 +95,15 @@ class LightRFTTrainer:
         if _resumable(folder / CHECKPOINTS):
             argv.append("--load_checkpoint")
         return Command(tuple(argv), self._environment(spec, home), str(home))
+
+    def self_check(self) -> Command | None:
+        """See :class:`backend.training.base.Trainer`."""
+        try:
+            home = self._checkout()
+        except TrainerUnavailable:
+            return None
+        argv = (self.python, str(_ENTRY), SELF_CHECK)
+        return Command(argv, {"PYTHONPATH": str(home)}, str(home))
 
     def metrics(self, folder: Path) -> Sequence[Metric]:
         """See :class:`backend.training.base.Trainer`."""

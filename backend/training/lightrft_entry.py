@@ -1,7 +1,7 @@
 """Runs LightRFT's training script unchanged, after seeing to what the checkout under it lacks.
 
     python lightrft_entry.py examples/grm_training/train_grm_vl.py ARGUMENTS…
-    python lightrft_entry.py --self-check MODEL < job.json
+    python lightrft_entry.py --self-check < job.json
 
 Runs in LightRFT's interpreter. What it sees to (read at 49e62cb):
 
@@ -186,13 +186,16 @@ def finish(words: list[str]) -> None:
         sys.exit(f"the finished judge in {final} could not be made whole; the lines above say why")
 
 
-def self_check(model: str) -> None:
+def self_check() -> None:
     """Compare the losses of LightRFT with those of inference; see ``self_check.py``."""
-    show_what_was_judged(model)
-    from backend.training.lightrft_check import lightrft_losses
-    from backend.training.self_check import run
+    import_winnow()
+    from backend.training.self_check import Job, run
 
-    run(lightrft_losses)
+    job = Job.loads(sys.stdin.read())
+    show_what_was_judged(job.model)
+    from backend.training.lightrft_check import lightrft_losses
+
+    run(job, lightrft_losses)
 
 
 def main() -> None:
@@ -201,7 +204,7 @@ def main() -> None:
     script = sys.argv[0]
     look_for_modules_beside(script)
     if script == SELF_CHECK:
-        self_check(sys.argv[1])
+        self_check()
         return
     show_what_was_judged(place_of_finished(sys.argv)[0])
     mend_counting()

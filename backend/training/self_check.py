@@ -1,7 +1,7 @@
 """The self-consistency check as a program: does a trainer show the judge what inference shows it?
 
     PYTHON -m backend.training.self_check < job.json                (local)
-    PYTHON lightrft_entry.py --self-check MODEL < job.json          (lightrft, in its interpreter)
+    PYTHON lightrft_entry.py --self-check < job.json                (lightrft, in its interpreter)
 
 A job names the model, frames, pixels and some rows. The judge answers these greedily; then each token of
 its answers gets the loss of inference and that of the trainer's own code, on the CPU. The last line of the
@@ -141,9 +141,9 @@ def token_losses(logits: Any, labels: Any, tokenizer: Any) -> Losses:
     return found
 
 
-def run(losses: Callable[[Job], Losses]) -> None:
-    """Do the job on standard input and print its result."""
-    result = check(Job.loads(sys.stdin.read()), losses)
+def run(job: Job, losses: Callable[[Job], Losses]) -> None:
+    """Do a job and print its result."""
+    result = check(job, losses)
     print(json.dumps([result.expected, result.found, result.differences]), flush=True)  # noqa: T201
 
 
@@ -166,4 +166,4 @@ def in_order(rows: Sequence[Row], found: dict[tuple[str, ...], tuple[TokenLoss, 
 
 
 if __name__ == "__main__":
-    run(local_losses)
+    run(Job.loads(sys.stdin.read()), local_losses)

@@ -120,7 +120,7 @@ def main() -> None:
     _import_what_is_here()
     sys.meta_path.append(_Finder())
     if checks:
-        sys.argv = [entry, "--self-check", judge]
+        sys.argv = [entry, "--self-check"]
         runpy.run_path(entry, run_name="__main__")
         return
     out, *arguments = rest

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import json
+import sys
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from backend.domain.pairs import MediaKind
+from backend.domain.preflight import Check, Level
 from backend.media.images import MAX_PIXELS
+from backend.training.base import Command
 from backend.training.consistency import (
     Inference,
     TokenLoss,
@@ -16,8 +21,11 @@ from backend.training.consistency import (
     differences,
     mean_loss,
 )
+from backend.training.local.trainer import LocalTrainer
 from backend.training.self_check import Job, local_losses
+from backend.workspace import Workspace
 from tests.integration.judged_rows import FPS, OwnTexts, own_texts
+from tests.workspaces import build_workspace
 
 pytestmark = pytest.mark.judge
 
@@ -93,3 +101,48 @@ def test_differences_name_the_token() -> None:
     assert differences(expected, losses(("b", 0.5), ("<|im_end|>", 0.01))) == [
         "token 0: 'b' where inference has 'a'"
     ]
+
+
+def test_the_preflight_says_what_a_small_judges_own_texts_cost(
+    space: Workspace, judge_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the trainer's own program; the line is missing where nobody asks for it."""
+    assert "Own texts" not in {check.name for check in checks(space, judge_folder, thorough=False)}
+    found = own_line(space, judge_folder)
+    assert found.level is Level.OK
+    assert "nats a token in training" in found.message
+    said = json.dumps([0.003, 2.2, ["row 0, token 3 'a': 2.2 nats, 0.1 in inference"]])
+    for program, level, words in (
+        (f"print({said!r})", Level.FAIL, "the first of 1: row 0, token 3"),
+        (
+            "raise SystemExit('no such judge')",
+            Level.WARN,
+            "not compared with inference (no such judge)",
+        ),
+        ("print('x')", Level.WARN, "cannot be read"),
+    ):
+        command = Command((sys.executable, "-c", program))
+        monkeypatch.setattr(LocalTrainer, "self_check", lambda _self, command=command: command)
+        other = own_line(space, judge_folder)
+        assert other.level is level and words in other.message
+
+
+@pytest.fixture(scope="module")
+def space(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
+    opened = build_workspace(tmp_path_factory.mktemp("space"), images=4, videos=3)
+    opened.freeze("mixed", [2, 3])
+    yield opened
+    opened.close()
+
+
+def checks(space: Workspace, judge: Path, *, thorough: bool) -> list[Check]:
+    spec = space.trainer.spec(
+        ["mixed"], trainer="local", model=str(judge), device="cpu", train_batch_size=2,
+        output_dir=str(space.folder / "out"),
+    )  # fmt: skip
+    return space.trainer.preflight(spec, thorough=thorough)
+
+
+def own_line(space: Workspace, judge: Path) -> Check:
+    (found,) = (one for one in checks(space, judge, thorough=True) if one.name == "Own texts")
+    return found
