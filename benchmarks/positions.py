@@ -1,6 +1,6 @@
 """What LightRFT's own positions cost a judge: the same training with them and with the model's own.
 
-    python -m benchmarks.positions                        # 240 rows, 30 steps, 240 held-out pairs a medium
+    python -m benchmarks.positions                        # 240 rows, 30 steps, 120 held-out pairs a medium
 
 The demo judge answers rendered pairs greedily. On the right answers it is trained twice, all else equal:
 once with the positions that LightRFT gives a model by itself (a running count of the attention mask, no
@@ -40,7 +40,7 @@ def main(arguments: list[str] | None = None) -> None:
     )
     parser.add_argument("--rows", type=int, default=240)
     parser.add_argument("--steps", type=int, default=30)
-    parser.add_argument("--held-out", type=int, default=240, help="pairs of each medium")
+    parser.add_argument("--held-out", type=int, default=120, help="pairs of each medium")
     parser.add_argument("--learning-rate", type=float, default=1e-4)
     given = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory(prefix="winnow-positions-") as folder:
@@ -58,7 +58,7 @@ def right_answers(judge: Path, folder: Path, wanted: int) -> tuple[list[Row], fl
     """Rows of both kinds whose greedy answer is right, and their loss at inference."""
     kept: list[Row] = []
     with Inference(judge, fps=FPS, max_pixels=MAX_PIXELS, batch_size=16) as inference:
-        labelled = labelled_rows(folder, images=wanted, videos=wanted)
+        labelled = labelled_rows(folder, images=wanted * 2 // 3, videos=wanted * 2 // 3)
         answered = inference.answered([row for row, _ in labelled])
         for kind in MediaKind:
             right = [

@@ -49,6 +49,8 @@ class Completion:
 
     Attributes:
         finish_reason: ``stop``, ``length`` (cut off at the token limit), or the engine's own word.
+        nats: Mean loss of its tokens, the negative logarithm of the probability that the judge gave each
+            before any temperature; ``None`` where the engine does not tell.
     """
 
     id: int
@@ -56,6 +58,7 @@ class Completion:
     finish_reason: str | None = None
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
+    nats: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

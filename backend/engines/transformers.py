@@ -145,10 +145,15 @@ class TransformersEngine:
                 "top_k": 0,
             }
             torch.manual_seed(_batch_seed(requests))
+        costs = _Costs(torch)
         with torch.inference_mode():
             output = self._model.generate(
-                **inputs, max_new_tokens=options.max_new_tokens, **sampling
+                **inputs,
+                max_new_tokens=options.max_new_tokens,
+                logits_processor=[costs],
+                **sampling,
             )
+        nats = costs.of(output)
         written = output[:, inputs["input_ids"].shape[1] :]
         texts = self._processor.batch_decode(
             written, skip_special_tokens=True, clean_up_tokenization_spaces=False
@@ -156,8 +161,8 @@ class TransformersEngine:
         ends = self._model.generation_config.eos_token_id
         ends = set(ends) if isinstance(ends, list) else {ends} - {None}
         prompts = inputs["attention_mask"].sum(dim=1).tolist()
-        for request, text, tokens, prompt in zip(
-            requests, texts, written.tolist(), prompts, strict=True
+        for request, text, tokens, prompt, cost in zip(
+            requests, texts, written.tolist(), prompts, nats, strict=True
         ):
             end = next((place for place, token in enumerate(tokens) if token in ends), None)
             yield Completion(
@@ -166,7 +171,33 @@ class TransformersEngine:
                 finish_reason="length" if end is None else "stop",
                 prompt_tokens=int(prompt),
                 completion_tokens=len(tokens) if end is None else end,
+                nats=float(cost[: len(tokens) if end is None else end + 1].mean()),
             )
+
+
+class _Costs:
+    """Notes what each token costs while ``generate`` draws it; called as one of its logits processors,
+    which stand before temperature and the like."""
+
+    def __init__(self, torch: Any) -> None:
+        self._torch = torch
+        self._next: Any = None
+        self._nats: list[Any] = []
+
+    def __call__(self, input_ids: Any, scores: Any) -> Any:
+        self._take(input_ids)
+        self._next = self._torch.log_softmax(scores.float(), dim=-1)
+        return scores
+
+    def of(self, output: Any) -> Any:
+        """``[B, T]`` nats of the tokens that were written, the last one included."""
+        self._take(output)
+        return self._torch.cat(self._nats, dim=1).cpu()
+
+    def _take(self, ids: Any) -> None:
+        if self._next is not None:
+            self._nats.append(-self._next.gather(1, ids[:, -1:]))
+            self._next = None
 
 
 def _plain_generation(own: Any, tokenizer: Any) -> Any:

@@ -99,6 +99,8 @@ class VLLMEngine(AsyncEngine):
             max_tokens=self.options.max_new_tokens,
             seed=request.seed,
             output_kind=self._final,
+            # Of the token that was drawn alone.
+            logprobs=0,
         )
         final: Any = None
         try:
@@ -115,12 +117,14 @@ class VLLMEngine(AsyncEngine):
         if final is None or not final.outputs:
             return Failure(id=request.id, error="vLLM gave no answer")
         written = final.outputs[0]
+        whole, tokens = written.cumulative_logprob, len(written.token_ids)
         return Completion(
             id=request.id,
             text=written.text,
             finish_reason=written.finish_reason,
             prompt_tokens=len(final.prompt_token_ids or ()),
-            completion_tokens=len(written.token_ids),
+            completion_tokens=tokens,
+            nats=None if whole is None or not tokens else -whole / tokens,
         )
 
 

@@ -14,6 +14,9 @@ from backend.store.database import Database
 from backend.store.schema import datasets, failures, jobs, predictions, runs, verdicts
 from backend.store.unfinished import read_mark
 
+NATS = "nats_per_token"
+"""In a run's progress: what a token of its texts cost the judge that wrote it; ``None`` when unknown."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunRow:

@@ -6,6 +6,7 @@ import logging
 import os
 import sys
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from backend.store.jobs import Jobs
 from backend.store.trainings import Trainings
 from backend.training.checks import preflight
 from backend.training.clearing import clear_folder
+from backend.training.first_losses import loss_at_inference
 from backend.training.folder import check_free, owner_of
 from backend.training.plan import Plan, devices_of, plan_of
 from backend.training.registry import Tools, load_trainer
@@ -163,6 +165,7 @@ class TrainingLauncher:
             tools=self._tools,
             owner=owner_of(self._folder, training_id),
             points=points,
+            expected=partial(loss_at_inference, self._db),
         )
 
     def log_tail(self, training_id: int, *, size: int = 20_000) -> str:

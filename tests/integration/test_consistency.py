@@ -12,6 +12,8 @@ import pytest
 
 from backend.domain.pairs import MediaKind
 from backend.domain.preflight import Check, Level
+from backend.engines.base import Completion, EngineOptions
+from backend.engines.transformers import TransformersEngine
 from backend.media.images import MAX_PIXELS
 from backend.training.base import Command
 from backend.training.consistency import (
@@ -56,6 +58,26 @@ def test_the_losses_of_inference_are_those_with_which_the_text_was_generated(
                 for scores, token in zip(made.scores, written, strict=True)
             ]
             assert [token.nats for token in own.losses[number]] == pytest.approx(chosen, abs=1e-4)
+
+
+def test_an_engine_tells_what_its_texts_cost_whatever_was_drawn(
+    own: OwnTexts, judge_folder: Path
+) -> None:
+    """In batches whose answers end at different places, greedily and with a temperature."""
+    with Inference(judge_folder, fps=FPS, max_pixels=MAX_PIXELS) as inference:
+        for temperature in (0.0, 0.7):
+            options = EngineOptions(
+                batch_size=4, max_new_tokens=160, device="cpu", temperature=temperature
+            )
+            engine = TransformersEngine(str(judge_folder), options)
+            for outcome in engine.generate(inference._requests(own.rows[:3])):
+                assert isinstance(outcome, Completion) and outcome.nats is not None
+                (request,) = inference._requests([own.rows[outcome.id]])
+                costs = inference._engine.losses(request, outcome.text)
+                if outcome.finish_reason != "stop":
+                    continue  # its last word may have been cut in two
+                mean = sum(nats for _, nats in costs) / len(costs)
+                assert outcome.nats == pytest.approx(mean, rel=0.02, abs=1e-4)
 
 
 @pytest.mark.parametrize("kind", MediaKind)
