@@ -22,7 +22,7 @@ from sqlalchemy import bindparam, insert, update
 from backend.demo.coding import encode_mp4
 from backend.demo.scenes import random_caption, render_clip, scene_for
 from backend.domain.pairs import MediaKind
-from backend.domain.verdict import flaw_mask, parse_verdict, reasoning_hash
+from backend.domain.reading import flaw_mask, parse_verdict, reasoning_hash
 from backend.store.database import Database
 from backend.store.schema import datasets, pairs, predictions, reviews, runs, verdicts
 from backend.store.upgrade import upgrade

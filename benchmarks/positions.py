@@ -19,7 +19,7 @@ from typing import Any
 
 from backend.demo.judge import measure_judge, shipped_judge
 from backend.domain.pairs import MediaKind
-from backend.domain.verdict import parse_verdict
+from backend.domain.reading import parse_verdict
 from backend.engines.models import pixel_factor
 from backend.media.images import MAX_PIXELS
 from backend.training.consistency import Inference, mean_loss

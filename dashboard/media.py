@@ -18,6 +18,7 @@ from dashboard.space import shared
 
 Side = Literal["first", "second"]
 """In dataset order; the caller knows which order it shows."""
+SIDES: tuple[Side, Side] = ("first", "second")
 
 _SLOT_S = 3_600
 _GOOD_FOR_S = 12 * 3_600
@@ -39,7 +40,7 @@ def sign(session: str, pair_id: int, side: Side, size: int = 0) -> str:
     if size and size not in THUMBNAIL_SIZES:
         raise ValueError(f"a thumbnail has one of {THUMBNAIL_SIZES}")
     expires = (int(time.time()) // _SLOT_S) * _SLOT_S + _GOOD_FOR_S
-    values = [pair_id, _masked(session, pair_id, side == "second"), size, expires]
+    values = [pair_id, _masked(session, pair_id, SIDES.index(side)), size, expires]
     token = signer(shared().folder, f"medium:{session}").dumps(values)
     return f"/winnow/{'thumb' if size else 'media'}/{token}"
 
@@ -53,17 +54,17 @@ def opened(session: str, token: str) -> tuple[int, Side, int]:
     pair_id, masked, size, expires = verified(shared().folder, f"medium:{session}", token)
     if expires < time.time():
         raise Forbidden("this link is too old", hint="reload the page")
-    side: Side = "second" if _masked(session, int(pair_id), bool(masked)) else "first"
+    side = SIDES[_masked(session, int(pair_id), masked)]
     return int(pair_id), side, int(size)
 
 
-def _masked(session: str, pair_id: int, second: bool) -> int:
-    """The side as the link carries it; applied twice, the side itself.
+def _masked(session: str, pair_id: int, place: int) -> int:
+    """The place of a side in :data:`SIDES` as the link carries it; applied twice, the place itself.
 
     A link can be read, only not made. In plain text it would say which medium stands first in the
     dataset, and in many datasets that is the better one: a blind reviewer must not see it.
     """
-    return second ^ keyed_bit(shared().folder, f"side:{session}", str(pair_id))
+    return int(place) ^ keyed_bit(shared().folder, f"side:{session}", str(pair_id))
 
 
 CONTENT_TYPES = {

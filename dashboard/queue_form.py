@@ -8,7 +8,7 @@ from typing import Any
 import streamlit as st
 
 from backend.curation.queues import NewQueue, QueueKind, Queues
-from backend.domain.verdict import Flaw
+from backend.domain.reading import Flaw
 from backend.store.queues import QueueRow
 from backend.store.runs import RunRow
 from backend.workspace import Workspace

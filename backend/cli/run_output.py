@@ -7,7 +7,7 @@ from typing import Any
 from backend.cli.output import (
     say,
 )
-from backend.domain.verdict import flaws_of, reasoning_of
+from backend.domain.reading import flaws_of, reasoning_of
 from backend.inference.launch import ACTIVE
 from backend.store.runs import RunRow
 from backend.workspace import Workspace

@@ -73,7 +73,8 @@ def start(
         str, typer.Option(help="auto, vllm, transformers, openai or scripted")
     ] = "auto",
     order: Annotated[
-        OrderPolicy | None, typer.Option(help="Shown order; default: shuffled for hpdv3")
+        OrderPolicy | None,
+        typer.Option(help="Shown order; default: shuffled where a file may put the winner first"),
     ] = None,
     samples: Annotated[
         int, typer.Option(min=1, max=MAX_SAMPLES, help="Completions for each shown pair")

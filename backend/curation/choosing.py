@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from backend.domain.verdict import Flaw, flaw_mask
+from backend.domain.reading import Flaw, flaw_mask
 from backend.errors import ReviewError
 from backend.store.picks import Picks
 

@@ -6,6 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from backend.domain.pairs import Order, Preference
 from backend.domain.rulings import why_not_trainable
 from backend.store.database import Database
 from backend.store.previews import Previews, Sum
@@ -77,8 +78,8 @@ def preview(database: Database, run_ids: Sequence[int], *, sample: int = SAMPLE)
         if accepted:
             for name, first, second in one.scores.get("dimensions", ()):
                 if first is not None and second is not None:
-                    lead = first - second if one.answer == "first" else second - first
-                    leads[str(name).strip().capitalize()].append(lead)
+                    better, worse = Preference(one.answer).ranked(first, second)
+                    leads[str(name).strip().capitalize()].append(better - worse)
     everything = won[True] + won[False]
     return Preview(
         items=answers.total(),
@@ -122,8 +123,7 @@ def _untrainable(sums: Sequence[Sum]) -> dict[str, int]:
 def _winner(answer: str, order: str, extra: dict[str, object]) -> str | None:
     """The generator of the side that the answer calls better; ``model1`` made the first in dataset
     order."""
-    first = (answer == "first") == (order == "dataset")
-    name = extra.get("model1" if first else "model2")
+    name, _ = Order(order).turn(answer).ranked(extra.get("model1"), extra.get("model2"))
     return str(name) if name else None
 
 

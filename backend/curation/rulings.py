@@ -46,7 +46,7 @@ class Rulings:
             ruling: ``accept``, ``reject``, ``relabel``, ``flag``, ``note`` or ``undo``. A ``note``
                 says something beside the reviewer's own ruling, and changes no decision.
             relabel: The new label, relative to the prediction's shown order; for ``relabel`` only.
-                :func:`backend.domain.rulings.relabel_dataset_order` converts from dataset order.
+                :meth:`backend.domain.pairs.Order.turn` makes it from one in dataset order.
             token: The client's own id: sending it again gives the first row back.
 
         Raises:

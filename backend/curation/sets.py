@@ -20,7 +20,8 @@ from typing import Any
 from sqlalchemy import Connection
 
 from backend.curation.preview import untrainable, untrainable_line
-from backend.errors import NotFound, ReviewError
+from backend.domain.pairs import Order
+from backend.errors import ReviewError
 from backend.store.database import Database
 from backend.store.sets import ItemRow, SetRow, Sets
 from backend.store.unfinished import refuse_unfinished
@@ -206,24 +207,13 @@ def list_sets(database: Database) -> list[SetRow]:
 
 
 def get_set(database: Database, name: str) -> SetRow:
-    """The newest version of ``name``, or the one that ``name@version`` says.
-
-    Raises:
-        NotFound: There is no such set.
-    """
-    wanted, _, version = name.partition("@")
-    rows = [row for row in list_sets(database) if row.name == wanted]
-    if version:
-        rows = [row for row in rows if str(row.version) == version]
-    if not rows:
-        raise NotFound(f"there is no set {name}", hint="`winnow set list` shows the sets")
-    return max(rows, key=lambda row: row.version)
+    """See :meth:`backend.store.sets.Sets.named`."""
+    return Sets(database).named(name)
 
 
 def _content(item: ItemRow) -> bytes:
     """Everything about an item that reaches an exported row."""
-    swapped = item.shown_order == "swapped"
-    shown = (item.second_path, item.first_path) if swapped else (item.first_path, item.second_path)
+    shown = Order(item.shown_order).arrange(item.first_path, item.second_path)
     fields = [item.kind, item.prompt, *shown, item.answer, item.text]
     return json.dumps(fields, ensure_ascii=True).encode() + b"\n"
 

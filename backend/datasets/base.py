@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
-from backend.domain.pairs import MediaKind, Preference
+from backend.domain.pairs import MediaKind, OrderPolicy, Preference
 
 UNREADABLE_HINT = "see whether the file is there, and whether you may read it"
 
@@ -39,10 +39,17 @@ class BrokenRow(NamedTuple):
 
 
 class Source(Protocol):
-    """One dataset format."""
+    """One dataset format.
+
+    Attributes:
+        kind: Of all its pairs; ``None`` where each row tells.
+        order: What a run shows unless told otherwise: ``shuffled`` wherever a file can put the better
+            side first throughout, because position would tell the label then.
+    """
 
     name: str
     kind: MediaKind | None
+    order: OrderPolicy
 
     def rows(self, path: Path, data_root: Path | None = None) -> Iterator[SourceRow | BrokenRow]:
         """Stream the rows of one file, in its order, in bounded memory.

@@ -8,7 +8,7 @@ from typing import Any
 
 from backend.datasets.base import BrokenRow, SourceRow, text_field
 from backend.datasets.json_rows import json_rows
-from backend.domain.pairs import MediaKind, Preference
+from backend.domain.pairs import MediaKind, OrderPolicy, Preference
 
 _EXTRA = ("model1", "model2", "confidence", "choice_dist")
 
@@ -18,6 +18,7 @@ class HPDv3:
 
     name = "hpdv3"
     kind: MediaKind | None = MediaKind.IMAGE
+    order = OrderPolicy.SHUFFLED
 
     def rows(self, path: Path, data_root: Path | None = None) -> Iterator[SourceRow | BrokenRow]:  # noqa: ARG002
         """See :class:`~backend.datasets.base.Source`."""

@@ -9,8 +9,8 @@ from typing import Any
 
 from backend.datasets.base import BrokenRow, RowProblem, SourceRow
 from backend.datasets.json_rows import json_rows
-from backend.domain.pairs import MediaKind, Preference
-from backend.domain.verdict import Flaw, answer_of
+from backend.domain.pairs import MediaKind, OrderPolicy, Preference
+from backend.domain.reading import Flaw, answer_of
 
 _LABEL = r"(?:text\s+|image\s+|video\s+|original\s+|input\s+)?(?:caption|prompt)\b[\s*_]*[:：]"
 _CAPTIONS = (
@@ -26,6 +26,7 @@ class ImageGenCoTReward:
 
     name = "imagegen-cot-reward-5k"
     kind: MediaKind | None = MediaKind.IMAGE
+    order = OrderPolicy.SHUFFLED
 
     def rows(self, path: Path, data_root: Path | None = None) -> Iterator[SourceRow | BrokenRow]:  # noqa: ARG002
         """See :class:`~backend.datasets.base.Source`."""

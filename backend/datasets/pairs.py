@@ -16,7 +16,7 @@ from backend.datasets.base import (
 )
 from backend.datasets.json_rows import json_rows
 from backend.datasets.parquet_rows import parquet_rows
-from backend.domain.pairs import MediaKind, Preference
+from backend.domain.pairs import MediaKind, OrderPolicy, Preference
 from backend.errors import DatasetError
 
 COLUMNS = ("prompt", "first", "second", "preference")
@@ -33,6 +33,7 @@ class Pairs:
 
     name = "pairs"
     kind: MediaKind | None = None
+    order = OrderPolicy.SHUFFLED
 
     def rows(self, path: Path, data_root: Path | None = None) -> Iterator[SourceRow | BrokenRow]:  # noqa: ARG002
         """See :class:`~backend.datasets.base.Source`."""

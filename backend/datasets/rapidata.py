@@ -11,7 +11,7 @@ from typing import Any
 
 from backend.datasets.base import BrokenRow, RowProblem, SourceRow, text_field
 from backend.datasets.parquet_rows import parquet_rows
-from backend.domain.pairs import MediaKind, Preference
+from backend.domain.pairs import MediaKind, OrderPolicy, Preference
 
 _ASPECTS = ("Alignment", "Coherence", "Preference")
 _ROUNDING = 1e-6  # of sums of three scores stored in single precision
@@ -26,6 +26,7 @@ class Rapidata:
     """
 
     kind: MediaKind | None = MediaKind.VIDEO
+    order = OrderPolicy.DATASET
 
     def __init__(self, name: str) -> None:
         self.name = name

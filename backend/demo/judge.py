@@ -13,8 +13,8 @@ import pyarrow.parquet as pq
 from backend.demo.dataset import DemoFiles, write_demo
 from backend.domain.pairs import MediaKind, MediaRef, Pair, Preference, shuffled_order
 from backend.domain.prompts import default_instruction, fill_instruction, judge_messages
+from backend.domain.reading import parse_verdict
 from backend.domain.statistics import wilson_interval
-from backend.domain.verdict import parse_verdict
 from backend.engines.base import Completion, EngineOptions, Medium, Request
 from backend.engines.registry import load_engine
 from backend.errors import DemoError

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from backend.domain.filtering import Reason
 from backend.domain.pairs import MediaKind
-from backend.domain.verdict import Flaw
+from backend.domain.reading import Flaw
 
 Sort = Literal["oldest", "newest", "margin", "-margin", "length", "-length"]
 Decision = Literal["accepted", "rejected"]

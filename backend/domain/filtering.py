@@ -16,7 +16,6 @@ from functools import cached_property
 
 from backend.domain.pairs import Order, Preference
 from backend.domain.policies import PRESETS, Policy, load_policy
-from backend.domain.verdict import flaw_mask
 
 __all__ = ["PRESETS", "Candidate", "Decision", "Policy", "Reason", "decide_pair", "load_policy"]
 
@@ -57,8 +56,8 @@ class Candidate:
     Attributes:
         order: The order it was shown in; ``answer`` and ``preferred`` are relative to it.
         answer: ``None`` when there is none to read.
-        margin: As :attr:`~backend.domain.verdict.Verdict.margin`.
-        flaws: A mask as of :func:`~backend.domain.verdict.flaw_mask`.
+        margin: As :attr:`~backend.domain.reading.Verdict.margin`.
+        flaws: A mask as of :func:`~backend.domain.reading.flaw_mask`.
     """
 
     order: Order | str
@@ -73,7 +72,9 @@ class Candidate:
 _REJECT = {reason: Decision(False, reason) for reason in Reason}
 _ACCEPT = {reason: Decision(True, reason) for reason in (Reason.AGREES, Reason.DISAGREES)}
 
-_SWAPPED = {"first": "second", "second": "first", "tie": "tie"}
+_ORDERS = tuple(Order)
+_WINNER = {(order, said): order.turn(said) for order in Order for said in Preference}
+"""The side in dataset order by order and answer; found with plain strings too."""
 
 
 def decide_pair(policy: Policy, candidates: Sequence[Candidate]) -> list[Decision]:
@@ -88,7 +89,7 @@ def decide_pair(policy: Policy, candidates: Sequence[Candidate]) -> list[Decisio
     Returns:
         One decision a candidate, in the same order.
     """
-    refused = flaw_mask(policy.refused_flaws) if policy.refused_flaws else 0
+    refused = policy.refused_mask
     decisions = [_decide_alone(policy, refused, candidate) for candidate in candidates]
     if policy.order_consistency or policy.min_sample_agreement is not None:
         group = _Group(candidates)
@@ -130,9 +131,7 @@ def _decide_alone(policy: Policy, refused: int, candidate: Candidate) -> Decisio
 def _winner(candidate: Candidate) -> str | None:
     """The answer relative to dataset order."""
     answer = candidate.answer
-    if answer is None or candidate.order == "dataset":
-        return answer
-    return _SWAPPED[answer]
+    return None if answer is None else _WINNER[candidate.order, answer]  # type: ignore[index]
 
 
 class _Group:
@@ -146,15 +145,15 @@ class _Group:
         return Counter(map(_winner, self._candidates))
 
     @cached_property
-    def _by_order(self) -> dict[bool, str | None]:
-        """The winner in each order (``True`` is dataset order) that has a readable answer: that of
-        most samples, ``None`` when several have most."""
-        votes: dict[bool, list[str]] = {}
+    def _by_order(self) -> dict[str, str | None]:
+        """The winner in each order that has a readable answer: that of most samples, ``None`` when
+        several have most."""
+        votes: dict[str, list[str]] = {}
         for candidate in self._candidates:
             winner = _winner(candidate)
             if winner is not None:
-                votes.setdefault(candidate.order == "dataset", []).append(winner)
-        winners: dict[bool, str | None] = {}
+                votes.setdefault(candidate.order, []).append(winner)
+        winners: dict[str, str | None] = {}
         for order, said in votes.items():
             if said.count(said[0]) == len(said):  # nearly always; counting properly is slow
                 winners[order] = said[0]
@@ -184,10 +183,10 @@ def _keep_one(candidates: Sequence[Candidate], decisions: list[Decision]) -> Non
     if len(accepted) < 2:
         return
 
-    def rank(place: int) -> tuple[float, int, bool]:
+    def rank(place: int) -> tuple[float, int, int]:
         candidate = candidates[place]
         margin = float("-inf") if candidate.margin is None else candidate.margin
-        return (-margin, candidate.sample, candidate.order != "dataset")
+        return (-margin, candidate.sample, _ORDERS.index(candidate.order))
 
     chosen = min(accepted, key=rank)
     for place in accepted:

@@ -3,6 +3,11 @@
 Every side in Winnow is named relative to an order. A :class:`Pair` is in *dataset order*; a
 :class:`ShownPair` is in the order the judge saw. ``first`` and ``second`` never travel without
 one of the two, because a side without its order is how labels get inverted.
+
+Sides change places here and nowhere else: :meth:`Order.arrange` for two things, :meth:`Order.turn`
+for a judgment, :meth:`Preference.ranked` for the better one before the worse. Each is its own
+inverse, so that the same call leads from dataset order to the shown order and back. A test keeps
+code elsewhere from asking which order it has (``tests/unit/domain/test_sides_in_code.py``).
 """
 
 from __future__ import annotations
@@ -10,6 +15,9 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TypeVar
+
+T = TypeVar("T")
 
 
 class MediaKind(StrEnum):
@@ -26,13 +34,15 @@ class Preference(StrEnum):
     SECOND = "second"
     TIE = "tie"
 
-    def swapped(self) -> Preference:
-        """The same judgment once the two sides have changed places."""
-        if self is Preference.FIRST:
-            return Preference.SECOND
-        if self is Preference.SECOND:
-            return Preference.FIRST
-        return self
+    def ranked(self, first: T, second: T) -> tuple[T, T]:
+        """``first`` and ``second`` as (better, worse); (better, worse) as they stood before.
+
+        Raises:
+            ValueError: A tie ranks nothing.
+        """
+        if self is Preference.TIE:
+            raise ValueError("a tie has no better side")
+        return (second, first) if self is Preference.SECOND else (first, second)
 
 
 class Order(StrEnum):
@@ -40,6 +50,26 @@ class Order(StrEnum):
 
     DATASET = "dataset"
     SWAPPED = "swapped"
+
+    def arrange(self, first: T, second: T) -> tuple[T, T]:
+        """Two things in dataset order as they were shown, or two as shown in dataset order."""
+        return (second, first) if self is Order.SWAPPED else (first, second)
+
+    def turn(self, side: Preference | str) -> Preference:
+        """A judgment relative to dataset order in the shown order, or the other way round.
+
+        Raises:
+            ValueError: ``side`` is no preference.
+        """
+        side = Preference(side)
+        return _OPPOSITE[side] if self is Order.SWAPPED else side
+
+
+_OPPOSITE = {
+    Preference.FIRST: Preference.SECOND,
+    Preference.SECOND: Preference.FIRST,
+    Preference.TIE: Preference.TIE,
+}
 
 
 class OrderPolicy(StrEnum):
@@ -76,17 +106,17 @@ class Pair:
     preference: Preference
 
     def shown(self, order: Order) -> ShownPair:
-        """This pair as a judge sees it in ``order``. The only place where sides are exchanged."""
-        swap = order is Order.SWAPPED
+        """This pair as a judge sees it in ``order``."""
+        first, second = order.arrange(self.first, self.second)
         return ShownPair(
             pair_key=self.key,
             index=self.index,
             kind=self.kind,
             prompt=self.prompt,
             order=order,
-            first=self.second if swap else self.first,
-            second=self.first if swap else self.second,
-            preferred=self.preference.swapped() if swap else self.preference,
+            first=first,
+            second=second,
+            preferred=order.turn(self.preference),
         )
 
 

@@ -7,10 +7,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, Literal
 
-from backend.domain.verdict import Flaw
+from backend.domain.reading import ANSWER_FORM, Flaw, flaw_mask
 from backend.errors import PolicyError
 
 _KEEP = ("all", "one_per_pair")
+UNTAGGED = ("single", "all", "none")
+"""The values of ``untagged_answers``, the default first."""
 
 
 @dataclass(frozen=True)
@@ -23,6 +25,8 @@ class Policy:
         min_margin: Lowest margin of the answered side's total over the other's. A prediction
             without totals does not reach it.
         refused_flaws: None of these may be in the text.
+        untagged_answers: Of answers that stand in no tag, those are taken that are the ``single`` and
+            unqualified statement of their text, ``all`` that can be read, or ``none``.
         min_sample_agreement: Share, in (0, 1], of all predictions of the pair that must name the
             same winner.
         order_consistency: The pair must have been judged in both orders, with the same winner.
@@ -37,6 +41,7 @@ class Policy:
     accept_ties: bool = False
     min_margin: float | None = None
     refused_flaws: frozenset[Flaw] = frozenset()
+    untagged_answers: Literal["single", "all", "none"] = "single"
     min_sample_agreement: float | None = None
     order_consistency: bool = False
     keep: Literal["all", "one_per_pair"] = "all"
@@ -52,8 +57,22 @@ class Policy:
             raise _bad("min_margin", margin, "use a number from 0 up, or null")
         if share is not None and not (_is_number(share) and 0 < share <= 1):
             raise _bad("min_sample_agreement", share, "use a number above 0 and up to 1, or null")
+        if self.untagged_answers not in UNTAGGED:
+            raise _bad(
+                "untagged_answers", self.untagged_answers, f"use one of: {', '.join(UNTAGGED)}"
+            )
         if self.keep not in _KEEP:
             raise _bad("keep", self.keep, f"use one of: {', '.join(_KEEP)}")
+
+    @property
+    def refused_mask(self) -> int:
+        """The flaws that are refused, those of an untagged answer among them, as a bit mask."""
+        untagged = {
+            "single": frozenset({Flaw.QUALIFIED_ANSWER}),
+            "all": frozenset[Flaw](),
+            "none": ANSWER_FORM,
+        }[self.untagged_answers]
+        return flaw_mask(self.refused_flaws | untagged)
 
     def to_mapping(self) -> dict[str, Any]:
         """Every field, as JSON can hold it; :meth:`from_mapping` gives the same policy back."""
@@ -108,8 +127,9 @@ PRESETS: dict[str, Policy] = {
     policy.name: policy
     for policy in (
         Policy(name="agreement"),
-        # Every flaw there is makes a text a bad example of what the judge should write.
-        Policy(name="clean", refused_flaws=frozenset(Flaw)),
+        # Every flaw there is makes a text a bad example of what the judge should write; which form of
+        # answer is one of them, `untagged_answers` says.
+        Policy(name="clean", refused_flaws=frozenset(Flaw) - ANSWER_FORM),
         Policy(name="confident", min_margin=3),
         Policy(name="order-consistent", order_consistency=True),
         Policy(name="consensus", min_sample_agreement=0.75),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from backend.domain.pairs import Order, Preference
+from backend.domain.pairs import Preference
 
 
 class Ruling(StrEnum):
@@ -62,8 +62,3 @@ def why_not_trainable(answer: str | None) -> str | None:
     if answer == Preference.TIE:
         return "naming no better side"
     return None
-
-
-def relabel_dataset_order(side: Preference, order: Order) -> Preference:
-    """A label of one order in the other frame: from dataset order to ``order``, or back."""
-    return side.swapped() if order is Order.SWAPPED else side

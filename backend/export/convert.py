@@ -33,7 +33,7 @@ from typing import Any
 from backend.datasets.json_rows import json_array
 from backend.domain.pairs import MediaKind, Preference
 from backend.domain.prompts import default_instruction, fill_instruction
-from backend.domain.verdict import parse_verdict, reasoning_of
+from backend.domain.reading import parse_verdict, reasoning_of
 from backend.errors import DatasetError, ExportError, MediaError, UsageError
 from backend.export.exporter import is_our_export
 from backend.export.files import JsonArray, first_row_of_ours
@@ -275,19 +275,18 @@ class _Repair:
         said = self._said(text) or self._said(row.get("predicted_answer"))
         if preferred is None or said is not preferred:
             return None
-        media = [row["path1"], row["path2"]]
-        if preferred is Preference.SECOND:
-            report.inverted += 1
-            if self.kind is MediaKind.IMAGE:
-                # path1 is the preferred image; "B" says that it was shown second.
-                media.reverse()
+        media = (row["path1"], row["path2"])
+        if self.kind is MediaKind.IMAGE:
+            # path1 is the preferred image; "B" says that it was shown second.
+            media = preferred.ranked(*media)
+        report.inverted += preferred is Preference.SECOND
         reasoning = (str(row.get("reasoning") or "") or reasoning_of(text)).strip()
         return {
             "conversations": [
                 {"from": "human", "value": fill_instruction(self.template, row["prompt"])},
                 {"from": "gpt", "value": response_text(self.kind, reasoning, preferred)},
             ],
-            "images": media,
+            "images": list(media),
         }
 
     def _trained(self, row: dict[str, Any], report: ConvertReport) -> dict[str, Any] | None:
@@ -305,11 +304,9 @@ class _Repair:
         said = self._said(turns[-1].get("value"))
         if said not in (Preference.FIRST, Preference.SECOND):
             return None
-        if said is Preference.SECOND:
-            # Upstream wrote [preferred, rejected]; the judge saw the preferred one second.
-            media = [media[1], media[0]]
-            report.inverted += 1
-        return {**row, "images": media}
+        report.inverted += said is Preference.SECOND
+        # Upstream wrote [preferred, rejected]; where the answer is 2, the preferred was shown second.
+        return {**row, "images": list(said.ranked(*media))}
 
     def _said(self, text: object) -> Preference | None:
         return parse_verdict(str(text or ""), self.kind).answer

@@ -97,9 +97,7 @@ class LightRFT(Writer):
 
 def _filtered(row: TrainingRow) -> dict[str, Any]:
     first_wins = row.answer is Preference.FIRST
-    path1, path2 = row.media
-    if row.kind is MediaKind.IMAGE and not first_wins:
-        path1, path2 = path2, path1
+    path1, path2 = row.answer.ranked(*row.media) if row.kind is MediaKind.IMAGE else row.media
     sample: dict[str, Any] = {
         "prompt": row.prompt,
         "path1": path1,

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from backend.domain.pairs import MediaKind, MediaRef, Order, Pair, Preference
 from backend.domain.prompts import answer_text, default_instruction, fill_instruction
-from backend.domain.verdict import reasoning_of
+from backend.domain.reading import reasoning_of
 from backend.errors import ExportError, MediaError
 from backend.media.paths import MediaRoot
 from backend.store.sets import ItemRow

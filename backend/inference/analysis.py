@@ -19,8 +19,9 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+from backend.domain.pairs import Order
+from backend.domain.reading import Flaw, flaws_of
 from backend.domain.statistics import wilson_interval
-from backend.domain.verdict import Flaw, flaws_of
 from backend.store.analysis import CAPTION_LENGTHS, AnalysisRows, Group
 from backend.store.database import Database
 from backend.store.runs import RunRow, Runs
@@ -112,10 +113,9 @@ class Analysis:
     @property
     def flips(self) -> Share:
         """Pairs and samples judged readably in both orders whose winner changed with the order."""
-        swapped = {"first": "second", "second": "first", "tie": "tie"}
         readable = [(d, s, n) for d, s, n in self.both_orders if d and s]
         return Share(
-            sum(n for d, s, n in readable if swapped.get(s or "") != d),
+            sum(n for d, s, n in readable if Order.SWAPPED.turn(s) != d),
             sum(n for _, _, n in readable),
         )
 

@@ -10,8 +10,8 @@ from operator import attrgetter
 from sqlalchemy import Connection
 
 from backend.domain.filtering import Candidate, Policy, decide_pair
+from backend.domain.reading import Flaw, flaw_mask, repeated_threshold
 from backend.domain.rulings import SETTLING
-from backend.domain.verdict import Flaw, flaw_mask, repeated_threshold
 from backend.store.database import Database
 from backend.store.deciding import (
     Judged,

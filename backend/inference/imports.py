@@ -30,6 +30,7 @@ from backend.store.unfinished import ABANDONED_S, Unfinished, check_mark, read_m
 
 CHUNK = 500
 MAX_SAMPLE = 1 << 16
+_ORDERS = tuple(Order)
 _HINT = 'each line is {"index": row or "key": …, "order": "dataset"|"swapped", "sample": 0, "text": "…"}'
 
 Line = tuple[int, dict[str, Any]]
@@ -115,8 +116,8 @@ def _check(datasets: Datasets, dataset_id: int, file: Path) -> _Checked:
         for place, (number, _) in zip(
             _places(datasets, dataset_id, file, chunk), chunk, strict=True
         ):
-            swapped = place.shown.order is Order.SWAPPED
-            codes.append((place.pair_id * MAX_SAMPLE + place.sample) * 2 + swapped)
+            combination = place.pair_id * MAX_SAMPLE + place.sample
+            codes.append(combination * len(_ORDERS) + _ORDERS.index(place.shown.order))
             numbers.append(number)
     if not codes:
         raise DatasetError(f"{file}: holds no predictions", hint=_HINT)
@@ -192,7 +193,7 @@ def _place(where: str, row: dict[str, Any], found: dict[int | str, tuple[int, Pa
             hint="leave out one of the two, or see whether the texts are another dataset's",
         )
     try:
-        order = Order(row.get("order", "dataset"))
+        order = Order(row.get("order", Order.DATASET))
     except ValueError as error:
         raise DatasetError(f"{where}: unknown order {row['order']!r}", hint=_HINT) from error
     sample = row.get("sample", 0)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection
 
+from backend.datasets.registry import SOURCES
 from backend.domain.filtering import PRESETS, Policy, load_policy
 from backend.domain.jobs import JobStatus
 from backend.domain.pairs import OrderPolicy
@@ -296,8 +297,10 @@ def _check_numbers(request: RunRequest) -> None:
 
 
 def default_order(source: str) -> OrderPolicy:
-    """``shuffled`` where a source's file always puts the winner first, else ``dataset``."""
-    return OrderPolicy.SHUFFLED if source in ("hpdv3", "mixed") else OrderPolicy.DATASET
+    """The order in which a dataset of ``source`` is shown unless told otherwise."""
+    known = SOURCES.get(source)
+    # Several sources in one dataset, or one that is gone: shuffled is right for all.
+    return known.order if known else OrderPolicy.SHUFFLED
 
 
 def judged_pairs(dataset: DatasetRow, limit: int | None) -> int:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from backend.domain.pairs import MediaKind
-from backend.domain.verdict import flaw_mask, parse_verdict, reasoning_hash
+from backend.domain.reading import flaw_mask, parse_verdict, reasoning_hash
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,7 +22,7 @@ class Parsed:
 
 
 def parsed(text: str, kind: MediaKind, *, finish_reason: str | None, use_cot: bool) -> Parsed:
-    """Parse a judge's text; every argument as for :func:`backend.domain.verdict.parse_verdict`."""
+    """Parse a judge's text; every argument as for :func:`backend.domain.reading.parse_verdict`."""
     verdict = parse_verdict(text, kind, finish_reason=finish_reason, use_cot=use_cot)
     return Parsed(
         answer=verdict.answer.value if verdict.answer else None,

@@ -188,15 +188,16 @@ class Pipeline:
 
     def _request(self, number: int, item: Decoded, shown: ShownPair, sample: int) -> Request:
         assert item.media is not None and item.paths is not None
-        here, there = (1, 0) if shown.order is Order.SWAPPED else (0, 1)
+        first, second = shown.order.arrange(*item.media)
+        first_path, second_path = shown.order.arrange(*item.paths)
         return Request(
             id=number,
             kind=shown.kind,
             messages=judge_messages(
                 shown.kind, self._spec.instruction_for(shown.kind, shown.prompt)
             ),
-            media={"first": item.media[here], "second": item.media[there]},
-            paths={"first": item.paths[here], "second": item.paths[there]},
+            media={"first": first, "second": second},
+            paths={"first": first_path, "second": second_path},
             seed=completion_seed(self._spec.seed, shown.pair_key, shown.order, sample),
         )
 

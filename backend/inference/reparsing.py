@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from backend.domain.filtering import Policy
 from backend.domain.pairs import MediaKind
-from backend.domain.verdict import Flaw, flaw_mask
+from backend.domain.reading import Flaw, flaw_mask
 from backend.inference.deciding import redecide
 from backend.inference.parsing import parsed
 from backend.store.database import Database

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from backend.datasets.registry import BrokenRow, Source, parse_spec
-from backend.domain.pairs import MediaKind, Preference
+from backend.domain.pairs import MediaKind, Order, Preference
 from backend.errors import DatasetError, MediaError, UsageError
 from backend.ingest.convert import find_data_root, new_pair
 from backend.ingest.media_check import MediaCheck
@@ -244,8 +244,8 @@ class _Import:
 
     def _duplicate(self, read: _Read, pair: NewPair, stored: HeldPair) -> Iterator[NewIssue]:
         yield self._issue("duplicate", read, f"the same pair as index {stored.idx}, which is kept")
-        same_order = pair.first == stored.first
-        preference = pair.preference if same_order else pair.preference.swapped()
+        order = Order.DATASET if pair.first == stored.first else Order.SWAPPED
+        preference = order.turn(pair.preference)
         if preference.value != stored.preference:
             yield self._issue(
                 "conflict",

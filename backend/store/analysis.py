@@ -6,7 +6,7 @@ the run's size.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from sqlalchemy import (
     ColumnElement,
@@ -15,10 +15,12 @@ from sqlalchemy import (
     case,
     cast,
     func,
+    or_,
     select,
     text,
 )
 
+from backend.domain.pairs import Order, Preference
 from backend.store.database import Database
 from backend.store.schema import pairs, verdicts
 
@@ -109,16 +111,17 @@ class AnalysisRows:
     def both_orders(self, run_id: int) -> list[tuple[str | None, str | None, int]]:
         """Answers to one pair and sample in dataset and in swapped order, each relative to what was
         shown, with how often the two came together."""
+        answers = (
+            func.max(case((_v.shown_order == order.value, func.coalesce(_v.answer, ""))))
+            for order in (Order.DATASET, Order.SWAPPED)
+        )
         per_sample = (
-            select(
-                func.max(case((_v.shown_order == "dataset", func.coalesce(_v.answer, "")))).label("d"),
-                func.max(case((_v.shown_order == "swapped", func.coalesce(_v.answer, "")))).label("s"),
-            )
+            select(*(answer.label(name) for name, answer in zip("ds", answers, strict=True)))
             .where(_v.run_id == run_id)
             .group_by(_v.pair_id, _v.sample)
             .subquery()
-        )  # fmt: skip
-        d, s = per_sample.c.d, per_sample.c.s
+        )
+        d, s = per_sample.c
         query = (
             select(d, s, func.count())
             .where(d.is_not(None), s.is_not(None))
@@ -136,6 +139,14 @@ class AnalysisRows:
                 {"run": run_id, "most": _MOST_DIMENSIONS},
             ).all()
         return [(str(row[0]), int(row[1]), int(row[2]), int(row[3])) for row in rows]
+
+
+def names_side(
+    side: Preference, order: ColumnElement[str], answer: ColumnElement[Any]
+) -> ColumnElement[bool]:
+    """Whether an answer about the shown order names ``side`` of dataset order: the condition
+    ``order.turn(answer) == side`` on two columns."""
+    return or_(*(and_(order == one.value, answer == one.turn(side).value) for one in Order))
 
 
 def count_if(condition: ColumnElement[bool]) -> ColumnElement[int]:

@@ -27,8 +27,8 @@ from sqlalchemy import (
 )
 
 from backend.domain.browse import ANY_FLAW, NOT_REVIEWED, BrowseFilter
+from backend.domain.reading import Flaw, flaw_mask
 from backend.domain.rulings import Ruling
-from backend.domain.verdict import Flaw, flaw_mask
 from backend.store import dimension_scores, search
 from backend.store.database import Database
 from backend.store.schema import pairs, reviews, verdicts

@@ -13,11 +13,11 @@ from sqlalchemy import (
     case,
     func,
     literal_column,
-    or_,
     select,
 )  # fmt: skip
 
-from backend.store.analysis import count_if
+from backend.domain.pairs import Preference
+from backend.store.analysis import count_if, names_side
 from backend.store.database import Database
 from backend.store.schema import pairs, verdicts
 
@@ -137,14 +137,9 @@ def _both(
 
 def _winners(run_id: int, window: tuple[int, int] | None) -> Select[Any]:
     """Each pair with the side, in dataset order, that most of a run's predictions name."""
-    swapped = _v.shown_order == "swapped"
-    first = count_if(
-        or_(and_(~swapped, _v.answer == "first"), and_(swapped, _v.answer == "second"))
+    first, second, tie = (
+        count_if(names_side(side, _v.shown_order, _v.answer)) for side in Preference
     )
-    second = count_if(
-        or_(and_(~swapped, _v.answer == "second"), and_(swapped, _v.answer == "first"))
-    )
-    tie = count_if(_v.answer == "tie")
     said = case(
         (and_(first > second, first > tie), literal_column("'first'", String)),
         (and_(second > first, second > tie), literal_column("'second'", String)),

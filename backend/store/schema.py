@@ -166,7 +166,7 @@ verdicts = Table(
     Column("preferred", String(10), nullable=False),  # human preference relative to shown order
     Column("answer", String(10)),  # relative to shown order; null when there is none to read
     Column("margin", Float),  # total of the answered side minus the other's
-    Column("flaws", Integer, nullable=False),  # domain.verdict bit mask
+    Column("flaws", Integer, nullable=False),  # domain.reading bit mask
     Column("reasoning_hash", BigInteger),  # equal reasoning, equal hash; null when there is none
     Column(
         "scores", JSON, nullable=False

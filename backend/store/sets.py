@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Row, delete, func, insert, select, update
 
+from backend.errors import NotFound
 from backend.store.database import Database
 from backend.store.schema import (
     curated_sets,
@@ -131,6 +132,22 @@ class Sets:
         with self._db.read() as connection:
             rows = connection.execute(query.order_by(curated_sets.c.id))
             return [_set(row) for row in rows]
+
+    def named(self, name: str) -> SetRow:
+        """The newest version of ``name``, or the one that ``name@version`` says.
+
+        Raises:
+            NotFound: There is no such set.
+        """
+        wanted, _, version = name.partition("@")
+        rows = [
+            row
+            for row in self.list()
+            if row.name == wanted and (not version or str(row.version) == version)
+        ]
+        if not rows:
+            raise NotFound(f"there is no set {name}", hint="`winnow set list` shows the sets")
+        return max(rows, key=lambda row: row.version)
 
     def accepted(self, connection: Connection, run_id: int) -> Iterator[ItemRow]:
         """Effectively accepted predictions of a run that name a side, in the order of its pairs."""

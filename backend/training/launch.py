@@ -18,6 +18,7 @@ from backend.domain.preflight import Check, Level
 from backend.errors import TrainingError
 from backend.store.database import Database
 from backend.store.jobs import Jobs
+from backend.store.sets import Sets
 from backend.store.trainings import Trainings
 from backend.training.checks import preflight
 from backend.training.clearing import clear_folder
@@ -25,7 +26,7 @@ from backend.training.first_losses import loss_at_inference
 from backend.training.folder import check_free, owner_of
 from backend.training.plan import Plan, devices_of, plan_of
 from backend.training.registry import Tools, load_trainer
-from backend.training.request import set_named, spec_from
+from backend.training.request import spec_from
 from backend.training.spec import TrainingSpec
 from backend.training.view import CURVE_POINTS, View, log_tail, read_view
 
@@ -64,7 +65,8 @@ class TrainingLauncher:
     def preflight(self, spec: TrainingSpec, *, thorough: bool = False) -> list[Check]:
         """Whether it would work; see :func:`backend.training.checks.preflight`."""
         trainer = load_trainer(spec.trainer, self._tools)
-        sets = [set_named(self._db, f"{ref.name}@{ref.version}") for ref in spec.sets]
+        known = Sets(self._db)
+        sets = [known.named(f"{ref.name}@{ref.version}") for ref in spec.sets]
         return preflight(self._db, spec, trainer, sets, devices_of(spec), thorough=thorough)
 
     def plan(self, spec: TrainingSpec) -> Plan:

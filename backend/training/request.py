@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from backend.domain.pairs import MediaKind
-from backend.errors import NotFound, UsageError
+from backend.errors import UsageError
 from backend.store.database import Database
 from backend.store.sets import SetRow, Sets
 from backend.training.spec import SetRef, TrainingSpec
@@ -24,7 +24,8 @@ def spec_from(database: Database, sets: Sequence[str], values: Mapping[str, Any]
     """
     if not sets:
         raise UsageError("a training needs a set", hint="--set NAME; `winnow set list`")
-    refs = tuple(_ref(set_named(database, name)) for name in dict.fromkeys(sets))
+    known = Sets(database)
+    refs = tuple(_ref(known.named(name)) for name in dict.fromkeys(sets))
     given = {name: value for name, value in values.items() if value is not None}
     for name in ("model", "output_dir"):
         # Absolute, because the trainer runs in another folder and much later.
@@ -39,20 +40,6 @@ def spec_from(database: Database, sets: Sequence[str], values: Mapping[str, Any]
         raise UsageError(
             f"--{name}: {first['msg']}", hint="`winnow train start --help` lists the options"
         ) from error
-
-
-def set_named(database: Database, name: str) -> SetRow:
-    """The set of that name, of its newest version where none is named.
-
-    Raises:
-        NotFound: There is no such set.
-    """
-    wanted, _, version = name.partition("@")
-    rows = [row for row in Sets(database).list() if row.name == wanted]
-    rows = [row for row in rows if not version or str(row.version) == version]
-    if not rows:
-        raise NotFound(f"there is no set {name}", hint="`winnow set list` shows the sets")
-    return max(rows, key=lambda row: row.version)
 
 
 def _ref(row: SetRow) -> SetRef:

@@ -7,10 +7,10 @@ from dataclasses import asdict
 from typing import Any
 
 from backend.domain.pairs import MediaKind, Order
-from backend.domain.reasoning import read_pieces
-from backend.domain.verdict import flaws_of
+from backend.domain.reading import flaws_of
+from backend.domain.reading.pieces import read_pieces
 from backend.store.items import Item, Sibling
-from dashboard.media import sign
+from dashboard.media import SIDES, sign
 
 LONGEST_TEXT = 24_000
 """Characters sent ahead of a look; the rest comes when somebody asks for it."""
@@ -78,7 +78,7 @@ def blind_json(item: Item, session: str, held_by: int | None = None) -> dict[str
 
 
 def _open_part(item: Item, session: str) -> dict[str, Any]:
-    first, second = ("second", "first") if item.order == Order.SWAPPED else ("first", "second")
+    first, second = Order(item.order).arrange(*SIDES)
     return {
         "prediction": item.id,
         "run": item.run_id,
@@ -87,8 +87,8 @@ def _open_part(item: Item, session: str) -> dict[str, Any]:
         "index": item.index,
         "kind": item.kind,
         "sample": item.sample,
-        "first": sign(session, item.pair_id, first),  # type: ignore[arg-type]
-        "second": sign(session, item.pair_id, second),  # type: ignore[arg-type]
+        "first": sign(session, item.pair_id, first),
+        "second": sign(session, item.pair_id, second),
     }
 
 

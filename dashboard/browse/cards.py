@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from backend.domain.pairs import MediaKind
+from backend.domain.pairs import MediaKind, Order
 from backend.domain.prompts import noun
-from backend.domain.verdict import flaws_of
+from backend.domain.reading import flaws_of
 from backend.store.blindness import Blindness
 from backend.store.browse import Hit
 from backend.store.database import Database
 from backend.store.reviews import Reviews
-from dashboard.media import Side, sign
+from dashboard.media import SIDES, sign
 from dashboard.session import session_id
 from dashboard.text import clean
 from dashboard.words import BETTER, RULINGS, reason
@@ -49,9 +49,7 @@ def _new_labels(database: Database, relabelled: list[int]) -> dict[int, str]:
 
 
 def _open_part(hit: Hit, session: str) -> dict[str, Any]:
-    sides: tuple[Side, Side] = (
-        ("first", "second") if hit.order == "dataset" else ("second", "first")
-    )
+    sides = Order(hit.order).arrange(*SIDES)
     return {
         "id": hit.id,
         "noun": noun(MediaKind(hit.kind)),

@@ -12,7 +12,7 @@ import streamlit as st
 
 from backend.domain.browse import BrowseFilter
 from backend.domain.filtering import Reason
-from backend.domain.verdict import Flaw
+from backend.domain.reading import Flaw
 from backend.store.browse import Facets
 from backend.store.runs import RunRow
 from dashboard.text import clean, md

@@ -7,12 +7,12 @@ from typing import Any
 import streamlit as st
 
 from backend.curation.sets import SetRow
-from backend.domain.pairs import MediaKind
+from backend.domain.pairs import MediaKind, Order
 from backend.domain.prompts import noun
 from backend.store.sets import Sets, ShownItem
 from backend.workspace import Workspace
 from dashboard.components.result_grid import result_grid
-from dashboard.media import thumb_url
+from dashboard.media import SIDES, thumb_url
 from dashboard.opening import open_in_review
 from dashboard.text import clean
 from dashboard.urls import number_in_url
@@ -57,14 +57,11 @@ def _show(after: int | None) -> None:
 
 
 def _card(item: ShownItem) -> dict[str, Any]:
-    swapped = item.order == "swapped"
+    sides = Order(item.order).arrange(*SIDES)
     return {
         "id": item.prediction_id,
         "noun": noun(MediaKind(item.kind)),
-        "thumbs": [
-            thumb_url(item.pair_id, "second" if swapped else "first"),
-            thumb_url(item.pair_id, "first" if swapped else "second"),
-        ],
+        "thumbs": [thumb_url(item.pair_id, side) for side in sides],
         "caption": clean(item.prompt, 240),
         "answer": item.answer,
         "preferred": item.preferred,

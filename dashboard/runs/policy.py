@@ -7,7 +7,8 @@ from typing import Any
 import streamlit as st
 
 from backend.domain.filtering import PRESETS, Policy
-from backend.domain.verdict import Flaw
+from backend.domain.policies import UNTAGGED
+from backend.domain.reading import Flaw
 from dashboard.words import spaced
 
 _ABOUT = {
@@ -19,6 +20,11 @@ _ABOUT = {
     "one-per-pair": "agreement; of each pair the one with the widest margin",
 }
 OWN = "own"
+_UNTAGGED = {
+    "single": "where a single unqualified statement stands",
+    "all": "wherever they can be read",
+    "none": "never",
+}
 
 
 def load_policy_state(key: str, policy: Policy) -> None:
@@ -32,6 +38,7 @@ def load_policy_state(key: str, policy: Policy) -> None:
     st.session_state[f"{key}_ties"] = policy.accept_ties
     st.session_state[f"{key}_margin"] = policy.min_margin
     st.session_state[f"{key}_flaws"] = [flaw for flaw in Flaw if flaw in policy.refused_flaws]
+    st.session_state[f"{key}_untagged"] = policy.untagged_answers
     st.session_state[f"{key}_share"] = policy.min_sample_agreement
     st.session_state[f"{key}_order"] = policy.order_consistency
     st.session_state[f"{key}_one"] = policy.keep == "one_per_pair"
@@ -45,7 +52,7 @@ def policy_fields(key: str) -> Policy:
         on_change=_fill, args=(key,),
     )  # fmt: skip
     if name != OWN:
-        st.caption(_ABOUT.get(name, ""))
+        st.caption(f"{_ABOUT.get(name, '')}; {untagged_words(PRESETS[name])}")
         return PRESETS[name]
     # Over the whole width: beside something else, a screen of 1280 pixels cuts their names.
     st.toggle("Answer agrees with the human", key=f"{key}_agreement")
@@ -57,9 +64,16 @@ def policy_fields(key: str) -> Policy:
                       placeholder="any", format="%g")  # fmt: skip
     right.number_input("Share of samples that agree", 0.01, 1.0, value=None, step=0.05,
                        key=f"{key}_share", placeholder="any")  # fmt: skip
+    st.selectbox("Answers outside of the answer tag are taken", UNTAGGED, key=f"{key}_untagged",
+                 format_func=_UNTAGGED.__getitem__)  # fmt: skip
     st.multiselect("None of these flaws", list(Flaw), key=f"{key}_flaws", placeholder="any flaw may be",
                    format_func=spaced)  # fmt: skip
     return policy_state(key)
+
+
+def untagged_words(policy: Policy) -> str:
+    """Which answers outside of the answer tag a policy takes."""
+    return f"answers outside of the answer tag are taken {_UNTAGGED[policy.untagged_answers]}"
 
 
 def policy_state(key: str) -> Policy:
@@ -72,6 +86,7 @@ def policy_state(key: str) -> Policy:
         "accept_ties": bool(state.get(f"{key}_ties", False)),
         "min_margin": state.get(f"{key}_margin"),
         "refused_flaws": frozenset(Flaw(flaw) for flaw in state.get(f"{key}_flaws", [])),
+        "untagged_answers": state.get(f"{key}_untagged", "single"),
         "min_sample_agreement": state.get(f"{key}_share"),
         "order_consistency": bool(state.get(f"{key}_order", False)),
         "keep": "one_per_pair" if state.get(f"{key}_one") else "all",

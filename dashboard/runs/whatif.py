@@ -6,6 +6,7 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from backend.domain.filtering import Policy
+from backend.domain.reading import Flaw, flaws_of
 from backend.inference.analysis import Analysis
 from backend.inference.whatif import WhatIf, what_if
 from backend.store.runs import RunRow
@@ -14,7 +15,7 @@ from dashboard.background import ready
 from dashboard.numbers import many, percent
 from dashboard.page import errors_shown
 from dashboard.roles import is_operator
-from dashboard.runs.policy import load_policy_state, policy_fields
+from dashboard.runs.policy import load_policy_state, policy_fields, untagged_words
 from dashboard.theme import ACCEPTED, REJECTED, WAITING, chart
 from dashboard.words import reason
 
@@ -45,6 +46,7 @@ def what_if_panel(space: Workspace, run: RunRow, found: Analysis) -> None:
         )
         if seen is not None:
             _seen(seen, run)
+            _untagged(policy, found)
             _apply(space, run, policy)
 
 
@@ -91,6 +93,20 @@ def _seen(seen: WhatIf, run: RunRow) -> None:
         fig.update_xaxes(visible=False)
         fig.update_yaxes(autorange="reversed", showgrid=False, categoryorder="total descending")
         chart(fig, key=f"whatif_reasons_{run.id}", height=48 + 32 * len(seen.reasons))
+
+
+def _untagged(policy: Policy, found: Analysis) -> None:
+    """How many answers stand outside of the answer tag, and which of them this policy takes."""
+    counts = [0, 0]
+    for group in found.groups:
+        flaws = flaws_of(group.flaws)
+        if Flaw.UNTAGGED_ANSWER in flaws:
+            counts[Flaw.QUALIFIED_ANSWER in flaws] += group.n
+    if sum(counts):
+        st.caption(
+            f"{sum(counts):,} answers stand outside of the answer tag, {counts[0]:,} of them as the "
+            f"single statement of their text: {untagged_words(policy)}."
+        )
 
 
 def _apply(space: Workspace, run: RunRow, policy: Policy) -> None:

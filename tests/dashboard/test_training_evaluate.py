@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
+
 import pytest
 
 from backend.demo.judge import shipped_judge
+from backend.domain.pairs import OrderPolicy
 from backend.training.folder import FINAL
 from backend.workspace import Workspace
+from dashboard.training.results import Conditions, _newest
 from tests.dashboard.conftest import Open
 from tests.dashboard.trainings import Trained, fine, words
 
@@ -54,3 +60,21 @@ def test_a_dataset_that_was_not_trained_on_comes_first(
     test = open_page("training", training="1", tab="checkpoints", evaluate=FINAL)
     assert test.selectbox(key="evaluate_dataset").value in ("fresh", "again")
     assert "held out" in test.selectbox(key="evaluate_dataset").options[0]
+
+
+def test_beside_an_evaluation_stands_the_newest_run_in_the_very_order(
+    demo_space: Workspace,
+) -> None:
+    run = demo_space.runs.get(1)
+    orders = ["both", "shuffled", "both", "shuffled", "dataset"]
+    runs = [
+        replace(run, id=number, spec={**run.spec, "order": order})
+        for number, order in enumerate(orders)
+    ]
+    view: Any = SimpleNamespace(spec=SimpleNamespace(model=run.model))
+    found = {}
+    for order in (*OrderPolicy, None):
+        wanted = Conditions(run.dataset, order, run.spec.get("limit"), "hpdv3")
+        newest = _newest(runs, view, wanted)
+        found[order] = newest and newest.id
+    assert found == {"both": 2, "shuffled": 3, "dataset": 4, None: 3}

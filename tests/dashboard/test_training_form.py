@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy import update
 
+from backend.curation.sets import get_set
 from backend.demo.judge import shipped_judge
 from backend.store.schema import runs as runs_table
-from backend.training.request import set_named
 from backend.training.spec import LoraSpec
 from backend.workspace import Workspace
 from tests.dashboard.conftest import Open
@@ -35,7 +35,7 @@ def test_the_form_shows_sets_with_counts_checks_and_the_command_and_starts(
     assert fine(test)
     chosen = test.multiselect(key="training_sets")
     assert chosen.value == ["mixed@1"]
-    counts = set_named(sets_space.database, "mixed").counts
+    counts = get_set(sets_space.database, "mixed").counts
     assert any(f"{counts['image']} images, {counts['video']} videos" in o for o in chosen.options)
     assert "Choose a model" in words(test)
     with_model(test)

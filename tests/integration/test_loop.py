@@ -69,6 +69,7 @@ class Bench:
         wanted = {
             "dataset": "train", "model": str(self.folder / "judge"), "engine": "scripted",
             "options": options, "rounds": 1, "samples": 1, "trainer": "command", "balance": False,
+            "order": "dataset",  # the texts all answer first, and in the file's order that is right
             "training": {"command": command, "train_batch_size": 1, "device": "cpu"}, **values,
         }  # fmt: skip
         return start(self.space, LoopSpec.model_validate(wanted))

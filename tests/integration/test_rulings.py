@@ -7,8 +7,7 @@ from sqlalchemy import select
 
 from backend.curation.bulk import BulkRulings
 from backend.curation.rulings import Rulings
-from backend.domain.pairs import Order, Preference
-from backend.domain.rulings import effective_decision, relabel_dataset_order
+from backend.domain.rulings import effective_decision
 from backend.errors import NotFound, ReviewError
 from backend.store.database import Database
 from backend.store.schema import (
@@ -104,10 +103,15 @@ def test_many_rulings_can_be_sent_again(db: Database) -> None:
     assert state(db, 3) == ("accept", "accepted")
 
 
-def test_a_label_of_dataset_order_is_turned_into_the_shown_order() -> None:
-    assert relabel_dataset_order(Preference.FIRST, Order.SWAPPED) is Preference.SECOND
-    assert relabel_dataset_order(Preference.FIRST, Order.DATASET) is Preference.FIRST
-    assert relabel_dataset_order(Preference.TIE, Order.SWAPPED) is Preference.TIE
+@pytest.mark.parametrize("decision", ["accepted", "rejected"])
+@pytest.mark.parametrize("answer", ["first", "second", "tie", None])
+@pytest.mark.parametrize("relabel", ["first", "second", "tie"])
+def test_a_relabel_keeps_what_names_its_side_and_never_a_tie(
+    decision: str, answer: str | None, relabel: str
+) -> None:
+    kept = answer == relabel and relabel != "tie"
+    found = effective_decision(decision, answer, "relabel", relabel)
+    assert found == ("accepted" if kept else "rejected")
 
 
 def test_without_a_settling_ruling_the_filter_decides() -> None:

@@ -52,10 +52,10 @@ const DRAWING = {
   /** Above the media, in words: which of the dataset's two is the first one here. */
   drawOrder(order, medium) {
     const { part } = this;
-    const swapped = order === "swapped";
     part["say-first"].textContent = order ? orderWords(order) : "";
     part["say-second"].textContent = "";
-    part["say-first"].title = order ? `${medium} 1 is the ${swapped ? "second" : "first"} of the dataset, ${medium} 2 the ${swapped ? "first" : "second"}` : "";
+    const [one, two] = datasetSides(order);
+    part["say-first"].title = order ? `${medium} 1 is the ${one} of the dataset, ${medium} 2 the ${two}` : "";
   },
 
   /** On another sample than the one to rule on: which it is, and the way back by mouse. */

@@ -40,5 +40,10 @@ function ruledWords(item, ruling, relabel) {
 }
 
 function orderWords(order) {
-  return order === "swapped" ? "swapped order" : "dataset order";
+  return `${order} order`;
+}
+
+/** Which of the dataset's two is shown first, and which second. The only place where the order is asked. */
+function datasetSides(order) {
+  return order === "swapped" ? ["second", "first"] : ["first", "second"];
 }

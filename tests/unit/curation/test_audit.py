@@ -54,6 +54,16 @@ def test_each_share_counts_the_rulings_that_tell(db: Database, judge: Judge) -> 
     }
 
 
+def test_a_tie_that_a_person_confirms_is_not_kept(db: Database, judge: Judge) -> None:
+    tie = judge(1, answer="tie", label="tie")
+    queues = Queues(db)
+    queue = queues.make(NewQueue(kind=QueueKind.UNREVIEWED, title="t"), created_by="ann")
+    rule(queues, queue, "ann", 0, tie, "relabel", relabel="tie")
+    found = audit(db, queue, "ann")
+    assert (found["precision"]["hits"], found["precision"]["n"]) == (0, 1)
+    assert (found["judge"]["hits"], found["label"]["hits"]) == (1, 1)
+
+
 def test_only_the_newest_ruling_in_force_counts(db: Database, judge: Judge) -> None:
     number = judge(1)
     queues = Queues(db)

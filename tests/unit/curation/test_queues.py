@@ -14,7 +14,7 @@ from backend.curation import queues as module
 from backend.curation.queues import NewQueue, QueueKind, Queues, Sent
 from backend.curation.ruling_rows import RulingRows
 from backend.curation.rulings import Rulings
-from backend.domain.verdict import Flaw, flaw_mask
+from backend.domain.reading import Flaw, flaw_mask
 from backend.errors import NotFound, ReviewError
 from backend.store.database import Database
 from backend.store.items import Items

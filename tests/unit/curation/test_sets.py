@@ -4,20 +4,26 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from backend.curation import sets as freezing
 from backend.curation.preview import preview
+from backend.curation.rulings import Rulings
 from backend.curation.sets import Balance, freeze, get_set, list_sets
 from backend.errors import NotFound, ReviewError
+from backend.store.database import Database
 from backend.store.previews import Previews
-from backend.store.schema import curated_sets, set_items
+from backend.store.schema import curated_sets, pairs, set_items, verdicts
 from backend.store.sets import Sets
+from backend.training.request import spec_from
 from backend.workspace import Workspace
 from tests.workspaces import build_workspace
+
+GIVEN = {"trainer": "local", "model": "m", "output_dir": "o"}
 
 
 @pytest.fixture
@@ -111,6 +117,129 @@ def test_a_preview_counts_what_freezing_takes(space: Workspace) -> None:
     assert seen.balanced_items == balanced.counts["items"]
     assert seen.captions[0] == 24
     assert seen.winners[0].name == "painter-a", "the better one of each pair is by that generator"
+
+
+def test_the_same_texts_about_exchanged_media_are_another_content(
+    db: Database, judge: Callable[..., int]
+) -> None:
+    for pair in range(3):
+        judge(pair, run=1, order="dataset", answer="first", label="first")
+        judge(pair, run=2, order="swapped", answer="first", label="second")
+    straight, swapped = freeze(db, "s", [1]), freeze(db, "s", [2])
+    # Answer, text and caption are alike; what "Image 1" was is not.
+    assert straight.counts == swapped.counts
+    assert straight.content_hash != swapped.content_hash
+    assert (straight.version, swapped.version) == (1, 2)
+    assert freeze(db, "s", [1]) == straight
+
+
+def test_media_that_stand_the_other_way_round_in_the_file_are_the_same_content_once_shown_alike(
+    db: Database, judge: Callable[..., int]
+) -> None:
+    judge(1, run=1, order="dataset", answer="first", label="first")
+    judge(2, run=2, order="swapped", answer="first", label="second")
+    with db.write() as connection:
+        # The pair of run 2 is that of run 1, listed the other way round.
+        other = {"prompt": "caption 1", "first_path": "1b.png", "second_path": "1a.png"}
+        connection.execute(update(pairs).where(pairs.c.id == 2).values(**other))
+    assert freeze(db, "s", [1]) == freeze(db, "s", [2])
+
+
+def test_a_name_alone_means_the_newest_version_and_a_version_that_one(
+    db: Database, judge: Callable[..., int]
+) -> None:
+    made = []
+    for pair in range(11):
+        judge(pair)
+        made.append(freeze(db, "s", [1]))
+    freeze(db, "another", [1])
+    assert [row.version for row in made] == list(range(1, 12))
+    assert get_set(db, "s") == made[-1]
+    assert [get_set(db, f"s@{row.version}") for row in made] == made
+    assert [ref.version for ref in spec_from(db, ["s"], GIVEN).sets] == [11]
+    older = spec_from(db, ["s@2"], GIVEN).sets
+    assert [(ref.version, ref.content_hash) for ref in older] == [(2, made[1].content_hash)]
+    for name in ("s@12", "s@0", "s@x", "S", "t"):
+        with pytest.raises(NotFound, match="no set"):
+            get_set(db, name)
+
+
+def test_what_is_frozen_keeps_its_answer_when_the_text_is_read_otherwise_later(
+    db: Database, judge: Callable[..., int]
+) -> None:
+    changed, kept = judge(1), judge(2)
+    before = freeze(db, "s", [1])
+    with db.write() as connection:
+        # As reparsing with a newer reader does, or a policy that takes what disagrees.
+        read_again = update(verdicts).where(verdicts.c.prediction_id == changed)
+        connection.execute(read_again.values(answer="second"))
+    sets = Sets(db)
+    assert [item.answer for item in sets.iter_items(before.id)] == ["first", "first"]
+    assert [item.answer for item in sets.shown(before.id)] == ["first", "first"]
+    after = freeze(db, "s", [1])
+    assert [item.answer for item in sets.iter_items(after.id)] == ["second", "first"]
+    assert Previews(db).difference(before.id, after.id) == {
+        "shared": 2, "relabelled": 1, "removed": 0, "added": 0,
+    }  # fmt: skip
+    assert kept
+
+
+def test_a_frozen_item_names_the_newest_ruling_for_it(
+    db: Database, judge: Callable[..., int]
+) -> None:
+    number = judge(1)
+    made = [Rulings(db).add(number, "accept", reviewer=who).id for who in ("ada", "bob")]
+    frozen = freeze(db, "s", [1])
+    assert frozen.lineage["runs"][0]["newest_review"] == made[-1]
+    with db.read() as connection:
+        assert connection.execute(select(set_items.c.review_id)).scalar_one() == made[-1]
+
+
+def test_a_tie_is_in_no_set_whatever_a_person_rules(
+    db: Database, judge: Callable[..., int]
+) -> None:
+    kept = judge(1)
+    tie, side = judge(2, answer="tie", label="tie"), judge(3)
+    judge(4, answer="tie", label="tie")  # accepted by a policy that takes ties
+    # The judge and the person agree, and still there is no better side to learn from.
+    assert Rulings(db).add(tie, "relabel", relabel="tie", reviewer="ada").ruling == "relabel"
+    Rulings(db).add(side, "relabel", relabel="tie", reviewer="ada")
+    for number in (tie, side):
+        with db.read() as connection:
+            effective = select(verdicts.c.effective).where(verdicts.c.prediction_id == number)
+            assert connection.execute(effective).scalar_one() == "rejected"
+    seen = preview(db, [1])
+    frozen = freeze(db, "s", [1])
+    assert seen.items == frozen.counts["items"] == 1
+    assert seen.answers == {"first": 1}
+    assert seen.untrainable == {"naming no better side": 1}
+    assert [item.prediction_id for item in Sets(db).iter_items(frozen.id)] == [kept]
+
+
+def test_a_preview_names_generators_and_leads_of_the_answer_in_either_order(
+    db: Database, judge: Callable[..., int]
+) -> None:
+    for number, (order, answer) in enumerate(
+        [("dataset", "first"), ("swapped", "second"), ("dataset", "second"), ("swapped", "first")]
+    ):
+        better = "first" if number < 2 else "second"  # in dataset order
+        made = judge(number, order=order, answer=answer, label=better)
+        scores = (8.0, 5.0) if answer == "first" else (5.0, 8.0)
+        with db.write() as connection:
+            extra = {"model1": f"made-{better}", "model2": f"lost-{better}"}
+            if better == "second":
+                extra = {"model1": f"lost-{better}", "model2": f"made-{better}"}
+            connection.execute(update(pairs).where(pairs.c.id == number).values(extra=extra))
+            connection.execute(
+                update(verdicts)
+                .where(verdicts.c.prediction_id == made)
+                .values(scores={"dimensions": [["Realism", *scores]]})
+            )
+    seen = preview(db, [1])
+    assert {share.name: share.before for share in seen.winners} == {
+        "made-first": 2, "made-second": 2,
+    }  # fmt: skip
+    assert seen.lead == {"Realism": 3.0}
 
 
 def test_the_difference_of_two_versions_names_what_came_and_went(space: Workspace) -> None:

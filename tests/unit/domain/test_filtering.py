@@ -18,7 +18,7 @@ from backend.domain.filtering import (
     load_policy,
 )
 from backend.domain.pairs import Order, Preference
-from backend.domain.verdict import Flaw, flaw_mask
+from backend.domain.reading import Flaw, flaw_mask
 from backend.errors import PolicyError
 
 
@@ -91,8 +91,24 @@ def test_a_refused_flaw_rejects_and_others_do_not() -> None:
     assert outcome(AGREEMENT, said("first", flaws=cut)) == [(True, "agrees")]
 
 
-@pytest.mark.parametrize("flaw", Flaw)
-def test_clean_refuses_every_flaw(flaw: Flaw) -> None:
+@pytest.mark.parametrize("preset", ["agreement", "clean"])
+@pytest.mark.parametrize(
+    ("untagged", "single", "qualified"),
+    [("single", True, False), ("all", True, True), ("none", False, False)],
+)
+def test_a_policy_says_which_untagged_answers_it_takes(
+    preset: str, untagged: str, single: bool, qualified: bool
+) -> None:
+    policy = replace(PRESETS[preset], untagged_answers=untagged)  # type: ignore[arg-type]
+    alone = said("first", flaws=flaw_mask([Flaw.UNTAGGED_ANSWER]))
+    beside = said("first", flaws=flaw_mask([Flaw.UNTAGGED_ANSWER, Flaw.QUALIFIED_ANSWER]))
+    assert [accepted for accepted, _ in outcome(policy, alone)] == [single]
+    assert [accepted for accepted, _ in outcome(policy, beside)] == [qualified]
+    assert PRESETS[preset].untagged_answers == "single"
+
+
+@pytest.mark.parametrize("flaw", [flaw for flaw in Flaw if flaw is not Flaw.UNTAGGED_ANSWER])
+def test_clean_refuses_every_flaw_but_a_single_untagged_answer(flaw: Flaw) -> None:
     assert outcome(PRESETS["clean"], said("first", flaws=flaw_mask([flaw]))) == [(False, "flawed")]
 
 

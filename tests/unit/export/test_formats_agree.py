@@ -108,6 +108,23 @@ def exported(folder: Path, name: str) -> list[tuple[str, list[str]]]:
     return [(row["conversations"][-1]["value"], row.get("images") or row["videos"]) for row in rows]
 
 
+def samples_of(folder: Path) -> list[tuple[str, str]]:
+    """(the medium that was judged better, the other) by a LightRFT export's other file.
+
+    Upstream's convention: of images the better one stands first, and ``preference`` says where it was
+    shown; videos stand as they were shown.
+    """
+    found = []
+    for file in folder.glob("filtered_samples*.json"):
+        for row in json.loads(file.read_text()):
+            paths = Path(row["path1"]).name, Path(row["path2"]).name
+            number = {"A": 1, "B": 2}[row["preference"]]
+            assert f"{number} is better" in row["predicted_answer"]
+            video = "score1_total" in row
+            found.append((paths[number - 1], paths[2 - number]) if video else paths)
+    return found
+
+
 def named(response: str, media: list[str], kind: str) -> tuple[str, str]:
     noun = kind.capitalize()
     (number,) = (n for n in (1, 2) if f"<answer>{noun} {n} is better</answer>" in response)
@@ -122,7 +139,7 @@ CASES = st.lists(
         preference=st.sampled_from(["first", "second", "tie"]),
         order=st.sampled_from(["dataset", "swapped"]),
         answer=st.sampled_from(["first", "second", "first", "second", "tie"]),
-        ruling=st.sampled_from([None, None, "accept", "reject", "first", "second"]),
+        ruling=st.sampled_from([None, None, "accept", "reject", "first", "second", "tie"]),
         caption=st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\0")),
     ),
     min_size=1,
@@ -161,4 +178,5 @@ def test_rows_of_all_formats_are_the_shown_pairs(cases: list[Case], split: float
                 kind = "image" if media[0].endswith("png") else "video"
                 found.append(named(response, media, kind))
             assert sorted(found) == wanted, name
+        assert sorted(samples_of(folder / "lightrft")) == wanted
         database.close()

@@ -6,8 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from backend.domain.pairs import MediaKind, Preference
+from backend.domain.pairs import MediaKind, Order, Preference
 from backend.errors import ExportError, MediaError
 from backend.export.rows import RowMaker, response_text
 from backend.media.paths import MediaRoot
@@ -33,6 +35,26 @@ def test_a_row_stands_in_shown_order_with_the_recorded_side_turned_along(tmp_pat
     straight = RowMaker({}, str(tmp_path)).row(item(shown_order="dataset", answer="first"))
     assert straight.media == (str(tmp_path / "a.png"), str(tmp_path / "b.png"))
     assert (straight.answer, straight.recorded) == (Preference.FIRST, Preference.FIRST)
+    assert (row.order, straight.order) == (Order.SWAPPED, Order.DATASET)
+    # The judge's totals are of what it saw: the first is that of the medium shown first.
+    assert row.totals == straight.totals == (7, 9)
+
+
+@given(
+    st.sampled_from(Order), st.sampled_from(["first", "second"]),
+    st.sampled_from(["first", "second"]),
+)  # fmt: skip
+def test_answer_and_recorded_side_name_the_same_files_in_both_orders(
+    order: Order, answer: str, recorded: str
+) -> None:
+    """``answer`` and ``recorded`` are in dataset order here; the row has them as shown."""
+    given_item = item(shown_order=order.value, answer=order.turn(answer).value, preference=recorded)
+    row = RowMaker({}, "/data").row(given_item)
+    files = {"first": "/data/a.png", "second": "/data/b.png"}
+    assert row.answer.ranked(*row.media)[0] == files[answer]
+    assert row.recorded.ranked(*row.media)[0] == files[recorded]
+    number = {Preference.FIRST: 1, Preference.SECOND: 2}[row.answer]
+    assert row.response.endswith(f"<answer>Image {number} is better</answer>")
 
 
 def test_the_response_is_rebuilt_without_what_stands_around_the_tags(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from backend.domain.filtering import PRESETS, Policy
-from backend.domain.verdict import Flaw, flaws_of
+from backend.domain.reading import Flaw, flaws_of
 from backend.errors import UsageError
 from backend.inference.analysis import Analysis, Share, analyse
 from backend.inference.compare import compare

@@ -10,7 +10,7 @@ import pytest
 from backend.cli.main import main
 from backend.domain.filtering import PRESETS, Policy
 from backend.domain.pairs import OrderPolicy
-from backend.domain.verdict import Flaw
+from backend.domain.reading import Flaw
 from backend.engines.base import EngineOptions
 from backend.engines.registry import ResolvedEngine
 from backend.inference.command_line import command_line

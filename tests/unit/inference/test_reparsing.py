@@ -13,7 +13,7 @@ from sqlalchemy import select, update
 from backend.curation.sets import freeze, get_set
 from backend.domain.browse import BrowseFilter
 from backend.domain.filtering import PRESETS, load_policy
-from backend.domain.verdict import Flaw, flaws_of
+from backend.domain.reading import Flaw, flaws_of
 from backend.errors import RunError
 from backend.inference import reparsing
 from backend.inference.analysis import analyse

@@ -12,7 +12,7 @@ from sqlalchemy import text as sql
 from backend.curation.bulk import BulkRulings
 from backend.curation.rulings import Rulings
 from backend.domain.browse import BrowseFilter, Measure, Sort
-from backend.domain.verdict import Flaw, flaws_of
+from backend.domain.reading import Flaw, flaws_of
 from backend.store.browse import Browse, Cursor, Hit
 from backend.workspace import Workspace
 from tests.workspaces import build_workspace

@@ -7,56 +7,21 @@ worst outcome is a verdict without an answer and with the flaws that say why.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
 from dataclasses import dataclass
-from enum import StrEnum
-from functools import lru_cache
 from typing import Any
 
-from backend.domain.answers import Reading, last_claims, read_answer
 from backend.domain.pairs import MediaKind, Preference
-from backend.domain.scores import DimensionScore, read_scores
-from backend.domain.sections import take_apart
-from backend.domain.sides import named_media
-
-__all__ = [
-    "DimensionScore",
-    "Flaw",
-    "Verdict",
-    "answer_of",
-    "flaw_mask",
-    "flaws_of",
-    "parse_verdict",
-    "reasoning_hash",
-    "reasoning_of",
-    "repeated_threshold",
-]
+from backend.domain.reading.answers import Reading
+from backend.domain.reading.flaws import Flaw
+from backend.domain.reading.forms import reasons_in_object
+from backend.domain.reading.scores import DimensionScore, Scores, read_scores
+from backend.domain.reading.sections import Sections, take_apart
+from backend.domain.reading.texts import read_tag, read_untagged
 
 LOWEST_SCORE, HIGHEST_SCORE = 1, 10
 
 # Scores are written with one or two decimals; their sum in binary is not exact.
 _ROUNDING = 0.011
-
-
-class Flaw(StrEnum):
-    """Something wrong with a prediction's text. In the order of the store's bits: append only."""
-
-    NO_ANSWER = "no_answer"
-    UNREADABLE_ANSWER = "unreadable_answer"
-    CONFLICTING_ANSWERS = "conflicting_answers"
-    MISSING_REASONING = "missing_reasoning"
-    UNCLOSED_REASONING = "unclosed_reasoning"
-    CUT_OFF = "cut_off"
-    TOTAL_MISMATCH = "total_mismatch"
-    CONTRADICTS_TOTALS = "contradicts_totals"
-    SCORE_OUT_OF_RANGE = "score_out_of_range"
-    WRONG_MEDIUM = "wrong_medium"
-    REPEATED_REASONING = "repeated_reasoning"
-    UNTAGGED_ANSWER = "untagged_answer"
-    """The answer can be read, but does not stand in ``<answer>``."""
-
-
-_BITS = {flaw: 1 << position for position, flaw in enumerate(Flaw)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,26 +75,24 @@ def parse_verdict(
         flaws.add(Flaw.CUT_OFF)
     if not parts.closed:
         flaws.add(Flaw.UNCLOSED_REASONING)
-    if use_cot and not (parts.opened and parts.reasoning):
+    if use_cot and not (parts.marked and parts.reasoning) and not reasons_in_object(text):
         flaws.add(Flaw.MISSING_REASONING)
 
-    readings = _readings(parts.answers, parts.outside, flaws)
-    answer = _agreed(readings, flaws)
+    answer, readings = _answer(parts, flaws)
+    scores = read_scores(parts.reasoning)
     named = {reading.medium for reading in readings} - {None}
     # Reasoning that compares with the other medium in passing is fine; naming only it is not.
-    said = named_media(parts.reasoning)
-    if named - {kind} or (said and kind not in said):
+    if named - {kind} or (scores.named and kind not in scores.named):
         flaws.add(Flaw.WRONG_MEDIUM)
-
-    dimensions, totals = read_scores(parts.reasoning)
-    if not dimensions and totals == (None, None) and parts.outside != parts.reasoning:
-        dimensions, totals = read_scores(parts.outside)
-    flaws |= _score_flaws(answer, dimensions, totals)
+    for elsewhere in (parts.outside, "\n".join(parts.answers[:4])):
+        if not scores.found and elsewhere != parts.reasoning:
+            scores = read_scores(elsewhere)
+    flaws |= _score_flaws(answer, scores)
     return Verdict(
         answer=answer,
         reasoning=parts.reasoning,
-        dimensions=dimensions,
-        totals=totals,
+        dimensions=scores.dimensions,
+        totals=scores.totals,
         flaws=frozenset(flaws),
     )
 
@@ -142,49 +105,53 @@ def reasoning_of(text: str) -> str:
 def answer_of(text: str) -> tuple[Preference | None, frozenset[Flaw]]:
     """The answer in a judge's text as :func:`parse_verdict` reads it, with the flaws it has as an
     answer; for who needs nothing else."""
-    parts = take_apart(text)
     flaws: set[Flaw] = set()
-    answer = _agreed(_readings(parts.answers, parts.outside, flaws), flaws)
+    answer, _ = _answer(take_apart(text), flaws)
     return answer, frozenset(flaws)
 
 
-def _readings(tagged: Iterable[str], outside: str, flaws: set[Flaw]) -> list[Reading]:
+def _answer(parts: Sections, flaws: set[Flaw]) -> tuple[Preference | None, list[Reading]]:
+    """The answer, and all that was read for it; what is wrong with it goes into ``flaws``."""
     # Each content once, because a text may repeat one tag a hundred thousand times.
-    claims = tuple(dict.fromkeys(tagged))
-    untagged = not claims
-    if untagged:
-        claims = last_claims(outside)
-    readings = [reading for claim in claims if (reading := read_answer(claim)) is not None]
-    if not claims:
-        flaws.add(Flaw.NO_ANSWER)
-    elif len(readings) < len(claims):
-        flaws.add(Flaw.UNREADABLE_ANSWER)
-        # Untagged claims are the last of their text: of one that is unclear, the rest proves nothing.
-        return [] if untagged else readings
-    elif untagged:
-        flaws.add(Flaw.UNTAGGED_ANSWER)
-    return readings
+    tagged = tuple(dict.fromkeys(parts.answers))
+    between = [reading for content in dict.fromkeys(parts.unsure) if (reading := read_tag(content))]
+    if tagged or between:
+        readings = [reading for content in tagged if (reading := read_tag(content))]
+        if len(readings) < len(tagged):
+            flaws.add(Flaw.UNREADABLE_ANSWER)
+        readings += between
+        sides = {reading.side for reading in readings}
+        if len(sides) > 1:
+            flaws.add(Flaw.CONFLICTING_ANSWERS)
+        return (sides.pop() if len(sides) == 1 else None), readings
+    found = read_untagged(parts.outside)
+    if found.reading is None:
+        flaws.add(
+            Flaw.CONFLICTING_ANSWERS
+            if found.conflict
+            else Flaw.UNREADABLE_ANSWER
+            if found.anything
+            else Flaw.NO_ANSWER
+        )
+        return None, []
+    flaws.add(Flaw.UNTAGGED_ANSWER)
+    if not found.reading.single:
+        flaws.add(Flaw.QUALIFIED_ANSWER)
+    return found.reading.side, [found.reading]
 
 
-def _agreed(readings: Iterable[Reading], flaws: set[Flaw]) -> Preference | None:
-    sides = {reading.side for reading in readings}
-    if len(sides) > 1:
-        flaws.add(Flaw.CONFLICTING_ANSWERS)
-        return None
-    return sides.pop() if sides else None
-
-
-def _score_flaws(
-    answer: Preference | None,
-    dimensions: tuple[DimensionScore, ...],
-    totals: tuple[float | None, float | None],
-) -> set[Flaw]:
+def _score_flaws(answer: Preference | None, read: Scores) -> set[Flaw]:
     flaws = set()
+    dimensions, totals = read.dimensions, read.totals
     scores = [value for row in dimensions for value in (row.first, row.second) if value is not None]
-    if any(not LOWEST_SCORE <= score <= HIGHEST_SCORE for score in scores):
+    lowest = 0 if read.from_zero else LOWEST_SCORE
+    if any(not lowest <= score <= HIGHEST_SCORE for score in scores):
         flaws.add(Flaw.SCORE_OUT_OF_RANGE)
     sums = _sums(dimensions)
     for stated, actual in zip(totals, sums, strict=True):
+        if read.incomplete:
+            # A line that looks like a dimension was not read: the sum of the others proves nothing.
+            break
         if stated is not None and actual is not None and abs(stated - actual) > _ROUNDING:
             flaws.add(Flaw.TOTAL_MISMATCH)
     if answer is not None and answer is not Preference.TIE:
@@ -217,20 +184,6 @@ def _margin(answer: Preference | None, first: float | None, second: float | None
     if answer is Preference.TIE:
         return abs(difference)
     return difference if answer is Preference.FIRST else -difference
-
-
-def flaw_mask(flaws: Iterable[Flaw]) -> int:
-    """``flaws`` as a bit mask: one bit each, in declaration order."""
-    mask = 0
-    for flaw in flaws:
-        mask |= _BITS[flaw]
-    return mask
-
-
-@lru_cache(maxsize=4096)
-def flaws_of(mask: int) -> frozenset[Flaw]:
-    """The flaws in a bit mask. Bits that a newer Winnow added are ignored."""
-    return frozenset(flaw for flaw, bit in _BITS.items() if mask & bit)
 
 
 def reasoning_hash(reasoning: str) -> int | None:

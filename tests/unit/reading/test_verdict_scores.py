@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from backend.domain.pairs import MediaKind, Preference
 from backend.domain.prompts import DIMENSIONS, answer_text, noun
-from backend.domain.verdict import DimensionScore, Flaw, Verdict, parse_verdict
+from backend.domain.reading import DimensionScore, Flaw, Verdict, parse_verdict
 
 
 def judged(

@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from enum import Enum
 from functools import lru_cache
+from typing import NamedTuple
 
 from backend.domain.prompts import DIMENSIONS
-from backend.domain.sides import SIDE, side_of
-from backend.domain.totals import TOTAL
-from backend.domain.words import POSSESSIVE, RATING, SCALE_BEHIND, SHORT_SCORE
+from backend.domain.reading.names import SIDE, side_of
+from backend.domain.reading.totals import TOTAL
+from backend.domain.reading.words import POSSESSIVE, RATING, SCALE_BEHIND, SHORT_SCORE
 
 LONGEST_NAME = 80
 
@@ -17,11 +18,12 @@ _KNOWN = (
     *dict.fromkeys(name for names in DIMENSIONS.values() for name in names),
     "语义一致性", "美学质量", "美学", "真实性", "时间连贯性", "时序一致性",
 )  # fmt: skip
+KNOWN_NAMES = tuple(name.lower() for name in _KNOWN)
 KNOWN_NAME = "(?:" + "|".join(re.escape(name).replace(r"\ ", r"[\s_]") for name in _KNOWN) + ")"
 """The dimensions that Winnow's own instruction asks for; for patterns that ignore case."""
 
 BULLET = re.compile(
-    r"(?:[-+•·>]{1,3}\s{1,8}|#{1,6}\s{1,4}|\(?[0-9]{1,2}[.)]\s{1,4}|\(?[0-9一二三四五六七八九]{1,2}、\s{0,4}"
+    r"(?:[-+•·>]{1,3}\s{1,8}|#{1,6}\s{1,4}|\(?[0-9]{1,2}[.)]\s{1,4}|\((?:[A-Za-z]|[ivx]{1,4})\)\s{1,4}|[A-Za-z][.)]\s{1,4}|[①-⑳❶-❿]\s{0,4}|\(?[0-9一二三四五六七八九]{1,2}、\s{0,4}"
     r"|(?:dimension|criterion|step)\s[0-9]{1,2}\s?[:.–-]\s{1,4}){1,4}",
     re.IGNORECASE,
 )
@@ -32,7 +34,12 @@ SCALE = re.compile(
 )
 """A scale that stands where a score could: "(1-10)", "(x/10)"."""
 
-_HEAD = re.compile(r"([^\W\d_][^:|]{0,79}?)\s{0,3}(?::|\||\s[-–—]\s)")
+# "[Detail]: …": the brackets are no part of the name.
+BRACKETED = re.compile(r"\[([^\[\]\n]{1,60})\](?=\s?[:：-])")
+# A name may begin with digits that a letter follows ("3D geometry") and hold a ratio ("16:9 framing").
+_HEAD = re.compile(
+    r"((?:[0-9]{1,4}(?:[A-Za-z]|:[0-9]{1,2}\s[^\W\d_]))?(?:(?<=\w)|(?=[^\W\d_]))[^:|]{0,79}?)\s{0,3}(?::|\||\s[-–—]\s)"
+)
 _OWN_SCORE = re.compile(rf"\s?([(\[]\s?{SHORT_SCORE}\s?(?:/\s?10\s?)?[)\]])$")
 _TOTAL = re.compile(TOTAL, re.IGNORECASE)
 _KNOWN_NAME = re.compile(KNOWN_NAME, re.IGNORECASE)
@@ -83,18 +90,24 @@ class About(Enum):
     """Neither scores nor sums of them: "Average", "Confidence", "Conclusion"."""
 
 
-def head_of(line: str) -> tuple[str, str] | None:
-    """The heading that ``line`` starts with, and the rest, of "Aesthetics: Image 1 …"."""
+class Head(NamedTuple):
+    """The heading of a line; ``own`` is a score that stands in front of its colon."""
+
+    name: str
+    end: int
+    own: str | None
+
+
+def head_of(line: str) -> Head | None:
+    """The heading that ``line`` starts with, of "Aesthetics: Image 1 …"."""
     head = _HEAD.match(line)
     if head is None:
         return None
-    name, rest = head[1], line[head.end() :]
-    if own := _OWN_SCORE.search(name):
+    if own := _OWN_SCORE.search(head[1]):
         # "Aesthetics (8/10): …" has its score in front of the colon; "(10)" may be the scale.
-        name = name[: own.start()]
-        if own[1].strip("([ )]") != "10":
-            rest = f"{own[1]} {rest}"
-    return name, rest
+        score = own[1] + " " if own[1].strip("([ )]") != "10" else None
+        return Head(head[1][: own.start()], head.end(), score)
+    return Head(head[1], head.end(), None)
 
 
 # Judges use the same few headings over and over; a run has thousands of texts.

@@ -11,12 +11,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
-from backend.domain.answers import read_answer
-from backend.domain.headings import heading_side
 from backend.domain.pairs import MediaKind
-from backend.domain.tokens import marks_of
-from backend.domain.totals import TOTAL
-from backend.domain.verdict import HIGHEST_SCORE, LOWEST_SCORE, Flaw
+from backend.domain.reading.flaws import Flaw
+from backend.domain.reading.headings import heading_side
+from backend.domain.reading.lexer import marks_of
+from backend.domain.reading.texts import read_tag
+from backend.domain.reading.totals import TOTAL
+from backend.domain.reading.verdict import HIGHEST_SCORE, LOWEST_SCORE
 
 
 class About(StrEnum):
@@ -156,15 +157,14 @@ def _flaw_spans(text: str, kind: MediaKind, flaws: frozenset[Flaw]) -> Iterator[
     for flaw in flaws:
         places: list[tuple[int, int]] = []
         if flaw is Flaw.UNREADABLE_ANSWER:
-            places = [span for span in answers if read_answer(_inside(text, span)) is None]
+            places = [span for span in answers if read_tag(_inside(text, span)) is None]
         elif flaw in (Flaw.CONFLICTING_ANSWERS, Flaw.CONTRADICTS_TOTALS):
             places = answers
         elif flaw is Flaw.WRONG_MEDIUM:
             places = [
                 span
                 for span in answers
-                if (reading := read_answer(_inside(text, span)))
-                and reading.medium not in (None, kind)
+                if (reading := read_tag(_inside(text, span))) and reading.medium not in (None, kind)
             ]
         elif flaw is Flaw.TOTAL_MISMATCH:
             places = [

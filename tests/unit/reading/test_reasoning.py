@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backend.domain.pairs import MediaKind
-from backend.domain.reasoning import About, Piece, read_pieces
-from backend.domain.verdict import Flaw, parse_verdict
+from backend.domain.reading import Flaw, parse_verdict
+from backend.domain.reading.pieces import About, Piece, read_pieces
 
 TEXT = """<think>
 Semantic consistency:
@@ -52,7 +52,7 @@ def test_a_heading_speaks_for_its_paragraph_only() -> None:
 @pytest.mark.parametrize(
     ("text", "flaw", "marked"),
     [
-        ("<think>a</think><answer>the left one</answer>", Flaw.UNREADABLE_ANSWER, "the left one"),
+        ("<think>a</think><answer>the other one</answer>", Flaw.UNREADABLE_ANSWER, "the other one"),
         ("<think>never closed <answer>Image 1 is better</answer>", Flaw.UNCLOSED_REASONING, "<think>"),
         ("<think>x</think><answer>Video 1 is better</answer>", Flaw.WRONG_MEDIUM, "Video 1"),
         ("<think>Aesthetics: Image 1: 12/10, Image 2: 3/10</think>", Flaw.SCORE_OUT_OF_RANGE, "12/10"),

@@ -13,9 +13,12 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from backend.domain.headings import (
+from backend.domain.pairs import MediaKind
+from backend.domain.reading.headings import (
+    BRACKETED,
     BULLET,
     KNOWN_NAME,
+    KNOWN_NAMES,
     LONGEST_NAME,
     SCALE,
     About,
@@ -25,15 +28,15 @@ from backend.domain.headings import (
     is_heading,
     name_of,
 )
-from backend.domain.json_scores import json_scores
-from backend.domain.line_parts import AT_START, TAIL, parts_of
-from backend.domain.line_scores import line_scores
-from backend.domain.plain import plain
-from backend.domain.score_tables import Cell, ScoreTable
-from backend.domain.sides import SIDE, side_of
-from backend.domain.tokens import first_name
-from backend.domain.totals import TOTAL, Total, line_totals, total_of
-from backend.domain.words import NUMBER, POSSESSIVE, RATING, SCORE, SHORT_SCORE
+from backend.domain.reading.json_scores import json_scores
+from backend.domain.reading.lexer import Line, first_name, line_of, marks_of
+from backend.domain.reading.line_parts import AT_START, TAIL, parts_of
+from backend.domain.reading.line_scores import line_scores
+from backend.domain.reading.names import SIDE, medium_of, side_of
+from backend.domain.reading.plain import plain
+from backend.domain.reading.score_tables import Cell, ScoreTable
+from backend.domain.reading.totals import TOTAL, TOTAL_ROOTS, Total, line_totals, total_of
+from backend.domain.reading.words import NUMBER, POSSESSIVE, RATING, SCORE, SHORT_SCORE
 
 # More than any judge writes within its token limit; of a longer text the start is read.
 _LONGEST_TEXT = 200_000
@@ -61,6 +64,8 @@ _ADDITION = re.compile(
 )
 _DIGIT = re.compile("[0-9]")
 _SUMS = (About.TOTAL, About.OVERALL)
+_AVERAGES = ("average", "averag", "mean")
+_SIDE_SUMS = (*TOTAL_ROOTS, "final", "overall")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +77,33 @@ class DimensionScore:
     second: float | None
 
 
-def read_scores(
-    text: str,
-) -> tuple[tuple[DimensionScore, ...], tuple[float | None, float | None]]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scores:
+    """What the reasoning states in numbers.
+
+    Attributes:
+        totals: As stated, ``(first, second)``.
+        named: The media by which the two sides are named.
+        rules: For each dimension and total, the name of the rule that read it and the words.
+        from_zero: The scores share ten points between the sides, so that 0 is one
+            (UnifiedReward-Flex's ``score_1`` and ``score_2``).
+        incomplete: A line gives scores out of ten whose dimension could not be read.
+    """
+
+    dimensions: tuple[DimensionScore, ...] = ()
+    totals: tuple[float | None, float | None] = (None, None)
+    named: frozenset[MediaKind] = frozenset()
+    rules: tuple[tuple[str, str, str], ...] = ()
+    from_zero: bool = False
+    incomplete: bool = False
+
+    @property
+    def found(self) -> bool:
+        """Any score or total was read."""
+        return bool(self.dimensions) or self.totals != (None, None)
+
+
+def read_scores(text: str) -> Scores:
     """Every dimension with its scores, in the order of the text, and the stated totals."""
     reader = _Reader()
     stated, rest = json_scores(text[:_LONGEST_TEXT])
@@ -82,7 +111,8 @@ def read_scores(
         if number.name is None:
             reader.put_total(number.side, Total(number.value, None))
         else:
-            reader.put(number.name, number.side, number.value)
+            reader.put(number.name, number.side, number.value, "JSON object", number.name)
+    reader.from_zero = bool(stated) and all(number.shared for number in stated)
     for line in plain(rest).splitlines():
         if line and not line.isspace():
             reader.read(line)
@@ -94,25 +124,35 @@ class _Reader:
 
     def __init__(self) -> None:
         self._rows: dict[str, tuple[str, list[float | None]]] = {}
+        self._rules: dict[str, tuple[str, str, str]] = {}
         self._totals: list[float | None] = [None, None]
         self._about = About.DIMENSION
         self._name: str | None = None
         self._side: int | None = None
         self._table = ScoreTable()
+        self._named: set[str] = set()
+        self.from_zero = False
+        self._incomplete = False
 
-    def result(
-        self,
-    ) -> tuple[tuple[DimensionScore, ...], tuple[float | None, float | None]]:
-        rows = tuple(DimensionScore(name, *values) for name, values in self._rows.values())
-        return rows, (self._totals[0], self._totals[1])
+    def result(self) -> Scores:
+        media = {kind for name in self._named if (kind := medium_of(name)) is not None}
+        return Scores(
+            dimensions=tuple(DimensionScore(name, *row) for name, row in self._rows.values()),
+            totals=(self._totals[0], self._totals[1]),
+            named=frozenset(media),
+            rules=tuple(self._rules.values()),
+            from_zero=self.from_zero,
+            incomplete=self._incomplete,
+        )
 
-    def put(self, name: str, side: int, value: float) -> None:
+    def put(self, name: str, side: int, value: float, rule: str, words: str) -> None:
         """Keep a score, unless the dimension has one for that side."""
         key = name.casefold()
         if key not in self._rows:
             if len(self._rows) >= _MOST_DIMENSIONS:
                 return
             self._rows[key] = (name, [None, None])
+            self._rules[key] = (name, rule, words)
         values = self._rows[key][1]
         if values[side] is None:
             values[side] = value
@@ -128,19 +168,29 @@ class _Reader:
         if raw.count("|") >= 2:
             cells = self._table.read(raw.replace("*", ""))
             if cells is not None:
+                self._named.update(
+                    raw[mark.start : mark.end] for mark in marks_of(raw) if mark.is_label
+                )
                 for cell in cells:
                     self._read_cell(cell)
                 return
         if "|" not in raw:
             self._table.end()
-        line = raw.strip()
-        bullet = BULLET.match(line)
+        text = raw.strip()
+        bullet = BULLET.match(text)
         if bullet:
-            line = line[bullet.end() :]
-        bold = line.startswith("**") and line.rstrip(" :").endswith("**")
-        line = line.replace("*", "").replace("__", "").strip()
-        if not line:
+            text = text[bullet.end() :]
+        bold = text.startswith("**") and text.rstrip(" :").endswith("**")
+        if "*" in text or "__" in text:
+            text = text.replace("*", "").replace("__", "").strip()
+            if bullet is None and (bullet := BULLET.match(text)):
+                text = text[bullet.end() :]
+        if bracketed := BRACKETED.match(text):
+            text = bracketed[1] + text[bracketed.end() :]
+        if not text:
             return
+        line = line_of(text)
+        self._named.update(text[mark.start : mark.end] for mark in line.marks if mark.is_label)
         parts = parts_of(line)
         if len(parts) == 1:
             self._read_part(line, decorated=bold or bullet is not None)
@@ -149,70 +199,79 @@ class _Reader:
         for part in parts:
             self._read_part(part, decorated=False)
             # Within the line, what starts with a side goes on about it.
-            if at := AT_START.match(part):
+            if at := AT_START.match(part.text):
                 self._side = side_of(at["side"])
         self._side = side
 
-    def _read_part(self, line: str, *, decorated: bool) -> None:
+    def _read_part(self, part: Line, *, decorated: bool) -> None:
         """A line, or the part of one, that names at most one dimension."""
-        if (side := heading_side(line)) is not None:
+        line, marks = part.text, part.marks
+        if len(marks) == 1 and (side := heading_side(line)) is not None:
             self._side = side
             return
-        start = AT_START.match(line)
-        if tail := TAIL.search(line):
+        start = AT_START.match(line) if marks and marks[0].form == "label" else None
+        known = part.names(KNOWN_NAMES)
+        if known and (tail := TAIL.search(line)):
             self._enter(name_of(tail["name"]))
-            self._score(line if start else line[: tail.start("name")])
+            self._score(part if start else part.part(0, tail.start("name")))
         elif start:
-            self._about_side(line, start.end(), side_of(start["side"]))
+            self._about_side(part, start.end(), side_of(start["side"]), known=known)
         else:
-            self._about_dimension(line, decorated=decorated)
+            self._about_dimension(part, decorated=decorated, known=known)
 
-    def _about_side(self, line: str, end: int, side: int) -> None:
+    def _about_side(self, part: Line, end: int, side: int, *, known: bool) -> None:
         """A line that starts with "Image 1"."""
-        behind = _BEHIND_SIDE.match(line, end)
+        line = part.text
+        behind = _BEHIND_SIDE.match(line, end) if known or part.names(_AVERAGES) else None
         if behind and behind["average"]:
             return
         if behind:
             self._enter(name_of(behind["name"]))
-            self._score(SCALE.sub("", line[behind.end() :]), side)
-        elif self._about in _SUMS or _ADDITION.search(line) or _SIDE_TOTAL.search(line):
-            self._state_totals(line)
-        elif self._about is not About.NOTHING and not self._score(line, None):
+            self._score(_without_scale(part, behind.end()), side)
+        elif (
+            self._about in _SUMS
+            or ("+" in line and _ADDITION.search(line))
+            or (part.names(_SIDE_SUMS) and _SIDE_TOTAL.search(line))
+        ):
+            self._state_totals(part)
+        elif self._about is not About.NOTHING and not self._score(part, None):
             # A rationale that goes on in the lines below, where its score may stand.
             self._side = side
 
-    def _about_dimension(self, line: str, *, decorated: bool) -> None:
+    def _about_dimension(self, part: Line, *, decorated: bool, known: bool) -> None:
         """A line that starts with a dimension's name, with "Total", or with neither."""
-        label = first_name(line)
-        if own := _KNOWN_SCORE.fullmatch(line):
+        line = part.text
+        label = first_name(part.marks)
+        if known and (own := _KNOWN_SCORE.fullmatch(line)):
             self._enter(name_of(own["name"]))
-            self._score(own["score"])
+            self._score(part.part(own.start("score"), own.end("score")))
             return
         head = head_of(line)
-        if head is not None and (label is None or len(head[0]) <= label):
-            self._enter_heading(*head)
+        if head is not None and (label is None or len(head.name) <= label):
+            rest = part.part(head.end) if head.own is None else line_of(head.own + line[head.end :])
+            self._enter_heading(head.name, rest)
             return
         bare = SCALE.sub("", line).strip()
         if bare and label is None and is_heading(bare, decorated=decorated):
-            self._enter_heading(bare, "")
+            self._enter_heading(bare, _NOTHING)
             return
         lead = line[: min(len(line) if label is None else label, LONGEST_NAME * 2)]
-        if _AVERAGE.search(lead):
+        if part.names(_AVERAGES) and _AVERAGE.search(lead):
             return
-        if label is not None and (known := _KNOWN.search(lead)):
-            self._enter(name_of(known[0]))
-            self._score(line[known.end() :])
+        if label is not None and known and (found := _KNOWN.search(lead)):
+            self._enter(name_of(found[0]))
+            self._score(part.part(found.end()))
         elif label is not None and lead.rstrip().endswith("(") and len(lead) <= LONGEST_NAME:
-            self._enter_heading(lead.rstrip(" ("), line[label:])
-        elif _TOTAL.search(lead) or _SIDE_TOTAL.search(line):
-            self._state_totals(line if label is None else line[_before(line, label) :])
+            self._enter_heading(lead.rstrip(" ("), part.part(label))
+        elif part.names(_SIDE_SUMS) and (_TOTAL.search(lead) or _SIDE_TOTAL.search(line)):
+            self._state_totals(part if label is None else part.part(_before(line, label)))
         elif self._about in _SUMS:
             if line[0].isdigit():
-                self._state_totals(line)
-        else:
-            self._score(line)
+                self._state_totals(part)
+        elif not self._score(part) and _is_scored(part):
+            self._incomplete = True
 
-    def _enter_heading(self, heading: str, content: str) -> None:
+    def _enter_heading(self, heading: str, content: Line) -> None:
         name = name_of(heading)
         kind = about(heading)
         if kind is About.GENERIC and (self._name is not None or self._about is not About.DIMENSION):
@@ -232,21 +291,23 @@ class _Reader:
     def _enter(self, name: str) -> None:
         self._about, self._name = About.DIMENSION, name
 
-    def _score(self, content: str, side: int | None = -1) -> bool:
+    def _score(self, content: Line, side: int | None = -1) -> bool:
         """Read scores of the present dimension. Were there any?
 
         Args:
             side: Whose an unlabelled one is; by default that of the lines above.
         """
-        found = line_scores(content, self._side if side == -1 else side)
+        found, rule = line_scores(content, self._side if side == -1 else side)
         if self._name is not None and self._about is About.DIMENSION:
             for number, value in found.items():
-                self.put(self._name, number, value)
+                self.put(self._name, number, value, rule, content.text)
+        elif found and self._about is About.DIMENSION:
+            self._incomplete = True
         if len(found) == 2:
             self._side = None
         return bool(found)
 
-    def _state_totals(self, content: str) -> None:
+    def _state_totals(self, content: Line) -> None:
         overall = self._about is About.OVERALL
         for side, total in line_totals(content, self._side).items():
             self.put_total(side, total, overall=overall)
@@ -259,7 +320,20 @@ class _Reader:
             if (total := total_of(cell.text)) is not None:
                 self.put_total(cell.side, total, overall=kind is About.OVERALL)
         elif cell.number is not None:
-            self.put(name, cell.side, cell.number)
+            self.put(name, cell.side, cell.number, "table", cell.text)
+
+
+_NOTHING = line_of("")
+
+
+def _without_scale(part: Line, start: int) -> Line:
+    rest = part.text[start:]
+    plain_rest = SCALE.sub("", rest) if "(" in rest or "[" in rest else rest
+    return part.part(start) if plain_rest == rest else line_of(plain_rest)
+
+
+def _is_scored(part: Line) -> bool:
+    return any(mark.form == "strong" for mark in part.marks)
 
 
 def _before(line: str, label: int) -> int:

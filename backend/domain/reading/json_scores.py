@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from backend.domain.headings import About, about, name_of
-from backend.domain.sides import SIDE, side_of
-from backend.domain.words import PLAIN_SCORE
+from backend.domain.reading.headings import About, about, name_of
+from backend.domain.reading.names import SIDE, side_of
+from backend.domain.reading.words import PLAIN_SCORE
 
 # A judge writes one object; trying every brace of a hostile text would take quadratic time.
 _MOST_TRIES = 4
@@ -31,6 +31,8 @@ class Stated:
     name: str | None
     side: int
     value: float
+    shared: bool = False
+    """It is one of two that share ten points."""
 
 
 def json_scores(text: str) -> tuple[list[Stated], str]:
@@ -59,6 +61,11 @@ def _walk(value: Any, path: tuple[str, ...]) -> Iterator[Stated]:
         return
     if isinstance(value, dict):
         names = [value[key] for key in _NAME_KEYS if isinstance(value.get(key), str)]
+        if names and "score_1" in value and "score_2" in value:
+            for side, key in enumerate(("score_1", "score_2")):
+                if (number := _number(value[key])) is not None:
+                    yield Stated(name_of(names[0]), side, number, shared=True)
+            return
         for key, inner in value.items():
             if key not in _NAME_KEYS:
                 yield from _walk(inner, (*path, *names[:1], key))

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from backend.domain.pairs import MediaKind, Preference
-from backend.domain.verdict import Flaw, parse_verdict
+from backend.domain.reading import Flaw, parse_verdict
 
 FIRST, SECOND, TIE = Preference.FIRST, Preference.SECOND, Preference.TIE
 SC, AE, AU, TC = "semantic consistency", "aesthetics", "authenticity", "temporal coherence"
@@ -250,12 +250,12 @@ ANSWERS = [
     ("第一张图明显更好", FIRST),
     ("两张图一样好", TIE),
     ("It is a tie", TIE),
-    ("Image 1 is better in aesthetics, but overall Image 2 is the better one", None),
+    ("Image 1 is better in aesthetics, but overall Image 2 is the better one", SECOND),
     ("Image 1 is better? No, Image 2 is clearly better", None),
-    ("Image 1 is better only in color, the second image is better overall", None),
+    ("Image 1 is better only in color, the second image is better overall", SECOND),
     ("Image 1 is better in colour, but the other picture wins", None),
     ("Image 1 is better in detail and Image 2 in colour", None),
-    ("Both images are equally good in detail, but Image 1 is better", None),
+    ("Both images are equally good in detail, but Image 1 is better", FIRST),
     ("Both images are equally good in detail, but Image 1 has more charm", None),
     ("Image 1 is better, but not overall", None),
     ("Image 1 is probably better", None),

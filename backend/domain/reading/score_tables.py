@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from backend.domain.headings import BULLET, cell_side
-from backend.domain.line_scores import line_scores
-from backend.domain.tokens import marks_of
+from backend.domain.reading.headings import BULLET, cell_side
+from backend.domain.reading.lexer import line_of, marks_of
+from backend.domain.reading.line_scores import line_scores
 
 # More columns than any instruction asks for.
 _MOST_CELLS = 64
@@ -51,7 +51,7 @@ class ScoreTable:
         has_numbers = any(number is not None for number in numbers)
         names_sides = all(cell_side(cell) is not None for cell in cells[1:3])
         if self._header is None or (not has_numbers and names_sides):
-            if has_numbers or any(line_scores(cell, None) for cell in cells):
+            if has_numbers or any(line_scores(line_of(cell), None)[0] for cell in cells):
                 return None
             self._header = cells
             return []

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from backend.domain.sides import SIDE, side_of
-from backend.domain.tokens import marks_of
-from backend.domain.words import NUMBER, OUT_OF, RATING
+from backend.domain.reading.lexer import Line
+from backend.domain.reading.names import SIDE, side_of
+from backend.domain.reading.words import NUMBER, OUT_OF, RATING
 
 _SCALE = rf"(?:\s?{OUT_OF}\s?(?P<scale>[0-9]{{1,3}}))?"
 TOTAL = (
@@ -19,6 +19,20 @@ TOTAL = (
     r"|\badd(?:ed)?\sup\b|总分|总得分|总计|合计|总评分)"
 )
 """Words that announce a sum, without groups; for patterns that ignore case."""
+
+TOTAL_ROOTS = (
+    "total",
+    "sum",
+    "combined",
+    "cumulative",
+    "aggregat",
+    "adding",
+    "added up",
+    "add up",
+    "总",
+    "合计",
+)
+"""One of these stands, in lower case, wherever :data:`TOTAL` does."""
 
 _TOTAL_FIRST = re.compile(
     rf"(?<![\w.])(?P<sum>{NUMBER})(?:\s?/\s?(?P<scale>[0-9]{{1,3}}))?\s{{0,2}}(?:points?\s)?"
@@ -67,15 +81,16 @@ def total_of(text: str) -> Total | None:
     return Total(value, int(match["scale"]) if match["scale"] else None)
 
 
-def line_totals(line: str, side: int | None) -> dict[int, Total]:
-    """Each side's stated total in ``line``; ``side`` is whose an unlabelled one is."""
+def line_totals(part: Line, side: int | None) -> dict[int, Total]:
+    """Each side's stated total in a line; ``side`` is whose an unlabelled one is."""
+    line = part.text
     totals: dict[int, Total] = {}
     for match in _TOTAL_FIRST.finditer(line):
         scale = int(match["scale"]) if match["scale"] else None
         totals.setdefault(side_of(match["label"]), Total(float(match["sum"]), scale))
     if totals:
         return totals
-    marks = [mark for mark in marks_of(line) if not mark.is_number]
+    marks = [mark for mark in part.marks if not mark.is_number]
     labels = [mark for mark in marks if mark.side is not None]
     for place, label in enumerate(labels):
         stop = labels[place + 1].start if place + 1 < len(labels) else len(line)

@@ -18,9 +18,11 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from backend.domain.sides import SIDE
-from backend.domain.tokens import Mark, marks_of
-from backend.domain.words import POSSESSIVE
+from backend.domain.reading.lexer import Line, Mark
+from backend.domain.reading.names import SIDE
+from backend.domain.reading.words import POSSESSIVE
+
+_NAMES = ("label", "both")
 
 Scores = dict[int, float]
 """By side."""
@@ -54,34 +56,38 @@ _REST_OF_PAIR = re.compile(r"\W*(?:respectively)?\W*", re.IGNORECASE)
 _CUT = re.compile(r";|[.!?]\s")
 
 
-def line_scores(line: str, side: int | None) -> Scores:
-    """The score of each side in ``line``.
+def line_scores(part: Line, side: int | None) -> tuple[Scores, str]:
+    """The score of each side in a line, or a part of one, and the name of the rule that read them.
 
     Args:
         side: Whose an unlabelled score is, when the lines above said so.
     """
-    found = marks_of(line)
-    if all(not mark.is_number for mark in found):
-        return {}
+    line, found = part.text, part.marks
+    for mark in found:
+        if mark.form not in _NAMES:
+            break
+    else:
+        return {}, ""
     marks = _scores_among(line, found)
-    numbers = [mark for mark in marks if mark.is_number]
-    labels = [mark for mark in marks if mark.is_label]
+    numbers = [mark for mark in marks if mark.form not in _NAMES]
+    labels = [mark for mark in marks if mark.form == "label"]
     if not numbers:
-        return {}
+        return {}, ""
     if len(numbers) == 1 and _is_for_both(numbers[0], marks):
-        return _kept({0: numbers[0].value, 1: numbers[0].value})
+        return _kept({0: numbers[0].value, 1: numbers[0].value}), "one for both"
     if len(numbers) == 1 and (names := _joined(line, numbers[0], labels)):
         if _BETWEEN.search(line[max(0, names[0].start - 24) : names[0].start]):
-            return {}
-        return _kept({0: numbers[0].value, 1: numbers[0].value})
-    if len(numbers) == 2 and _JOIN.fullmatch(line[numbers[0].end : numbers[1].start]):
+            return {}, ""
+        return _kept({0: numbers[0].value, 1: numbers[0].value}), "one for two names"
+    if len(numbers) == 2 and _JOIN.fullmatch(line, numbers[0].end, numbers[1].start):
         if sides := _listed(numbers, labels):
-            return _kept({sides[0]: numbers[0].value, sides[1]: numbers[1].value})
+            listed = {sides[0]: numbers[0].value, sides[1]: numbers[1].value}
+            return _kept(listed), "two names, two scores"
         if not labels:
-            return _kept({0: numbers[0].value, 1: numbers[1].value})
+            return _kept({0: numbers[0].value, 1: numbers[1].value}), "two scores"
     if _all_followed(line, numbers, labels):
-        return _before_names(numbers, labels)
-    return _behind_names(line, numbers, labels, side)
+        return _before_names(numbers, labels), "names behind scores"
+    return _behind_names(line, numbers, labels, side), "scores behind names"
 
 
 def _kept(scores: dict[int, float | None]) -> Scores:

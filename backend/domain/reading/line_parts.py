@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from backend.domain.headings import KNOWN_NAME, name_of
-from backend.domain.sides import SIDE
-from backend.domain.totals import TOTAL
-from backend.domain.words import POSSESSIVE, SCORE, SHORT_SCORE
+from backend.domain.reading.headings import KNOWN_NAME, KNOWN_NAMES, name_of
+from backend.domain.reading.lexer import Line
+from backend.domain.reading.names import SIDE
+from backend.domain.reading.totals import TOTAL, TOTAL_ROOTS
+from backend.domain.reading.words import POSSESSIVE, SCORE, SHORT_SCORE
 
 _NAMES = (
     rf"(?:{KNOWN_NAME}(?:\sscores?)?|{TOTAL}(?:\s(?:scores?|points?|ratings?))?"
@@ -40,11 +41,32 @@ AT_START = re.compile(
 
 _SEPARATOR = re.compile(r"[,;|]")
 _BETWEEN = " ,;|:–—"
+_HEADS = (*KNOWN_NAMES, *TOTAL_ROOTS, "average")
 
 
-def parts_of(line: str) -> list[str]:
+def parts_of(line: Line) -> list[Line]:
     """``line`` cut where it comes to a new dimension, or to the total."""
-    return list(_cut(line, _cuts(line)))
+    if line.text.count("10") < 2 and not line.names(_HEADS):
+        return [line]
+    places = list(_cuts(line.text))
+    if not places:
+        return [line]
+    parts = []
+    start = 0
+    for place in [*places, None]:
+        if part := _stripped(line, start, place):
+            parts.append(part)
+            start = place or 0
+    return parts or [line]
+
+
+def _stripped(line: Line, start: int, end: int | None) -> Line | None:
+    """The stretch without what only separates it from the others; ``None`` if nothing is left."""
+    text = line.text[start:end]
+    if not (kept := text.strip(_BETWEEN)):
+        return None
+    start += len(text) - len(text.lstrip(_BETWEEN))
+    return line.part(start, start + len(kept))
 
 
 def _cuts(line: str) -> Iterator[int]:
@@ -65,12 +87,3 @@ def _cuts(line: str) -> Iterator[int]:
         return
     for head in _INNER_HEAD.finditer(line):
         yield head.start("head")
-
-
-def _cut(line: str, places: Iterator[int]) -> Iterator[str]:
-    start = 0
-    for place in places:
-        if part := line[start:place].strip(_BETWEEN):
-            yield part
-            start = place
-    yield line[start:].strip(_BETWEEN) if start else line
