@@ -66,7 +66,7 @@ def requirements(home: Path) -> dict[str, Requirement]:
         lines = (home / "requirements.txt").read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError):
         return {}
-    found = {}
+    found: dict[str, Requirement] = {}
     for line in lines:
         try:
             requirement = Requirement(line.partition("#")[0].strip())

@@ -26,8 +26,8 @@ from backend.training.spec import TrainingSpec
 SMALL = 200_000_000
 """Bytes of weights with which the CPU answers a few rows in seconds."""
 
-ROWS = 2
-"""Rows of each medium."""
+ROWS = 1
+"""Of each medium."""
 
 _TIMEOUT_S = 240.0
 

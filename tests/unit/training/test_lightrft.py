@@ -184,7 +184,7 @@ def test_an_interpreter_that_has_what_the_checkout_asks_for_is_told_with_its_ver
 def test_a_version_that_is_too_old_or_missing_is_refused(
     checkout: Path, monkeypatch: pytest.MonkeyPatch, name: str, version: str | None, said: str
 ) -> None:
-    found = versions(monkeypatch, checkout, **{name: version})["Interpreter"]
+    found = versions(monkeypatch, checkout, "a/name", **{name: version})["Interpreter"]
     assert found.level is Level.FAIL and said in found.message
     assert found.hint and "WINNOW_LIGHTRFT_PYTHON" in found.hint
 
