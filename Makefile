@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 VLLM_VENV := .venv-vllm
 ARGS ?=
 
-.PHONY: setup setup-vllm demo serve screenshots test lint format clean
+.PHONY: setup setup-vllm demo serve screenshots test test-python check-extras lint format clean
 
 setup: $(VENV)/.ready
 
@@ -45,6 +45,17 @@ test: setup
 	wait $$vllm || echo "vLLM could not be installed; its tests are skipped"; exit $$failed
 	$(BIN)/python -m pytest -n 2 --dist loadfile tests/integration tests/browser
 
+# The unit tests on another Python, without extras: make test-python PYTHON=python3.13
+test-python: OTHER = .venv-$(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+test-python:
+	$(PYTHON) -m venv $(OTHER)
+	$(OTHER)/bin/python -m pip install --quiet --upgrade -e '.[dev]'
+	$(OTHER)/bin/python -m pytest -n 2 tests/unit
+
+# Can each extra, and what the README says to install together, be installed? Needs the package index.
+check-extras: setup
+	$(BIN)/python scripts/check_extras.py
+
 lint: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -56,4 +67,4 @@ format: setup
 	$(BIN)/ruff format .
 
 clean:
-	rm -rf $(VENV) $(VLLM_VENV) build *.egg-info winnow-workspace
+	rm -rf $(VENV) $(VLLM_VENV) .venv-3.* build *.egg-info winnow-workspace

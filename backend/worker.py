@@ -111,6 +111,7 @@ def _run(workspace: Workspace, run: RunRow, stop: threading.Event) -> None:
             run_id=run.id,
             dataset_id=run.dataset_id,
             data_root=Path(dataset.data_root),
+            links_to=dataset.links_to,
             spec=spec,
             policy=policy,
             total=run.total,

@@ -71,6 +71,7 @@ class Workspace:
         name: str,
         spec: str,
         data_root: Path | None = None,
+        links_to: Sequence[Path] | None = None,
         check_media: bool = True,
         progress: Callable[[int], None] | None = None,
     ) -> DatasetRow:
@@ -88,6 +89,7 @@ class Workspace:
             name=name,
             spec=spec,
             data_root=data_root,
+            links_to=links_to,
             check_media=check_media,
             progress=progress,
         )

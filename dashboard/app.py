@@ -1,6 +1,5 @@
-"""The server: Streamlit with our routes beside it. Started by ``winnow serve``.
-
-``streamlit run dashboard/app.py`` works too, from a folder where ``dashboard`` can be imported.
+"""The server: Streamlit with our routes beside it. Started by ``python -m dashboard``, which ``winnow serve``
+runs. ``streamlit run dashboard/app.py`` works too, where ``dashboard`` can be imported, as safe but plain.
 """
 
 from __future__ import annotations
@@ -45,7 +44,8 @@ except WinnowError as error:
     sys.exit(f"error: {error}" + (f"\nhint: {error.hint}" if error.hint else ""))
 
 app = st.App(
-    Path(__file__).parent / "main.py",
+    # Resolved: this package may have been found through a link (backend/jobs/own_path.py).
+    Path(__file__).resolve().parent / "main.py",
     routes=routes,
     middleware=[Middleware(SessionMiddleware)],
     lifespan=_lifespan,

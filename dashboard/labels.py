@@ -13,6 +13,15 @@ def label(text: object, limit: int = 60) -> str:
     return line.replace("%{", "% {")
 
 
+def scheme() -> str:
+    """``light`` or ``dark``, as the page is drawn."""
+    # A person's own base is drawn in every browser, which goes on reporting what it would prefer.
+    base = st.get_option("theme.base")
+    if base is None:
+        base = st.context.theme.type
+    return "dark" if base == "dark" else "light"
+
+
 def ink() -> str:
     """The colour of text on faint colours, in the theme that the browser shows."""
-    return "#E8EAEC" if st.context.theme.type == "dark" else "#1B1F23"
+    return "#E8EAEC" if scheme() == "dark" else "#1B1F23"

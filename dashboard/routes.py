@@ -6,7 +6,7 @@ holds up Streamlit's event loop.
 
 from __future__ import annotations
 
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from starlette.requests import Request
 from starlette.responses import FileResponse, Response
@@ -14,7 +14,6 @@ from starlette.routing import Route
 
 from backend.domain.pairs import MediaKind
 from backend.errors import Forbidden, MediaError
-from backend.media.paths import resolve_media
 from backend.media.thumbnails import browser_image, thumbnail
 from backend.store.locating import locate
 from dashboard.answering import answering
@@ -35,29 +34,30 @@ _HEADERS = {
 @answering
 def medium(request: Request) -> Response:
     """A medium as it lies on the disk, with HTTP Range; images that browsers cannot show as WebP."""
-    path, kind, _ = _asked_for(request)
-    content_type = CONTENT_TYPES.get(path.suffix.lower())
+    path, name, kind, _ = _asked_for(request)
+    content_type = CONTENT_TYPES.get(name.suffix.lower())
     if content_type is None or not content_type.startswith(kind.value):
         if kind is MediaKind.VIDEO:
             raise MediaError(
-                f"{path.name}: browsers do not play this kind of file",
+                f"{name.name}: browsers do not play this kind of file",
                 hint="convert it to MP4 (H.264) or WebM (VP9)",
             )
         path, content_type = browser_image(path, _cache()), "image/webp"
     if not path.is_file():
-        raise MediaError(f"{path.name}: no such file")
+        raise MediaError(f"{name.name}: no such file")
     return FileResponse(path, media_type=content_type, headers=_HEADERS)
 
 
 @answering
 def thumb(request: Request) -> Response:
     """A thumbnail, made at the first request."""
-    path, kind, size = _asked_for(request)
+    path, _, kind, size = _asked_for(request)
     small = thumbnail(path, kind, size or 320, _cache())
     return FileResponse(small, media_type="image/webp", headers=_HEADERS)
 
 
-def _asked_for(request: Request) -> tuple[Path, MediaKind, int]:
+def _asked_for(request: Request) -> tuple[Path, PurePosixPath, MediaKind, int]:
+    """The file, its name in the dataset (a link's end may be called by a hash), kind and size."""
     session = session_in(request.headers.get("cookie", ""))
     if session is None:
         raise Forbidden(
@@ -66,7 +66,7 @@ def _asked_for(request: Request) -> tuple[Path, MediaKind, int]:
     pair_id, side, size = opened(session, request.path_params["token"])
     found = locate(shared().database, pair_id)
     path = found.first if side == "first" else found.second
-    return resolve_media(Path(found.data_root), path), found.kind, size
+    return found.root.resolve(path), PurePosixPath(path), found.kind, size
 
 
 def _cache() -> Path:

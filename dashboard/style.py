@@ -7,6 +7,7 @@ from pathlib import Path
 
 import streamlit as st
 
+from dashboard.labels import scheme
 from dashboard.theme import ACCENT, QUIET, text_on
 
 
@@ -17,6 +18,6 @@ def _sheet() -> str:
 
 def apply_style() -> None:
     """Add our rules to Streamlit's, and the colours they name in the theme that the browser shows."""
-    theme = "dark" if st.context.theme.type == "dark" else "light"
+    theme = scheme()
     colours = f"--wn-quiet: {QUIET[theme]}; --wn-on-accent: {text_on(ACCENT[theme])};"
     st.html(f"<style>:root {{ {colours} }}\n{_sheet()}</style>")

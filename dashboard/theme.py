@@ -20,7 +20,7 @@ LIGHT_INK, DARK_INK = "#FFFFFF", "#14171A"
 QUIET = {"light": "#5B6066", "dark": "#A9AEB4"}
 """Captions, in either theme: Streamlit's own grey is too faint on a light page."""
 ACCENT = {"light": "#0067A3", "dark": "#5AB4E5"}
-"""The primary colour of ``.streamlit/config.toml``."""
+"""The primary colour of ``.streamlit/theme.toml``."""
 
 _FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Noto Sans', sans-serif"
 

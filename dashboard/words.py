@@ -6,6 +6,7 @@ REASONS = {
     "agrees": "agrees",
     "disagrees": "disagrees",
     "tie": "recorded tie",
+    "note": "note",
     "said_tie": "said tie",
     "unreadable": "unreadable",
     "low_margin": "low margin",
@@ -33,6 +34,7 @@ ISSUES = {
     "conflict": "contradicted",
     "duplicate": "listed twice",
     "tie": "recorded tie",
+    "note": "note",
 }
 """What can be wrong with a row of a dataset, by the importer's code; a tie is only remarkable."""
 

@@ -38,7 +38,7 @@ with page(None):
         not_there(f"there is no dataset {asked}", "It may be in another workspace, or not be added yet.",
                   back="All datasets")  # fmt: skip
     else:
-        counts = {row.name: row.counts.get("pairs", 0) for row in datasets}
+        counts = {row.name: row.judgeable for row in datasets}
         follow("name", list(counts), datasets[-1].name)
         follow("tab", ["pairs", "report"], "pairs")
         name = st.selectbox(
@@ -52,13 +52,15 @@ with page(None):
             st.warning(
                 f"It is not ready ({md(dataset.status)}). Add the same files again to go on."
             )
+        elif not dataset.judgeable:
+            st.warning("No pair can be judged. What was found wrong says why.")
         with st.container(horizontal=True, vertical_alignment="center"):
             tab = st.segmented_control(
                 "Part", ["pairs", "report"], required=True, key="tab", on_change=write("tab"),
                 label_visibility="collapsed",
                 format_func={"pairs": "Pairs", "report": "What was found wrong"}.__getitem__,
             )  # fmt: skip
-            if dataset.status == "ready" and is_operator():
+            if dataset.status == "ready" and dataset.judgeable and is_operator():
                 page_link("runs", "Start a run over it", new="1", dataset=dataset.name)
         if tab == "report":
             issues(space(), dataset)

@@ -90,8 +90,7 @@ def pictures(workspace: Path, given: argparse.Namespace) -> int:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     server = subprocess.Popen(
-        [sys.executable, "-m", "streamlit", "run", str(ROOT / "dashboard" / "app.py"),
-         "--server.port", str(port), "--server.headless", "true"],
+        [sys.executable, "-m", "dashboard", "--server.port", str(port)],
         cwd=ROOT,
         env={**os.environ, "WINNOW_WORKSPACE": str(workspace), "PYTHONPATH": str(ROOT)},
         stdout=subprocess.DEVNULL,

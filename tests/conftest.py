@@ -2,11 +2,36 @@
 
 from __future__ import annotations
 
+import re
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
 SHIPPED_JUDGE = Path(__file__).parent.parent / "backend" / "demo" / "judge"
+_WITHOUT_TORCH = find_spec("torch") is None
+_NEEDS_TORCH = re.compile(
+    r"^(import|from) (torch|torchvision|transformers|peft|safetensors)\b", re.M
+)
+
+
+def pytest_report_header() -> list[str]:
+    """A run that leaves something out says so."""
+    left_out = "torch is not installed: files that import it, and tests marked torch, are left out"
+    return [left_out] if _WITHOUT_TORCH else []
+
+
+def pytest_ignore_collect(collection_path: Path) -> bool | None:
+    """Leave out what could not even be imported (``make test-python``)."""
+    if not _WITHOUT_TORCH or collection_path.suffix != ".py":
+        return None
+    return bool(_NEEDS_TORCH.search(collection_path.read_text(encoding="utf-8"))) or None
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip what needs torch where it is not installed."""
+    if _WITHOUT_TORCH and item.get_closest_marker("torch"):
+        pytest.skip("torch is not installed")
 
 
 @pytest.fixture(scope="session")

@@ -13,6 +13,13 @@ from backend.store.datasets import DatasetRow
 
 app = typer.Typer(help="Add datasets and look at them.", no_args_is_help=True)
 SHOWN_ISSUES = 20
+AllowLinksTo = Annotated[
+    list[Path] | None,
+    typer.Option(
+        metavar="DIR",
+        help="Folder outside of the data root that its symbolic links may lead to; repeatable",
+    ),
+]
 
 
 def as_json(dataset: DatasetRow) -> dict[str, Any]:
@@ -24,6 +31,7 @@ def as_json(dataset: DatasetRow) -> dict[str, Any]:
         "source": dataset.source,
         "spec": dataset.spec,
         "data_root": dataset.data_root,
+        "links_to": list(dataset.links_to),
         "status": dataset.status,
         "fingerprint": dataset.fingerprint,
         **{
@@ -39,6 +47,8 @@ def as_json(dataset: DatasetRow) -> dict[str, Any]:
                 "broken",
             )
         },
+        # Those that can be judged, as they were looked at last.
+        "pairs": dataset.judgeable,
     }
 
 
@@ -49,6 +59,7 @@ def add(
     data_root: Annotated[
         Path | None, typer.Option(help="Folder that the media paths are relative to")
     ] = None,
+    allow_links_to: AllowLinksTo = None,
     check_media: Annotated[
         bool, typer.Option(help="Look whether every media file is there and can be opened")
     ] = True,
@@ -62,6 +73,7 @@ def add(
             name=name,
             spec=source,
             data_root=data_root,
+            links_to=allow_links_to or None,
             check_media=check_media,
             progress=lambda rows: bar.update(task, completed=rows),
         )
@@ -69,7 +81,10 @@ def add(
         print_json(as_json(dataset))
     else:
         _report(dataset)
-        say(f"next: winnow run start --dataset {name} --model MODEL --wait")
+        if dataset.judgeable:
+            say(f"next: winnow run start --dataset {name} --model MODEL --wait")
+        else:
+            say(f"no pair can be judged; `winnow dataset show {name}` says why")
 
 
 @app.command("list")
@@ -104,6 +119,8 @@ def show(name: str, json: Json = False) -> None:
 def _report(dataset: DatasetRow) -> None:
     row = as_json(dataset)
     say(f"{dataset.name} ({dataset.source}, {dataset.status})")
+    if dataset.links_to:
+        say(f"symbolic links may lead to {', '.join(dataset.links_to)}")
     print_table(
         ("rows", "pairs", "ties", "duplicates", "conflicts", "missing", "unreadable", "broken"),
         [

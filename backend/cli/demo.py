@@ -14,6 +14,8 @@ from backend.cli.output import Json, given, print_json, progress_bar, say, works
 from backend.cli.serve import serve as serve_dashboard
 from backend.demo.judge import measure_judge, shipped_judge
 from backend.demo.steps import run_demo
+from backend.engines.base import EngineOptions
+from backend.engines.registry import resolve_engine
 
 app = typer.Typer(help="Try everything on rendered pairs.", invoke_without_command=True)
 
@@ -50,6 +52,8 @@ def build_judge(
     stop_after: Annotated[int | None, typer.Option(help="Stop, resumably, at this step")] = None,
 ) -> None:
     """Train the demo judge from nothing (in less than an hour on two cores)."""
+    # What it trains with; said before anything is rendered.
+    resolve_engine("transformers", model=str(shipped_judge()), options=EngineOptions())
     from backend.demo.judge_training import train_judge
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")

@@ -11,6 +11,7 @@ from typing import Annotated
 
 import typer
 
+from backend.cli.datasets import AllowLinksTo
 from backend.cli.engine_options import (
     BatchSize,
     GpuMemory,
@@ -114,6 +115,7 @@ def prepare(
     data_path: Annotated[str, typer.Option(metavar="SOURCE:PATH[,SOURCE:PATH…]")],
     output_dir: Annotated[Path, typer.Option(help="Folder to write")],
     data_root: DataRoot = None,
+    allow_links_to: AllowLinksTo = None,
     batch_size: BatchSize = 8,
     max_new_tokens: MaxNewTokens = 2048,
     task_instruction: Instruction = None,
@@ -140,7 +142,7 @@ def prepare(
     template = read_instruction(task_instruction)
     _check_output(output_dir)
     with workspace() as space:
-        dataset = _dataset(space, task.kind, data_path, data_root)
+        dataset = _dataset(space, task.kind, data_path, data_root, allow_links_to)
         run_id, resolved = space.launcher.start(
             RunRequest(
                 dataset=dataset.name,
@@ -183,7 +185,9 @@ def _fps(task: Task, given: float | None) -> float:
     return _FPS if given is None else given
 
 
-def _dataset(space: Workspace, kind: MediaKind, data: str, root: Path | None) -> DatasetRow:
+def _dataset(
+    space: Workspace, kind: MediaKind, data: str, root: Path | None, links_to: list[Path] | None
+) -> DatasetRow:
     """The dataset of these very files: the one that is there already, else a new one."""
     name = _name_of(kind, data, root)
     with progress_bar() as bar:
@@ -193,6 +197,7 @@ def _dataset(space: Workspace, kind: MediaKind, data: str, root: Path | None) ->
             name=name,
             spec=data,
             data_root=root,
+            links_to=links_to or None,
             kind=kind,
             progress=lambda rows: bar.update(task, completed=rows),
         )

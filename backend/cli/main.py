@@ -6,12 +6,13 @@ import errno
 import os
 import sys
 from contextlib import suppress
+from importlib.metadata import version
 from pathlib import Path
 
 import typer
 
 from backend.cli import datasets, demo, doctor, files, loop, review, runs, serve, sets, train
-from backend.cli.output import err, given, note
+from backend.cli.output import err, given, note, say
 from backend.errors import UsageError, WinnowError
 
 app = typer.Typer(
@@ -35,6 +36,12 @@ app.command("convert", no_args_is_help=True)(files.convert)
 app.command("prepare", no_args_is_help=True)(files.prepare)
 
 
+def _say_version(asked: bool) -> None:
+    if asked:
+        say(f"winnow {version('winnow')}")
+        raise typer.Exit
+
+
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
@@ -44,8 +51,11 @@ def _global_options(
         None, help="Workspace folder; default WINNOW_WORKSPACE or ./winnow-workspace"
     ),
     debug: bool = typer.Option(False, help="Show tracebacks"),
+    version: bool = typer.Option(
+        False, "--version", help="Show the version", is_eager=True, callback=_say_version
+    ),
 ) -> None:
-    """Both options may stand anywhere on the command line."""
+    """``--workspace`` and ``--debug`` may stand anywhere on the command line."""
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -7,7 +7,7 @@ from typing import Any
 from backend.cli.output import (
     say,
 )
-from backend.domain.reading import flaws_of, reasoning_of
+from backend.domain.reading import explain, flaws_of, reasoning_of
 from backend.inference.launch import ACTIVE
 from backend.store.runs import RunRow
 from backend.workspace import Workspace
@@ -29,10 +29,11 @@ def as_json(space: Workspace, run: RunRow) -> dict[str, Any]:
         "created_at": run.created_at,
         "started_at": run.started_at,
         "finished_at": run.finished_at,
+        "read_by_older": run.read_by_older,
     }
 
 
-def prediction_json(row: dict[str, Any]) -> dict[str, Any]:
+def prediction_json(row: dict[str, Any], *, explained: bool = False) -> dict[str, Any]:
     """A prediction as ``winnow run predictions --json`` prints it."""
     scores = row["scores"]
     return {
@@ -58,6 +59,7 @@ def prediction_json(row: dict[str, Any]) -> dict[str, Any]:
         "ruling": row["ruling"],
         "effective": row["effective"],
         "finish_reason": row["finish_reason"],
+        **({"read_by": [step._asdict() for step in explain(row["text"])]} if explained else {}),
     }
 
 
@@ -65,6 +67,10 @@ def summary(space: Workspace, run: RunRow) -> None:
     """A run in a few lines for a person."""
     counts = space.runs.counts(run.id)
     say(f"run {run.id} · {run.dataset} · {run.model} · {run.engine} · {run.status}")
+    if run.read_by_older and run.status not in ACTIVE:
+        say(
+            f"read by an older Winnow: `winnow run reparse {run.id}` says what reading it again changes"
+        )
     if run.error:
         say(f"{run.error}{' (' + run.hint + ')' if run.hint else ''}")
     say(

@@ -1,9 +1,8 @@
-"""``winnow run``: start, import, list, show, log, cancel, resume, filter, predictions."""
+"""``winnow run``: start, import, list, show, log, cancel, resume, filter, reparse, predictions."""
 
 from __future__ import annotations
 
 import time
-from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -17,13 +16,14 @@ from backend.cli.output import (
     print_json,
     print_lines,
     print_table,
-    progress_bar,
     say,
     workspace,
 )
 from backend.cli.run_output import as_json, prediction_json, summary
+from backend.cli.run_reparse import reparse
 from backend.cli.run_start import PolicyOption, import_run, read_policy, start
 from backend.domain.filtering import Reason
+from backend.domain.reading import explain as read_steps
 from backend.errors import RunError, UsageError
 from backend.inference.launch import ACTIVE
 from backend.store.failures import Failures
@@ -31,6 +31,7 @@ from backend.store.failures import Failures
 app = typer.Typer(help="Judge a dataset in the background.", no_args_is_help=True)
 app.command("start")(start)
 app.command("import")(import_run)
+app.command("reparse")(reparse)
 
 
 @app.command("list")
@@ -49,7 +50,7 @@ def list_runs(json: Json = False) -> None:
                 row["dataset"],
                 row["model"],
                 row["engine"],
-                row["status"],
+                f"{row['status']}{' *' if row['read_by_older'] else ''}",
                 f"{row['counts']['done']}/{row['counts']['total']}",
                 row["counts"]["accepted"],
                 row["counts"]["failed"],
@@ -57,6 +58,10 @@ def list_runs(json: Json = False) -> None:
             for row in rows
         ),
     )
+    if any(row["read_by_older"] for row in rows):
+        say(
+            "* read by an older Winnow: `winnow run reparse --all` says what reading them again changes"
+        )
 
 
 @app.command()
@@ -132,33 +137,15 @@ def refilter(run: int, policy: PolicyOption, json: Json = False) -> None:
 
 
 @app.command()
-def reparse(run: int, json: Json = False) -> None:
-    """Read a run's texts again, as this version does, and decide it anew; rulings are kept."""
-    with workspace() as space:
-        total = space.runs.prediction_count(space.runs.get(run).id)
-        with progress_bar() as bar:
-            task = bar.add_task("texts", total=total)
-            found = space.launcher.reparse(
-                run, progress=lambda read: bar.update(task, completed=read)
-            )
-        row = space.runs.get(run)
-        if json:
-            print_json({**as_json(space, row), "reparsed": asdict(found)})
-            return
-        say(
-            f"{found.read} texts read again: {found.changed} verdicts changed, "
-            f"{found.answers} of them their answer; {found.decisions} decisions or flaws changed"
-        )
-        summary(space, row)
-
-
-@app.command()
 def predictions(
     run: int,
     decision: Annotated[str | None, typer.Option(help="accepted or rejected")] = None,
     reason: Annotated[
         str | None, typer.Option(help="Of the decision, such as agrees or low_margin")
     ] = None,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Say below each which rule read what in its text")
+    ] = False,
     json: Json = False,
 ) -> None:
     """Every prediction: JSON lines with --json, else a line each."""
@@ -170,7 +157,7 @@ def predictions(
         space.runs.get(run)
         rows = space.predictions.iter_rows(run, decision=decision, reason=reason)
         if json:
-            print_lines(prediction_json(row) for row in rows)
+            print_lines(prediction_json(row, explained=explain) for row in rows)
             return
         for row in rows:
             caption = " ".join(clean(row["prompt"]).split())[:60]
@@ -179,3 +166,8 @@ def predictions(
                 f"{row['answer'] or '-':<7}{row['preference']:<7}{row['effective']:<9}"
                 f"{row['reason']:<14}{caption}"
             )
+            if explain:
+                for step in read_steps(row["text"]):
+                    say(
+                        f"        {step.what}: {step.result}, by “{step.rule}”, in: {clean(step.words)}"
+                    )

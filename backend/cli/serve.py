@@ -19,6 +19,7 @@ import typer
 from backend.cli.output import given, say
 from backend.errors import SettingsError, UsageError
 from backend.jobs import tied
+from backend.jobs.own_path import python_path
 from backend.workspace import open_workspace, settings_for
 
 DEFAULT_PORT = 8501
@@ -51,11 +52,11 @@ def serve(
     if allow_open:
         environment["WINNOW_ALLOW_OPEN"] = "yes"
         environment.setdefault("WINNOW_HOSTS", "*")
-    python_path = [str(_ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
-    environment["PYTHONPATH"] = os.pathsep.join(python_path)
+    environment["PYTHONPATH"] = python_path(settings.workspace)
+    # -P: the folder that the person is in may have a `dashboard` or a `backend` of its own.
     command = [
-        sys.executable, "-m", "streamlit", "run", str(app),
-        "--server.address", address, "--server.port", str(number), "--server.headless", "true",
+        sys.executable, "-P", "-m", "dashboard",
+        "--server.address", address, "--server.port", str(number),
     ]  # fmt: skip
     url = f"http://{address if address in _LOOPBACK else socket.getfqdn()}:{number}"
     threading.Thread(target=_announce, args=(url, number, address, browser), daemon=True).start()
@@ -68,11 +69,10 @@ def _until_it_ends(command: list[str], environment: dict[str, str]) -> int:
     Where this process cannot pass anything on (it is killed), the kernel ends the server on Linux. Runs
     and trainings are the server's own detached children, and go on.
     """
-    # In the project's folder, where .streamlit/config.toml is; its own output is not ours. A session
-    # of its own, or Ctrl-C would reach it twice: from the terminal and from here.
+    # Its own output is not ours. A session of its own, or Ctrl-C would reach it twice: from the terminal
+    # and from here.
     server = subprocess.Popen(  # noqa: S603 - a list, no shell
-        [sys.executable, "-m", tied.__name__, str(os.getpid()), *command],
-        cwd=_ROOT,
+        [sys.executable, "-P", "-m", tied.__name__, str(os.getpid()), *command],
         env=environment,
         stdout=subprocess.DEVNULL,
         start_new_session=True,

@@ -20,6 +20,7 @@ class SourceRow(NamedTuple):
         preference: Relative to dataset order, that of ``first`` and ``second``.
         kind: ``None`` when only the files' extensions tell.
         extra: What the source adds: models, scores, confidence.
+        ignored: Keys of the row that its source does not know and left out.
     """
 
     row: int
@@ -29,6 +30,7 @@ class SourceRow(NamedTuple):
     preference: Preference
     kind: MediaKind | None
     extra: dict[str, Any]
+    ignored: tuple[str, ...] = ()
 
 
 class BrokenRow(NamedTuple):
@@ -78,6 +80,8 @@ def text_field(item: Mapping[str, Any], key: str) -> str:
         RowProblem: There is none.
     """
     value = item.get(key)
+    if isinstance(value, bytes) or (isinstance(value, dict) and "bytes" in value):
+        raise RowProblem(f"{key!r} holds the medium itself; only paths of files are read")
     if isinstance(value, str) and value:
         return value
     if value is None:

@@ -1,4 +1,8 @@
-"""HPDv3: image pairs whose file always puts the preferred image first (``path1``)."""
+"""HPDv3: image pairs whose file always puts the preferred image first (``path1``).
+
+EditReward's files have the same keys and more: a row with ``tie_case`` is a tie although ``path1`` stands
+first, and one with ``path_src`` is an edit of that image and refused.
+"""
 
 from __future__ import annotations
 
@@ -8,9 +12,17 @@ from typing import Any
 
 from backend.datasets.base import BrokenRow, SourceRow, text_field
 from backend.datasets.json_rows import json_rows
+from backend.datasets.row_keys import Keys, flag_field
 from backend.domain.pairs import MediaKind, OrderPolicy, Preference
 
 _EXTRA = ("model1", "model2", "confidence", "choice_dist")
+_KEYS = Keys(
+    "prompt", "path1", "path2", "tie_case", *_EXTRA,
+    verdicts=(
+        "preference", "preferred", "human_preference", "label", "winner", "chosen", "better",
+        "better_response", "best", "choice", "vote", "vote_type", "predicted_answer",
+    ),
+)  # fmt: skip
 
 
 class HPDv3:
@@ -22,7 +34,7 @@ class HPDv3:
 
     def rows(self, path: Path, data_root: Path | None = None) -> Iterator[SourceRow | BrokenRow]:  # noqa: ARG002
         """See :class:`~backend.datasets.base.Source`."""
-        return json_rows(path, _convert)
+        return json_rows(path, _convert, _KEYS)
 
     def default_data_root(self, path: Path) -> Path:
         """The file's folder."""
@@ -35,7 +47,7 @@ def _convert(row: int, item: dict[str, Any]) -> SourceRow:
         text_field(item, "prompt"),
         text_field(item, "path1"),
         text_field(item, "path2"),
-        Preference.FIRST,
+        Preference.TIE if flag_field(item, "tie_case") else Preference.FIRST,
         MediaKind.IMAGE,
         {key: item[key] for key in _EXTRA if item.get(key) is not None},
     )

@@ -11,7 +11,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TextIO
 
-from backend.datasets.base import UNREADABLE_HINT, BrokenRow, RowProblem, SourceRow
+from backend.datasets.base import UNREADABLE_HINT, BrokenRow, SourceRow
+from backend.datasets.row_keys import Keys, read_row
+from backend.datasets.text_files import open_text
 from backend.domain.json_text import load_json
 from backend.errors import DatasetError
 
@@ -26,7 +28,7 @@ _DECODER = json.JSONDecoder()
 
 
 def json_rows(
-    path: Path, convert: Callable[[int, dict[str, Any]], SourceRow]
+    path: Path, convert: Callable[[int, dict[str, Any]], SourceRow], keys: Keys
 ) -> Iterator[SourceRow | BrokenRow]:
     """The rows of a JSON array or JSON-lines file; which of the two is seen from its first byte.
 
@@ -34,11 +36,11 @@ def json_rows(
     apart, so that one ends the file: half a dataset must not pass for a whole one.
 
     Raises:
-        DatasetError: The file cannot be read, or its array breaks off or is not JSON; names the line.
+        DatasetError: The file cannot be read, is no UTF-8 text, or its array breaks off or is not
+            JSON; names the line.
     """
     try:
-        # Bytes that are no UTF-8 become lone surrogates, which the importer reports as broken.
-        with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="\n") as file:
+        with open_text(path, "JSON", newline="\n") as file:
             start = " "
             while start and start in _SPACE:
                 start = file.read(1)
@@ -49,10 +51,7 @@ def json_rows(
                 elif not isinstance(value, dict):
                     yield BrokenRow(row, "is not a JSON object")
                 else:
-                    try:
-                        yield convert(row, value)
-                    except RowProblem as problem:
-                        yield BrokenRow(row, str(problem))
+                    yield read_row(row, value, convert, keys)
     except OSError as error:
         raise DatasetError(
             f"{path}: cannot be read ({error.strerror})", hint=UNREADABLE_HINT
@@ -67,7 +66,7 @@ def json_array(path: Path) -> Iterator[Any]:
             the line.
         OSError: It cannot be read.
     """
-    with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="\n") as file:
+    with open_text(path, "JSON", newline="\n") as file:
         start = " "
         while start and start in _SPACE:
             start = file.read(1)

@@ -1,11 +1,11 @@
-"""Winnow's own plain format: ``prompt, first, second, preference`` in JSON, CSV or Parquet."""
+"""Winnow's own plain format: ``prompt, first, second, preference`` in JSON, CSV, TSV or Parquet."""
 
 from __future__ import annotations
 
 import csv
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, TextIO
 
 from backend.datasets.base import (
     UNREADABLE_HINT,
@@ -16,10 +16,16 @@ from backend.datasets.base import (
 )
 from backend.datasets.json_rows import json_rows
 from backend.datasets.parquet_rows import parquet_rows
+from backend.datasets.row_keys import Keys, read_row
+from backend.datasets.text_files import open_text
 from backend.domain.pairs import MediaKind, OrderPolicy, Preference
 from backend.errors import DatasetError
 
 COLUMNS = ("prompt", "first", "second", "preference")
+_TABLES = frozenset({".csv", ".tsv", ".tab"})
+_KEYS = Keys(*COLUMNS, keeps=lambda value: isinstance(value, str | int | float))
+
+_HEADER = f"the first line must name the columns {', '.join(COLUMNS)}"
 
 _WORDS = {
     "first": Preference.FIRST, "a": Preference.FIRST,
@@ -39,10 +45,10 @@ class Pairs:
         """See :class:`~backend.datasets.base.Source`."""
         suffix = path.suffix.lower()
         if suffix in (".parquet", ".pq"):
-            return parquet_rows(path, COLUMNS, _convert)
-        if suffix == ".csv":
-            return _csv_rows(path)
-        return json_rows(path, _convert)
+            return parquet_rows(path, COLUMNS, _convert, _KEYS, optional=None)
+        if suffix in _TABLES:
+            return _table_rows(path)
+        return json_rows(path, _convert, _KEYS)
 
     def default_data_root(self, path: Path) -> Path:
         """The file's folder."""
@@ -66,37 +72,61 @@ def read_preference(value: Any) -> Preference:
     raise RowProblem(f"preference {value!r} is not first, second or tie{hint}")
 
 
-def _csv_rows(path: Path) -> Iterator[SourceRow | BrokenRow]:
+def _table_rows(path: Path) -> Iterator[SourceRow | BrokenRow]:
     try:
-        with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
-            reader = csv.DictReader(file, restkey="")
-            missing = [name for name in COLUMNS if name not in (reader.fieldnames or ())]
-            if missing:
-                raise DatasetError(
-                    f"{path}: has no column {', '.join(map(repr, missing))}",
-                    hint=f"the first line must name the columns {', '.join(COLUMNS)}",
-                )
+        with open_text(path, "CSV", newline="") as file:
+            header = file.readline()
+            file.seek(0)
+            reader = _reader(path, file, header)
             row = 0
             while True:
                 try:
                     item = next(reader)
                     if "" in item:
                         raise RowProblem("more fields than columns")
-                    yield _convert(row, item)
+                    if reader.reader.dialect.quoting == csv.QUOTE_NONE:
+                        _refuse_quotes(item)
+                    read = read_row(row, item, _convert, _KEYS)
+                    if isinstance(read, BrokenRow):
+                        raise RowProblem(read.message)
+                    yield read
                 except StopIteration:
                     return
                 except (csv.Error, RowProblem) as problem:
-                    yield BrokenRow(row, f"line {reader.line_num}: {problem}")
+                    yield BrokenRow(row, f"line {reader.reader.line_num}: {problem}")
                 row += 1
     except csv.Error as error:
-        raise DatasetError(
-            f"{path}: cannot be read as CSV ({error})",
-            hint=f"the first line must name the columns {', '.join(COLUMNS)}",
-        ) from error
+        raise DatasetError(f"{path}: cannot be read as CSV ({error})", hint=_HEADER) from error
     except OSError as error:
         raise DatasetError(
             f"{path}: cannot be read ({error.strerror})", hint=UNREADABLE_HINT
         ) from error
+
+
+def _reader(path: Path, file: TextIO, header: str) -> csv.DictReader[str]:
+    """A reader by the one separator with which the first line names the columns: none of their names
+    holds a separator, so there is one or none."""
+    missing: list[str] = list(COLUMNS)
+    for separator in (",", "\t", ";"):
+        # Some programs quote fields between tabs and some do not, so that quotes say nothing there.
+        quoting: Literal[0, 3] = csv.QUOTE_NONE if separator == "\t" else csv.QUOTE_MINIMAL
+        names = next(csv.reader([header], delimiter=separator, quoting=quoting), [])
+        lacks = [name for name in COLUMNS if name not in names]
+        twice = [name for name in COLUMNS if names.count(name) > 1]
+        if twice:
+            raise DatasetError(f"{path}: names the column {twice[0]!r} twice", hint=_HEADER)
+        if not lacks:
+            return csv.DictReader(
+                file, restkey="", delimiter=separator, quoting=quoting, strict=True
+            )
+        missing = min(missing, lacks, key=len)
+    raise DatasetError(f"{path}: has no column {', '.join(map(repr, missing))}", hint=_HEADER)
+
+
+def _refuse_quotes(item: dict[str, str | None]) -> None:
+    for name, value in item.items():
+        if value and value.startswith('"'):
+            raise RowProblem(f"{name!r} is in quotes, which mean two things between tabs: use CSV")
 
 
 def _convert(row: int, item: dict[str, Any]) -> SourceRow:

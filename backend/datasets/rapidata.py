@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Iterator
+import os
+from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 from backend.datasets.base import BrokenRow, RowProblem, SourceRow, text_field
 from backend.datasets.parquet_rows import parquet_rows
+from backend.datasets.row_keys import Keys
 from backend.domain.pairs import MediaKind, OrderPolicy, Preference
 
 _ASPECTS = ("Alignment", "Coherence", "Preference")
@@ -18,8 +20,16 @@ _ROUNDING = 1e-6  # of sums of three scores stored in single precision
 _SCORES = tuple(f"weighted_results{side}_{aspect}" for side in (1, 2) for aspect in _ASPECTS)
 
 
+_MODELS = ("model1", "model2")
+_NEEDED = ("prompt", "file_name1", "file_name2", *_SCORES)
+_KEYS = Keys(*_NEEDED, *_MODELS, without=("prompt_asset",))
+I2V_FOLDERS = ("", "hailuo-02/", "hailuo-02/marey/")
+"""Where ``rapidata-i2v`` keeps files whose names have no folder, below the folder of videos."""
+
+
 class Rapidata:
-    """``rapidata-t2v``, and ``rapidata-i2v``, whose reference image (``prompt_asset``) is not read.
+    """``rapidata-t2v``, and ``rapidata-i2v``, whose reference image (``prompt_asset``) is not read, which
+    the report says.
 
     The data root is the parent of the Parquet file's folder; videos lie in its ``videos`` or
     ``Videos`` folder.
@@ -28,8 +38,9 @@ class Rapidata:
     kind: MediaKind | None = MediaKind.VIDEO
     order = OrderPolicy.DATASET
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, folders: Sequence[str] = ("",)) -> None:
         self.name = name
+        self._folders = folders
 
     def rows(self, path: Path, data_root: Path | None = None) -> Iterator[SourceRow | BrokenRow]:
         """See :class:`~backend.datasets.base.Source`."""
@@ -37,16 +48,29 @@ class Rapidata:
         folder = (
             "Videos" if not (root / "videos").is_dir() and (root / "Videos").is_dir() else "videos"
         )
-        convert = functools.partial(_convert, folder)
-        needed = ("prompt", "file_name1", "file_name2", *_SCORES)
-        return parquet_rows(path, needed, convert, optional=("model1", "model2"))
+
+        def place(name: str) -> str:
+            local = _video_path(name)
+            if local.startswith("/"):
+                return local
+            if "/" in local:
+                return f"{folder}/{local}"
+            places = [f"{folder}/{part}{local}" for part in self._folders]
+            # Not Path.exists, which raises where a name is too long for any file.
+            found = [one for one in places if os.path.exists(root / one)]  # noqa: PTH110
+            if len(found) > 1:
+                raise RowProblem(f"{name!r} may be {' or '.join(found)}: both are there")
+            return (found or places)[0]
+
+        convert = functools.partial(_convert, place)
+        return parquet_rows(path, _NEEDED, convert, _KEYS, optional=_MODELS)
 
     def default_data_root(self, path: Path) -> Path:
         """The parent of the file's folder."""
         return path.parent.parent
 
 
-def _convert(folder: str, row: int, item: dict[str, Any]) -> SourceRow:
+def _convert(place: Callable[[str], str], row: int, item: dict[str, Any]) -> SourceRow:
     totals = [sum(_score(item, f"weighted_results{side}_{a}") for a in _ASPECTS) for side in (1, 2)]
     # Equal sums of decimals differ in binary: .1 + .2 + .3 is more than .3 + .2 + .1.
     if abs(totals[0] - totals[1]) < _ROUNDING:
@@ -56,11 +80,11 @@ def _convert(folder: str, row: int, item: dict[str, Any]) -> SourceRow:
     return SourceRow(
         row,
         text_field(item, "prompt"),
-        _video_path(folder, text_field(item, "file_name1")),
-        _video_path(folder, text_field(item, "file_name2")),
+        place(text_field(item, "file_name1")),
+        place(text_field(item, "file_name2")),
         preference,
         MediaKind.VIDEO,
-        {key: item[key] for key in (*_SCORES, "model1", "model2") if item.get(key) is not None},
+        {key: item[key] for key in (*_SCORES, *_MODELS) if item.get(key) is not None},
     )
 
 
@@ -78,12 +102,10 @@ def _score(item: dict[str, Any], column: str) -> float:
     return 0.0 if math.isnan(value) else float(value)
 
 
-def _video_path(folder: str, name: str) -> str:
-    """``https://host/…/FOLDER/NAME`` is stored locally as ``videos/FOLDER/NAME``."""
+def _video_path(name: str) -> str:
+    """Below the folder of videos: ``https://host/…/FOLDER/NAME`` is stored as ``FOLDER/NAME``."""
     scheme, found, rest = name.partition("://")
     if found and scheme.lower() in ("http", "https"):
         parts = rest.split("?")[0].split("#")[0].split("/")[1:]
-        name = "/".join(parts[-2:])
-    elif name.startswith("/"):
-        return name
-    return f"{folder}/{name}"
+        return "/".join(parts[-2:])
+    return name

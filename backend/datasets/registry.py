@@ -8,7 +8,7 @@ from backend.datasets.base import BrokenRow, Source, SourceRow
 from backend.datasets.hpdv3 import HPDv3
 from backend.datasets.imagegen_cot_reward import ImageGenCoTReward
 from backend.datasets.pairs import Pairs
-from backend.datasets.rapidata import Rapidata
+from backend.datasets.rapidata import I2V_FOLDERS, Rapidata
 from backend.errors import DatasetError
 
 __all__ = ["SOURCES", "BrokenRow", "Source", "SourceRow", "parse_spec"]
@@ -16,7 +16,8 @@ __all__ = ["SOURCES", "BrokenRow", "Source", "SourceRow", "parse_spec"]
 SOURCES: dict[str, Source] = {
     source.name: source
     for source in (
-        HPDv3(), Rapidata("rapidata-t2v"), Rapidata("rapidata-i2v"), ImageGenCoTReward(), Pairs()
+        HPDv3(), Rapidata("rapidata-t2v"), Rapidata("rapidata-i2v", I2V_FOLDERS),
+        ImageGenCoTReward(), Pairs(),
     )
 }  # fmt: skip
 

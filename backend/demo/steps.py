@@ -45,9 +45,16 @@ def run_demo(
 
     Raises:
         Forbidden: Only operators may.
+        EngineUnavailable: What the judge runs on is not installed; nothing has been rendered then.
     """
     launcher.check("start the demo")
-    judge = shipped_judge()
+    options = EngineOptions(batch_size=16, max_new_tokens=256)
+    requests = [
+        RunRequest(dataset=name, model=str(shipped_judge()), engine="transformers", options=options)
+        for name in DATASETS
+    ]
+    for request in requests:
+        launcher.resolve(request)
     own = folder / "demo"
     say("1. rendering image and video pairs whose better side is known")
     files = write_demo(own)
@@ -56,13 +63,7 @@ def run_demo(
         dataset = import_dataset(database, name=name, spec=spec, data_root=None)
         say(f"   {name}: {dataset.counts['pairs']} pairs")
     say("2. judging them in background runs (they go on if you close this)")
-    options = EngineOptions(batch_size=16, max_new_tokens=256)
-    runs = tuple(
-        launcher.start(
-            RunRequest(dataset=name, model=str(judge), engine="transformers", options=options)
-        )[0]
-        for name in DATASETS
-    )
+    runs = tuple(launcher.start(request)[0] for request in requests)
     for run_id in runs:
         wait(run_id)
         counts = Runs(database).counts(run_id)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Literal
 
+from backend.domain.captions import as_text, from_text
 from backend.domain.pairs import MediaKind, Preference
 from backend.errors import UsageError
 
@@ -120,8 +121,25 @@ def fill_instruction(template: str, prompt: str) -> str:
 
     Only the literal ``{prompt}`` is replaced, in one pass: other braces in the template, and any
     braces in the caption, stay as they are. A template without ``{prompt}`` is used as it stands.
+    What the caption spells stays text, see :mod:`backend.domain.captions`.
     """
-    return prompt.join(template.split(CAPTION_PLACE))
+    return as_text(prompt).join(template.split(CAPTION_PLACE))
+
+
+def caption_from(template: str, instruction: str) -> str | None:
+    """The caption with which :func:`fill_instruction` made ``instruction`` of ``template``.
+
+    Returns:
+        ``None`` when it was not made of it, or the template has no place for a caption.
+    """
+    parts = template.split(CAPTION_PLACE)
+    if len(parts) == 1:
+        return None
+    length, rest = divmod(len(instruction) - sum(map(len, parts)), len(parts) - 1)
+    if rest or length < 0:
+        return None
+    caption = instruction[len(parts[0]) :][:length]
+    return from_text(caption) if caption.join(parts) == instruction else None
 
 
 @cache

@@ -116,7 +116,8 @@ class TransformersEngine:
             ) from error
         except Exception as error:  # noqa: BLE001 - one bad request must not take the others along
             if len(requests) == 1:
-                yield Failure(id=requests[0].id, error=one_line(error))
+                hint = getattr(error, "hint", None)
+                yield Failure(id=requests[0].id, error=one_line(error), hint=hint)
                 return
             log.warning("a batch failed (%s); trying its requests one by one", one_line(error))
             for request in requests:

@@ -13,8 +13,9 @@ from typing import Any
 
 from backend.domain.pairs import MediaKind
 from backend.engines.base import Completion, EngineOptions, Failure, Medium, Outcome, Request
-from backend.engines.chat import media_in_order, one_line, template_messages
+from backend.engines.chat import media_in_order, one_line
 from backend.engines.models import pixel_limit
+from backend.engines.processing import prompt_text
 from backend.engines.streaming import AsyncEngine
 from backend.errors import EngineError, EngineUnavailable
 from backend.media.video import VideoFrames
@@ -87,9 +88,10 @@ class VLLMEngine(AsyncEngine):
     async def answer(self, request: Request) -> Outcome:
         from vllm.v1.engine.exceptions import EngineDeadError, EngineGenerateError
 
-        text = self._processor.apply_chat_template(
-            template_messages(request), tokenize=False, add_generation_prompt=True
-        )
+        try:
+            text = prompt_text(self._processor, request)
+        except EngineError as error:
+            return Failure(id=request.id, error=one_line(error), hint=error.hint)
         media = [vllm_medium(medium) for medium in media_in_order(request)]
         prompt = {"prompt": text, "multi_modal_data": {request.kind.value: media}}
         sampling = self._sampling(

@@ -19,7 +19,7 @@ from backend.export.files import WholeFile, write_json
 from backend.export.formats import FORMATS
 from backend.export.missing import Missing
 from backend.export.rows import RowMaker, TrainingRow
-from backend.media.paths import resolve_media
+from backend.media.paths import MediaRoot
 from backend.store.database import Database
 from backend.store.sets import SetRow, Sets
 
@@ -174,11 +174,11 @@ def _claim(out: Path) -> None:
 def _rows(database: Database, set_row: SetRow, bundler: _Bundler | None) -> Iterator[TrainingRow]:
     """The set's rows in their frozen order, with the copies of their media where they are bundled."""
     sets = Sets(database)
-    runs = sets.runs_of(set_row)
-    makers = {run: RowMaker(spec, root) for run, (spec, root) in runs.items()}
+    makers = {run: RowMaker(spec, root) for run, (spec, root) in sets.runs_of(set_row).items()}
     for item in sets.iter_items(set_row.id):
-        row = makers[item.run_id].row(item)
-        yield bundler.bundled(row, Path(runs[item.run_id][1])) if bundler else row
+        maker = makers[item.run_id]
+        row = maker.row(item)
+        yield bundler.bundled(row, maker.root) if bundler else row
 
 
 def _write_extra(path: Path, value: Any) -> dict[str, Any]:
@@ -216,10 +216,8 @@ class _Bundler:
                 hint="make the folder writable, or export without copying media",
             ) from error
 
-    def bundled(self, row: TrainingRow, data_root: Path) -> TrainingRow:
-        return row._replace(
-            first=self._copy(data_root, row.first), second=self._copy(data_root, row.second)
-        )
+    def bundled(self, row: TrainingRow, root: MediaRoot) -> TrainingRow:
+        return row._replace(first=self._copy(root, row.first), second=self._copy(root, row.second))
 
     def finish(self) -> None:
         """Give the copies their final folder."""
@@ -231,11 +229,12 @@ class _Bundler:
                 hint="another folder stands in its place; move it away",
             ) from error
 
-    def _copy(self, data_root: Path, path: str) -> str:
+    def _copy(self, root: MediaRoot, path: str) -> str:
         if path not in self._known:
-            source = resolve_media(data_root, path)
+            source = root.resolve(path)
             name = hashlib.sha256(path.encode("utf-8", "surrogatepass")).hexdigest()[:24]
-            name += source.suffix.lower()
+            # Of the name in the dataset: what a link leads to may be called by its content's hash.
+            name += Path(path).suffix.lower()
             try:
                 shutil.copyfile(source, self._partial / name)
             except OSError as error:

@@ -60,11 +60,11 @@ class RowMaker:
 
     Args:
         spec: The run's, as stored; the instruction that the judge was given is in it.
-        data_root: The dataset's.
+        root: Where the dataset's media are.
     """
 
-    def __init__(self, spec: dict[str, Any], data_root: str) -> None:
-        self._root = MediaRoot(data_root)
+    def __init__(self, spec: dict[str, Any], root: MediaRoot | str) -> None:
+        self.root = MediaRoot(root) if isinstance(root, str) else root
         self._use_cot = bool(spec.get("use_cot", True))
         self._fps = float((spec.get("options") or {}).get("video_fps", 2.0))
         given = spec.get("instruction") or {}
@@ -90,7 +90,7 @@ class RowMaker:
             preference=_SIDES[item.preference],
         ).shown(_ORDERS[item.shown_order])
         try:
-            first, second = self._root.join(shown.first.path), self._root.join(shown.second.path)
+            first, second = self.root.join(shown.first.path), self.root.join(shown.second.path)
         except MediaError as error:
             raise ExportError(
                 f"pair {item.idx} ({item.key}): {error.message}", hint=error.hint

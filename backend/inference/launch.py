@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -20,10 +19,11 @@ from backend.engines.models import check_model
 from backend.engines.registry import LOADING, ResolvedEngine, has_gpu, resolve_engine
 from backend.errors import EngineError, EngineUnavailable, RunError, UsageError
 from backend.inference.deciding import redecide
-from backend.inference.reparsing import Reparsed, reparse
+from backend.inference.reparsing import Preview, Reparsed, preview_reparse, reparse
 from backend.inference.spec import RunSpec, instructions
 from backend.jobs.devices import parse_devices
 from backend.jobs.gpus import list_gpus
+from backend.jobs.own_path import python_path
 from backend.store.database import Database
 from backend.store.datasets import DatasetRow, Datasets
 from backend.store.failures import Failures
@@ -128,7 +128,7 @@ class Launcher:
                 f"dataset {dataset.name} is not ready ({dataset.status})",
                 hint="`winnow dataset add` again goes on with an import that was cut off",
             )
-        engine = self._resolve(request)
+        engine = self.resolve(request)
         texts = request.options.scripted_file
         if engine.name == "scripted" and not Path(texts or "").is_file():
             raise EngineError(f"{texts}: no such file", hint="--scripted-file FILE")
@@ -160,7 +160,7 @@ class Launcher:
             job_id = self._jobs.add(
                 kind="run",
                 argv=self._command(engine.name, run_id),
-                env=_environment(),
+                env={"PYTHONPATH": python_path(self._folder)},
                 devices=devices_of(engine.name, spec.options),
                 log_path=str(self._folder / "logs" / f"run-{run_id}.log"),
                 connection=connection,
@@ -243,6 +243,18 @@ class Launcher:
             progress=progress,
         )
 
+    def preview_reparse(
+        self, run_id: int, *, progress: Callable[[int], None] | None = None
+    ) -> Preview:
+        """What :meth:`reparse` would change.
+
+        Raises:
+            RunError: The run is still going.
+        """
+        run = self._at_rest(run_id)
+        spec = RunSpec.model_validate(run.spec)
+        return preview_reparse(self._db, run.id, use_cot=spec.use_cot, progress=progress)
+
     def _at_rest(self, run_id: int) -> RunRow:
         run = self._runs.get(run_id)
         if run.status in ACTIVE:
@@ -269,7 +281,13 @@ class Launcher:
         dataset = self._datasets.by_id(run.dataset_id)
         return redecide(self._db, run.id, policy, judged_pairs(dataset, spec.limit))
 
-    def _resolve(self, request: RunRequest) -> ResolvedEngine:
+    def resolve(self, request: RunRequest) -> ResolvedEngine:
+        """The engine that a run would have, and why.
+
+        Raises:
+            UsageError: Unknown name, or an option the engine needs is missing.
+            EngineError: The model is none, or no engine can run it here.
+        """
         name = request.engine
         if name in self._pythons:
             # Its package lives in another interpreter; the worker there will say if it does not.
@@ -341,13 +359,6 @@ def check_device(engine: str, options: EngineOptions) -> None:
         )
     if any(kind == "cuda" for kind, _ in devices) and list_gpus() is None and not has_gpu():
         raise EngineUnavailable("there is no NVIDIA GPU here", hint="--device cpu, or leave it out")
-
-
-def _environment() -> dict[str, str]:
-    # Another interpreter need not have Winnow installed; its packages are enough.
-    root = Path(__file__).resolve().parents[2]
-    before = os.environ.get("PYTHONPATH")
-    return {"PYTHONPATH": f"{root}{os.pathsep}{before}" if before else str(root)}
 
 
 __all__ = ["Launcher", "RunRequest", "default_order", "devices_of", "judged_pairs"]

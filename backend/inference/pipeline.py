@@ -12,7 +12,7 @@ import logging
 import queue
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Event, Lock, Thread
@@ -27,6 +27,7 @@ from backend.inference.deciding import decide_pairs
 from backend.inference.parsing import parsed
 from backend.inference.spec import RunSpec
 from backend.inference.work import Decoded, decode_ahead, decode_media, pending_work
+from backend.media.paths import MediaRoot
 from backend.store.database import Database
 from backend.store.datasets import Datasets
 from backend.store.failures import Failures, NewFailure
@@ -110,12 +111,13 @@ class Pipeline:
         spec: RunSpec,
         policy: Policy,
         total: int,
+        links_to: Sequence[str] = (),
         stop: Event | None = None,
     ) -> None:
         self._db = database
         self._run_id = run_id
         self._dataset_id = dataset_id
-        self._data_root = data_root
+        self._media = MediaRoot(str(data_root), links_to)
         self._spec = spec
         self._policy = policy
         self._total = total
@@ -164,7 +166,7 @@ class Pipeline:
         factor = pixel_factor(spec.model)
         decoded = decode_ahead(
             work,
-            lambda item: decode_media(item, self._data_root, spec, factor),
+            lambda item: decode_media(item, self._media, spec, factor),
             workers=DECODE_WORKERS,
             ahead=max(2 * DECODE_WORKERS, spec.options.batch_size // 2),
             stop=self._stop,

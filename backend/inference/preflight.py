@@ -77,9 +77,16 @@ def _dataset(database: Database, request: RunRequest) -> tuple[DatasetRow | None
 
 
 def _media(dataset: DatasetRow) -> list[Check]:
-    broken = dataset.counts.get("missing", 0) + dataset.counts.get("unreadable", 0)
+    broken = dataset.unusable
     if not broken:
         return []
+    if not dataset.judgeable:
+        return [
+            Check(
+                "Media", Level.FAIL, "no pair has two media that can be opened",
+                "see the dataset's report; when they can, add the same files again",
+            )
+        ]  # fmt: skip
     lack = "1 pair lacks" if broken == 1 else f"{broken:,} pairs lack"
     return [
         Check(

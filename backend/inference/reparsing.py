@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -12,10 +13,19 @@ from backend.domain.reading import Flaw, flaw_mask
 from backend.inference.deciding import redecide
 from backend.inference.parsing import parsed
 from backend.store.database import Database
-from backend.store.reparsing import Written, write_parsed, written_page
+from backend.store.reparsing import (
+    Place,
+    Written,
+    note_reader,
+    places_of,
+    write_parsed,
+    written_page,
+)
 from backend.store.unfinished import check_mark, refuse_while, set_mark
 
 ROWS = 1_000
+LISTED = 200
+"""Changed answers that a preview lists."""
 CHARACTERS = 4_000_000
 """Of text held at once; a single text may be longer."""
 
@@ -37,6 +47,68 @@ class Reparsed:
     changed: int
     answers: int
     decisions: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnswerChange:
+    """A prediction whose answer would be another one."""
+
+    place: Place
+    before: str | None
+    after: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preview:
+    """What reading a run again would change.
+
+    Attributes:
+        answers: Answers before and after, to how many there are.
+        listed: The first of them, each at its place.
+    """
+
+    read: int
+    changed: int
+    answers: Counter[tuple[str | None, str | None]]
+    listed: tuple[AnswerChange, ...]
+
+
+def preview_reparse(
+    database: Database,
+    run_id: int,
+    *,
+    use_cot: bool,
+    progress: Callable[[int], None] | None = None,
+) -> Preview:
+    """What :func:`reparse` would change, without changing it. In bounded memory."""
+    read = changed = after = 0
+    answers: Counter[tuple[str | None, str | None]] = Counter()
+    listed: list[tuple[int, str | None, str | None]] = []
+    with database.read() as connection:
+        while page := written_page(connection, run_id, after, rows=ROWS, characters=CHARACTERS):
+            after = page[-1].prediction_id
+            for item in page:
+                before = item.answer
+                if not _read_again(item, use_cot):
+                    continue
+                changed += 1
+                if item.answer != before:
+                    answers[before, item.answer] += 1
+                    if len(listed) < LISTED:
+                        listed.append((item.prediction_id, before, item.answer))
+            read += len(page)
+            if progress:
+                progress(read)
+        places = places_of(connection, [prediction_id for prediction_id, _, _ in listed])
+    return Preview(
+        read=read,
+        changed=changed,
+        answers=answers,
+        listed=tuple(
+            AnswerChange(place=places[prediction_id], before=before, after=after)
+            for prediction_id, before, after in listed
+        ),
+    )
 
 
 def reparse(
@@ -90,6 +162,8 @@ def reparse(
             progress(read)
     # Its mark takes the place of ours in one transaction.
     decisions = redecide(database, run_id, policy, pairs, instead_of=attempt)
+    with database.write() as connection:
+        note_reader(connection, run_id)
     return Reparsed(read=read, changed=count, answers=answers, decisions=decisions)
 
 

@@ -14,7 +14,7 @@ from backend.domain.pairs import MediaKind, Order, Pair, shown_orders
 from backend.engines.base import Medium
 from backend.errors import MediaError, WinnowError
 from backend.inference.spec import RunSpec
-from backend.media.paths import resolve_media
+from backend.media.paths import MediaRoot
 from backend.media.reading import read_medium
 from backend.store.datasets import Datasets
 from backend.store.predictions import Predictions
@@ -62,16 +62,14 @@ def pending_work(
                 yield PairWork(pair_id, pair, missing)
 
 
-def decode_media(work: PairWork, data_root: Path, spec: RunSpec, factor: int) -> Decoded:
+def decode_media(work: PairWork, root: MediaRoot, spec: RunSpec, factor: int) -> Decoded:
     """Read both media of a pair; a failure is a value, so that it reaches the right pair.
 
     Args:
         factor: Of the model, see :func:`backend.engines.models.pixel_factor`.
     """
     try:
-        paths = tuple(
-            resolve_media(data_root, ref.path) for ref in (work.pair.first, work.pair.second)
-        )
+        paths = tuple(root.resolve(ref.path) for ref in (work.pair.first, work.pair.second))
         first, second = (_decode(path, work.pair.kind, spec, factor) for path in paths)
     except WinnowError as error:
         return Decoded(work, error=error)

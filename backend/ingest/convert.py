@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -84,3 +85,18 @@ def find_data_root(parts: list[tuple[Source, Path]], given: Path | None) -> tupl
         )
     below = [root.relative_to(common).as_posix() for root in roots]
     return common, ["" if part == "." else f"{part}/" for part in below]
+
+
+def find_link_folders(given: Sequence[Path]) -> tuple[str, ...]:
+    """The folders that symbolic links may lead to, absolute and sorted.
+
+    Raises:
+        DatasetError: One is not there.
+    """
+    folders = [folder.expanduser().absolute() for folder in given]
+    for folder in folders:
+        if not folder.is_dir():
+            raise DatasetError(
+                f"{folder}: no such folder", hint="--allow-links-to is where links may lead"
+            )
+    return tuple(sorted({str(folder) for folder in folders}))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -15,10 +15,11 @@ _WORKERS = 16  # mostly waiting for the disk, or a network file system
 
 
 class MediaCheck:
-    """Checks files below one data root by a pool of threads. A context manager."""
+    """Checks files of one dataset by a pool of threads. A context manager."""
 
-    def __init__(self, data_root: Path) -> None:
+    def __init__(self, data_root: Path, links_to: Sequence[str] = ()) -> None:
         self._root = data_root
+        self._links_to = links_to
         self._pool = ThreadPoolExecutor(_WORKERS, thread_name_prefix="media-check")
 
     def __enter__(self) -> MediaCheck:
@@ -42,14 +43,15 @@ class MediaCheck:
     def _problem(self, medium: tuple[str, MediaKind]) -> tuple[str, str] | None:
         path, kind = medium
         try:
-            file = resolve_media(self._root, path)
+            file = resolve_media(self._root, path, self._links_to)
             if not file.exists():
                 return "missing", f"{path}: no such file"
             if not file.is_file():
                 return "unreadable", f"{path}: is not a file"
             probe_media(file, kind)
         except MediaError as error:
-            return "unreadable", error.message.replace(str(self._root) + "/", "")
+            line = error.message.replace(str(self._root) + "/", "")
+            return "unreadable", f"{line}; {error.hint}" if error.hint else line
         except OSError as error:
             return "unreadable", f"{path}: {error.strerror}"
         return None

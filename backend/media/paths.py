@@ -1,14 +1,17 @@
-"""Where a dataset's paths may point: inside its data root, or nowhere.
+"""Where a dataset's paths may point: inside its data root and the folders that its links may lead to.
 
 Dataset files come from strangers, and the files they name are served to browsers and sent to
-engines. A path that leaves the data root is refused before anything is opened.
+engines. A path that leads to a file elsewhere is refused before anything is opened. Symbolic links are
+followed at every opening, so that a link that was changed since is judged by where it leads now.
 """
 
 from __future__ import annotations
 
 import os
 import re
+from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
+from unicodedata import normalize
 
 from backend.domain.pairs import MediaKind
 from backend.errors import MediaError
@@ -21,16 +24,17 @@ VIDEO_SUFFIXES = frozenset({".mp4", ".webm", ".mov", ".mkv", ".avi", ".m4v"})
 _URL = re.compile(r"[a-z][a-z0-9+.-]*://|data:", re.IGNORECASE)
 
 
-def resolve_media(data_root: Path, path: str) -> Path:
+def resolve_media(data_root: Path, path: str, links_to: Sequence[str] = ()) -> Path:
     """The file that a dataset's path names, with every symbolic link followed.
 
     Args:
         data_root: The dataset's data root.
         path: As the dataset has it: relative to the data root, or absolute and inside it. The file
             need not exist.
+        links_to: Other folders that it may lie in.
 
     Raises:
-        MediaError: The path is empty, a URL, not a possible file name, or leaves the data root by
+        MediaError: The path is empty, a URL, not a possible file name, or leaves these folders by
             ``..``, by being absolute, or through a symbolic link.
     """
     if not path:
@@ -40,30 +44,71 @@ def resolve_media(data_root: Path, path: str) -> Path:
             f"{path[:200]}: is a URL, not a file", hint="download the media below the data root"
         )
     try:
-        root = os.path.realpath(data_root)
         # realpath, not Path.resolve: a loop of links fails only when it is opened.
-        resolved = os.path.realpath(os.path.join(root, path))
+        roots = [os.path.realpath(folder) for folder in (str(data_root), *links_to)]
+        named = os.path.join(data_root, name_on_disk(data_root, path))
+        resolved = os.path.realpath(named)
     except (OSError, ValueError) as error:  # NUL, or characters no file name can hold
         raise MediaError(f"{path[:200]!r}: is not a file name") from error
-    if resolved != root and not resolved.startswith(root.rstrip(os.sep) + os.sep):
+    if any(_lies_in(root, resolved) for root in roots):
+        return Path(resolved)
+    # Not Path.resolve, which follows links: this is about what was written.
+    if _lies_in(os.path.abspath(data_root), os.path.abspath(named)):  # noqa: PTH100
         raise MediaError(
-            f"{path}: leaves the data root {data_root}",
-            hint="set the data root (--data-root) to a folder that holds all media",
+            f"{path}: leaves the data root by a symbolic link",
+            hint=f"add the dataset with --allow-links-to {Path(resolved).parent}, if you trust that",
         )
-    return Path(resolved)
+    raise MediaError(
+        f"{path}: leaves the data root {data_root}",
+        hint="set the data root (--data-root) to a folder that holds all media",
+    )
+
+
+def _lies_in(folder: str, path: str) -> bool:
+    return path == folder or path.startswith(folder.rstrip(os.sep) + os.sep)
+
+
+def name_on_disk(data_root: Path | str, path: str) -> str:
+    """``path`` as its file is called on the disk, where only the Unicode form (NFC or NFD) differs.
+
+    Returns:
+        ``path`` itself where there is such a file, or none in either form, or one in both.
+    """
+    if path.isascii():
+        return path
+    found = "/" if path.startswith("/") else os.fspath(data_root)
+    parts = []
+    for part in path.split("/"):
+        forms = [form for form in (part, normalize("NFC", part), normalize("NFD", part))
+                 if os.path.lexists(os.path.join(found, form))]  # fmt: skip
+        if not forms or (part not in forms and len(set(forms)) > 1):
+            return path
+        parts.append(part if part in forms else forms[0])
+        found = os.path.join(found, parts[-1])
+    return "/".join(parts)
 
 
 class MediaRoot:
-    """Absolute names for many paths of one data root, each refused as :func:`resolve_media` does.
+    """Where the media of one dataset may lie: its data root, and the folders its links may lead to.
 
-    A folder's links are followed once and remembered; only the file itself is looked at each time.
+    Of many absolute names, each is refused as :func:`resolve_media` does; a folder's links are followed
+    once and remembered, and only the file itself is looked at each time.
     """
 
     _MOST_FOLDERS = 100_000
 
-    def __init__(self, data_root: str) -> None:
+    def __init__(self, data_root: str, links_to: Sequence[str] = ()) -> None:
         self._root = data_root
+        self._links_to = tuple(links_to)
         self._folders: set[str] = set()
+
+    def resolve(self, path: str) -> Path:
+        """The file itself, see :func:`resolve_media`.
+
+        Raises:
+            MediaError: See there.
+        """
+        return resolve_media(Path(self._root), path, self._links_to)
 
     def join(self, path: str) -> str:
         """The file that ``path`` names, below the data root as that is written.
@@ -71,15 +116,16 @@ class MediaRoot:
         Raises:
             MediaError: See :func:`resolve_media`.
         """
+        path = name_on_disk(self._root, path)
         folder, _, name = path.rpartition("/")
         joined = os.path.join(self._root, path)
         if folder not in self._folders or name in ("", ".", "..") or ":" in path or "\0" in path:
-            resolve_media(Path(self._root), path)
+            self.resolve(path)
             if len(self._folders) < self._MOST_FOLDERS and name not in ("", ".", ".."):
-                resolve_media(Path(self._root), f"{folder}/." if folder else ".")
+                self.resolve(f"{folder}/." if folder else ".")
                 self._folders.add(folder)
         elif os.path.islink(joined):  # noqa: PTH114 - a Path for each would take twice as long
-            resolve_media(Path(self._root), path)
+            self.resolve(path)
         return joined
 
 

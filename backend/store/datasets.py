@@ -8,21 +8,29 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Row, Table, bindparam, delete, func, select, update
+from sqlalchemy import ColumnElement, Table, bindparam, delete, false, func, select, true, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from backend.errors import NotFound
+from backend.media.paths import MediaRoot
 from backend.store.database import Database
+from backend.store.dataset_links import links_of, replace_links
 from backend.store.issues import DatasetIssues, NewIssue
 from backend.store.pairs import LOOKUP, HeldPair, NewPair, PairReading, StoredPair
-from backend.store.schema import dataset_issues, datasets, pairs
+from backend.store.schema import dataset_issues, dataset_links, datasets, pairs
 
 __all__ = ["DatasetRow", "Datasets", "HeldPair", "NewIssue", "NewPair", "StoredPair"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DatasetRow:
-    """A dataset as stored. ``counts`` is its integrity report; see ``ingest.importer``."""
+    """A dataset as stored.
+
+    Attributes:
+        counts: Its integrity report; see ``ingest.report``.
+        unusable: Pairs whose media were missing or unreadable when they were looked at last.
+        links_to: Folders outside of the data root that symbolic links may lead to.
+    """
 
     id: int
     name: str
@@ -33,8 +41,27 @@ class DatasetRow:
     fingerprint: str | None
     created_at: float
     counts: dict[str, int]
+    unusable: int
+    links_to: tuple[str, ...]
+
+    @property
+    def judgeable(self) -> int:
+        """Pairs that can be judged."""
+        return self.counts.get("pairs", 0) - self.unusable
+
+    @property
+    def media(self) -> MediaRoot:
+        """Where its media may lie."""
+        return MediaRoot(self.data_root, self.links_to)
 
 
+_UNUSABLE = (
+    select(func.count())
+    .select_from(pairs)
+    .where(pairs.c.dataset_id == datasets.c.id, pairs.c.media_ok == false())
+    .scalar_subquery()
+    .label("unusable")
+)
 _INSERTED = (
     "dataset_id", "idx", "key", "kind", "prompt",
     "first_path", "second_path", "preference", "media_ok", "extra",
@@ -65,9 +92,8 @@ class Datasets(PairReading, DatasetIssues):
 
     def find(self, name: str) -> DatasetRow | None:
         """The dataset of that name, if there is one."""
-        with self._db.read() as connection:
-            row = connection.execute(select(datasets).where(datasets.c.name == name)).one_or_none()
-        return None if row is None else _dataset(row)
+        found = self._read(datasets.c.name == name)
+        return found[0] if found else None
 
     def get(self, name: str) -> DatasetRow:
         """The dataset of that name.
@@ -90,18 +116,26 @@ class Datasets(PairReading, DatasetIssues):
         Raises:
             NotFound: There is none.
         """
-        with self._db.read() as connection:
-            query = select(datasets).where(datasets.c.id == dataset_id)
-            row = connection.execute(query).one_or_none()
-        if row is None:
+        found = self._read(datasets.c.id == dataset_id)
+        if not found:
             raise NotFound(f"there is no dataset {dataset_id}")
-        return _dataset(row)
+        return found[0]
 
     def list(self) -> list[DatasetRow]:
         """All datasets, oldest first."""
+        return [*self._read(true())]
+
+    def _read(self, which: ColumnElement[bool]) -> Sequence[DatasetRow]:
+        query = select(datasets, _UNUSABLE).where(which).order_by(datasets.c.id)
         with self._db.read() as connection:
-            rows = connection.execute(select(datasets).order_by(datasets.c.id)).all()
-        return [_dataset(row) for row in rows]
+            rows = connection.execute(query).all()
+            links = links_of(connection, [row.id for row in rows])
+        return [DatasetRow(**row._mapping, links_to=links[row.id]) for row in rows]
+
+    def allow_links(self, dataset_id: int, folders: Sequence[str]) -> None:
+        """Let a dataset's symbolic links lead into these folders, and into no others."""
+        with self._db.write() as connection:
+            replace_links(connection, dataset_id, folders)
 
     def set_status(self, dataset_id: int, status: str) -> None:
         """Record that an import failed, or goes on."""
@@ -132,7 +166,7 @@ class Datasets(PairReading, DatasetIssues):
     def discard(self, dataset_id: int) -> None:
         """Remove a dataset whose import failed, with everything that was read of it."""
         with self._db.write() as connection:
-            for table in (dataset_issues, pairs):
+            for table in (dataset_issues, dataset_links, pairs):
                 connection.execute(delete(table).where(table.c.dataset_id == dataset_id))
             connection.execute(delete(datasets).where(datasets.c.id == dataset_id))
 
@@ -202,7 +236,3 @@ def _insert_new(database: Database, table: Table, unique: Sequence[str]) -> Any:
     # The two dialects spell ON CONFLICT alike, but each has its own class for it.
     dialect: Any = sqlite if database.is_sqlite else postgresql
     return dialect.insert(table).on_conflict_do_nothing(index_elements=unique)
-
-
-def _dataset(row: Row[Any]) -> DatasetRow:
-    return DatasetRow(**row._mapping)

@@ -8,7 +8,9 @@ from sqlalchemy import select
 
 from backend.domain.pairs import MediaKind
 from backend.errors import NotFound
+from backend.media.paths import MediaRoot
 from backend.store.database import Database
+from backend.store.dataset_links import links_of
 from backend.store.schema import datasets, pairs
 
 
@@ -17,7 +19,7 @@ class Located:
     """Where a pair's media lie, as its dataset names them; nothing is resolved yet."""
 
     kind: MediaKind
-    data_root: str
+    root: MediaRoot
     first: str
     second: str
 
@@ -29,12 +31,19 @@ def locate(database: Database, pair_id: int) -> Located:
         NotFound: There is no such pair.
     """
     query = (
-        select(pairs.c.kind, datasets.c.data_root, pairs.c.first_path, pairs.c.second_path)
+        select(
+            pairs.c.kind,
+            pairs.c.first_path,
+            pairs.c.second_path,
+            datasets.c.id,
+            datasets.c.data_root,
+        )
         .join(datasets, datasets.c.id == pairs.c.dataset_id)
         .where(pairs.c.id == pair_id)
     )
     with database.read() as connection:
         row = connection.execute(query).first()
-    if row is None:
-        raise NotFound(f"there is no pair {pair_id}")
-    return Located(MediaKind(row.kind), row.data_root, row.first_path, row.second_path)
+        if row is None:
+            raise NotFound(f"there is no pair {pair_id}")
+        root = MediaRoot(row.data_root, links_of(connection, [row.id])[row.id])
+    return Located(MediaKind(row.kind), root, row.first_path, row.second_path)

@@ -9,8 +9,9 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, select, update
 
+from backend.domain.reading import READER
 from backend.store.dimension_scores import RECIPE
-from backend.store.schema import predictions, verdicts
+from backend.store.schema import pairs, predictions, runs, verdicts
 from backend.store.side_index import empty
 
 
@@ -65,6 +66,38 @@ def written_page(
         .order_by(predictions.c.id)
     )
     return [Written(*tuple(row)) for row in connection.execute(query)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where a prediction stands: its pair's index in the dataset, and which answer to it."""
+
+    index: int
+    order: str
+    sample: int
+
+
+def places_of(connection: Connection, ids: Iterable[int]) -> dict[int, Place]:
+    """Where each of some predictions stands."""
+    query = (
+        select(
+            predictions.c.id,
+            pairs.c.idx.label("place"),
+            predictions.c.shown_order,
+            predictions.c.sample,
+        )
+        .join(pairs, pairs.c.id == predictions.c.pair_id)
+        .where(predictions.c.id.in_(list(ids)))
+    )
+    return {
+        row.id: Place(index=row.place, order=row.shown_order, sample=row.sample)
+        for row in connection.execute(query)
+    }
+
+
+def note_reader(connection: Connection, run_id: int) -> None:
+    """Every text of the run was read by this version's reading."""
+    connection.execute(update(runs).where(runs.c.id == run_id).values(reader=READER))
 
 
 _WRITE = (

@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, func, insert, select, update
 
+from backend.domain.reading import READER
 from backend.errors import NotFound
 from backend.store.database import Database
 from backend.store.schema import datasets, failures, jobs, predictions, runs, verdicts
@@ -40,6 +41,12 @@ class RunRow:
     created_at: float
     started_at: float | None
     finished_at: float | None
+    reader: int = READER
+
+    @property
+    def read_by_older(self) -> bool:
+        """Its texts were read by an older reading than this version's."""
+        return self.reader < READER
 
 
 _COLUMNS = (
@@ -85,6 +92,7 @@ class Runs:
                 total=total,
                 progress=dict(progress or {}),
                 created_at=time.time(),
+                reader=READER,
             )
         )
         key: tuple[Any, ...] = tuple(result.inserted_primary_key or ())

@@ -46,12 +46,22 @@ datasets = Table(
     Column("name", String(200), nullable=False, unique=True),
     Column("source", String(100), nullable=False),  # "hpdv3", or "mixed" when several were given
     Column("spec", Text, nullable=False),  # SOURCE:PATH[,SOURCE:PATH…] as given
-    Column("data_root", Text, nullable=False),  # absolute; every media path resolves inside it
+    Column(
+        "data_root", Text, nullable=False
+    ),  # absolute; media lie in it or in a folder of dataset_links
     Column("status", String(20), nullable=False),  # importing, ready, failed
     Column("fingerprint", String(64)),  # SHA-256 over the pairs in order; set when ready
     Column("created_at", Float, nullable=False),
     # The integrity report's counters: rows, pairs, duplicates, ties, missing, unreadable, broken.
     Column("counts", JSON, nullable=False),
+)
+
+# Folders outside of the data root that its symbolic links may lead to.
+dataset_links = Table(
+    "dataset_links",
+    metadata,
+    Column("dataset_id", _Id, ForeignKey("datasets.id"), primary_key=True, autoincrement=False),
+    Column("folder", Text, primary_key=True),
 )
 
 pairs = Table(
@@ -137,6 +147,8 @@ runs = Table(
         "progress", JSON, nullable=False
     ),  # done, failed, tokens, pairs_per_s, tokens_per_s, eta_s
     Column("created_at", Float, nullable=False),
+    # domain.reading.READER when its texts were first read; the oldest, where several read them.
+    Column("reader", Integer, nullable=False, server_default=text("1")),
 )
 
 predictions = Table(

@@ -10,7 +10,9 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, Row, delete, func, insert, select, update
 
 from backend.errors import NotFound
+from backend.media.paths import MediaRoot
 from backend.store.database import Database
+from backend.store.dataset_links import links_of
 from backend.store.schema import (
     curated_sets,
     datasets,
@@ -315,16 +317,18 @@ class Sets:
         with self._db.read() as connection:
             return [ShownItem(**row._mapping) for row in connection.execute(query)]
 
-    def runs_of(self, set_row: SetRow) -> dict[int, tuple[dict[str, Any], str]]:
-        """Spec and data root of every run in a set."""
+    def runs_of(self, set_row: SetRow) -> dict[int, tuple[dict[str, Any], MediaRoot]]:
+        """Spec, and where the media lie, of every run in a set."""
         ids = [run["id"] for run in set_row.lineage["runs"]]
         query = (
-            select(runs.c.id, runs.c.spec, datasets.c.data_root)
+            select(runs.c.id, runs.c.spec, runs.c.dataset_id, datasets.c.data_root)
             .join(datasets, datasets.c.id == runs.c.dataset_id)
             .where(runs.c.id.in_(ids))
         )
         with self._db.read() as connection:
-            return {row.id: (row.spec, row.data_root) for row in connection.execute(query)}
+            rows = connection.execute(query).all()
+            links = links_of(connection, {row.dataset_id for row in rows})
+        return {row.id: (row.spec, MediaRoot(row.data_root, links[row.dataset_id])) for row in rows}
 
 
 _WIDTH = len(_ITEM)

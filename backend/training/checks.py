@@ -12,6 +12,7 @@ from backend.domain.preflight import Check, Level
 from backend.domain.statistics import mcnemar
 from backend.engines.models import check_model
 from backend.errors import WinnowError
+from backend.media.paths import name_on_disk
 from backend.store.database import Database
 from backend.store.sets import SetRow
 from backend.store.trainings import Trainings
@@ -94,7 +95,7 @@ def _media(database: Database, sets: Sequence[SetRow]) -> Iterator[Check]:
             if len(seen) >= LOOKED_AT:
                 break
             for name in (item.first_path, item.second_path):
-                path = os.path.join(item.data_root, name)
+                path = os.path.join(item.data_root, name_on_disk(item.data_root, name))
                 if path in seen:
                     continue
                 seen.add(path)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import sys
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -16,6 +15,7 @@ from backend.domain.jobs import OPEN, JobStatus
 from backend.domain.people import LOCAL, Person, Role
 from backend.domain.preflight import Check, Level
 from backend.errors import TrainingError
+from backend.jobs.own_path import python_path
 from backend.store.database import Database
 from backend.store.jobs import Jobs
 from backend.store.sets import Sets
@@ -200,7 +200,7 @@ class TrainingLauncher:
                     sys.executable, "-m", "backend.trainer", str(training_id),
                     "--workspace", str(self._folder),
                 ],
-                env=_environment(),
+                env={"PYTHONPATH": python_path(self._folder)},
                 devices=devices_of(spec),
                 log_path=str(self._folder / "logs" / f"training-{training_id}.log"),
                 connection=connection,
@@ -214,10 +214,3 @@ class TrainingLauncher:
 def _log_warning(check: Check) -> None:
     hint = f" ({check.hint})" if check.hint else ""
     log.warning("%s: %s%s", check.name, check.message, hint)
-
-
-def _environment() -> dict[str, str]:
-    # For a checkout that is not installed: the trainer runs in the workspace's folder.
-    root = str(Path(__file__).resolve().parents[2])
-    before = os.environ.get("PYTHONPATH")
-    return {"PYTHONPATH": f"{root}{os.pathsep}{before}" if before else root}

@@ -83,10 +83,10 @@ def show_rows(dataset_class: Any, model: str) -> None:
 
 
 def _can_be_shown(showing: Showing, row: Row) -> bool:
-    place = showing.refused(row)
-    if place:
-        sys.stderr.write(f"winnow: a row is left out whose caption spells {place}\n")
-    return not place
+    said = showing.refused(row)
+    if said:
+        sys.stderr.write(f"winnow: a row is left out: {said}\n")
+    return not said
 
 
 def _item(dataset: Any, index: int) -> tuple[dict[str, Any], Any, dict[str, Any]]:

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from backend.domain.prompts import judge_messages
 from backend.engines.base import Request
-from backend.engines.processing import prompt_inputs
+from backend.engines.processing import prompt_inputs, prompt_text
+from backend.errors import EngineError
 from backend.media.reading import read_medium
 from backend.training.data import Row
 
@@ -61,15 +62,22 @@ class Showing:
         self._responses.split_special_tokens = True
 
     def refused(self, row: Row) -> str | None:
-        """The place of a medium that the row's caption spells, if it does: then no processor can put
-        the media where they belong."""
-        place = getattr(self._processor, f"{row.kind.value}_token", None)
-        return str(place) if place and place in row.instruction else None
+        """Why no judge can be asked about this row, if that is so; see
+        :func:`backend.engines.processing.prompt_text`."""
+        asked = Request(
+            id=0, kind=row.kind, messages=judge_messages(row.kind, row.instruction), media={}
+        )
+        try:
+            prompt_text(self._processor, asked)
+        except EngineError as error:
+            return error.message
+        return None
 
     def prompt(self, row: Row) -> dict[str, torch.Tensor]:
         """What the model is given before it answers; ``input_ids`` is ``[1, L]`` int64.
 
         Raises:
+            EngineError: See :meth:`refused`.
             MediaError: A medium is missing or broken.
         """
         request = request_of(row, fps=self._fps, max_pixels=self._max_pixels, factor=self._factor)
@@ -80,6 +88,7 @@ class Showing:
         two are: those are learned, and no others.
 
         Raises:
+            EngineError: See :meth:`refused`.
             MediaError: A medium is missing or broken.
         """
         import torch

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from backend.domain.pairs import MediaKind, Order
-from backend.domain.reading import flaws_of
+from backend.domain.reading import explain, flaws_of
 from backend.domain.reading.pieces import read_pieces
 from backend.store.items import Item, Sibling
 from dashboard.media import SIDES, sign
@@ -32,7 +32,7 @@ def item_json(
         session: The browser session that the links to the media are for.
         hide_others: Leave out what other reviewers have ruled.
         waiting: Other samples and orders whose verdict the reviewer must not know yet.
-        whole: Send the text whole, however long.
+        whole: Send the text whole, however long, and which rule read what in it.
         relabel: The side that the ruling in force calls better, where it is a relabel.
     """
     text = item.text if whole else item.text[:LONGEST_TEXT]
@@ -51,6 +51,7 @@ def item_json(
         "preferred": item.preferred,
         "margin": item.margin,
         "scores": item.scores,
+        "read_by": [list(step) for step in explain(text)] if whole else None,
         "decision": item.decision,
         "reason": item.reason,
         "effective": item.decision if hide_others else item.effective,

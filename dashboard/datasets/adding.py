@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import streamlit as st
@@ -35,14 +36,27 @@ def add_form(space: Workspace) -> None:
             "Data root", placeholder="where the source keeps them",
             help="Folder that the media paths are relative to. No path leads out of it.",
         )  # fmt: skip
+        links = st.text_area(
+            "Allow links to", placeholder="no folder", height=68,
+            help="Folders outside of the data root that its symbolic links may lead to, one a line: "
+            "the blobs of a downloaded snapshot, or another disk. Only those you trust.",
+        )  # fmt: skip
         check = st.checkbox("Open every medium", value=True,
                             help="Finds missing and broken files; off is much faster.")  # fmt: skip
         if st.form_submit_button("Add dataset", type="primary"):
-            start(space, source.strip(), name.strip(), root.strip(), check)
+            folders = [line.strip() for line in links.splitlines() if line.strip()]
+            start(space, source.strip(), name.strip(), root.strip(), check, folders)
             st.rerun()
 
 
-def start(space: Workspace, source: str, name: str, root: str, check: bool) -> None:
+def start(
+    space: Workspace,
+    source: str,
+    name: str,
+    root: str,
+    check: bool,
+    links_to: Sequence[str] = (),
+) -> None:
     """Begin an import.
 
     Raises:
@@ -66,6 +80,7 @@ def start(space: Workspace, source: str, name: str, root: str, check: bool) -> N
             name=name,
             spec=source,
             data_root=Path(root) if root else None,
+            links_to=[Path(folder) for folder in links_to] or None,
             check_media=check,
             progress=lambda rows: task.say(f"{many(rows, 'row')} so far"),
         )

@@ -8,7 +8,7 @@ import streamlit as st
 
 from backend.domain.pairs import MediaKind
 from backend.domain.prompts import noun
-from backend.ingest.importer import kept_index
+from backend.ingest.report import kept_index
 from backend.store.datasets import DatasetRow
 from backend.store.gallery import FILTERS, Gallery, GalleryPair
 from backend.workspace import Workspace

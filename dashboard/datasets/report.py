@@ -15,9 +15,9 @@ from dashboard.urls import follow, number_in_url, write
 from dashboard.words import ISSUES
 
 COUNTS = {
-    "rows": "rows read", "pairs": "pairs", "ties": "recorded ties", "duplicates": ISSUES["duplicate"],
-    "conflicts": ISSUES["conflict"], "missing": ISSUES["missing"], "unreadable": ISSUES["unreadable"],
-    "broken": "broken rows",
+    "rows": "rows read", "pairs": "pairs", "judgeable": "can be judged", "ties": "recorded ties",
+    "duplicates": ISSUES["duplicate"], "conflicts": ISSUES["conflict"], "missing": ISSUES["missing"],
+    "unreadable": ISSUES["unreadable"], "broken": "broken rows",
 }  # fmt: skip
 _ISSUES = 100
 _STYLE = """<style>
@@ -33,14 +33,22 @@ _STYLE = """<style>
 
 def facts(dataset: DatasetRow) -> None:
     """What a dataset is, and the report's counts."""
+    counts = dataset.counts
+    if dataset.unusable:
+        counts = {**counts, "judgeable": dataset.judgeable}
     cells = "".join(
-        f'<div class="{"" if dataset.counts.get(name) else "wn-none"}">'
-        f"<b>{dataset.counts.get(name, 0):,}</b><span>{words}</span></div>"
+        f'<div class="{"" if counts.get(name) else "wn-none"}">'
+        f"<b>{counts.get(name, 0):,}</b><span>{words}</span></div>"
         for name, words in COUNTS.items()
+        if name in counts or name != "judgeable"
     )
     st.html(f'{_STYLE}<div class="wn-counts">{cells}</div>')
     known = f" · fingerprint {dataset.fingerprint[:12]}" if dataset.fingerprint else ""
-    line = f"{dataset.spec} · media in {dataset.data_root} · {dataset.status}, added {ago(dataset.created_at)}{known}"
+    links = f", links to {', '.join(dataset.links_to)} allowed" if dataset.links_to else ""
+    line = (
+        f"{dataset.spec} · media in {dataset.data_root}{links} · {dataset.status}, "
+        f"added {ago(dataset.created_at)}{known}"
+    )
     st.html(f'<div class="wn-where">{escape(clean(line, 1_000))}</div>')
 
 

@@ -45,6 +45,10 @@ def run_detail(space: Workspace, run: RunRow) -> None:
         _actions(space, run, going)
     if run.error:
         st.error(f"{md(run.error)}{f'  {chr(10)}{md(run.hint)}' if run.hint else ''}")
+    if run.read_by_older and not going:
+        st.info(
+            "An older Winnow read this run's texts. The tab *policy* shows what reading them again changes."
+        )
     follow("tab", TABS, "summary")
     tab = st.segmented_control(
         "Show", TABS, required=True, key="tab", on_change=write("tab"),

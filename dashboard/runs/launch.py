@@ -157,7 +157,7 @@ def _four_fields(datasets: list[DatasetRow], runs: list[RunRow]) -> None:
     by_name = {row.name: row for row in datasets}
     dataset = st.selectbox(
         "Dataset", list(reversed(by_name)), key=KEY + "dataset",
-        format_func=lambda name: f"{clean(name, 80)} · {many(by_name[name].counts.get('pairs', 0), 'pair')}",
+        format_func=lambda name: f"{clean(name, 80)} · {many(by_name[name].judgeable, 'pair')}",
     )  # fmt: skip
     model_field(judges(runs), KEY + "model")
     left, right = st.columns(2)

@@ -8,6 +8,7 @@ import streamlit as st
 from backend.domain.filtering import Policy
 from backend.domain.reading import Flaw, flaws_of
 from backend.inference.analysis import Analysis
+from backend.inference.reparsing import Preview
 from backend.inference.whatif import WhatIf, what_if
 from backend.store.runs import RunRow
 from backend.workspace import Workspace
@@ -122,8 +123,8 @@ def _apply(space: Workspace, run: RunRow, policy: Policy) -> None:
         )  # fmt: skip
         again = st.button(
             "Read its texts again", key=f"reparse_{run.id}",
-            help="For a run that an older Winnow made: answers, scores and flaws are read from the "
-            "stored texts anew, and the policy in force decides; rulings are kept",
+            help="For a run that an older Winnow read: shows which answers change when its stored texts "
+            "are read anew; the policy in force then decides, and rulings are kept",
         )  # fmt: skip
     if apply:
         with st.spinner("Deciding"):
@@ -132,7 +133,30 @@ def _apply(space: Workspace, run: RunRow, policy: Policy) -> None:
         st.rerun()
     if again:
         with st.spinner("Reading"):
+            st.session_state[f"reread_{run.id}"] = space.launcher.preview_reparse(run.id)
+    if preview := st.session_state.get(f"reread_{run.id}"):
+        _read_again(space, run, preview)
+
+
+def _read_again(space: Workspace, run: RunRow, preview: Preview) -> None:
+    """What reading again changes, and the button that changes it."""
+    st.markdown(
+        f"**Read as this version reads, {many(preview.changed, 'verdict')} of {preview.read:,} would "
+        f"change, {preview.answers.total():,} of them the answer.**"
+    )
+    if preview.answers:
+        st.dataframe(
+            [
+                {"Answer now": before or "none", "then": after or "none", "Texts": count}
+                for (before, after), count in preview.answers.most_common()
+            ],
+            hide_index=True,
+            width="content",
+        )
+    if st.button("Change them" if preview.changed else "Note it", key=f"reread_yes_{run.id}"):
+        with st.spinner("Reading"):
             found = space.launcher.reparse(run.id)
+        st.session_state.pop(f"reread_{run.id}", None)
         st.session_state[_DONE] = (
             f"{many(found.changed, 'verdict')} changed, {found.answers:,} of them the answer."
         )

@@ -113,7 +113,7 @@ def _dataset(datasets: list[DatasetRow], source: _Source) -> DatasetRow:
         st.session_state["evaluate_dataset"] = names[0]
     chosen = st.selectbox(
         "Dataset", names, key="evaluate_dataset",
-        format_func=lambda name: f"{clean(name, 60)} · {many(by_name[name].counts.get('pairs', 0), 'pair')}"
+        format_func=lambda name: f"{clean(name, 60)} · {many(by_name[name].judgeable, 'pair')}"
         + (" · trained on" if name in source.datasets else " · held out"),
     )  # fmt: skip
     if chosen in source.datasets:

@@ -39,8 +39,7 @@ class Server:
     def start(self) -> None:
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "streamlit", "run", str(ROOT / "dashboard" / "app.py"),
-                 "--server.port", str(self.port), "--server.headless", "true"],
+                [sys.executable, "-m", "dashboard", "--server.port", str(self.port)],
                 cwd=ROOT,
                 env={**os.environ, "WINNOW_WORKSPACE": str(self.workspace),
                      "PYTHONPATH": str(ROOT)},
@@ -64,6 +63,19 @@ class Server:
             self.process.kill()
             self.process.wait(timeout=20)
             self.process = None
+
+
+def answers(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
+    """Wait until a server that was just started answers."""
+    for _ in range(600):
+        try:
+            if httpx.get(url, timeout=2).status_code == 200:
+                return
+        except httpx.HTTPError:
+            pass
+        assert process.poll() is None, log.read_text()[-3000:]
+        time.sleep(0.1)
+    raise AssertionError(f"{url} does not answer:\n{log.read_text()[-3000:]}")
 
 
 def free_port() -> int:

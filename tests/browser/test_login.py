@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +24,7 @@ from backend.store.reviews import Reviews
 from backend.workspace import Workspace
 from dashboard import space as spaces
 from dashboard.session import COOKIE, SessionMiddleware
-from tests.browser.conftest import ROOT, free_port, settled
+from tests.browser.conftest import ROOT, answers, free_port, settled
 from tests.browser.oidc_provider import CLIENT_ID, CLIENT_SECRET
 from tests.browser.review_room import all_stored, drawn, make_queue, prediction, stored
 from tests.workspaces import build_workspace
@@ -44,18 +43,6 @@ class Served:
     url: str
     provider: str
     space: Workspace
-
-
-def answers(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
-    for _ in range(600):
-        try:
-            if httpx.get(url, timeout=2).status_code == 200:
-                return
-        except httpx.HTTPError:
-            pass
-        assert process.poll() is None, log.read_text()[-3000:]
-        time.sleep(0.1)
-    raise AssertionError(f"{url} does not answer:\n{log.read_text()[-3000:]}")
 
 
 @pytest.fixture(scope="module")

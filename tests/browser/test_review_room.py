@@ -235,3 +235,13 @@ def test_an_overruled_pair_shows_the_decision_that_counts_and_what_it_replaced(
     assert [row[1] for row in stored(space)][-2:] == ["accept", "undo"]
     # A key that was changed in a blind queue says nothing about one's own liking.
     assert People(space.database).settings("Ada")["review"] == {"keys": {"accept": "k"}}
+
+
+@pytest.mark.timeout(240)
+def test_the_room_says_on_demand_which_rule_read_what(
+    space: Workspace, serve: Serve, person: Person
+) -> None:
+    page = person()
+    enter(page, serve(space.folder).url, make_queue(space, run_ids=(1,)))
+    page.get_by_role("button", name="How this was read").click()
+    expect(page.locator("dl.readby")).to_contain_text("by “is better”")

@@ -82,6 +82,33 @@ def test_a_dataset_is_added_in_the_background_and_shown(
     )
     report = "".join(element.proto.body for element in test.get("html"))
     assert "<b>10</b><span>pairs</span>" in report
+    assert "<b>9</b><span>can be judged</span>" in report
+
+
+def test_links_are_allowed_in_the_form_and_a_dataset_without_a_usable_pair_says_so(
+    empty_space: Workspace, open_page: Open, tmp_path: Path
+) -> None:
+    write_image_pairs(tmp_path / "blobs", 2)
+    (tmp_path / "snapshot").mkdir()
+    (tmp_path / "snapshot" / "pairs.json").write_text(
+        (tmp_path / "blobs" / "pairs.json").read_text()
+    )
+    for picture in (tmp_path / "blobs").glob("*.jpg"):
+        (tmp_path / "snapshot" / picture.name).symlink_to(picture)
+    spec = f"hpdv3:{tmp_path / 'snapshot' / 'pairs.json'}"
+    empty_space.add_dataset(name="refused", spec=spec)
+    test = open_page("datasets", name="refused")
+    assert "No pair can be judged" in test.warning[0].value
+    source, name, _root = test.text_input
+    source.input(spec)
+    name.input("allowed")
+    (links,) = test.text_area
+    links.input(f"{tmp_path / 'blobs'}\n\n")
+    next(button for button in test.button if button.label == "Add dataset").click().run()
+    wait_for_import(empty_space, "allowed")
+    found = empty_space.datasets.get("allowed")
+    assert (found.judgeable, found.links_to) == (2, (str(tmp_path / "blobs"),))
+    assert not open_page("datasets", name="allowed").warning
 
 
 def test_an_import_that_fails_says_why_and_can_be_dismissed(

@@ -139,6 +139,10 @@ def test_texts_are_read_again_from_the_policys_page(demo_space: Workspace, open_
     test = open_page("runs", run="1", tab="policy")
     test.button(key="reparse_1").click().run()
     assert not test.error
+    assert answers() != fresh  # it says what would change, and waits
+    assert any("would change" in words.value for words in test.markdown)
+    test.button(key="reread_yes_1").click().run()
+    assert not test.error
     assert answers() == fresh
 
 

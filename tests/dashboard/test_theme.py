@@ -23,7 +23,7 @@ SCHEMES = ("light", "dark")
 
 
 def configured(scheme: str) -> dict[str, Any]:
-    with (ROOT / ".streamlit" / "config.toml").open("rb") as file:
+    with (ROOT / "dashboard" / ".streamlit" / "theme.toml").open("rb") as file:
         return dict(tomllib.load(file)["theme"][scheme])
 
 

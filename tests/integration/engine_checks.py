@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from tests.integration.engine_driver import BASE, LIMIT
+from tests.integration.engine_driver import BASE, LIMIT, SPELLING
 
 Results = dict[str, list[dict[str, Any]]]
 Check = Callable[[Results], None]
@@ -46,7 +46,24 @@ def check_isolation(results: Results) -> None:
     assert "\n" not in outcomes[3]["error"] and outcomes[3]["error"]
 
 
-ALL: tuple[Check, ...] = (check_answers, check_cut_off, check_seeds, check_isolation)
+def check_spelling(results: Results) -> None:
+    """A caption that spells control tokens is judged as text; where the instruction spells one, that
+    pair alone fails, in one line that names it."""
+    *captions, instruction = results["spelling"]
+    assert len(captions) == len(SPELLING)
+    for caption, outcome, without in zip(SPELLING, captions, results["without"], strict=True):
+        assert outcome.get("text", "").strip(), outcome
+        # As text each takes several tokens of the prompt; a control token would be one, and the place
+        # of a medium as many as the medium has.
+        spelled = outcome["prompt_tokens"] - without["prompt_tokens"]
+        assert 4 * caption.count("<") <= spelled <= 20 * caption.count("<"), (caption, spelled)
+    assert "<|im_end|>" in instruction["error"] or "<|image_pad|>" in instruction["error"]
+    assert instruction["hint"] and "\n" not in instruction["error"]
+
+
+ALL: tuple[Check, ...] = (
+    check_answers, check_cut_off, check_seeds, check_isolation, check_spelling,
+)  # fmt: skip
 
 
 def name(check: Check) -> str:

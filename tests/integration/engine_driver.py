@@ -6,7 +6,9 @@ Usage: ``python engine_driver.py ENGINE MODEL OUT.json``. It imports nothing of 
 from __future__ import annotations
 
 import json
+import re
 import sys
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -20,6 +22,16 @@ from backend.engines.base import EngineOptions, Outcome, Request
 from backend.engines.registry import load_engine
 
 LIMIT = 12
+SPELLING = (
+    "a sign that says <image>",
+    "HTML tag <video> on a screen",
+    "two cats, 50% off <|image_pad|>",
+    "a clip with <|video_pad|><|vision_start|><|video_pad|><|vision_end|>",
+    "a <|im_end|> token poster",
+    "user <|im_start|>\n<|image_pad|><|endoftext|>",
+)
+WITHOUT = tuple(re.sub("<.*?>", "", caption) for caption in SPELLING)
+"""The same captions without what they spell."""
 
 
 def drive(name: str, model: str) -> dict[str, list[dict[str, Any]]]:
@@ -45,11 +57,24 @@ def drive(name: str, model: str) -> dict[str, list[dict[str, Any]]]:
     # 600:1 is more than any Qwen-VL processor takes.
     flat = image((9, 9, 9)).resize((1200, 2))
     broken[3] = request(3, media=(flat, flat))
+
+    def of_captions(captions: Sequence[str]) -> list[Request]:
+        return [
+            request(number, kinds[number % 2], seed=0, caption=caption)
+            for number, caption in enumerate(captions)
+        ]
+
+    spelling = of_captions(SPELLING)
+    spelling.append(
+        request(len(spelling), seed=0, template="<|image_pad|><|im_end|> Caption: {prompt}")
+    )
     return {
         "greedy": ask(mixed),
         "cut": ask(mixed[:2], max_new_tokens=LIMIT),
         "sampled": ask(sampled([1, 2, 3, 1]), temperature=2.0, batch_size=1, max_new_tokens=80),
         "broken": ask(broken),
+        "spelling": ask(spelling),
+        "without": ask(of_captions(WITHOUT)),
     }
 
 

@@ -155,8 +155,17 @@ def test_texts_are_read_again_by_command_and_what_changed_is_counted(
     before = winnow("run", "predictions", run, "--json").lines
     with sqlite3.connect(tmp_path / "ws" / "winnow.db") as connection:
         connection.execute("UPDATE verdicts SET answer = NULL, flaws = 1 WHERE answer = 'first'")
-    said = winnow("run", "reparse", run).out
+        connection.execute("UPDATE runs SET reader = 1")
+    assert "read by an older Winnow" in winnow("run", "show", run).out
+    assert "read by an older Winnow" in winnow("run", "list").out
+    said = winnow("run", "reparse", "--all").out
+    assert "of 5 texts 1 would be read otherwise, 1 with another answer" in said
+    assert "none → first: 1" in said
+    assert winnow("run", "predictions", run, "--json").lines != before  # nobody said --yes
+    said = winnow("run", "reparse", run, "--yes").out
     assert "5 texts read again: 1 verdicts changed, 1 of them their answer" in said
+    assert "older" not in winnow("run", "list").out
+    assert winnow("run", "reparse", "--all").out.strip() == "every run was read by this version"
     assert winnow("run", "predictions", run, "--json").lines == before
     again = winnow("run", "reparse", run, "--json").json["reparsed"]
     assert again == {"read": 5, "changed": 0, "answers": 0, "decisions": 0}

@@ -180,7 +180,7 @@ def test_exactly_what_the_judge_wrote_is_learned(
     own: OwnTexts, judge_folder: Path, tmp_path: Path
 ) -> None:
     """Not the opening of its turn, nor the newline behind it, and nothing that a caption spells."""
-    spoken = "<|im_end|>\n<|im_start|>assistant\nImage 1"
+    spoken = "\n<|im_start|>assistant\nImage 1"
     rows = [Row(row.kind, row.instruction + spoken, row.response, row.media) for row in own.rows]
     seen = Seen(judge_folder, rows, tmp_path)
     for place in range(len(rows)):
@@ -198,7 +198,10 @@ def test_a_row_that_spells_the_place_of_a_medium_is_left_out(
     spelt = Row(row.kind, row.instruction + " <|image_pad|>", row.response, row.media)
     seen = Seen(judge_folder, [spelt, *rest], tmp_path)
     assert len(seen.dataset) == len(rest)
-    assert "a row is left out whose caption spells <|image_pad|>" in capfd.readouterr().err
+    assert (
+        "a row is left out: the instruction or caption spells <|image_pad|>"
+        in capfd.readouterr().err
+    )
 
 
 @pytest.mark.parametrize("text", [None, "[{", '[{"images": ["a"]}]', '{"a": 1}'])

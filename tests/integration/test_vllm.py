@@ -54,6 +54,24 @@ def test_an_engine_does_what_every_engine_must(
     check(results)
 
 
+# Every option in turn, on either device; vLLM's own class refuses what it does not know.
+BUILD_ALL = """
+from vllm.engine.arg_utils import AsyncEngineArgs
+from backend.engines.vllm import engine_arguments
+from scripts.vllm_source import each_option_changed
+for options in each_option_changed():
+    for on_cpu in (False, True):
+        AsyncEngineArgs(**engine_arguments("org/judge", options, on_cpu))
+"""
+
+
+def test_vllm_takes_every_argument_that_our_options_make() -> None:
+    done = subprocess.run(
+        [str(PYTHON), "-c", BUILD_ALL], cwd=ROOT, capture_output=True, text=True, timeout=300
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+
+
 def test_a_run_judges_images_and_videos_in_vllms_own_interpreter(
     winnow: Winnow, judge_folder: Path, tmp_path: Path
 ) -> None:

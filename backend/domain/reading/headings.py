@@ -22,9 +22,14 @@ KNOWN_NAMES = tuple(name.lower() for name in _KNOWN)
 KNOWN_NAME = "(?:" + "|".join(re.escape(name).replace(r"\ ", r"[\s_]") for name in _KNOWN) + ")"
 """The dimensions that Winnow's own instruction asks for; for patterns that ignore case."""
 
+_ENUMERATED = r"(?:[0-9]{1,2}|[IVXivx]{1,4}|[A-Za-z]|[一二三四五六七八九十])"
 BULLET = re.compile(
-    r"(?:[-+•·>]{1,3}\s{1,8}|#{1,6}\s{1,4}|\(?[0-9]{1,2}[.)]\s{1,4}|\((?:[A-Za-z]|[ivx]{1,4})\)\s{1,4}|[A-Za-z][.)]\s{1,4}|[①-⑳❶-❿]\s{0,4}|\(?[0-9一二三四五六七八九]{1,2}、\s{0,4}"
-    r"|(?:dimension|criterion|step)\s[0-9]{1,2}\s?[:.–-]\s{1,4}){1,4}",
+    r"(?:[-+•·>]{1,3}\s{1,8}|[✓✔☑★☆→▪◦●○■□▶]\s{0,4}|#{1,6}\s{1,4}|#[0-9]{1,2}\s{1,4}|\[[ xX]\]\s{1,4}"
+    rf"|[(\[]{_ENUMERATED}[)\]]\s{{0,4}}|{_ENUMERATED}[.)]\s{{1,4}}|[0-9]{{1,2}}[.)](?=[^\W\d_])"
+    # "A: Mood: Image 1 …" has a heading behind its letter, "A: Image 1 …" is one.
+    rf"|{_ENUMERATED}:\s(?=[^\W\d_][^:|]{{1,60}}:)(?!image|video|picture|clip|photo|图|视)"
+    r"|[(]?[0-9一二三四五六七八九十]{1,2}、\s{0,4}|[①-⑳❶-❿]\s{0,4}|[0-9]\ufe0f?\u20e3\s{0,4}"
+    r"|(?:dimension|criterion|step|aspect|category|factor)\s(?:[0-9]{1,2}|[A-Za-z])\s?[:.–-]\s{1,4}){1,4}",
     re.IGNORECASE,
 )
 SCALE = re.compile(
@@ -34,12 +39,15 @@ SCALE = re.compile(
 )
 """A scale that stands where a score could: "(1-10)", "(x/10)"."""
 
-# "[Detail]: …": the brackets are no part of the name.
-BRACKETED = re.compile(r"\[([^\[\]\n]{1,60})\](?=\s?[:：-])")
+# "[Detail]: …", "[Detail] Image 1 …": the brackets are no part of the name.
+BRACKETED = re.compile(
+    rf"\[([^\[\]\n]{{1,60}})\]\s?(?:[:：]|[-–—](?=\s)|(?={SIDE}))\s?", re.IGNORECASE
+)
 # A name may begin with digits that a letter follows ("3D geometry") and hold a ratio ("16:9 framing").
 _HEAD = re.compile(
-    r"((?:[0-9]{1,4}(?:[A-Za-z]|:[0-9]{1,2}\s[^\W\d_]))?(?:(?<=\w)|(?=[^\W\d_]))[^:|]{0,79}?)\s{0,3}(?::|\||\s[-–—]\s)"
+    r"((?:[0-9]{1,4}(?:[A-Za-z°]|-[A-Za-z]|:[0-9]{1,2}\s[^\W\d_]))?(?:(?<=\w)|(?=[^\W\d_]))[^:|]{0,79}?)\s{0,3}(?::|\||\s[-–—]\s)"
 )
+_NUMBER_IN_NAME = re.compile(r"(?<!\w)(?:[0-9]{1,4}[A-Za-z]{1,3}|[0-9]{1,2}:[0-9]{1,2})(?!\w)")
 _OWN_SCORE = re.compile(rf"\s?([(\[]\s?{SHORT_SCORE}\s?(?:/\s?10\s?)?[)\]])$")
 _TOTAL = re.compile(TOTAL, re.IGNORECASE)
 _KNOWN_NAME = re.compile(KNOWN_NAME, re.IGNORECASE)
@@ -136,7 +144,8 @@ def about(heading: str) -> About:
 
 def is_heading(line: str, *, decorated: bool) -> bool:
     """A short line without a number: "### Aesthetics", "**Total**", or a name that is known."""
-    if len(line) > LONGEST_NAME or any(map(str.isdigit, line)) or line[-1] in ".!?;,":
+    words = _NUMBER_IN_NAME.sub("", line)
+    if len(line) > LONGEST_NAME or any(map(str.isdigit, words)) or line[-1] in ".!?;,":
         return False
     if decorated:
         return len(line.split()) <= 4

@@ -46,9 +46,16 @@ _HEADS = (*KNOWN_NAMES, *TOTAL_ROOTS, "average")
 
 def parts_of(line: Line) -> list[Line]:
     """``line`` cut where it comes to a new dimension, or to the total."""
-    if line.text.count("10") < 2 and not line.names(_HEADS):
+    several = line.text.count("10") > 1
+    # A name that the line starts with cuts nothing.
+    named = False
+    for word in _HEADS:
+        if line.lower.find(word, 1) > 0:
+            named = True
+            break
+    if not several and not named:
         return [line]
-    places = list(_cuts(line.text))
+    places = list(_cuts(line.text, several=several, named=named))
     if not places:
         return [line]
     parts = []
@@ -69,9 +76,13 @@ def _stripped(line: Line, start: int, end: int | None) -> Line | None:
     return line.part(start, start + len(kept))
 
 
-def _cuts(line: str) -> Iterator[int]:
-    """Where in ``line`` a new part starts."""
-    several = line.count("10") > 1
+def _cuts(line: str, *, several: bool, named: bool) -> Iterator[int]:
+    """Where in ``line`` a new part starts.
+
+    Args:
+        several: It may hold several scores.
+        named: It may name a dimension or a total behind its start.
+    """
     items = _SEPARATOR.split(line) if several else []
     if len(items) > 1 and all(map(_ITEM.fullmatch, items)):
         place = 0
@@ -80,6 +91,8 @@ def _cuts(line: str) -> Iterator[int]:
             if side := AT_START.match(item):
                 yield place + side.end()
             place += len(item) + 1
+        return
+    if not named:
         return
     tails = list(TAIL.finditer(line)) if several else []
     if len({name_of(tail["name"]).casefold() for tail in tails}) > 1:

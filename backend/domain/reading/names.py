@@ -49,8 +49,6 @@ BOTH = (
 )
 """A name of both sides at once."""
 
-# Most letters start no name; to look at the next one first halves the time.
-_SIDE = re.compile(rf"(?=[ivpcfst12图视第]){SIDE}", re.IGNORECASE)
 _MEDIUM = re.compile(r"(video|视频)|image|图", re.IGNORECASE)
 
 
@@ -73,9 +71,3 @@ def medium_of(name: str) -> MediaKind | None:
     if match is None:
         return None
     return MediaKind.VIDEO if match[1] else MediaKind.IMAGE
-
-
-def named_media(text: str) -> set[MediaKind]:
-    """The media that ``text`` names its two sides by, as in "Image 1" or "the second video"."""
-    names = set(_SIDE.findall(text))
-    return {kind for name in names if (kind := medium_of(name)) is not None}

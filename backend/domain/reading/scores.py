@@ -186,7 +186,7 @@ class _Reader:
             if bullet is None and (bullet := BULLET.match(text)):
                 text = text[bullet.end() :]
         if bracketed := BRACKETED.match(text):
-            text = bracketed[1] + text[bracketed.end() :]
+            text = f"{bracketed[1]}: {text[bracketed.end() :]}"
         if not text:
             return
         line = line_of(text)

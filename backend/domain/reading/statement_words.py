@@ -1,6 +1,6 @@
 """The words of which verdicts are made, each a token of one letter.
 
-A sentence becomes a string of letters ("Image 1 is clearly better than Image 2" is ``Six``…), so that
+A sentence becomes a string of letters ("Image 1 is clearly better than Image 2" is ``SihBcS``), so that
 a rule of :mod:`~backend.domain.reading.rules` is a short pattern over letters, in any language.
 """
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from backend.domain.pairs import MediaKind
-from backend.errors import MediaError, TrainingError
+from backend.errors import EngineError, MediaError, TrainingError
 from backend.training.data import Row
 from backend.training.showing import Showing
 from backend.training.spec import TrainingSpec
@@ -59,18 +59,18 @@ class Collator:
         """One row's inputs, unpadded, and the length of its response.
 
         Returns:
-            ``None`` when the row is too long, or when its caption spells the place of a medium.
+            ``None`` when the row is too long, or when its instruction spells a control token of this
+            model: no run judges such a pair.
 
         Raises:
             TrainingError: A medium is missing or broken.
         """
-        place = self._showing.refused(row)
-        if place:
-            self.left_out += 1
-            log.warning("a row is left out whose caption spells %s", place)
-            return None
         try:
             inputs, length = self._showing.sample(row)
+        except EngineError as error:
+            self.left_out += 1
+            log.warning("a row is left out: %s", error.message)
+            return None
         except MediaError as error:
             raise TrainingError(
                 error.message, hint="bring the file back, then `winnow train resume`"

@@ -133,7 +133,27 @@ function drawReasoning(parent, item, onWhole) {
     more.addEventListener("click", onWhole);
     parent.append(document.createElement("br"), more);
   }
+  if (item.length) parent.append(item.read_by ? readBy(item.read_by) : askReadBy(onWhole));
   parent.scrollTop = 0;
+}
+
+function askReadBy(onWhole) {
+  const ask = makeElement("button", "readby", "How this was read");
+  ask.type = "button";
+  ask.addEventListener("click", onWhole);
+  return ask;
+}
+
+/** Which rule read what in the text. */
+function readBy(steps) {
+  const list = makeElement("dl", "readby");
+  for (const [what, rule, result, from] of steps) {
+    const told = makeElement("dd", "", rule === "none" ? `${result}: no rule reads it so that it is sure, in: `
+      : `${result}, by “${rule}”, in: `);
+    appendText(told, from);
+    list.append(makeElement("dt", "", what), told);
+  }
+  return list;
 }
 
 function drawOwn(parent, item, blind) {

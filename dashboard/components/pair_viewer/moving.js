@@ -34,7 +34,7 @@ const MOVING = {
     const shown = this.shown;
     try {
       const whole = await callServer(this.outbox.token, `${this.queue.id}/predictions/${shown.prediction}`);
-      Object.assign(shown, { pieces: whole.pieces, prompt: whole.prompt, cut: false });
+      Object.assign(shown, { pieces: whole.pieces, prompt: whole.prompt, cut: false, read_by: whole.read_by });
       if (this.shown === shown) { drawReasoning(this.part.reasoning, shown, () => {}); setLongText(this.part.caption, shown.prompt); }
     } catch (error) {
       this.refuse(error.message);

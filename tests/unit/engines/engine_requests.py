@@ -33,8 +33,12 @@ def request(
     *,
     seed: int | None = None,
     media: tuple[Medium, Medium] | None = None,
+    caption: str | None = None,
+    template: str | None = None,
 ) -> Request:
-    instruction = fill_instruction(default_instruction(kind), f"caption {number} {{braces}}")
+    instruction = fill_instruction(
+        template or default_instruction(kind), caption or f"caption {number} {{braces}}"
+    )
     if media is None:
         video = kind is MediaKind.VIDEO
         media = (clip(), clip(level=200)) if video else (image((0, 200, 0)), image((200, 0, 0)))

@@ -33,6 +33,7 @@ def checks(space: Workspace, request: RunRequest, **pythons: str) -> dict[str, C
     }
 
 
+@pytest.mark.torch
 def test_a_run_that_would_work_has_nothing_that_stops_it(
     space: Workspace, judge_folder: Path
 ) -> None:
@@ -52,7 +53,10 @@ def test_a_run_that_would_work_has_nothing_that_stops_it(
     ("request_", "name", "said"),
     [
         (RunRequest(dataset="nowhere", model="m"), "Dataset", "no dataset"),
-        (RunRequest(dataset="pictures", model="/tmp", engine="transformers"), "Engine", "no model"),
+        pytest.param(
+            RunRequest(dataset="pictures", model="/tmp", engine="transformers"), "Engine", "no model",
+            marks=pytest.mark.torch,
+        ),
         (RunRequest(dataset="pictures", model="m", engine="openai"), "Engine", "endpoint"),
         (
             RunRequest(dataset="pictures", model="m", engine="scripted",
@@ -133,6 +137,7 @@ def test_free_memory_of_the_gpus_that_will_be_used_is_looked_at(
         ("cuda:0,1", "there is no NVIDIA GPU here"),
     ],
 )
+@pytest.mark.torch
 def test_a_device_that_is_none_or_not_here_is_refused_before_a_worker_starts(
     space: Workspace, judge_folder: Path, monkeypatch: pytest.MonkeyPatch, device: str, said: str
 ) -> None:

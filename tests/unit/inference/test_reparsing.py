@@ -22,7 +22,7 @@ from backend.inference.spec import RunSpec, instructions
 from backend.store.browse import Browse
 from backend.store.dimension_scores import RECIPE
 from backend.store.predictions import Predictions
-from backend.store.schema import set_items, verdicts
+from backend.store.schema import runs, set_items, verdicts
 from backend.store.side_index import SideIndex
 from backend.store.unfinished import marked_runs
 from backend.workspace import Workspace
@@ -84,6 +84,23 @@ def test_verdicts_of_an_older_parser_become_what_a_fresh_reading_gives(space: Wo
     assert found.decisions > 0
     again = space.launcher.reparse(RUN)
     assert (again.read, again.changed, again.answers, again.decisions) == (len(fresh), 0, 0, 0)
+
+
+def test_a_preview_says_which_answers_change_and_changes_nothing(space: Workspace) -> None:
+    age(space)
+    aged = kept(space, RUN, *_PARSED, *_DECIDED)
+    with space.database.write() as connection:
+        connection.execute(update(runs).values(reader=1))
+    assert space.runs.get(RUN).read_by_older
+    preview = space.launcher.preview_reparse(RUN)
+    assert kept(space, RUN, *_PARSED, *_DECIDED) == aged
+    found = space.launcher.reparse(RUN)
+    assert (preview.read, preview.changed) == (found.read, found.changed)
+    assert preview.answers.total() == found.answers > 0
+    assert len(preview.listed) == found.answers
+    assert all(one.before != one.after for one in preview.listed)
+    assert not space.runs.get(RUN).read_by_older
+    assert space.runs.get(OTHER).read_by_older
 
 
 def test_a_long_text_alone_does_not_stop_it(

@@ -42,6 +42,7 @@ def checks(space: Workspace, judge: Path, *sets: str, **values: Any) -> dict[str
     return {check.name: check for check in space.trainer.preflight(spec)}
 
 
+@pytest.mark.torch
 def test_a_training_that_would_work_has_only_good_news(
     space: Workspace, judge_folder: Path
 ) -> None:
@@ -276,6 +277,7 @@ def test_a_reviewer_may_look_but_start_stop_and_clear_nothing(
         reviewer.evaluate(1, "pictures")
 
 
+@pytest.mark.torch
 def test_a_second_training_into_the_same_folder_is_refused_while_the_first_is_queued(
     space: Workspace, judge_folder: Path
 ) -> None:

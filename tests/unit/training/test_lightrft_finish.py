@@ -103,6 +103,7 @@ def test_one_process_makes_the_judge_whole_and_adapters_that_were_not_merged_are
     assert (found.judge, found.final) == (False, True)
 
 
+@pytest.mark.torch
 def test_a_judge_that_is_written_over_is_none_until_it_is_whole_again(
     prepare: Prepare, checkout: Path, judge_folder: Path
 ) -> None:

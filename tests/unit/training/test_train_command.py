@@ -41,6 +41,7 @@ def start(space: Workspace, judge: Path, *words: str) -> int:
     )  # fmt: skip
 
 
+@pytest.mark.torch
 def test_start_says_what_the_preflight_warns_of_on_standard_error(
     space: Workspace, judge_folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -63,6 +64,7 @@ def test_what_is_refused_says_why_in_one_line_without_its_warnings(
     assert "1 file is missing" in error
 
 
+@pytest.mark.torch
 def test_a_training_without_warnings_starts_in_silence(
     space: Workspace, judge_folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -70,6 +72,7 @@ def test_a_training_without_warnings_starts_in_silence(
     assert capsys.readouterr().err == ""
 
 
+@pytest.mark.torch
 def test_who_does_not_ask_for_the_warnings_finds_them_in_the_log(
     space: Workspace, judge_folder: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
