@@ -96,7 +96,7 @@ def test_a_preset_of_five_steps_is_not_taken_for_an_epoch(
 
 
 def two_nodes(space: Workspace, judge: Path, monkeypatch: pytest.MonkeyPatch) -> TrainingSpec:
-    def passed(*_: object) -> list[Check]:
+    def passed(*_: object, **_thorough: bool) -> list[Check]:
         return []
 
     monkeypatch.setattr("backend.training.launch.preflight", passed)
