@@ -15,7 +15,6 @@ from backend.domain.pairs import MediaKind, MediaRef, Order, Pair, Preference
 from backend.domain.preflight import Check, Level
 from backend.domain.prompts import fill_instruction
 from backend.errors import MediaError
-from backend.media.paths import MediaRoot
 from backend.store.database import Database
 from backend.store.sets import SetRow, Sets
 from backend.training.base import Trainer
@@ -95,7 +94,7 @@ def _rows(database: Database, sets: Sequence[SetRow]) -> Iterator[Row]:
         runs = Sets(database).runs_of(row)
         for item in Sets(database).iter_items(row.id):
             kind = MediaKind(item.kind)
-            spec, data_root = runs[item.run_id]
+            spec, root = runs[item.run_id]
             if not left[kind]:
                 if not any(left[MediaKind(name)] for name in MediaKind if row.counts.get(name)):
                     break
@@ -105,7 +104,6 @@ def _rows(database: Database, sets: Sequence[SetRow]) -> Iterator[Row]:
                 first=MediaRef(path=item.first_path), second=MediaRef(path=item.second_path),
                 preference=Preference(item.preference),
             ).shown(Order(item.shown_order))  # fmt: skip
-            root = MediaRoot(data_root)
             try:
                 media = (root.join(shown.first.path), root.join(shown.second.path))
             except MediaError:

@@ -11,6 +11,7 @@ import pytest
 from backend.cli import main
 from backend.domain.preflight import Check
 from backend.trainer import export_sets
+from backend.training import lightrft
 from backend.training.folder import claim, owner_of
 from backend.training.spec import TrainingSpec
 from backend.workspace import Workspace
@@ -24,7 +25,7 @@ def space(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Workspace
     """Nothing is started: what is queued stays so."""
     monkeypatch.setattr(Workspace, "supervise", lambda _self: None)
     home = tmp_path / "LightRFT"
-    for file in ("examples/grm_training/train_grm_vl.py", "lightrft/datasets/grm_dataset.py"):
+    for file in (lightrft.SCRIPT, "lightrft/datasets/grm_dataset.py", "lightrft/models/grm_vl.py"):
         (home / file).parent.mkdir(parents=True)
         (home / file).touch()
     monkeypatch.setenv("LIGHTRFT_HOME", str(home))
