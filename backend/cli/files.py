@@ -166,8 +166,8 @@ def prepare(
             manifest = export_set(space.database, frozen, format="lightrft", out=out)
         else:
             manifest = export_samples(space.database, frozen, out)
-        if manifest.missing_media:
-            note(manifest.missing_media)
+        for line in manifest.notes:
+            note(line)
         counts = space.runs.counts(run_id)
         what = "training data" if output_path is None else "filtered samples"
         say(f"{counts['accepted']} of {counts['done']} accepted; {what} in {out}")

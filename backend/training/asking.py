@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from backend.domain.pairs import MediaKind
 from backend.domain.prompts import default_instruction
@@ -18,12 +18,14 @@ class Asked(NamedTuple):
     own: bool
 
 
-def asked_by_kind(database: Database, sets: Sequence[SetRow]) -> dict[MediaKind, set[Asked]]:
-    """The instructions under which the rows of each medium were judged.
+def runs_by_kind(
+    database: Database, sets: Sequence[SetRow]
+) -> dict[MediaKind, list[dict[str, Any]]]:
+    """The specs of the runs behind sets, by the medium of their rows in them.
 
-    A run's spec has one for either medium, whatever it judged: only what its rows are about counts.
+    A run's spec says something of either medium, whatever it judged: only what its rows are about counts.
     """
-    found: dict[MediaKind, set[Asked]] = {}
+    found: dict[MediaKind, list[dict[str, Any]]] = {}
     for row in sets:
         kinds = frozenset(kind.value for kind in MediaKind if row.counts.get(kind.value))
         runs = row.lineage.get("runs", ())
@@ -31,9 +33,18 @@ def asked_by_kind(database: Database, sets: Sequence[SetRow]) -> dict[MediaKind,
         apart = len(kinds) > 1 and len(runs) > 1
         of_runs = Sets(database).kinds_of_runs(row.id) if apart else {}
         for run in runs:
-            for name in of_runs.get(run["id"], frozenset()) if apart else kinds:
-                kind, spec = MediaKind(name), run["spec"]
-                usual = default_instruction(kind, use_cot=bool(spec.get("use_cot", True)))
-                template = (spec.get("instruction") or {}).get(name) or usual
-                found.setdefault(kind, set()).add(Asked(template, template == usual))
-    return found
+            for kind in of_runs.get(run["id"], frozenset()) if apart else kinds:
+                found.setdefault(MediaKind(kind), []).append(run["spec"])
+    return dict(sorted(found.items()))
+
+
+def asked_by_kind(database: Database, sets: Sequence[SetRow]) -> dict[MediaKind, set[Asked]]:
+    """The instructions under which the rows of each medium were judged."""
+    return {kind: {_asked(run, kind) for run in runs}
+            for kind, runs in runs_by_kind(database, sets).items()}  # fmt: skip
+
+
+def _asked(run: dict[str, Any], kind: MediaKind) -> Asked:
+    usual = default_instruction(kind, use_cot=bool(run.get("use_cot", True)))
+    template = (run.get("instruction") or {}).get(kind.value) or usual
+    return Asked(template, template == usual)

@@ -1,4 +1,5 @@
-"""The preflight: whether a training would work, asked before it is started. Nothing is loaded."""
+"""The preflight: whether a training would work, asked before it is started. Nothing is loaded, but for
+a small judge where it is asked to be thorough."""
 
 from __future__ import annotations
 
@@ -6,7 +7,6 @@ import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 from backend.domain.preflight import Check, Level
 from backend.domain.statistics import mcnemar
@@ -16,9 +16,10 @@ from backend.media.paths import name_on_disk
 from backend.store.database import Database
 from backend.store.sets import SetRow
 from backend.store.trainings import Trainings
-from backend.training.asking import asked_by_kind
+from backend.training.as_judged import as_judged
 from backend.training.base import Trainer
 from backend.training.folder import check_free, read_json
+from backend.training.own_texts import own_texts
 from backend.training.probing import check_disk, check_gpus, module_names
 from backend.training.progress import steps_per_epoch
 from backend.training.spec import TrainingSpec
@@ -31,22 +32,32 @@ _CHANCE = 0.01
 
 
 def preflight(
-    database: Database, spec: TrainingSpec, trainer: Trainer, sets: Sequence[SetRow], devices: str
+    database: Database,
+    spec: TrainingSpec,
+    trainer: Trainer,
+    sets: Sequence[SetRow],
+    devices: str,
+    *,
+    thorough: bool = False,
 ) -> list[Check]:
     """Everything that can be known before a training starts, in the order a person asks it.
 
     Args:
         sets: Those of the spec.
         devices: The device set that the training will hold.
+        thorough: Where nothing else stops it, let a small judge answer a few rows; takes seconds.
     """
     weights = weight_bytes(spec.model)
     checks = [_data(sets), *_rows(spec, sets), *_media(database, sets), _balance(sets)]
-    checks += [_instruction(database, spec, sets), *_as_judged(spec, sets)]
+    checks += as_judged(database, spec, sets)
     checks += [_model(spec, weights), *_adapters(spec), _output(spec)]
     wanted = spec.gpus_per_node
     checks.append(check_gpus(devices, wanted, weights, spec))
     checks.append(check_disk(Path(spec.output_dir), weights, spec))
-    return [*checks, *trainer.preflight(spec)]
+    checks += trainer.preflight(spec)
+    if thorough and not any(check.level is Level.FAIL for check in checks):
+        checks += own_texts(database, spec, trainer, sets, weights)
+    return checks
 
 
 def weight_bytes(model: str) -> int | None:
@@ -133,56 +144,6 @@ def _balance(sets: Sequence[SetRow]) -> Check:
             "the judge may learn to prefer a place; `winnow set create --balance` evens them out",
         )  # fmt: skip
     return Check("Labels", Level.OK, text)
-
-
-def _runs(sets: Sequence[SetRow]) -> Iterator[dict[str, Any]]:
-    for row in sets:
-        for run in row.lineage.get("runs", ()):
-            yield run["spec"]
-
-
-def _instruction(database: Database, spec: TrainingSpec, sets: Sequence[SetRow]) -> Check:
-    """Whether the judge is trained on the question that it will be asked, of either medium."""
-    found = asked_by_kind(database, sets)
-    for kind, asked in sorted(found.items()):
-        if len(asked) > 1:
-            return Check(
-                "Instruction", Level.WARN,
-                f"the runs behind the sets asked with {len(asked)} instructions for {kind.value}s",
-                "train on runs of one instruction, or the judge learns a mixture",
-            )  # fmt: skip
-    every = set().union(*found.values())
-    templates = {asked.template for asked in every}
-    later = spec.task_instruction
-    # Of two, one for each medium, no single option could be both.
-    unsaid = later is None and len(templates) == 1 and not any(asked.own for asked in every)
-    if unsaid or (later is not None and templates and later not in templates):
-        return Check(
-            "Instruction", Level.WARN,
-            "the sets were judged under another instruction than later runs will ask with",
-            "give later runs the same --task-instruction; `winnow train evaluate` does",
-        )  # fmt: skip
-    of_each = ", one for each medium" if len(templates) > 1 else ""
-    return Check("Instruction", Level.OK, f"the same in training as at inference{of_each}")
-
-
-def _as_judged(spec: TrainingSpec, sets: Sequence[SetRow]) -> Iterator[Check]:
-    options = [run.get("options") or {} for run in _runs(sets)]
-    rates = {float(option.get("video_fps", 2.0)) for option in options}
-    if any("video" in ref.kinds for ref in spec.sets) and rates - {spec.fps}:
-        yield Check(
-            "Frames", Level.WARN,
-            f"the judge saw {', '.join(f'{rate:g}' for rate in sorted(rates))} frames a second, "
-            f"training shows {spec.fps:g}",
-            f"--fps {min(rates):g}",
-        )  # fmt: skip
-    pixels = {int(option["max_pixels"]) for option in options if option.get("max_pixels")}
-    if pixels - {spec.max_pixels}:
-        yield Check(
-            "Pixels", Level.WARN,
-            f"the judge saw at most {min(pixels):,} pixels, training shows {spec.max_pixels:,}",
-            f"--max-pixels {min(pixels)}",
-        )  # fmt: skip
 
 
 def _model(spec: TrainingSpec, weights: int | None) -> Check:
