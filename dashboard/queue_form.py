@@ -37,7 +37,8 @@ KINDS = {
     ),
     QueueKind.SUSPECT_LABELS: KindWords(
         "Suspect labels",
-        "Samples, orders or runs agree with each other against the recorded preference.",
+        "Samples, orders or runs agree with each other against the recorded preference; each pair says "
+        "which. Pairs that somebody has ruled on are left out.",
     ),
     QueueKind.FLAWED: KindWords("Flawed reasoning", "Texts with a flaw that parsing found."),
     QueueKind.FLAGGED: KindWords("Flagged", "Flagged by somebody and not settled since."),

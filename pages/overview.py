@@ -59,15 +59,18 @@ with page("Overview"):
     demo_progress(space())
     runs = space().runs.list()
     overview = Overview(space().database)
-    history = counted(space().database, runs)
-    if history is None:
+    found = counted(space().database, runs)
+    if found is None:
         under_way(runs)
     elif not runs and not overview.pairs():
         first_step()
     else:
+        history = found.history
         loop = overview.loop(
             predictions=sum(counts.done for _, counts in history),
             accepted=sum(counts.effective for _, counts in history),
+            in_sets=found.in_sets,
+            trained=found.trained,
         )
         funnel(loop)
         under_way(runs)

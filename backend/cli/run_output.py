@@ -29,6 +29,7 @@ def as_json(space: Workspace, run: RunRow) -> dict[str, Any]:
         "created_at": run.created_at,
         "started_at": run.started_at,
         "finished_at": run.finished_at,
+        "took_s": run.took_s,
         "read_by_older": run.read_by_older,
     }
 

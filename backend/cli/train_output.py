@@ -29,6 +29,7 @@ def as_json(row: TrainingRow) -> dict[str, Any]:
         "created_at": row.created_at,
         "started_at": row.started_at,
         "finished_at": row.finished_at,
+        "took_s": row.took_s,
     }
 
 

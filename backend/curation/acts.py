@@ -79,11 +79,12 @@ def rule(connection: Connection, store: Reviews, act: Act, ids: Sequence[int]) -
     known = store.known_tokens(connection, list(tokens.values()))
     fresh = [one for one in wanted if tokens[one] not in known]
     live = store.live(connection, fresh)
+    opened = store.said_blind(connection, act.reviewer, fresh)
     now = time.time()
     new, states = [], []
     for one in fresh:
         verdict, stack = verdicts[one], live.get(one, [])
-        review = _review(act, verdict, stack, now, token=tokens[one])
+        review = _review(act, verdict, stack, now, token=tokens[one], opened=one in opened)
         new.append(review)
         top = in_force([*stack, review])
         states.append((one, top, effective_of(verdict, top)))
@@ -102,6 +103,7 @@ def undo(
     """
     ids = [row.prediction_id for row in rows]
     verdicts, live = store.verdicts_of(connection, ids), store.live(connection, ids)
+    opened = store.said_blind(connection, reviewer, ids)
     now = time.time()
     new, states, left = [], [], 0
     for row in rows:
@@ -116,7 +118,8 @@ def undo(
         act = Act(
             ruling=Ruling.UNDO, relabel=None, note="", tags=(), reviewer=reviewer, token=token
         )
-        new.append(_review(act, verdict, stack, now, token=token, undoes=row.id))
+        seen = row.prediction_id in opened
+        new.append(_review(act, verdict, stack, now, token=token, opened=seen, undoes=row.id))
         top = in_force([one for one in stack if one.id != row.id])
         states.append((row.prediction_id, top, effective_of(verdict, top)))
     store.append_many(connection, new)
@@ -140,6 +143,7 @@ def _review(
     now: float,
     *,
     token: str,
+    opened: bool,
     undoes: int | None = None,
 ) -> ReviewRow:
     return ReviewRow(
@@ -156,4 +160,5 @@ def _review(
         undoes=undoes,
         token=token,
         created_at=now,
+        unblinded=True if opened else None,
     )

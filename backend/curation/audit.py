@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
+from backend.curation.choosing import RANDOM_KINDS
 from backend.domain.rulings import SETTLING, Ruling, effective_decision
 from backend.domain.statistics import sample_size_for, wilson_interval
 from backend.store.audits import Audits, QueueRuling
@@ -20,6 +21,10 @@ _TARGETS = (0.10, 0.05, 0.02)
 _PACE_WINDOW = 50
 _LONGEST_GAP_S = 120.0
 """A longer pause between two rulings is a break, and not work."""
+_NOT_RANDOM = (
+    "Counts only: these pairs were picked, and say nothing about others. A random audit does."
+)
+_HIDDEN = "Yours alone: a blind queue shows what colleagues said once you have chosen everywhere."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,12 +54,15 @@ class Share:
                 return missing, target
         return None
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self, *, random: bool) -> dict[str, Any]:
+        """Counts; where they are of a random sample, also what they say about the whole it is of."""
+        if not random or not self.n:
+            return {"hits": self.hits, "n": self.n, "share": None}
         more = self.more()
         return {
             "hits": self.hits,
             "n": self.n,
-            "share": self.hits / self.n if self.n else None,
+            "share": self.hits / self.n,
             "low": self.low,
             "high": self.high,
             "more": None if more is None else {"n": more[0], "half_width": more[1]},
@@ -73,26 +81,43 @@ class Agreement:
     high: float | None
 
 
-def audit(database: Database, queue: QueueRow, reviewer: str) -> dict[str, Any]:
+def audit(
+    database: Database, queue: QueueRow, reviewer: str, *, all_chosen: bool = False
+) -> dict[str, Any]:
     """The statistics of a queue, ready for JSON.
 
     ``precision`` is the share of the filter's acceptances that stand, ``rejection`` that of its
     rejections; ``judge`` how often a person sided with the judge, ``label`` with the recorded
     preference, each over the rulings that tell; ``pace_s`` the seconds that ``reviewer`` takes.
+    Only a random sample says something about what it was drawn from: of any other queue there are
+    counts, and ``why``.
+
+    Args:
+        all_chosen: There is nothing left in the queue for this reviewer to choose. Before that, what
+            colleagues have said in a blind queue is left out of every number.
     """
-    rows = Audits(database).rulings(queue)
+    everybody = Audits(database).counted(queue)
+    own = [row for row in everybody if row.reviewer == reviewer]
+    hides = queue.blind and not all_chosen
+    rows = own if hides else everybody
     settled = [row for row in rows if row.ruling in SETTLING]
+    random = queue.kind in RANDOM_KINDS
+    shares = {
+        "precision": [kept(row) for row in settled if row.decision == "accepted"],
+        "rejection": [not kept(row) for row in settled if row.decision == "rejected"],
+        "judge": _told(with_judge(row) for row in settled),
+        "label": _told(with_label(row) for row in settled),
+    }
     return {
         "rulings": len(rows),
-        "precision": Share.of(kept(row) for row in settled if row.decision == "accepted").to_json(),
-        "rejection": Share.of(
-            not kept(row) for row in settled if row.decision == "rejected"
-        ).to_json(),
-        "judge": Share.of(_told(with_judge(row) for row in settled)).to_json(),
-        "label": Share.of(_told(with_label(row) for row in settled)).to_json(),
+        **{
+            name: Share.of(outcomes).to_json(random=random and not hides)
+            for name, outcomes in shares.items()
+        },
+        "why": _HIDDEN if hides else None if random else _NOT_RANDOM,
         "reviewers": len({row.reviewer for row in rows}),
-        "agreement": _agreement_json(settled),
-        "pace_s": pace(rows, reviewer),
+        "agreement": _agreement_json(settled, random=random),
+        "pace_s": pace(own),
     }
 
 
@@ -150,9 +175,9 @@ def reviewer_agreement(
     )
 
 
-def pace(rows: Sequence[QueueRuling], reviewer: str) -> float | None:
-    """Seconds a ruling of this reviewer takes, breaks left out; ``None`` before three rulings."""
-    times = sorted(row.created_at for row in rows if row.reviewer == reviewer)[-_PACE_WINDOW:]
+def pace(rows: Sequence[QueueRuling]) -> float | None:
+    """Seconds a ruling of one reviewer takes, breaks left out; ``None`` before three rulings."""
+    times = sorted(row.created_at for row in rows)[-_PACE_WINDOW:]
     gaps = [
         later - earlier for earlier, later in pairwise(times) if later - earlier <= _LONGEST_GAP_S
     ]
@@ -168,7 +193,7 @@ def _alpha(counts: Sequence[tuple[int, int]]) -> float | None:
     return float(krippendorff.alpha(value_counts=counts, level_of_measurement="nominal"))
 
 
-def _agreement_json(settled: Sequence[QueueRuling]) -> dict[str, Any]:
+def _agreement_json(settled: Sequence[QueueRuling], *, random: bool) -> dict[str, Any]:
     units: dict[int, list[bool]] = defaultdict(list)
     for row in settled:
         units[row.position].append(kept(row))
@@ -177,8 +202,8 @@ def _agreement_json(settled: Sequence[QueueRuling]) -> dict[str, Any]:
         "items": found.items,
         "same": found.same,
         "alpha": found.alpha,
-        "low": found.low,
-        "high": found.high,
+        "low": found.low if random else None,
+        "high": found.high if random else None,
     }
 
 

@@ -27,11 +27,16 @@ class QueueKind(StrEnum):
     WIDE_MARGIN = "wide_margin"
     """Rejected although the judge was sure: its mistake, or the label's."""
     SUSPECT_LABELS = "suspect_labels"
-    """Samples, orders or runs agree with each other against the recorded preference."""
+    """Samples, orders or runs agree with each other against the recorded preference, which nobody has
+    looked at yet."""
     FLAWED = "flawed"
     FLAGGED = "flagged"
     FILTER = "filter"
     """What a filter in Browse found; its ids are given."""
+
+
+RANDOM_KINDS = frozenset({QueueKind.AUDIT_ACCEPTED, QueueKind.AUDIT_REJECTED})
+"""Samples that say something about what they were drawn from."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +75,7 @@ NOTHING = {
     QueueKind.AUDIT_ACCEPTED: "the filter accepted nothing in these runs",
     QueueKind.AUDIT_REJECTED: "the filter rejected nothing in these runs",
     QueueKind.WIDE_MARGIN: "try a smaller margin",
-    QueueKind.SUSPECT_LABELS: "needs several samples, both orders or several runs of one pair",
+    QueueKind.SUSPECT_LABELS: "needs several samples, orders or runs that agree on a pair nobody ruled on",
     QueueKind.FLAWED: "no text in these runs has these flaws",
     QueueKind.FLAGGED: "nobody has flagged anything that is not settled",
     QueueKind.FILTER: "change the filter",

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
+from backend.curation.balance import Balance, keeping
 from backend.domain.pairs import Order, Preference
 from backend.domain.rulings import why_not_trainable
 from backend.store.database import Database
-from backend.store.previews import Previews, Sum
+from backend.store.previews import SIDES, Previews, Sampled, Sum
+from backend.store.sets import Sets
 
 SAMPLE = 10_000
 
@@ -29,20 +32,20 @@ class Preview:
 
     Attributes:
         items: What freezing would take.
+        left_out: What balancing leaves out of what is accepted.
         untrainable: By reason, how many are accepted that freezing would leave out.
-        balanced_items: What freezing with balance would take.
         answers, kinds: ``items`` by answer and by medium.
         by_ruling: How many of them a person accepted, or relabelled.
-        captions: Different pairs before and after.
-        caption_length: Mean length in characters, before and after, of the sample.
-        lead: By dimension, the mean lead of the answered side after, of the sample.
+        captions: Different pairs: judged, and in ``items``.
+        caption_length: Mean length in characters, of all judged and of ``items``, of the sample.
+        lead: By dimension, the mean lead of the answered side in ``items``, of the sample.
         winners: Generators that the answer named better, of the sample.
         sampled: Size of the sample behind the last three.
     """
 
     items: int
+    left_out: int
     untrainable: dict[str, int]
-    balanced_items: int
     answers: dict[str, int]
     kinds: dict[str, int]
     by_ruling: int
@@ -53,50 +56,81 @@ class Preview:
     sampled: int
 
 
-def preview(database: Database, run_ids: Sequence[int], *, sample: int = SAMPLE) -> Preview:
-    """Count what freezing these runs would take now; dimensions and generators from a sample."""
-    reading = Previews(database)
+def preview(
+    database: Database,
+    run_ids: Sequence[int],
+    *,
+    balance: Balance | None = None,
+    sample: int = SAMPLE,
+) -> Preview:
+    """Count what freezing these runs with these options would take now.
+
+    Every number is of those very rows; dimensions, generators and lengths of a sample of them.
+    """
+    reading, sets = Previews(database), Sets(database)
+    runs = list(dict.fromkeys(run_ids))
+    sums = reading.sums(runs)
+    accepted = [row for row in sums if row.effective == "accepted" and row.answer in SIDES]
+    whole = sum(row.count for row in accepted)
+    pairs: set[int] = set()
+    with database.read() as snapshot:
+        keeps = keeping(sets, snapshot, runs, balance)
+        if balance is not None:
+            kept = Counter[tuple[str, str, str | None]]()
+            for run in runs:
+                for one in filter(keeps, sets.candidates(snapshot, run)):
+                    kept[one.kind, one.answer, one.ruling] += 1
+                    pairs.add(one.pair_id)
+            accepted = [
+                Sum(kind=kind, answer=answer, ruling=ruling, effective="accepted", count=count)
+                for (kind, answer, ruling), count in kept.items()
+            ]
     answers: Counter[str] = Counter()
     kinds: Counter[str] = Counter()
     by_ruling = 0
-    sums = reading.sums(run_ids)
-    for row in sums:
-        if row.effective == "accepted" and row.answer in ("first", "second"):
-            answers[row.answer] += row.count
-            kinds[row.kind] += row.count
-            by_ruling += row.count if row.ruling in ("accept", "relabel") else 0
+    for row in accepted:
+        answers[str(row.answer)] += row.count
+        kinds[row.kind] += row.count
+        by_ruling += row.count if row.ruling in ("accept", "relabel") else 0
+    return Preview(
+        items=answers.total(),
+        left_out=whole - answers.total(),
+        untrainable=_untrainable(sums),
+        answers=dict(answers),
+        kinds=dict(kinds),
+        by_ruling=by_ruling,
+        captions=(
+            reading.captions(runs, accepted=False),
+            len(pairs) if balance is not None else reading.captions(runs, accepted=True),
+        ),
+        **_sampled(reading.sample(runs, sample), keeps),
+    )
+
+
+def _sampled(sample: Iterable[Sampled], keeps: Callable[[Sampled], bool]) -> dict[str, Any]:
+    """The numbers that need more than counting, before and after: of the sample, and what is kept of it."""
     lengths: dict[bool, list[int]] = {True: [], False: []}
     leads: dict[str, list[float]] = defaultdict(list)
     won: dict[bool, Counter[str]] = {True: Counter(), False: Counter()}
     sampled = 0
-    for one in reading.sample(run_ids, sample):
+    for one in sample:
         sampled += 1
-        accepted = one.effective == "accepted"
-        lengths[accepted].append(one.prompt_length)
-        if winner := _winner(one.answer, one.order, one.extra):
-            won[accepted][winner] += 1
-        if accepted:
+        kept = one.effective == "accepted" and keeps(one)
+        lengths[kept].append(one.prompt_length)
+        if winner := _winner(one.answer, one.shown_order, one.extra):
+            won[kept][winner] += 1
+        if kept:
             for name, first, second in one.scores.get("dimensions", ()):
                 if first is not None and second is not None:
                     better, worse = Preference(one.answer).ranked(first, second)
                     leads[str(name).strip().capitalize()].append(better - worse)
     everything = won[True] + won[False]
-    return Preview(
-        items=answers.total(),
-        untrainable=_untrainable(sums),
-        balanced_items=2 * min(answers["first"], answers["second"]),
-        answers=dict(answers),
-        kinds=dict(kinds),
-        by_ruling=by_ruling,
-        captions=(
-            reading.captions(run_ids, accepted=False),
-            reading.captions(run_ids, accepted=True),
-        ),
-        caption_length=(_mean(lengths[True] + lengths[False]), _mean(lengths[True])),
-        lead={name: _mean(some) for name, some in sorted(leads.items())},
-        winners=[Share(name, count, won[True][name]) for name, count in everything.most_common(12)],
-        sampled=sampled,
-    )
+    return {
+        "caption_length": (_mean(lengths[True] + lengths[False]), _mean(lengths[True])),
+        "lead": {name: _mean(some) for name, some in sorted(leads.items())},
+        "winners": [Share(name, n, won[True][name]) for name, n in everything.most_common(12)],
+        "sampled": sampled,
+    }
 
 
 def untrainable(database: Database, run_ids: Sequence[int]) -> dict[str, int]:

@@ -22,6 +22,7 @@ from backend.curation.choosing import (
 from backend.curation.rulings import Rulings
 from backend.domain.rulings import Ruling
 from backend.errors import ReviewError, WinnowError
+from backend.store.blindness import Blindness
 from backend.store.claims import Claims, Slot
 from backend.store.database import Database
 from backend.store.picks import Picks
@@ -61,6 +62,9 @@ class Sent:
     note: str = ""
     tags: tuple[str, ...] = ()
     undoes: str | None = None
+    unblinded: bool | None = None
+    """Where no blind queue holds the prediction: whether the reviewer, who chose to review blind, had
+    seen the verdict."""
 
 
 class Queues:
@@ -72,6 +76,7 @@ class Queues:
         self._claims = Claims(db)
         self._picks = Picks(db)
         self._rulings = Rulings(db)
+        self._blindness = Blindness(db)
 
     def make(self, new: NewQueue, *, created_by: str, ids: Iterable[int] | None = None) -> QueueRow:
         """Make a queue; at most :data:`MOST_ITEMS` items, stored in chunks.
@@ -135,6 +140,10 @@ class Queues:
     def set_closed(self, queue: QueueRow, on: bool) -> None:
         """Put a queue away for everybody, or open it again. Nothing in it is touched."""
         self._rows.set_closed(queue, on)
+
+    def is_closed(self, queue: QueueRow) -> bool:
+        """Whether its maker has put it away."""
+        return self._rows.is_closed(queue)
 
     def drop(self, queue_id: int) -> None:
         """Remove a queue. The rulings made in it stay."""
@@ -206,13 +215,16 @@ class Queues:
         """Store rulings in their order, in one commit that is on the disk when this returns.
 
         Sending one again changes nothing. A ruling that makes no sense is refused alone; its
-        neighbours are stored.
+        neighbours are stored. A ruling on what a blind queue holds is marked: the first of a reviewer
+        is blind, and opens the verdict to them; whatever they say after that is not. Rulings that
+        come together were made before any of them was answered.
 
         Returns:
             The tokens stored (now or earlier), and those refused with the reason.
         """
         stored: list[str] = []
         refused: list[tuple[str, WinnowError]] = []
+        tokens = {one.token for one in sent}
         with self._db.write(durable=True) as connection:
             for one in sent:
                 try:
@@ -232,6 +244,8 @@ class Queues:
                         reviewer=reviewer,
                         token=one.token,
                         undoes=one.undoes,
+                        queue_id=one.queue_id,
+                        unblinded=self._unblinded(connection, reviewer, one, tokens),
                     )
                 except WinnowError as error:
                     refused.append((one.token, error))
@@ -240,6 +254,14 @@ class Queues:
                     self._note_progress(connection, reviewer, one, made_at=place[1])
                 stored.append(one.token)
         return stored, refused
+
+    def _unblinded(
+        self, connection: Connection, reviewer: str, one: Sent, tokens: set[str]
+    ) -> bool | None:
+        if one.ruling == Ruling.NOTE:
+            return None
+        opened = self._blindness.opened(connection, one.prediction_id, reviewer, besides=tokens)
+        return one.unblinded if opened is None else opened
 
     def _note_progress(
         self, connection: Connection, reviewer: str, one: Sent, *, made_at: float

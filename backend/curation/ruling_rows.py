@@ -49,6 +49,7 @@ class RulingRows:
                 if row["undoes"] is None
                 else row["undone_token"]
                 or row_token(run_id, row["undoes"], row["undone_created_at"]),
+                "unblinded": row["unblinded"],
                 "created_at": row["created_at"],
             }
 
@@ -60,7 +61,7 @@ class RulingRows:
         Args:
             rows: Lines of JSON, or mappings: ``key`` or ``index``, ``order``, ``sample`` (0),
                 ``ruling``, ``relabel``, ``note``, ``tags``, ``reviewer``, ``token``, ``undoes``
-                (the token of what an undo takes back; else the newest). A row without a token gets
+                (the token of what an undo takes back; else the newest), ``unblinded``. A row without a token gets
                 one from its content, so that a file can be imported twice. What was exported from
                 this run is known here by its tokens; what was exported from another run of this
                 workspace is new.
@@ -124,6 +125,9 @@ class RulingRows:
             raise ReviewError(
                 "undoes must be the token of the ruling that was taken back", hint=_ROW
             )
+        unblinded = row.get("unblinded")
+        if not (unblinded is None or isinstance(unblinded, bool)):
+            raise ReviewError("unblinded must be true, false or null", hint=_ROW)
         token = self._own(connection, run_id, token)
         undoes = self._own(connection, run_id, undoes)
         _, new = self._rulings.add_within(
@@ -136,6 +140,7 @@ class RulingRows:
             reviewer=who,
             token=token,
             undoes=undoes,
+            unblinded=unblinded,
         )
         return new
 

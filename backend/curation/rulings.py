@@ -71,12 +71,17 @@ class Rulings:
         reviewer: str,
         token: str | None = None,
         undoes: str | None = None,
+        queue_id: int | None = None,
+        unblinded: bool | None = None,
     ) -> tuple[ReviewRow, bool]:
         """Record one ruling inside the caller's transaction; whether it was new comes with it.
 
         Args:
             undoes: For ``undo``: the token of the ruling to take back, so that nobody takes back
                 what somebody else has ruled since. Without it the newest one is taken back.
+            queue_id: The queue in whose room it was made.
+            unblinded: Whether the verdict had opened to the reviewer; see
+                :class:`backend.store.reviews.ReviewRow`. What is not said is looked up.
 
         Raises:
             ReviewError, NotFound: As :meth:`add`; nothing was written, the transaction can go on.
@@ -85,8 +90,9 @@ class Rulings:
         if known := self._known(connection, prediction_id, token):
             return known, False
         return self._add(
-            connection, prediction_id, kind, side, note, tags, reviewer, token, undoes
-        ), True
+            connection, prediction_id, kind, side, note, tags, reviewer, token, undoes,
+            queue_id, unblinded,
+        ), True  # fmt: skip
 
     def has_ruled(
         self, connection: Connection, prediction_id: int, reviewer: str, since: float
@@ -123,6 +129,8 @@ class Rulings:
         reviewer: str,
         token: str | None,
         undoes: str | None = None,
+        queue_id: int | None = None,
+        unblinded: bool | None = None,
     ) -> ReviewRow:
         if known := self._known(connection, prediction_id, token):
             return known
@@ -148,6 +156,9 @@ class Rulings:
                 hint="reject it, or relabel it",
             )
         undone = _undone(live, undoes) if ruling is Ruling.UNDO else None
+        if unblinded is None and ruling is not Ruling.NOTE:
+            opened = self._reviews.said_blind(connection, reviewer, [prediction_id])
+            unblinded = True if opened else None
         review = self._reviews.append(
             connection,
             verdict,
@@ -159,6 +170,8 @@ class Rulings:
             replaced=replaced(verdict, live),
             undoes=undone.id if undone else None,
             token=token or new_token(),
+            queue_id=queue_id,
+            unblinded=unblinded,
         )
         stack = [row for row in live if row is not undone] if undone else [*live, review]
         self._settle(connection, verdict, stack)

@@ -11,14 +11,13 @@ import hashlib
 import json
 import re
 import time
-from array import array
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from sqlalchemy import Connection
 
+from backend.curation.balance import Balance, keeping
 from backend.curation.preview import untrainable, untrainable_line
 from backend.domain.pairs import Order
 from backend.errors import ReviewError
@@ -29,17 +28,6 @@ from backend.store.unfinished import refuse_unfinished
 CHUNK = 2_000
 _NAME = re.compile(r"[^\W_][\w.-]{0,99}")
 _ABANDONED_S = 24 * 3600
-
-
-@dataclass(frozen=True, slots=True)
-class Balance:
-    """As many rows whose answer is the first side as the second, by leaving some out.
-
-    A judge that is trained on more of one learns to prefer a position. Which rows are left out
-    depends on the seed and on each row's pair, order and sample alone.
-    """
-
-    seed: int = 0
 
 
 def check_name(name: str) -> None:
@@ -79,17 +67,13 @@ def freeze(
         for run in runs:
             refuse_unfinished(snapshot, run)
         lineage: dict[str, Any] = {"runs": [sets.lineage_of_run(snapshot, run) for run in runs]}
-        kept = (
-            _Everything()
-            if balance is None
-            else _Balanced(_accepted(sets, snapshot, runs), balance)
-        )
+        keeps = keeping(sets, snapshot, runs, balance)
         if balance is not None:
             lineage["balance"] = {"by": "position", "seed": balance.seed}
         with database.write() as connection:
             set_id, _ = sets.add(connection, name, lineage)
         try:
-            frozen = _fill(database, sets, snapshot, set_id, runs, kept, progress)
+            frozen = _fill(database, sets, snapshot, set_id, runs, keeps, progress)
         except BaseException:
             _discard(database, sets, set_id)
             raise
@@ -110,14 +94,14 @@ def _fill(
     snapshot: Connection,
     set_id: int,
     runs: list[int],
-    kept: _Everything | _Balanced,
+    keeps: Callable[[ItemRow], bool],
     progress: Callable[[int], None] | None,
 ) -> tuple[dict[str, int], str]:
     digest = hashlib.sha256()
     counts: Counter[str] = Counter()
     batch: list[dict[str, Any]] = []
-    for item in _accepted(sets, snapshot, runs):
-        if not kept.keeps(item):
+    for item in (item for run in runs for item in sets.accepted(snapshot, run)):
+        if not keeps(item):
             counts["left_out"] += 1
             continue
         basis, review_id = "filter", None
@@ -153,38 +137,6 @@ def _fill(
     if progress:
         progress(counts["items"])
     return dict(counts), digest.hexdigest()
-
-
-def _accepted(sets: Sets, snapshot: Connection, runs: list[int]) -> Iterator[ItemRow]:
-    for run_id in runs:
-        yield from sets.accepted(snapshot, run_id)
-
-
-class _Everything:
-    def keeps(self, _item: ItemRow) -> bool:
-        return True
-
-
-class _Balanced:
-    """Keeps of the commoner answer only as many as there are of the other: those of lowest rank."""
-
-    def __init__(self, items: Iterator[ItemRow], balance: Balance) -> None:
-        self._seed = balance.seed
-        ranks = {"first": array("Q"), "second": array("Q")}
-        for item in items:
-            ranks[item.answer].append(self._rank(item))
-        fewest = min(len(some) for some in ranks.values())
-        # Ranks are 64 bits of a hash: that two are equal is not worth a second key.
-        self._highest = {
-            answer: sorted(some)[fewest - 1] if fewest else -1 for answer, some in ranks.items()
-        }
-
-    def keeps(self, item: ItemRow) -> bool:
-        return self._rank(item) <= self._highest[item.answer]
-
-    def _rank(self, item: ItemRow) -> int:
-        key = f"{self._seed}:{item.run_id}:{item.key}:{item.shown_order}:{item.sample}"
-        return int.from_bytes(hashlib.sha256(key.encode()).digest()[:8], "big")
 
 
 def _clear_abandoned(database: Database, sets: Sets) -> None:

@@ -62,6 +62,44 @@ def can_move(before: JobStatus, after: JobStatus) -> bool:
     return after in TRANSITIONS[before]
 
 
+def attempt_s(
+    status: JobStatus,
+    started_at: float | None,
+    heartbeat_at: float | None,
+    finished_at: float | None,
+) -> float:
+    """Seconds that one ended attempt of a job worked; 0 for one that never began.
+
+    What did not end well ended at its last sign of life: that it was dead may have been noticed hours
+    later, by the next command.
+    """
+    if started_at is None or finished_at is None:
+        return 0.0
+    noticed = status != JobStatus.FINISHED and heartbeat_at is not None
+    return max(0.0, (heartbeat_at if noticed and heartbeat_at else finished_at) - started_at)
+
+
+def took_s(
+    status: str,
+    started_at: float | None,
+    heartbeat_at: float | None,
+    finished_at: float | None,
+    earlier_s: float | None,
+) -> float | None:
+    """Seconds that an ended job worked, in all of its attempts; the time between them is not counted.
+
+    Args:
+        earlier_s: What its attempts before the newest one worked.
+
+    Returns:
+        ``None`` where it has not ended, never began, or earlier attempts are not known.
+    """
+    if earlier_s is None or status not in _ENDS:
+        return None
+    whole = earlier_s + attempt_s(JobStatus(status), started_at, heartbeat_at, finished_at)
+    return whole if started_at is not None or earlier_s else None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
     """One background process, as the store knows it. Times are UTC seconds since the epoch."""
@@ -85,3 +123,4 @@ class Job:
     created_at: float
     started_at: float | None
     finished_at: float | None
+    earlier_s: float | None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ QWEN2_FACTOR = 28
 QWEN3_FACTOR = 32
 """The same in Qwen3-VL, whose patches are 16 pixels wide."""
 
+_FAMILIES = ("qwen2_5_vl", "qwen2_vl", "qwen3_vl")
 _HINT = "give the folder that save_pretrained wrote"
 
 
@@ -39,6 +41,21 @@ def check_model(model: str) -> None:
             f"{model} is no model",
             hint="give a model's folder, or its hub name as ORGANISATION/NAME",
         )
+
+
+def model_type(model: str) -> str:
+    """What transformers calls the architecture, such as ``qwen2_5_vl``; of a hub name, what the family
+    in it says. Empty where nothing tells."""
+    if Path(model).is_dir():
+        return str(_read(Path(model) / "config.json").get("model_type") or "")
+    name = re.sub(r"[-.]", "_", model.lower())
+    return next((family for family in _FAMILIES if family in name), "")
+
+
+def image_token_id(model: str) -> int | None:
+    """The token that stands for an image, in the model's folder; ``None`` where it is not said."""
+    found = _read(Path(model) / "config.json").get("image_token_id")
+    return found if isinstance(found, int) else None
 
 
 def pixel_factor(model: str) -> int:

@@ -7,8 +7,8 @@ from collections.abc import Collection
 from sqlalchemy import ColumnElement, Connection, func, select
 
 from backend.store.database import Database
-from backend.store.queues import QueueRow, QueueRows
-from backend.store.schema import predictions, queue_claims, queue_items, reviews
+from backend.store.queues import QueueRow, QueueRows, is_blind
+from backend.store.schema import predictions, queue_claims, queue_items, review_queues, reviews
 
 
 class Blindness:
@@ -104,6 +104,36 @@ class Blindness:
                 .where(pair.c.id == number)
             ).all()
             return any(self._items(connection, queue, reviewer, family).values())
+
+    def opened(
+        self, connection: Connection, number: int, reviewer: str, *, besides: Collection[str]
+    ) -> bool | None:
+        """Whether a ruling of this reviewer has opened the verdict of a prediction to them.
+
+        It stays open to them when they take that ruling back: what was seen is seen.
+
+        Args:
+            besides: Tokens of rulings that do not count.
+
+        Returns:
+            ``None`` where they have made no blind ruling, and no blind queue wants one.
+        """
+        made_at = connection.execute(
+            select(func.min(review_queues.c.created_at))
+            .join(queue_items, queue_items.c.queue_id == review_queues.c.id)
+            .where(is_blind(), queue_items.c.prediction_id == number)
+        ).scalar()
+        rows = connection.execute(
+            select(reviews.c.token, reviews.c.created_at, reviews.c.unblinded).where(
+                reviews.c.prediction_id == number,
+                reviews.c.reviewer == reviewer,
+                reviews.c.ruling != "note",
+            )
+        ).all()
+        earlier = [row for row in rows if row.token not in besides]
+        if any(row.unblinded is not None for row in earlier):
+            return True
+        return None if made_at is None else any(row.created_at >= made_at for row in earlier)
 
     def _items(
         self, connection: Connection, queue: QueueRow, reviewer: str, numbers: Collection[int]

@@ -31,6 +31,7 @@ from backend.domain.reading import Flaw, flaw_mask
 from backend.domain.rulings import Ruling
 from backend.store import dimension_scores, search
 from backend.store.database import Database
+from backend.store.reviews import in_force
 from backend.store.schema import pairs, reviews, verdicts
 from backend.store.side_index import SideIndex
 
@@ -47,7 +48,8 @@ class Cursor:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hit:
-    """What a card shows of one prediction. Sides are those of the shown order."""
+    """What a card shows of one prediction. Sides are those of the shown order; ``relabel`` and
+    ``unblinded`` are those of the ruling in force."""
 
     id: int
     run_id: int
@@ -64,6 +66,8 @@ class Hit:
     decision: str
     reason: str
     ruling: str | None
+    relabel: str | None
+    unblinded: bool | None
     reviewer: str | None
     effective: str
     length: int
@@ -260,6 +264,8 @@ _HIT = select(
     verdicts.c.decision,
     verdicts.c.reason,
     verdicts.c.ruling,
+    in_force(reviews.c.relabel).label("relabel"),
+    in_force(reviews.c.unblinded).label("unblinded"),
     verdicts.c.reviewer,
     verdicts.c.effective,
     verdicts.c.text_length.label("length"),

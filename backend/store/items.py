@@ -10,7 +10,8 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from backend.store.database import Database
-from backend.store.schema import pairs, predictions, runs, verdicts
+from backend.store.reviews import in_force
+from backend.store.schema import pairs, predictions, reviews, runs, verdicts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +49,8 @@ class Item:
     decision: str
     reason: str
     ruling: str | None
+    relabel: str | None
+    """The side that the ruling in force calls better, where it is a relabel."""
     reviewer: str | None
     effective: str
     siblings: list[Sibling] = field(default_factory=list)
@@ -73,6 +76,7 @@ _COLUMNS = (
     verdicts.c.decision,
     verdicts.c.reason,
     verdicts.c.ruling,
+    in_force(reviews.c.relabel).label("relabel"),
     verdicts.c.reviewer,
     verdicts.c.effective,
 )

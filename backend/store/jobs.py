@@ -14,7 +14,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, insert, select, update
 
-from backend.domain.jobs import ACTIVE, OPEN, RESUMABLE, Job, JobStatus, can_move
+from backend.domain.jobs import ACTIVE, OPEN, RESUMABLE, Job, JobStatus, attempt_s, can_move, took_s
 from backend.errors import NotFound, RunError
 from backend.store.database import Database
 from backend.store.schema import jobs
@@ -248,7 +248,13 @@ class Jobs:
                     hint="wait until it has ended",
                 )
             attempt = job.attempt + 1
-            changes = {"attempt": attempt, "cancel_requested": False, **dict.fromkeys(_OF_ATTEMPT)}
+            worked = attempt_s(job.status, job.started_at, job.heartbeat_at, job.finished_at)
+            changes = {
+                **dict.fromkeys(_OF_ATTEMPT),
+                "attempt": attempt,
+                "cancel_requested": False,
+                "earlier_s": None if job.earlier_s is None else job.earlier_s + worked,
+            }
             _set(connection, job, JobStatus.QUEUED, **changes)
             return attempt
 
@@ -259,6 +265,17 @@ class Jobs:
         else:
             with self._db.write() as own:
                 yield own
+
+
+def with_took(values: dict[str, Any]) -> None:
+    """Put how long a job worked, ``took_s``, into a row in the place of what it is computed from."""
+    values["took_s"] = took_s(
+        values["status"],
+        values["started_at"],
+        values.pop("heartbeat_at"),
+        values["finished_at"],
+        values.pop("earlier_s"),
+    )
 
 
 def _get(connection: Connection, job_id: int) -> Job:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +10,7 @@ from sqlalchemy import Connection, func, select
 
 from backend.domain.jobs import JobStatus
 from backend.store.database import Database
+from backend.store.datasets import Datasets
 from backend.store.schema import (
     curated_sets,
     datasets,
@@ -16,6 +18,7 @@ from backend.store.schema import (
     jobs,
     reviews,
     runs,
+    set_items,
     trainings,
     verdicts,
 )
@@ -23,8 +26,8 @@ from backend.store.schema import (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Loop:
-    """How much has come how far. ``in_sets`` and ``trained`` count the newest version of each set,
-    and every set that a finished training has used."""
+    """How much has come how far. ``in_sets`` is what the newest versions of all sets hold, ``trained``
+    what every set holds that a finished training has used; a prediction in several of them is one."""
 
     pairs: int
     predictions: int
@@ -56,7 +59,7 @@ class Waiting:
 
 
 class Overview:
-    """Reads what the overview shows; by indexes and small tables alone."""
+    """Reads what the overview shows; by indexes and small tables alone, but for :meth:`rows_in`."""
 
     def __init__(self, database: Database) -> None:
         self._db = database
@@ -66,33 +69,38 @@ class Overview:
         with self._db.read() as connection:
             return _pairs(connection)
 
-    def loop(self, *, predictions: int, accepted: int) -> Loop:
-        """The funnel, given what all runs together count."""
+    def set_groups(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """Ids of the newest version of each set, and of the sets that finished trainings have used."""
         with self._db.read() as connection:
-            sets = _newest_sets(connection)
-            trained = _trained(connection)
-            every = {
-                row.id: int(row.counts.get("items", 0))
-                for row in connection.execute(select(curated_sets.c.id, curated_sets.c.counts))
-            }
+            return tuple(sorted(_newest_sets(connection).values())), tuple(
+                sorted(_trained(connection))
+            )
+
+    def rows_in(self, set_ids: Sequence[int]) -> int:
+        """Different predictions in these sets. Looks at each of their items; sets never change."""
+        query = select(func.count(set_items.c.prediction_id.distinct())).where(
+            set_items.c.set_id.in_(set_ids)
+        )
+        with self._db.read() as connection:
+            return int(connection.execute(query).scalar_one())
+
+    def loop(self, *, predictions: int, accepted: int, in_sets: int, trained: int) -> Loop:
+        """The funnel, given what all runs together count, and :meth:`rows_in` of both groups."""
+        with self._db.read() as connection:
             return Loop(
                 pairs=_pairs(connection),
                 predictions=predictions,
                 accepted=accepted,
                 reviewed=_reviewed(connection),
-                in_sets=sum(items for _, items in sets.values()),
-                trained=sum(items for number, items in every.items() if number in trained),
+                in_sets=in_sets,
+                trained=trained,
             )
 
     def waiting(self) -> Waiting:
         """What a person could do next."""
+        stored = [row for row in Datasets(self._db).list() if row.status == "ready"]
         with self._db.read() as connection:
             judged = set(connection.execute(select(runs.c.dataset_id).distinct()).scalars())
-            stored = connection.execute(
-                select(datasets.c.id, datasets.c.name, datasets.c.counts)
-                .where(datasets.c.status == "ready")
-                .order_by(datasets.c.id)
-            ).all()
             sets, trained = _newest_sets(connection), _trained(connection)
             return Waiting(
                 unjudged=tuple(row.name for row in stored if row.id not in judged),
@@ -101,24 +109,16 @@ class Overview:
                     for row in stored
                     if row.counts.get("conflicts")
                 ),
-                missing=tuple(
-                    (row.name, _broken(row.counts)) for row in stored if _broken(row.counts)
-                ),
+                missing=tuple((row.name, row.unusable) for row in stored if row.unusable),
                 failures=_failures(connection),
                 flagged=_ruled(connection, "flag"),
-                untrained=tuple(
-                    name for name, (number, _) in sets.items() if number not in trained
-                ),
+                untrained=tuple(name for name, number in sets.items() if number not in trained),
             )
 
 
 def _pairs(connection: Connection) -> int:
     counts = connection.execute(select(datasets.c.counts)).scalars()
     return sum(int(row.get("pairs", 0)) for row in counts)
-
-
-def _broken(counts: dict[str, int]) -> int:
-    return counts.get("missing", 0) + counts.get("unreadable", 0)
 
 
 def _reviewed(connection: Connection) -> int:
@@ -138,14 +138,14 @@ def _ruled(connection: Connection, ruling: str) -> int:
     return int(connection.execute(query).scalar_one())
 
 
-def _newest_sets(connection: Connection) -> dict[str, tuple[int, int]]:
-    """Name to id and items of the newest frozen version."""
+def _newest_sets(connection: Connection) -> dict[str, int]:
+    """Name to id of the newest frozen version."""
     rows: Any = connection.execute(
-        select(curated_sets.c.name, curated_sets.c.id, curated_sets.c.counts)
+        select(curated_sets.c.name, curated_sets.c.id)
         .where(curated_sets.c.status == "frozen")
         .order_by(curated_sets.c.name, curated_sets.c.version)
     )
-    return {name: (number, int(counts.get("items", 0))) for name, number, counts in rows}
+    return {name: int(number) for name, number in rows}
 
 
 def _trained(connection: Connection) -> set[int]:

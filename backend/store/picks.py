@@ -73,7 +73,8 @@ class Picks:
     def suspect_labels(
         self, run_ids: Sequence[int], votes: int, agreement: float, limit: int
     ) -> list[int]:
-        """One prediction of each pair whose answers contradict the recorded preference.
+        """One prediction of each pair whose answers contradict the recorded preference; none of a pair
+        on which somebody has ruled, for its label has been looked at.
 
         Answers and preferences are compared in one shown order, so that samples, orders and runs
         count alike: an answer for a side that is not the preferred one is a vote against the label.
@@ -82,13 +83,18 @@ class Picks:
             votes: How many readable answers a pair needs.
             agreement: The share of them that must be against the label.
         """
-        against = and_(
-            verdicts.c.answer.in_(("first", "second")), verdicts.c.answer != verdicts.c.preferred
-        )
+        against = against_label()
         number = func.sum(case((against, 1), else_=0))
+        ruled = verdicts.alias()
+        looked_at = select(ruled.c.pair_id).where(ruled.c.ruling.in_(_SETTLING))
         query = (
             select(func.min(case((against, verdicts.c.prediction_id))))
-            .where(verdicts.c.preferred != "tie", verdicts.c.answer.is_not(None), *_of(run_ids))
+            .where(
+                verdicts.c.preferred != "tie",
+                verdicts.c.answer.is_not(None),
+                verdicts.c.pair_id.not_in(looked_at),
+                *_of(run_ids),
+            )
             .group_by(verdicts.c.pair_id)
             .having(func.count() >= votes, number >= 1, number >= agreement * func.count())
             .order_by(number.desc(), verdicts.c.pair_id)
@@ -116,6 +122,13 @@ class Picks:
             if len(ids) < PAGE:
                 return
             last = ids[-1]
+
+
+def against_label() -> ColumnElement[bool]:
+    """The condition that an answer names the side that the recorded preference does not."""
+    return and_(
+        verdicts.c.answer.in_(("first", "second")), verdicts.c.answer != verdicts.c.preferred
+    )
 
 
 def _of(run_ids: Sequence[int]) -> list[ColumnElement[bool]]:

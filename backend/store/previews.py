@@ -12,6 +12,8 @@ from backend.store.database import Database
 from backend.store.schema import pairs, predictions, set_items, verdicts
 
 PAGE = 100
+SIDES = ("first", "second")
+"""Answers that can be trained on."""
 _INT = Integer()
 
 
@@ -30,9 +32,12 @@ class Sum:
 class Sampled:
     """One prediction of a sample; everything in shown order."""
 
+    run_id: int
+    key: str
+    shown_order: str
+    sample: int
     answer: str
     effective: str
-    order: str
     prompt_length: int
     scores: dict[str, Any]
     extra: dict[str, Any]
@@ -71,9 +76,7 @@ class Previews:
             verdicts.c.run_id.in_(run_ids)
         )
         if accepted:
-            query = query.where(
-                verdicts.c.effective == "accepted", verdicts.c.answer.in_(("first", "second"))
-            )
+            query = query.where(verdicts.c.effective == "accepted", verdicts.c.answer.in_(SIDES))
         with self._db.read() as connection:
             return int(connection.execute(query).scalar_one())
 
@@ -91,9 +94,12 @@ class Previews:
             step = max(1, (highest - lowest + 1) // size)
             query = (
                 select(
+                    verdicts.c.run_id,
+                    pairs.c.key,
+                    verdicts.c.shown_order,
+                    verdicts.c.sample,
                     verdicts.c.answer,
                     verdicts.c.effective,
-                    verdicts.c.shown_order.label("order"),
                     func.length(pairs.c.prompt).label("prompt_length"),
                     verdicts.c.scores,
                     pairs.c.extra,
@@ -103,7 +109,7 @@ class Previews:
                     # Named one by one, so that each is one look-up by key.
                     verdicts.c.prediction_id.in_(range(lowest, highest + 1, step)),
                     inside,
-                    verdicts.c.answer.in_(("first", "second")),
+                    verdicts.c.answer.in_(SIDES),
                 )
             )
             rows = [Sampled(**row._mapping) for row in connection.execute(query)]

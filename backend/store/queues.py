@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, delete, func, insert, select, update
 
 from backend.errors import NotFound
 from backend.store.database import Database
@@ -45,6 +45,11 @@ class QueueRow:
     @property
     def rulings_wanted(self) -> int:
         return int(self.spec.get("rulings_wanted", 1))
+
+
+def is_blind() -> ColumnElement[bool]:
+    """The condition that a queue is blind."""
+    return func.coalesce(review_queues.c.spec["blind"].as_boolean(), False)
 
 
 class QueueRows:
@@ -147,7 +152,7 @@ class QueueRows:
             select(review_queues)
             .where(
                 review_queues.c["items"] > 0,
-                func.coalesce(review_queues.c.spec["blind"].as_boolean(), False),
+                is_blind(),
             )
             .order_by(review_queues.c.id)
         )
@@ -161,7 +166,11 @@ class QueueRows:
         value = queue.created_at if on else None
         People(self._db).keep_within(queue.created_by, CLOSED, str(queue.id), value)
 
-    def _closed(self, rows: Sequence[Row[Any]]) -> set[int]:
+    def is_closed(self, queue: QueueRow) -> bool:
+        """Whether its maker has put it away; looked up, whatever the row says."""
+        return bool(self._closed([queue]))
+
+    def _closed(self, rows: Sequence[Row[Any] | QueueRow]) -> set[int]:
         """Those that their makers have closed.
 
         Kept among the maker's settings beside the time the queue was made: a number may be given

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, bindparam, func, insert, select, update
 
 from backend.store.database import Database
 from backend.store.schema import pairs, predictions, reviews, verdicts
@@ -18,7 +18,12 @@ PAGE = 1_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReviewRow:
-    """One ruling. ``relabel`` is relative to ``shown_order``; older rows may have no ``token``."""
+    """One ruling. ``relabel`` is relative to ``shown_order``; older rows may have no ``token``.
+
+    ``queue_id`` is the queue in whose room it was made. ``unblinded`` is false where the verdict was
+    closed to the reviewer, true where their own blind ruling had opened it, ``None`` where it was not
+    made in a blind review.
+    """
 
     id: int
     prediction_id: int
@@ -33,6 +38,8 @@ class ReviewRow:
     undoes: int | None
     token: str | None
     created_at: float
+    queue_id: int | None = None
+    unblinded: bool | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,6 +106,18 @@ class Reviews:
                 rows.setdefault(row.prediction_id, []).append(row)
         return {key: [row for row in stack if row.id not in undone] for key, stack in rows.items()}
 
+    def said_blind(
+        self, connection: Connection, reviewer: str, prediction_ids: Sequence[int]
+    ) -> set[int]:
+        """Those of these predictions on which this reviewer has made a blind ruling, undone or not:
+        their verdict has opened to them since."""
+        query = select(reviews.c.prediction_id).where(
+            reviews.c.prediction_id.in_(prediction_ids),
+            reviews.c.reviewer == reviewer,
+            reviews.c.unblinded.is_not(None),
+        )
+        return set(connection.execute(query).scalars()) if prediction_ids else set()
+
     def of_act(
         self, connection: Connection, prefix: str, after: str, limit: int
     ) -> list[ReviewRow]:
@@ -147,6 +166,8 @@ class Reviews:
         replaced: dict[str, Any],
         undoes: int | None,
         token: str,
+        queue_id: int | None = None,
+        unblinded: bool | None = None,
     ) -> ReviewRow:
         """Insert one row."""
         values: dict[str, Any] = {
@@ -162,6 +183,8 @@ class Reviews:
             "undoes": undoes,
             "token": token,
             "created_at": time.time(),
+            "queue_id": queue_id,
+            "unblinded": unblinded,
         }
         key: Any = connection.execute(insert(reviews).values(**values)).inserted_primary_key
         return ReviewRow(id=int(key[0]), **{**values, "tags": tuple(tags)})
@@ -185,6 +208,7 @@ class Reviews:
                         "undoes": row.undoes,
                         "token": row.token,
                         "created_at": row.created_at,
+                        "unblinded": row.unblinded,
                     }
                     for row in rows
                 ],
@@ -295,6 +319,23 @@ class Reviews:
         query = query.where(pairs.c.dataset_id == dataset)
         named = pairs.c.idx == index if key is None else pairs.c.key == key
         return connection.execute(query.where(named)).scalars().all()
+
+
+def in_force(column: ColumnElement[Any]) -> ColumnElement[Any]:
+    """A column of the review whose ruling stands beside a verdict, for a query over ``verdicts``: read
+    together with it, so that what one person said is never shown under another's name."""
+    return (
+        select(column)
+        .where(
+            reviews.c.prediction_id == verdicts.c.prediction_id,
+            reviews.c.reviewer == verdicts.c.reviewer,
+            reviews.c.ruling == verdicts.c.ruling,
+            reviews.c.created_at == verdicts.c.reviewed_at,
+        )
+        .order_by(reviews.c.id.desc())
+        .limit(1)
+        .scalar_subquery()
+    )
 
 
 def _review(row: Row[Any]) -> ReviewRow:

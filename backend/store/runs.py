@@ -12,6 +12,7 @@ from sqlalchemy import Connection, Row, func, insert, select, update
 from backend.domain.reading import READER
 from backend.errors import NotFound
 from backend.store.database import Database
+from backend.store.jobs import with_took
 from backend.store.schema import datasets, failures, jobs, predictions, runs, verdicts
 from backend.store.unfinished import read_mark
 
@@ -21,8 +22,8 @@ NATS = "nats_per_token"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunRow:
-    """A run, with the state of its job. An imported run has none: it is ``finished``, or
-    ``interrupted`` when its import was cut off."""
+    """A run, with the state of its job; ``took_s`` is of all its attempts. An imported run has no job:
+    it is ``finished``, or ``interrupted`` when its import was cut off."""
 
     id: int
     job_id: int | None
@@ -41,6 +42,7 @@ class RunRow:
     created_at: float
     started_at: float | None
     finished_at: float | None
+    took_s: float | None
     reader: int = READER
 
     @property
@@ -58,6 +60,8 @@ _COLUMNS = (
     jobs.c.log_path,
     jobs.c.started_at,
     jobs.c.finished_at,
+    jobs.c.heartbeat_at,
+    jobs.c.earlier_s,
 )
 
 
@@ -189,4 +193,5 @@ def _run(row: Row[Any]) -> RunRow:
         if mark and mark.what == "importing":
             values["status"] = "interrupted" if mark.abandoned else "running"
             values["hint"] = "import the same file again: it goes on where it was cut off"
+    with_took(values)
     return RunRow(**values)

@@ -129,6 +129,8 @@ jobs = Table(
     Column("created_at", Float, nullable=False),
     Column("started_at", Float),
     Column("finished_at", Float),
+    # Seconds that attempts before this one worked; null where an older Winnow did not keep them.
+    Column("earlier_s", Float, server_default="0"),
     Index("ix_jobs_status", "status", "id"),
 )
 
@@ -238,8 +240,15 @@ reviews = Table(
     Column("undoes", _Id, ForeignKey("reviews.id")),
     Column("token", String(64), unique=True),  # the client's own id, so that re-sending stores once
     Column("created_at", Float, nullable=False),
+    Column(
+        "queue_id", _Id
+    ),  # in whose room it was said; no key, for a dropped queue's rulings stay
+    # false: said before the verdict opened; true: after one's own blind ruling had opened it; null:
+    # not in a blind review.
+    Column("unblinded", Boolean),
     Index("ix_reviews_prediction_id", "prediction_id", "id"),
     Index("ix_reviews_run_id", "run_id", "id"),
+    Index("ix_reviews_queue_id", "queue_id", "id"),
 )
 
 curated_sets = Table(

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Row, delete, func, insert, select, update
+from sqlalchemy import Connection, Row, Select, delete, func, insert, select, update
 
 from backend.errors import NotFound
 from backend.media.paths import MediaRoot
@@ -82,6 +82,32 @@ class ItemRow(NamedTuple):
     scores: dict[str, Any]
 
 
+class Candidate(NamedTuple):
+    """What a set would hold, without its texts: enough to say which rows it keeps, and to count."""
+
+    prediction_id: int
+    run_id: int
+    pair_id: int
+    key: str
+    kind: str
+    shown_order: str
+    sample: int
+    answer: str
+    ruling: str | None
+
+
+_CANDIDATE = (
+    verdicts.c.prediction_id,
+    verdicts.c.run_id,
+    verdicts.c.pair_id,
+    pairs.c.key,
+    verdicts.c.kind,
+    verdicts.c.shown_order,
+    verdicts.c.sample,
+    verdicts.c.answer,
+    verdicts.c.ruling,
+)
+
 # In the order of the fields of ItemRow.
 _ITEM = (
     predictions.c.id.label("prediction_id"),
@@ -153,13 +179,24 @@ class Sets:
 
     def accepted(self, connection: Connection, run_id: int) -> Iterator[ItemRow]:
         """Effectively accepted predictions of a run that name a side, in the order of its pairs."""
+        rows = self._accepted(
+            connection, run_id, select(*_ITEM, verdicts.c.pair_id).select_from(_FROM)
+        )
+        return map(_item, rows)
+
+    def candidates(self, connection: Connection, run_id: int) -> Iterator[Candidate]:
+        """The same as :meth:`accepted`, without texts."""
+        query = select(*_CANDIDATE).join(pairs, pairs.c.id == verdicts.c.pair_id)
+        return map(Candidate._make, self._accepted(connection, run_id, query))
+
+    def _accepted(
+        self, connection: Connection, run_id: int, columns: Select[Any]
+    ) -> Iterator[Row[Any]]:
         last = (-1, "", -1)
         while True:
             order = (verdicts.c.pair_id, verdicts.c.shown_order, verdicts.c.sample)
             query = (
-                select(*_ITEM, verdicts.c.pair_id)
-                .select_from(_FROM)
-                .where(
+                columns.where(
                     verdicts.c.run_id == run_id,
                     verdicts.c.effective == "accepted",
                     verdicts.c.answer.in_(("first", "second")),
@@ -171,8 +208,7 @@ class Sets:
             )
             rows = connection.execute(query).all()
             fresh = [row for row in rows if (row.pair_id, row.shown_order, row.sample) > last]
-            for row in fresh:
-                yield _item(row)
+            yield from fresh
             if len(rows) < PAGE or not fresh:
                 return
             last = (fresh[-1].pair_id, fresh[-1].shown_order, fresh[-1].sample)

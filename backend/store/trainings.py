@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Row, func, insert, select, update
 
 from backend.errors import NotFound
 from backend.store.database import Database
+from backend.store.jobs import with_took
 from backend.store.schema import (
     datasets,
     evaluations,
@@ -28,7 +29,7 @@ _PAGE = 5_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingRow:
-    """A training, with the state of its job."""
+    """A training, with the state of its job; ``took_s`` is of all its attempts."""
 
     id: int
     job_id: int
@@ -47,6 +48,7 @@ class TrainingRow:
     created_at: float
     started_at: float | None
     finished_at: float | None
+    took_s: float | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +82,8 @@ _COLUMNS = (
     jobs.c.attempt,
     jobs.c.started_at,
     jobs.c.finished_at,
+    jobs.c.heartbeat_at,
+    jobs.c.earlier_s,
 )
 
 
@@ -236,4 +240,5 @@ def _select() -> Any:
 def _training(row: Row[Any]) -> TrainingRow:
     values = dict(row._mapping)
     values["sets"] = values["sets"]["sets"]
+    with_took(values)
     return TrainingRow(**values)

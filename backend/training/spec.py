@@ -15,6 +15,9 @@ from pydantic_core import PydanticCustomError
 from backend.domain.pairs import MediaKind
 from backend.media.images import MAX_PIXELS
 
+DataFormat = Literal["lightrft", "sharegpt", "sharegpt-frames", "parquet", "jsonl"]
+"""The formats of :data:`backend.export.FORMATS`."""
+
 _MOST = (1 << 31) - 1  # what every trainer's own numbers hold
 _DEVICE = re.compile(r"auto|cpu|cuda(:\d+(,\d+)*)?")
 
@@ -115,7 +118,7 @@ class TrainingSpec(BaseModel):
 
     task_instruction: str | None = None
     command: tuple[str, ...] = ()
-    data_format: Literal["lightrft", "sharegpt", "parquet", "jsonl"] = "lightrft"
+    data_format: DataFormat = "lightrft"
 
     @field_validator("model", "output_dir")
     @classmethod

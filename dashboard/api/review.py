@@ -17,11 +17,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from backend.curation.acts import in_force
 from backend.curation.audit import audit
-from backend.curation.queues import Queues, Sent
+from backend.curation.queues import QueueKind, Queues, Sent
 from backend.domain.people import Person
-from backend.domain.rulings import Ruling
 from backend.errors import Forbidden, NotFound, UsageError, WinnowError
 from backend.store.audits import Audits, QueueRuling
 from backend.store.blindness import Blindness
@@ -30,8 +28,9 @@ from backend.store.items import Item, Items
 from backend.store.people import People
 from backend.store.queues import QueueRow
 from backend.store.reviews import Reviews
+from backend.store.suspects import votes
 from dashboard.answering import answering
-from dashboard.api.review_items import blind_json, item_json
+from dashboard.api.review_items import blind_json, item_json, why_json
 from dashboard.session import person_of, session_in
 from dashboard.space import shared
 
@@ -144,21 +143,17 @@ def prediction(request: Request) -> Response:
     # What waits in another queue is open to those who have ruled on it here: they have seen it.
     held = blindness.held_back(name, family)
     waiting = set(held)
-    if (queue.blind or number in held) and not blindness.open_to(queue, name, number):
-        return answer(blind_json(item, session, held.get(number) if not queue.blind else None))
+    has_ruled = blindness.open_to(queue, name, number)
+    if (queue.blind or number in held) and not has_ruled:
+        held_by = None if queue.blind else held.get(number)
+        seen = number in _seen(name, [number])
+        return answer(blind_json(item, session, held_by=held_by, seen=seen))
     if queue.blind:
         waiting |= blindness.waiting(queue, name, family)
     brief = request.query_params.get("brief") == "1"
-    return answer(
-        item_json(
-            item,
-            session,
-            hide_others=_hides(queue),
-            waiting=waiting,
-            whole=not brief,
-            relabel=_relabels([item]).get(number),
-        )
-    )
+    hide = _hides(queue) and not has_ruled
+    opened = item_json(item, session, hide_others=hide, waiting=waiting, whole=not brief)
+    return answer({**opened, "why": _why(queue, name, [item]).get(number)})
 
 
 @answering
@@ -169,10 +164,12 @@ def stats(request: Request) -> Response:
     queues = Queues(shared().database)
     queue = queues.get(request.path_params["queue"])
     expires = queues.renew(queue, name, away=request.query_params.get("away") == "1")
+    progress = _progress(queues, queue, name)
+    all_chosen = queue.items in (progress["done"], progress["mine"]) or queues.is_closed(queue)
     return answer(
         {
-            "progress": _progress(queues, queue, name),
-            "audit": audit(shared().database, queue, name),
+            "progress": progress,
+            "audit": audit(shared().database, queue, name, all_chosen=all_chosen),
             "expires_at": expires,
         }
     )
@@ -244,16 +241,10 @@ def settings(request: Request, body: dict[str, Any]) -> Response:
     return answer({})
 
 
-def _relabels(items: Collection[Item]) -> dict[int, str | None]:
-    """The side that a relabel in force names, by prediction; relative to the shown order."""
-    numbers = [item.id for item in items if item.ruling == Ruling.RELABEL]
-    if not numbers:
-        return {}
-    database = shared().database
-    with database.read() as connection:
-        live = Reviews(database).live(connection, numbers)
-    tops = {number: in_force(stack) for number, stack in live.items()}
-    return {number: top.relabel for number, top in tops.items() if top is not None}
+def _seen(name: str, numbers: Collection[int]) -> set[int]:
+    """Those of these predictions whose verdict a ruling of this reviewer has opened to them before."""
+    with shared().database.read() as connection:
+        return Reviews(shared().database).said_blind(connection, name, list(numbers))
 
 
 def _items(request: Request, queue: QueueRow, name: str, slots: list[Slot]) -> list[dict[str, Any]]:
@@ -261,7 +252,7 @@ def _items(request: Request, queue: QueueRow, name: str, slots: list[Slot]) -> l
     ruled = [slot.position for slot in slots if slot.mine]
     mine: dict[int, QueueRuling] = {}
     if ruled:
-        rows = Audits(shared().database).rulings(queue, ruled, name)
+        rows = Audits(shared().database).rulings(queue, ruled, reviewer=name)
         mine = {row.position: row for row in rows}
     family = set(found) | {sibling.id for item in found.values() for sibling in item.siblings}
     blindness = Blindness(shared().database)
@@ -270,22 +261,42 @@ def _items(request: Request, queue: QueueRow, name: str, slots: list[Slot]) -> l
     if queue.blind and mine:
         waiting |= blindness.waiting(queue, name, family)
     session = session_in(request.headers.get("cookie", "")) or ""
-    relabels = _relabels(found.values())
+    why = _why(queue, name, found.values())
+    seen = _seen(name, found) if queue.blind or held else set()
     made = []
     for slot in slots:
         own = mine.get(slot.position)
         item = found[slot.prediction_id]
         if own is None and (queue.blind or item.id in held):
-            values = blind_json(item, session, held.get(item.id) if not queue.blind else None)
+            held_by = None if queue.blind else held.get(item.id)
+            values = blind_json(item, session, held_by=held_by, seen=item.id in seen)
         else:
             hide = _hides(queue) and own is None
-            values = item_json(
-                item, session, hide_others=hide, waiting=waiting, relabel=relabels.get(item.id)
-            )
+            values = item_json(item, session, hide_others=hide, waiting=waiting)
+            values["why"] = why.get(item.id)
         values["position"] = slot.position
         values["mine"] = None if own is None else _own(own)
         made.append(values)
     return made
+
+
+def _why(queue: QueueRow, name: str, items: Collection[Item]) -> dict[int, Any]:
+    """Why the label of each of these is suspect, in a queue of such labels.
+
+    Left out where one of the answers waits for this reviewer in a blind queue: the sum would tell it.
+    """
+    if queue.kind != QueueKind.SUSPECT_LABELS or not items:
+        return {}
+    database = shared().database
+    found = votes(database, {item.pair_id for item in items}, queue.spec.get("runs", ()))
+    held = Blindness(database).held_back(
+        name, {vote.prediction_id for some in found.values() for vote in some}
+    )
+    return {
+        item.id: why_json(found[item.pair_id])
+        for item in items
+        if not any(vote.prediction_id in held for vote in found[item.pair_id])
+    }
 
 
 def _own(row: QueueRuling) -> dict[str, Any]:
@@ -295,6 +306,7 @@ def _own(row: QueueRuling) -> dict[str, Any]:
         "token": row.token,
         "note": row.note,
         "tags": list(row.tags),
+        **({} if row.unblinded is None else {"unblinded": row.unblinded}),
     }
 
 
@@ -329,6 +341,9 @@ def _sent(row: dict[str, Any], token: str) -> Sent:
         or not all(isinstance(tag, str) and 0 < len(tag) <= _LONGEST_TAG for tag in tags)
     ):
         raise UsageError(f"at most {_MOST_TAGS} tags of at most {_LONGEST_TAG} characters")
+    unblinded = row.get("unblinded")
+    if not (unblinded is None or isinstance(unblinded, bool)):
+        raise UsageError("unblinded is true, false or null")
     if not all(side is None or isinstance(side, str) for side in (relabel, undoes)):
         raise UsageError("relabel and undoes are texts")
     return Sent(
@@ -341,6 +356,7 @@ def _sent(row: dict[str, Any], token: str) -> Sent:
         note=note,
         tags=tuple(tags),
         undoes=undoes,
+        unblinded=unblinded,
     )
 
 

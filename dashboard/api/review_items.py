@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import asdict
+from itertools import groupby
 from typing import Any
 
 from backend.domain.pairs import MediaKind, Order
 from backend.domain.reading import explain, flaws_of
 from backend.domain.reading.pieces import read_pieces
 from backend.store.items import Item, Sibling
+from backend.store.suspects import Vote
 from dashboard.media import SIDES, sign
 
 LONGEST_TEXT = 24_000
@@ -24,7 +26,6 @@ def item_json(
     hide_others: bool,
     waiting: Collection[int] = (),
     whole: bool = False,
-    relabel: str | None = None,
 ) -> dict[str, Any]:
     """What the viewer needs to draw one prediction.
 
@@ -33,7 +34,6 @@ def item_json(
         hide_others: Leave out what other reviewers have ruled.
         waiting: Other samples and orders whose verdict the reviewer must not know yet.
         whole: Send the text whole, however long, and which rule read what in it.
-        relabel: The side that the ruling in force calls better, where it is a relabel.
     """
     text = item.text if whole else item.text[:LONGEST_TEXT]
     prompt = item.prompt if whole else item.prompt[:LONGEST_PROMPT]
@@ -56,25 +56,56 @@ def item_json(
         "reason": item.reason,
         "effective": item.decision if hide_others else item.effective,
         "ruling": None if hide_others else item.ruling,
-        "relabel": None if hide_others else relabel,
+        "relabel": None if hide_others else item.relabel,
         "reviewer": None if hide_others else item.reviewer,
         "siblings": [_sibling(one, hide_others, one.id in waiting) for one in item.siblings],
     }
 
 
-def blind_json(item: Item, session: str, held_by: int | None = None) -> dict[str, Any]:
+def blind_json(
+    item: Item, session: str, *, held_by: int | None = None, seen: bool = False
+) -> dict[str, Any]:
     """One prediction for somebody who must rule before they know judge and label.
 
     The order is left out too: many datasets keep the better one first, so it would tell the label.
 
     Args:
         held_by: The blind queue in which it waits for them, where that is another one.
+        seen: They have ruled on it before, and taken that back: what they say now is not blind.
     """
     return {
         **_open_part(item, session),
         "prompt": item.prompt[:LONGEST_PROMPT],
         "withheld": True,
         "held_by": held_by,
+        "seen": seen,
+    }
+
+
+def why_json(votes: Sequence[Vote]) -> dict[str, Any]:
+    """The answers that make a label suspect: in all, and by run with how sure they were.
+
+    ``lead`` is the mean margin of the run's answers against the label, ``None`` without scores.
+    """
+    rows = []
+    for run_id, some in groupby(votes, key=lambda vote: vote.run_id):
+        mine = list(some)
+        against = [vote for vote in mine if vote.against]
+        margins = [vote.margin for vote in against if vote.margin is not None]
+        rows.append(
+            {
+                "run": run_id,
+                "model": mine[0].model.rstrip("/").rsplit("/", 1)[-1],
+                "answers": len(mine),
+                "against": len(against),
+                "orders": len({vote.order for vote in against}),
+                "lead": sum(margins) / len(margins) if margins else None,
+            }
+        )
+    return {
+        "answers": len(votes),
+        "against": sum(vote.against for vote in votes),
+        "runs": rows,
     }
 
 

@@ -10,7 +10,6 @@ from backend.domain.reading import flaws_of
 from backend.store.blindness import Blindness
 from backend.store.browse import Hit
 from backend.store.database import Database
-from backend.store.reviews import Reviews
 from dashboard.media import SIDES, sign
 from dashboard.session import session_id
 from dashboard.text import clean
@@ -24,28 +23,11 @@ def cards(database: Database, hits: list[Hit], reviewer: str) -> list[dict[str, 
     found it still tells; a filter that left it out would tell as much, and miss what was asked for.
     """
     session = session_id() or ""
-    labels = _new_labels(database, [hit.id for hit in hits if hit.ruling == "relabel"])
     held = Blindness(database).held_back(reviewer, [hit.id for hit in hits])
     return [
-        _blind_card(hit, session, held[hit.id])
-        if hit.id in held
-        else _card(hit, session, labels.get(hit.id, ""))
+        _blind_card(hit, session, held[hit.id]) if hit.id in held else _card(hit, session)
         for hit in hits
     ]
-
-
-def _new_labels(database: Database, relabelled: list[int]) -> dict[int, str]:
-    """What people say instead of the recorded preference, in words; of the shown order."""
-    if not relabelled:
-        return {}
-    with database.read() as connection:
-        found = Reviews(database).live(connection, relabelled)
-    return {
-        prediction: BETTER[row.relabel]
-        for prediction, rows in found.items()
-        for row in rows  # the newest last
-        if row.relabel
-    }
 
 
 def _open_part(hit: Hit, session: str) -> dict[str, Any]:
@@ -74,10 +56,12 @@ def _blind_card(hit: Hit, session: str, queue: int) -> dict[str, Any]:
     }
 
 
-def _card(hit: Hit, session: str, label: str) -> dict[str, Any]:
+def _card(hit: Hit, session: str) -> dict[str, Any]:
     number = {"first": "1", "second": "2", "tie": "tie", None: "none"}
+    label = BETTER.get(hit.relabel or "", "")
     ruled = label or RULINGS.get(hit.ruling or "", "")
-    by = f"{ruled}{', says' if label else ' by'} {clean(hit.reviewer, 40)}" if ruled else ""
+    seen = ", who had seen the verdict" if hit.unblinded else ""
+    by = f"{ruled}{', says' if label else ' by'} {clean(hit.reviewer, 40)}{seen}" if ruled else ""
     margin = "" if hit.margin is None else f"{hit.margin:+g}"
     flaws = len(flaws_of(hit.flaws))
     facts = [f"margin {margin}" if margin else "no scores"]

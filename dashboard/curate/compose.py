@@ -5,10 +5,12 @@ from __future__ import annotations
 import plotly.graph_objects as go
 import streamlit as st
 
+from backend.curation.balance import Balance
 from backend.curation.preview import Preview, preview, untrainable_line
-from backend.curation.sets import Balance, check_name
+from backend.curation.sets import check_name
 from backend.errors import ReviewError
 from backend.inference.launch import ACTIVE
+from backend.store.reviews import Reviews
 from backend.store.runs import RunRow
 from backend.workspace import Workspace
 from dashboard.background import ready
@@ -52,9 +54,11 @@ def compose(space: Workspace, runs: list[RunRow]) -> str | None:
                          "answered equally often. A judge trained on more of one prefers a position.")  # fmt: skip
         seed = st.number_input("Seed", value=0, step=1, key="curate_seed") if even else 0
     with right, errors_shown():
-        seen = _previewed(space, chosen, runs) if chosen else None
+        balance = Balance(int(seed)) if even else None
+        picked = [run for run in runs if run.id in chosen]
+        seen = _previewed(space, picked, balance) if picked else None
         if seen is not None:
-            _show(seen, even)
+            _show(seen)
     with left, errors_shown():
         some = seen is not None and bool(seen.items)
         # The name does not switch it: a button that waits for a name to be sent misses the very
@@ -70,7 +74,7 @@ def compose(space: Workspace, runs: list[RunRow]) -> str | None:
                 done = space.freeze(
                     name,
                     chosen,
-                    balance=Balance(int(seed)) if even else None,
+                    balance=balance,
                     progress=lambda rows: status.update(label=f"Freezing: {rows:,} rows"),
                 )
             frozen = f"{done.name}@{done.version}"
@@ -91,31 +95,39 @@ def _from_url(names: dict[int, str]) -> None:
     st.session_state[_RUNS] = [run for run in st.session_state[_RUNS] if run in names]
 
 
-def _previewed(space: Workspace, chosen: list[int], runs: list[RunRow]) -> Preview | None:
-    policies = [str(run.policy) for run in runs if run.id in chosen]
-    newest = [space.runs.counts(run)["effective_accepted"] for run in chosen]
+def _previewed(space: Workspace, runs: list[RunRow], balance: Balance | None) -> Preview | None:
+    newest = Reviews(space.database).newest()
+    # Whatever can change a row: a ruling, deciding or reading anew, a run that goes on.
+    states = tuple(
+        (run.id, str(run.policy), run.progress.get("decided"), newest.get(run.id),
+         space.runs.counts(run.id)["done"])
+        for run in runs
+    )  # fmt: skip
     return ready(
-        ("preview", tuple(chosen), tuple(policies), tuple(newest)),
-        lambda: preview(space.database, chosen),
+        ("preview", str(space.folder), states, balance),
+        lambda: preview(space.database, [run.id for run in runs], balance=balance),
         words="Adding up what these runs accepted",
     )
 
 
-def _show(seen: Preview, even: bool) -> None:
+def _show(seen: Preview) -> None:
     if left_out := untrainable_line(seen.untrainable):
         st.caption(left_out)
+    if seen.left_out:
+        st.caption(f"Balancing leaves out {seen.left_out:,} of {seen.items + seen.left_out:,}.")
     if not seen.items:
-        st.info("These runs have accepted nothing that names a side.")
+        st.info(
+            "All of them give the same answer: balanced, nothing is left."
+            if seen.left_out
+            else "These runs have accepted nothing that names a side."
+        )
         return
-    items = seen.balanced_items if even else seen.items
     one, two, three = st.columns(3)
     # A help mark on one of them only would set its label lower than the others'.
-    one.metric("Rows", f"{items:,}", help="judgments that a version frozen now would hold")
+    one.metric("Rows", f"{seen.items:,}", help="judgments that a version frozen now would hold")
     two.metric("Pairs", f"{seen.captions[1]:,}", help=f"of {seen.captions[0]:,} that were judged")
     three.metric("By a ruling", f"{seen.by_ruling:,}", help="accepted or relabelled by a person")
     first, second = seen.answers.get("first", 0), seen.answers.get("second", 0)
-    if even:
-        first = second = min(first, second)
     _bar("Answers", [("first", first, FIRST), ("second", second, SECOND)], "curate_answers")
     if len(seen.kinds) > 1:
         kinds = [
@@ -136,15 +148,15 @@ def _show(seen: Preview, even: bool) -> None:
         fig.update_yaxes(autorange="reversed", showgrid=False)
         chart(fig, key="curate_lead", height=48 + 30 * len(seen.lead))
     if seen.winners:
-        st.markdown("**Generators named better, before and after the filter**")
+        st.markdown("**Generators named better, in all answers and in this set**")
         total_before = sum(share.before for share in seen.winners)
         total_after = sum(share.after for share in seen.winners)
         st.dataframe(
             [
                 {
                     "generator": clean(share.name, 60),
-                    "before": percent(share.before / total_before if total_before else None),
-                    "after": percent(share.after / total_after if total_after else None),
+                    "all answers": percent(share.before / total_before if total_before else None),
+                    "this set": percent(share.after / total_after if total_after else None),
                 }
                 for share in seen.winners
             ],
@@ -152,7 +164,7 @@ def _show(seen: Preview, even: bool) -> None:
             height="content",
         )
     st.caption(
-        f"Captions have {seen.caption_length[0]:.0f} characters on average, those accepted "
+        f"Captions have {seen.caption_length[0]:.0f} characters on average, those of this set "
         f"{seen.caption_length[1]:.0f}. Dimensions, generators and captions are from a sample of "
         f"{many(seen.sampled, 'prediction')}."
     )

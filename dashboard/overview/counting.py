@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Hashable
-from functools import partial
+from dataclasses import dataclass
 
 from backend.domain.jobs import OPEN
 from backend.inference.progress import RunCounts, run_counts
 from backend.store.database import Database
+from backend.store.overview import Overview
 from backend.store.reviews import Reviews
 from backend.store.runs import RunRow, Runs
 from dashboard import background
@@ -21,21 +22,44 @@ from dashboard import background
 History = list[tuple[RunRow, RunCounts]]
 
 _kept: dict[tuple[str, int], tuple[Hashable, RunCounts]] = {}
+_rows: dict[tuple[str, tuple[int, ...]], int] = {}
 
 
-def counted(database: Database, runs: list[RunRow]) -> History | None:
-    """Every run with its numbers; ``None``, and a free place, while they are being counted."""
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """Every run with its numbers; and different rows in the newest sets, and in those trained on."""
+
+    history: History
+    in_sets: int
+    trained: int
+
+
+def counted(database: Database, runs: list[RunRow]) -> Counted | None:
+    """What takes long to count; ``None``, and a free place, while it is being counted."""
     newest = Reviews(database).newest()
     states = {run.id: _state(run, newest.get(run.id, 0)) for run in runs}
-    key = ("runs counted", str(database.url), tuple(states.items()))
+    groups = Overview(database).set_groups()
+    key = ("overview counted", str(database.url), tuple(states.items()), groups)
     found = background.ready(
-        key, partial(_count, database, runs, states), words="Counting", height=160
+        key,
+        lambda: (_count(database, runs, states), [_rows_in(database, ids) for ids in groups]),
+        words="Counting",
+        height=160,
     )
     if found is None:
         return None
     if any(run.status in OPEN for run in runs):
         background.forget(key)
-    return [(run, found[run.id]) for run in runs]
+    counts, rows = found
+    return Counted([(run, counts[run.id]) for run in runs], *rows)
+
+
+def _rows_in(database: Database, set_ids: tuple[int, ...]) -> int:
+    """Different rows in these sets, which never change."""
+    place = (str(database.url), set_ids)
+    if place not in _rows:
+        _rows[place] = Overview(database).rows_in(set_ids)
+    return _rows[place]
 
 
 def _state(run: RunRow, newest_review: int) -> Hashable:

@@ -99,9 +99,8 @@ def _facts(run: RunRow, counts: RunCounts) -> list[tuple[str, str]]:
             ("tokens/s", compact(live["tokens_per_s"]) if live.get("tokens_per_s") else "–"),
             ("left", lasting(eta) if eta is not None and done < counts.total else "–"),
         ]
-    elif run.started_at and run.finished_at:
-        took = run.finished_at - run.started_at
-        facts += [("took", lasting(took))]
+    elif run.took_s is not None:
+        facts += [("took", lasting(run.took_s))]
     return facts
 
 

@@ -73,8 +73,8 @@ def _numbers(row: TrainingRow, result: str | None) -> list[tuple[str, str]]:
             ("rows/s", f"{rate:.3g}" if rate else "–"),
             ("left", lasting(left) if left is not None else _STAGES.get(stage, "–")),
         ]
-    elif row.started_at and row.finished_at:
-        numbers.append(("took", lasting(row.finished_at - row.started_at)))
+    elif row.took_s is not None:
+        numbers.append(("took", lasting(row.took_s)))
     if known.get("validation_loss") is not None:  # last, so that its coming moves nothing
         numbers.append(("validation loss", _short(known["validation_loss"])))
     if result:

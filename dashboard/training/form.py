@@ -14,9 +14,10 @@ from backend.errors import UsageError, WinnowError
 from backend.store.runs import RunRow
 from backend.store.sets import SetRow
 from backend.store.trainings import TrainingRow
-from backend.training.command import EXAMPLES, places_in, split_template
+from backend.training.command import places_in, split_template
 from backend.training.command_line import start_line
 from backend.training.plan import command_line
+from backend.training.programs import EXAMPLES
 from backend.training.registry import TRAINERS
 from backend.training.spec import PRESETS, TrainingSpec
 from backend.training.view import spec_of

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 import zipfile
 from dataclasses import replace
@@ -54,6 +55,45 @@ def test_a_set_is_previewed_and_frozen_and_its_url_shows_it(
     assert test.query_params["set"] == "first-set@1"
     again = open_page("curate", set="first-set@1")
     assert "first-set" in words(again).replace("\\", "")
+
+
+def test_the_preview_notices_rulings_that_leave_the_count_as_it_was(
+    demo_space: Workspace, open_page: Open
+) -> None:
+    def shown(label: str) -> str:
+        return str(next(m for m in open_page("curate", runs="2").metric if m.label == label).value)
+
+    before = (shown("Rows"), shown("By a ruling"))
+    accepted = next(demo_space.predictions.iter_rows(2, decision="accepted"))["id"]
+    rejected = next(demo_space.predictions.iter_rows(2, decision="rejected"))["id"]
+    demo_space.rulings.add(accepted, "reject", reviewer="Ada")
+    demo_space.rulings.add(rejected, "accept", reviewer="Ada")
+    assert (shown("Rows"), shown("By a ruling")) == (before[0], "1")
+    assert before[1] == "0"
+
+
+def test_what_is_balanced_is_previewed_as_it_is_frozen(
+    demo_space: Workspace, open_page: Open
+) -> None:
+    test = open_page("curate", runs="1,2,3")
+    test.toggle(key="curate_balance").set_value(True).run()
+    test.number_input(key="curate_seed").set_value(7).run()
+    assert fine(test)
+    seen = {metric.label: metric.value for metric in test.metric}
+    charts = {
+        name: [trace["x"][0] for trace in json.loads(one.proto.spec)["data"]]
+        for name, one in zip(("Answers", "Media"), test.get("plotly_chart"), strict=False)
+    }
+    test.text_input(key="curate_name").set_value("even").run()
+    next(b for b in test.button if b.label == "Freeze").click().run()
+    frozen = get_set(demo_space.database, "even")
+    counts = frozen.counts
+    items = list(Sets(demo_space.database).iter_items(frozen.id))
+    assert frozen.lineage["balance"]["seed"] == 7
+    assert seen["Rows"] == f"{counts['items']:,}"
+    assert seen["Pairs"] == f"{len({(item.dataset_id, item.key) for item in items}):,}"
+    assert charts["Answers"] == [counts["first"], counts["second"]]
+    assert charts["Media"] == [counts["image"], counts["video"]]
 
 
 def test_an_export_is_written_in_the_background_and_downloads_as_one_file(

@@ -10,9 +10,12 @@ from typing import Any
 from starlette.testclient import TestClient
 
 from backend.curation.queues import NewQueue, QueueKind, Queues
+from backend.domain.browse import BrowseFilter
+from backend.store.browse import Browse
 from backend.store.locating import locate
 from backend.store.queues import QueueRow
 from backend.workspace import Workspace
+from dashboard.browse.cards import cards
 from dashboard.media import sign
 from tests.dashboard.conftest import Open
 from tests.dashboard.review_calls import (
@@ -169,3 +172,82 @@ def test_the_title_of_a_blind_queue_does_not_tell_what_it_was_made_of(
     other = open_page("review", as_person="Bob")
     assert not any("rejected" in one.value for one in other.markdown)
     assert any(f"Blind review {blind_queue.id}" in one.value for one in other.markdown)
+
+
+def test_a_blind_queue_sends_no_figures_of_colleagues_before_the_last_choice(
+    client: TestClient, demo_space: Workspace
+) -> None:
+    new = NewQueue(kind=QueueKind.AUDIT_ACCEPTED, title="q", run_ids=(1,), size=2, blind=True,
+                   rulings_wanted=2)  # fmt: skip
+    queue = Queues(demo_space.database).make(new, created_by="Ada")
+
+    def figures() -> dict[str, Any]:
+        return dict(client.get(f"/winnow/review/{queue.id}/stats").json()["audit"])
+
+    rows = get_items(client, queue)
+    alone = figures()
+    client.headers["Authorization"] = bearer(demo_space, "Bob")
+    get_items(client, queue)
+    sides = {"ruling": "relabel", "relabel": "tie"}
+    post(client, *(ruling(queue, row, f"b{row['position']}", **sides) for row in rows))
+    assert figures()["precision"]["share"] == 0.0
+    client.headers["Authorization"] = bearer(demo_space, "Ada")
+    assert figures() == alone
+    post(client, ruling(queue, rows[0], "a0", **sides))
+    assert (figures()["rulings"], figures()["reviewers"], figures()["precision"]["share"]) == (
+        1, 1, None,
+    )  # fmt: skip
+    post(client, ruling(queue, rows[1], "a1", **sides))
+    assert (figures()["rulings"], figures()["reviewers"]) == (4, 2)
+
+
+def test_a_suspect_label_says_why_unless_one_of_the_answers_waits_blind(
+    client: TestClient, demo_space: Workspace
+) -> None:
+    queues = Queues(demo_space.database)
+    made = queues.make(
+        NewQueue(kind=QueueKind.SUSPECT_LABELS, title="s", agreement=0.51), created_by="Ada"
+    )
+    items = get_items(client, made, "from=0&count=60")
+    assert items
+    for item in items:
+        assert 0.5 < item["why"]["against"] / item["why"]["answers"] <= 1
+        assert {run["run"] for run in item["why"]["runs"]} <= {1, 2}
+        assert detail(client, made, item["prediction"])["why"] == item["why"]
+    # The sum would tell what the one that waits for Ada says.
+    rows = demo_space.predictions.iter_rows(2)
+    shown = items[0]
+    waiting = next(
+        row["id"] for row in rows
+        if row["index"] == shown["index"] and row["id"] != shown["prediction"] and row["answer"]
+    )  # fmt: skip
+    queues.make(
+        NewQueue(kind=QueueKind.FILTER, title="b", blind=True), created_by="Ada", ids=[waiting]
+    )
+    assert detail(client, made, shown["prediction"])["why"] is None
+    # Nor does a blind queue of suspect labels say it before the choice.
+    hidden = queues.make(
+        NewQueue(kind=QueueKind.SUSPECT_LABELS, title="h", agreement=0.51, blind=True),
+        created_by="Ada",
+    )
+    for item in get_items(client, hidden):
+        assert "why" not in item
+        assert "why" not in detail(client, hidden, item["prediction"])
+
+
+def test_browse_says_which_ruling_was_made_with_the_verdict_open(
+    client: TestClient, demo_space: Workspace
+) -> None:
+    new = NewQueue(kind=QueueKind.UNREVIEWED, title="q", run_ids=(1,), blind=True)
+    queue = Queues(demo_space.database).make(new, created_by="Ada")
+    item = get_items(client, queue)[0]
+    said = {"ruling": "relabel", "relabel": "first"}
+    post(client, ruling(queue, item, "t1", **said))
+
+    def decision() -> str:
+        hits = Browse(demo_space.database).page(BrowseFilter(reviewer="Ada"))
+        return str(cards(demo_space.database, hits, "Ada")[0]["decision"])
+
+    assert decision() == "first is better, says Ada"
+    post(client, ruling(queue, item, "t2", ruling="reject"))
+    assert decision() == "rejected by Ada, who had seen the verdict"

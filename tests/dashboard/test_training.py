@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import insert, update
 
+from backend.store.schema import jobs
 from backend.store.schema import trainings as trainings_table
 from backend.training.folder import FINAL
 from backend.workspace import Workspace
@@ -49,6 +50,29 @@ def test_hostile_names_are_text_everywhere(
         for one in [*test.markdown, *test.caption]:
             assert "**bold**" not in one.value
     assert "&lt;img src=x" in html(pages[1])
+
+
+def test_a_training_and_a_run_took_what_all_their_attempts_worked(
+    sets_space: Workspace, trained: Trained, open_page: Open
+) -> None:
+    trained(status="finished")  # its last attempt took a minute
+    first = sets_space.runs.get(1)
+    with sets_space.database.write() as connection:
+        connection.execute(update(jobs).values(attempt=3, earlier_s=7_140.0))
+        job = connection.execute(
+            insert(jobs).values(
+                kind="run", status="finished", argv={"argv": ["true"]}, env={}, devices="cpu",
+                log_path="log", attempt=2, cancel_requested=False, created_at=1.0, started_at=1.0,
+                finished_at=61.0, earlier_s=3_540.0,
+            )
+        ).inserted_primary_key  # fmt: skip
+        assert job is not None
+        run = sets_space.runs.add(
+            connection, dataset_id=first.dataset_id, model="m", engine="transformers",
+            spec=first.spec, policy=first.policy, total=8, job_id=int(job[0]),
+        )  # fmt: skip
+    assert "<em>took</em>2.0 h" in html(open_page("training"))
+    assert "<em>took</em>60 min" in html(open_page("runs", run=str(run)))
 
 
 def test_a_reviewer_sees_everything_and_can_start_nothing(

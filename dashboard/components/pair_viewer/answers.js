@@ -45,15 +45,19 @@ const ANSWERS = {
     } catch { /* The outbox says so when the server is away. */ }
   },
 
-  /** After an undo: which decision counts now. */
+  /** Which decision counts now: after an undo, or after a colleague may have ruled. */
   async freshen(item) {
+    const { mine, stale } = item;
     item.stale = false;
     try {
       const { decision, effective, ruling, relabel, reviewer, withheld } =
         await callServer(this.outbox.token, `${this.queue.id}/predictions/${item.prediction}?brief=1`);
+      if (item.mine !== mine || this.outbox.has(this.queue.id, item.position)) { item.stale = stale; return; }
       if (!withheld) Object.assign(item, { decision, effective, ruling, relabel, reviewer });
+      // Where colleagues' rulings are kept back, one's own is all that is known.
+      if (ruling && mine) mine.fresh = false;
     } catch {
-      Object.assign(item, { effective: item.decision, ruling: null, relabel: null, reviewer: null });
+      if (stale) Object.assign(item, { effective: item.decision, ruling: null, relabel: null, reviewer: null });
     }
     if (this.drawn === item && this.shown === item) this.draw(true);
   },

@@ -21,6 +21,7 @@ function drawVerdict(parent, item, stands, person) {
     who.append(one);
   }
   parent.append(who, decisionLine(item, stands, person));
+  if (item.why) drawWhy(parent, item);
   drawScores(parent, item);
   if (item.margin !== null) parent.append(makeElement("div", "dim", "margin " + item.margin));
   if (item.flaws.length) {
@@ -28,6 +29,27 @@ function drawVerdict(parent, item, stands, person) {
     for (const flaw of item.flaws) list.append(makeElement("span", "flawname", words(flaw)));
     parent.append(list);
   }
+}
+
+const SHOWN_RUNS = 6;
+
+/** Why a label is suspect: which answers are against it, of how many runs, and how sure they were. */
+function drawWhy(parent, item) {
+  const { against, answers, runs } = item.why;
+  const other = ["first", "second"].find((side) => side !== item.preferred);
+  const box = makeElement("div", "whybox");
+  box.append(makeElement("b", "", "Suspect label"), makeElement("span", "",
+    `${against} of ${answers} answers say ${sideName(item, other)}, the label says ${sideName(item, item.preferred)}; ${runs.length === 1 ? "one run" : runs.length + " runs"}`));
+  for (const run of runs.slice(0, SHOWN_RUNS)) {
+    const line = makeElement("span", "dim");
+    appendText(line, `run ${run.run} · ${run.model}`);
+    const sure = run.lead === null ? "" : `, leading by ${shownNumber(run.lead)} on average`;
+    const orders = run.orders > 1 ? ", in both orders" : "";
+    line.append(`: ${run.against} of ${run.answers}${orders}${sure}`);
+    box.append(line);
+  }
+  if (runs.length > SHOWN_RUNS) box.append(makeElement("span", "dim", `and ${runs.length - SHOWN_RUNS} more runs`));
+  parent.append(box);
 }
 
 /** The decision in force, who made it, and what it replaced. */
@@ -168,31 +190,50 @@ function drawOwn(parent, item, blind) {
       : label ? "agrees with the label, not with the judge" : "agrees with neither judge nor label";
     parent.append(makeElement("span", "", " · " + agreement));
   }
+  if (own.unblinded) parent.append(makeElement("span", "dim", " · said with the verdict open; audits keep your blind choice"));
   if (own.note) { parent.append(" · "); appendText(parent, own.note.slice(0, 200)); }
 }
 
-function drawAudit(parent, progress, audit, seconds) {
+/** The one figure above the media: an estimate where the queue is a random sample, else a count. */
+function headFigures({ precision, rejection, rulings }, kind) {
+  const rejected = kind === "audit_rejected" || !precision.n;
+  const figure = rejected ? rejection : precision;
+  if (!figure.n) return rulings ? [`${rulings} ruled on`] : [];
+  if (figure.share === null) return [`${figure.hits} of ${figure.n} ${rejected ? "rejected" : "accepted"} stand`];
+  const name = rejected ? "rightly rejected" : "precision";
+  const parts = [`${name} ${percent(figure.share)} (${interval(figure)})`];
+  if (figure.more) parts.push(`about ${figure.more.n} more for ±${Math.round(100 * figure.more.half_width)} points`);
+  return parts;
+}
+
+function interval({ low, high }) {
+  return `${(100 * low).toFixed(0)}–${(100 * high).toFixed(0)}`;
+}
+
+function drawAudit(parent, progress, audit) {
   parent.replaceChildren();
   const list = document.createElement("dl");
   const row = (name, value) => list.append(makeElement("dt", "", name), makeElement("dd", "", value));
-  const share = (name, { share, low, high, n }) =>
-    row(n ? `${name} (${n})` : name, share === null ? "–" : `${percent(share, 0)}, ${(100 * low).toFixed(0)}–${(100 * high).toFixed(0)}`);
-  share("accepted that stand", audit.precision);
-  share("rejected that stand", audit.rejection);
-  for (const [name, value] of [["accepted", audit.precision], ["rejected", audit.rejection]]) {
-    if (value.more) row(`${name} to ±${Math.round(100 * value.more.half_width)}`, `about ${value.more.n} more`);
+  const shares = [["accepted that stand", audit.precision], ["rejected that stand", audit.rejection],
+                  ["with the judge", audit.judge], ["with the label", audit.label]];
+  for (const [name, one] of shares) {
+    if (!one?.n) continue;
+    if (one.share === null) row(name, `${one.hits} of ${one.n}`);
+    else row(`${name} (${one.n})`, `${percent(one.share, 0)}, ${interval(one)}`);
   }
-  share("with the judge", audit.judge);
-  share("with the label", audit.label);
+  for (const [name, value] of [["accepted", audit.precision], ["rejected", audit.rejection]]) {
+    if (value?.more) row(`${name} to ±${Math.round(100 * value.more.half_width)}`, `about ${value.more.n} more`);
+  }
   if (audit.reviewers > 1) {
     const { alpha, low, high, items, same } = audit.agreement;
     row("reviewers agree", items ? `${same} of ${items}` : "no pair in common");
     if (items) row("Krippendorff's α", alpha === null ? "all alike" :
       alpha.toFixed(2) + (low === null ? "" : `, ${low.toFixed(2)}–${high.toFixed(2)}`));
   }
-  if (seconds) {
-    row("pace", seconds.toFixed(1) + " s a pair");
-    row("remaining", duration(seconds * Math.max(0, progress.items - progress.done)));
+  if (audit.pace_s) {
+    row("pace", audit.pace_s.toFixed(1) + " s a pair");
+    row("remaining", duration(audit.pace_s * Math.max(0, progress.items - progress.done)));
   }
   parent.append(list);
+  if (audit.why) parent.append(makeElement("p", "dim why", audit.why));
 }

@@ -34,13 +34,13 @@ const DRAWING = {
       this.reveal(base);
     } else {
       const stands = standing(item, this.data.person);
+      if (this.opened(base)) base.seen = true;
       card.classList.add(stands.ruling === "flag" ? "flagged" : stands.effective);
       drawVerdict(part.verdict, item, stands, this.data.person);
       drawReasoning(part.reasoning, item, () => this.showWhole());
     }
     this.drawTabs(item, base);
-    drawOwn(part.own, base, this.blind);
-    if (this.blind && base.mine && item === base) this.offerNext();
+    this.drawOwnRuling(base);
     const draft = this.writtenFor(base);
     // A redraw while somebody writes must not move their cursor.
     if (part.note.value !== draft.note) part.note.value = draft.note;
@@ -89,16 +89,31 @@ const DRAWING = {
     }
     const keys = ["first", "second", "tie"].map((name) => keyName(this.keys.byAction.get(name)));
     card.append(makeElement("b", "", "Choose first"), makeElement("span", "dim", `${keys[0]} first, ${keys[1]} second, ${keys[2]} tie`));
+    if (item.seen) card.append(makeElement("span", "dim", "You have seen this verdict: what you choose now is marked so, and audits keep your first choice"));
     if (item.held_by) card.append(makeElement("span", "dim", `This one waits for you in the blind queue ${item.held_by}`));
     return card;
   },
 
-  offerNext() {
-    const button = makeElement("button", "", "Next pair");
-    button.type = "button";
-    button.dataset.act = "next";
-    button.append(makeElement("kbd", "", "Enter"));
-    this.part.own.append(document.createElement("br"), button);
+  /** What one has said about the pair, and the ways on from there. */
+  drawOwnRuling(item) {
+    const { own } = this.part;
+    if (this.changing === item) {
+      own.replaceChildren(makeElement("b", "", "Changing your mind"),
+        makeElement("span", "dim", ": press what you think now, Esc keeps what you said. It counts for the set; audits keep your blind choice."));
+      return;
+    }
+    drawOwn(own, item, this.opened(item));
+    if (!this.opened(item) || this.shown !== item) return;
+    const ways = makeElement("div", "ways");
+    for (const [act, name, key] of [["next", "Next pair", "Enter"], ["change", "Change", keyName(this.keys.byAction.get("change"))]]) {
+      if (act === "change" && item.withheld) continue;
+      const button = makeElement("button", "", name);
+      button.type = "button";
+      button.dataset.act = act;
+      if (key !== NO_KEY) button.append(makeElement("kbd", "", key));
+      ways.append(button);
+    }
+    own.append(ways);
   },
 
   drawMedia(item) {
@@ -185,19 +200,18 @@ const DRAWING = {
     part.counts.textContent = progress ? [place, `${progress.done} of ${progress.items} done`].filter(Boolean).join(" · ") : place;
     if (this.stats) {
       const audit = this.stats;
-      // A blind queue does not say what it is made of; its rulings do, once there are some.
-      const rejected = queue.kind === "audit_rejected" || (queue.blind && audit.precision.share === null);
-      const [name, figure] = rejected ? ["rightly rejected", audit.rejection] : ["precision", audit.precision];
-      const parts = [];
-      if (figure.share !== null) {
-        parts.push(`${name} ${percent(figure.share)} (${(100 * figure.low).toFixed(0)}–${(100 * figure.high).toFixed(0)})`);
-        if (figure.more) parts.push(`about ${figure.more.n} more for ±${Math.round(100 * figure.more.half_width)} points`);
-      }
+      const parts = this.showsFigures() ? headFigures(audit, queue.kind) : [];
       if (audit.pace_s && progress && progress.items > progress.done) parts.push(duration(audit.pace_s * (progress.items - progress.done)) + " left");
       part.figures.textContent = parts.join(" · ");
-      if (progress) drawAudit(part["audit-body"], progress, audit, audit.pace_s);
+      part.figures.title = audit.why ?? "";
+      if (progress) drawAudit(part["audit-body"], progress, this.showsFigures() ? audit : { pace_s: audit.pace_s, why: "Figures are hidden while you review blind." });
     }
     this.drawMark();
+  },
+
+  /** Whoever chose to review blind sees no figures; what a blind queue may show, the server knows. */
+  showsFigures() {
+    return this.queue.blind || !this.blind;
   },
 
   drawMark() {

@@ -111,7 +111,8 @@ class Feed {
   held(item) {
     const known = this.known(item.position);
     if (this.outbox.has(this.queue.id, item.position)) item.mine = this.outbox.newest(this.queue.id, item.position);
-    else if (known?.mine?.fresh) item.mine = known.mine;
+    // An answer that does not know of one's newest ruling is older than it.
+    else if (known?.mine?.fresh && (known.mine.noted || item.mine?.token !== known.mine.token)) item.mine = known.mine;
     return known ? Object.assign(known, item) : item;
   }
 

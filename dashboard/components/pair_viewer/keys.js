@@ -3,6 +3,7 @@
 const ACTIONS = [
   ["accept", "a", "Accept"], ["reject", "r", "Reject"], ["first", "1", "First is better"],
   ["second", "2", "Second is better"], ["tie", "0", "Tie"], ["flag", "f", "Flag for another look"],
+  ["change", "c", "Change your ruling on a pair whose verdict you have seen"],
   ["note", "n", "Write a note"], ["tag", "t", "Write tags"], ["undo", "u", "Undo the last ruling"],
   ["previous", "ArrowLeft", "Previous pair"], ["next", "ArrowRight", "Next pair"], ["jump", "j", "Jump to a number"],
   ["play", " ", "Play or pause"], ["frame_back", ",", "One frame back"], ["frame_forward", ".", "One frame on"],

@@ -13,7 +13,11 @@ const MOVING = {
         return this.refuse(error.message);
       }
     }
+    this.changing = null;
     this.draw();
+    const { item } = this.feed;
+    // What counts for a pair may have changed since one ruled on it.
+    if (item?.mine?.fresh && !this.closed(item) && !this.outbox.has(this.queue.id, item.position)) this.freshen(item);
     if (this.feed.item) this.say(`Pair ${this.feed.item.position + 1}`);
   },
 

@@ -47,8 +47,7 @@ const NOTES = {
     if (!item?.mine || !this.drafts.has(item.position)) return;
     this.record(item, "note", null);
     this.say("Note on its way");
-    if (this.drawn === item) drawOwn(this.part.own, item, this.blind);
-    if (this.drawn === item && this.blind && this.shown === item) this.offerNext();
+    if (this.drawn === item) this.drawOwnRuling(item);
   },
 
   fieldLeft(event) {

@@ -59,8 +59,8 @@ class Outbox {
       const under = here.find(({ token }) => token === found.on.token);
       return withNote({ note: "", tags: [], ...found.on, ...under, fresh: Boolean(under) }, found);
     }
-    const { ruling, relabel, token, note, tags } = found;
-    return { ruling, relabel, token, note, tags, fresh: true };
+    const { ruling, relabel, token, note, tags, unblinded } = found;
+    return { ruling, relabel, token, note, tags, unblinded, fresh: true };
   }
 
   async send() {

@@ -24,7 +24,7 @@ function standing(item, person) {
 
 /** One's own ruling with a note that was stored beside it later: `under` is what it stands on. */
 function withNote(ruling, { token, note, tags }) {
-  return { ruling: ruling.ruling, relabel: ruling.relabel, token, note, tags, fresh: true, noted: true, under: ruling };
+  return { ruling: ruling.ruling, relabel: ruling.relabel, unblinded: ruling.unblinded, token, note, tags, fresh: true, noted: true, under: ruling };
 }
 
 /** One's own ruling without the notes beside it. */

@@ -17,6 +17,7 @@ class Viewer {
     this.draftsName = `winnow.drafts.${data.workspace}.${data.person}.${this.queue.id}`;
     this.drafts = this.loadDrafts();
     this.passing = this.lasting = null; // what the alert says
+    this.changing = null; // the pair about which one is changing one's mind
     this.shown = null; // what is drawn: the item, or another sample of its pair
     this.drawn = null;
     this.stats = null;
@@ -122,11 +123,11 @@ class Viewer {
     if (action === "dismiss") return this.dismiss();
     this.calm();
     if (action === "escape") return this.escape();
-    if (action === "go_on") { if (this.shown?.mine && this.blind) this.go(1); return; }
+    if (action === "go_on") { if (this.shown?.mine && this.opened(this.shown)) this.go(1); return; }
     if (["accept", "reject", "flag"].includes(action)) return this.rule({ ruling: action });
     if (["first", "second", "tie"].includes(action)) return this.rule({ ruling: "relabel", relabel: action });
     const simple = {
-      undo: () => this.undo(), next: () => this.go(1), previous: () => this.go(-1),
+      undo: () => this.undo(), change: () => this.change(), next: () => this.go(1), previous: () => this.go(-1),
       jump: () => this.openJump(), help: () => this.openHelp(), blind: () => this.toggleBlind(),
       note: () => this.enterField(this.part.note), tag: () => this.enterField(this.part.tags),
       reasoning: () => { this.part.reasoning.focus(); },
@@ -163,7 +164,9 @@ class Viewer {
 
   escape() {
     if (!this.part.veil.hidden) return this.closeVeil();
-    if (this.shown !== this.feed.item) this.draw(true);
+    const changing = this.changing !== null;
+    this.changing = null;
+    if (changing || this.shown !== this.feed.item) this.draw(true);
     this.room.focus({ preventScroll: true });
   }
 }

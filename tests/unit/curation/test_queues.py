@@ -14,12 +14,16 @@ from backend.curation import queues as module
 from backend.curation.queues import NewQueue, QueueKind, Queues, Sent
 from backend.curation.ruling_rows import RulingRows
 from backend.curation.rulings import Rulings
+from backend.domain.browse import BrowseFilter
 from backend.domain.reading import Flaw, flaw_mask
 from backend.errors import NotFound, ReviewError
+from backend.store.browse import Browse
 from backend.store.database import Database
 from backend.store.items import Items
 from backend.store.queues import QueueRow, QueueRows
 from backend.store.schema import queue_claims, queue_items, reviews, verdicts
+from backend.store.suspects import votes
+from dashboard.api.review_items import why_json
 
 Judge = Callable[..., int]
 
@@ -100,6 +104,42 @@ def test_labels_are_suspect_when_samples_orders_or_runs_agree_against_them(
     judge(5, answer="second", label="tie", sample=1)
     assert make(db, QueueKind.SUSPECT_LABELS) == [suspect, runs]
     assert make(db, QueueKind.SUSPECT_LABELS, run_ids=(1,)) == [suspect]
+
+
+def test_a_pair_that_somebody_has_looked_at_is_no_suspect_until_they_take_that_back(
+    db: Database, judge: Judge
+) -> None:
+    first, second = ((judge(pair, answer="second"), judge(pair, run=2, answer="second"))
+                     for pair in (1, 2))  # fmt: skip
+    rulings = Rulings(db)
+    assert make(db, QueueKind.SUSPECT_LABELS) == [first[0], second[0]]
+    # Whichever of its answers was ruled on, in whichever run: what was looked at is the label.
+    rulings.add(first[1], "accept", reviewer="ann")
+    assert make(db, QueueKind.SUSPECT_LABELS) == [second[0]]
+    rulings.add(second[0], "flag", reviewer="bob")
+    assert make(db, QueueKind.SUSPECT_LABELS) == [second[0]], "a flag asks for another look"
+    rulings.add(first[1], "undo", reviewer="ann")
+    assert make(db, QueueKind.SUSPECT_LABELS) == [first[0], second[0]]
+
+
+def test_a_suspect_pair_says_which_answers_of_which_runs_are_against_it_and_how_sure(
+    db: Database, judge: Judge
+) -> None:
+    judge(1, answer="second", margin=4.0)
+    judge(1, order="swapped", answer="first", margin=6.0)
+    judge(1, sample=1, answer="first")
+    judge(1, sample=2, answer=None)
+    judge(1, run=2, answer="second", margin=None)
+    judge(2, answer="second")
+    why = why_json(votes(db, [1], ())[1])
+    assert why == {
+        "answers": 4, "against": 3,
+        "runs": [
+            {"run": 1, "model": "m1", "answers": 3, "against": 2, "orders": 2, "lead": 5.0},
+            {"run": 2, "model": "m2", "answers": 1, "against": 1, "orders": 1, "lead": None},
+        ],
+    }  # fmt: skip
+    assert why_json(votes(db, [1], (2,))[1])["answers"] == 1
 
 
 def test_an_audit_is_the_same_for_the_same_seed_and_differs_for_another(
@@ -306,6 +346,32 @@ def test_undo_takes_back_the_named_ruling_and_not_somebody_elses(
     assert positions(queues.hand_out(queue, "ann", start=0, count=1)) == [0]
     assert positions(queues.hand_out(queue, "bob", start=0, count=1)) == []
     assert queues.rule("ann", [sent(queue, 0, number, "a3", ruling="undo", undoes="a1")])[0] == []
+
+
+def test_what_one_person_says_is_never_shown_under_anothers_name(
+    db: Database, judge: Judge
+) -> None:
+    number = judge(1)
+    rulings = Rulings(db)
+
+    def shown() -> tuple[str | None, str | None, str | None]:
+        item = Items(db).get([number])[number]
+        [hit] = Browse(db).page(BrowseFilter())
+        assert (hit.ruling, hit.relabel, hit.reviewer) == (item.ruling, item.relabel, item.reviewer)
+        return item.ruling, item.relabel, item.reviewer
+
+    rulings.add(number, "relabel", relabel="first", reviewer="ann")
+    assert shown() == ("relabel", "first", "ann")
+    rulings.add(number, "relabel", relabel="second", reviewer="bob")
+    rulings.add(number, "flag", reviewer="ann")
+    assert shown() == ("relabel", "second", "bob")
+    rulings.add(number, "accept", reviewer="ann")
+    assert shown() == ("accept", None, "ann")
+    for _ in range(3):
+        rulings.add(number, "undo", reviewer="ann")
+    assert shown() == ("relabel", "first", "ann")
+    rulings.add(number, "undo", reviewer="ann")
+    assert shown() == (None, None, None)
 
 
 def test_an_exported_undo_is_imported_as_of_the_same_ruling(db: Database, judge: Judge) -> None:

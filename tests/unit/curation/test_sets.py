@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import threading
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
+from statistics import fmean
+from uuid import uuid4
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from sqlalchemy import select, update
 
 from backend.curation import sets as freezing
@@ -106,15 +111,63 @@ def test_balancing_what_has_one_answer_only_leaves_nothing(space: Workspace) -> 
         freeze(space.database, "even", [3], balance=Balance())
 
 
-def test_a_preview_counts_what_freezing_takes(space: Workspace) -> None:
-    space.rulings.add(26, "accept", reviewer="ada")
+@pytest.fixture(scope="module")
+def shared_space(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    """One workspace for all examples of a property; what they rule stays."""
+    return build_workspace(tmp_path_factory.mktemp("preview") / "ws", images=16, videos=4)
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    runs=st.lists(st.sampled_from([1, 2, 3]), min_size=1, max_size=4),
+    seed=st.none() | st.integers(-5, 2**40),
+    ruled=st.lists(
+        st.tuples(
+            st.integers(1, 84), st.sampled_from(["accept", "reject", "first", "second", "tie"])
+        ),
+        max_size=6,
+    ),
+)
+def test_a_preview_shows_what_is_frozen_in_every_number(
+    shared_space: Workspace, runs: list[int], seed: int | None, ruled: list[tuple[int, str]]
+) -> None:
+    space, balance = shared_space, None if seed is None else Balance(seed)
+    for number, said in ruled:
+        side = {} if said in ("accept", "reject") else {"relabel": said}
+        with suppress(ReviewError):  # what names no side cannot be accepted
+            space.rulings.add(number, "relabel" if side else said, reviewer="ada", **side)
+    seen = preview(space.database, runs, balance=balance)
+    try:
+        frozen = freeze(space.database, f"s{uuid4().hex}", runs, balance=balance)
+    except ReviewError:
+        assert (seen.items, seen.answers, seen.captions[1]) == (0, {}, 0)
+        return
+    items = list(Sets(space.database).iter_items(frozen.id))
+    assert seen.items == len(items) == frozen.counts["items"]
+    assert seen.left_out == frozen.counts.get("left_out", 0)
+    assert seen.answers == dict(Counter(item.answer for item in items))
+    assert seen.kinds == dict(Counter(item.kind for item in items))
+    assert seen.by_ruling == sum(frozen.counts.get(f"by_{how}", 0) for how in ("accept", "relabel"))
+    assert seen.captions[1] == len({(item.dataset_id, item.key) for item in items})
+    assert seen.caption_length[1] == pytest.approx(fmean(len(item.prompt) for item in items))
+    leads = defaultdict(list)
+    for item in items:
+        for name, first, second in item.scores["dimensions"]:
+            leads[name.capitalize()].append(
+                first - second if item.answer == "first" else second - first
+            )
+    assert seen.lead == pytest.approx({name: fmean(some) for name, some in leads.items()})
+    # The first of each image pair, in dataset order, is by painter-a; videos name no generator.
+    won = Counter(
+        "painter-a" if (item.answer == "first") == (item.shown_order == "dataset") else "painter-b"
+        for item in items
+        if item.kind == "image"
+    )
+    assert {share.name: share.after for share in seen.winners if share.after} == dict(won)
+
+
+def test_a_preview_says_what_was_there_before_the_filter(space: Workspace) -> None:
     seen = preview(space.database, [1, 2])
-    frozen = freeze(space.database, "s", [1, 2])
-    assert seen.items == frozen.counts["items"]
-    assert seen.answers == dict(answers(space, frozen.id))
-    assert seen.by_ruling == frozen.counts["by_accept"] == 1
-    balanced = freeze(space.database, "even", [1, 2], balance=Balance())
-    assert seen.balanced_items == balanced.counts["items"]
     assert seen.captions[0] == 24
     assert seen.winners[0].name == "painter-a", "the better one of each pair is by that generator"
 

@@ -233,10 +233,13 @@ def test_the_overview_counts_how_far_everything_has_come(tmp_path: Path) -> None
     overview = Overview(space.database)
 
     def counted() -> Loop:
+        newest, trained = overview.set_groups()
         counts = [space.runs.counts(run.id) for run in space.runs.list()]
         return overview.loop(
             predictions=sum(one["done"] for one in counts),
             accepted=sum(one["effective_accepted"] for one in counts),
+            in_sets=overview.rows_in(newest),
+            trained=overview.rows_in(trained),
         )
 
     loop = counted()

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import tempfile
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from sqlalchemy import update
 
-from backend.domain.jobs import OPEN, RESUMABLE, JobStatus, can_move
+from backend.domain.jobs import OPEN, RESUMABLE, JobStatus, can_move, took_s
 from backend.errors import NotFound, RunError
 from backend.store.database import Database
 from backend.store.jobs import Jobs
+from backend.store.schema import jobs as table
+from backend.store.schema import metadata
 from backend.store.upgrade import upgrade
 
 
@@ -190,3 +195,65 @@ def test_an_ended_job_moves_only_back_into_the_queue(before: JobStatus, after: J
         assert before in RESUMABLE
         assert after is JobStatus.QUEUED
     assert not can_move(before, before)
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    attempts=st.lists(
+        st.tuples(
+            st.floats(0, 1e4),  # of work
+            st.floats(0, 1e5),  # until somebody noticed that it is dead
+            st.floats(0, 1e5),  # until somebody resumed it
+        ),
+        min_size=1,
+        max_size=5,
+    )
+)
+def test_what_a_job_took_is_the_work_of_all_its_attempts_and_no_pause(
+    attempts: list[tuple[float, float, float]],
+) -> None:
+    with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
+        now = [1_000.0]
+        patch.setattr(time, "time", lambda: now[0])
+        db = Database(Path(folder) / "w.db")
+        metadata.create_all(db.engine)
+        jobs = Jobs(db)
+        number = queue(jobs)
+        for place, (work, unnoticed, pause) in enumerate(attempts):
+            last = place == len(attempts) - 1
+            jobs.claim(number, pid=place + 1, pid_started=1.0, host="h")
+            now[0] += work
+            jobs.heartbeat(number, place + 1)
+            now[0] += 0 if last else unnoticed
+            jobs.finish(number, JobStatus.FINISHED if last else JobStatus.INTERRUPTED)
+            if not last:
+                now[0] += pause
+                jobs.requeue(number)
+        job = jobs.get(number)
+        took = took_s(job.status, job.started_at, job.heartbeat_at, job.finished_at, job.earlier_s)
+        assert took == pytest.approx(sum(work for work, _, _ in attempts))
+        db.close()
+
+
+def test_how_long_a_job_took_is_not_said_before_it_ends_nor_where_it_is_not_known(
+    db: Database, jobs: Jobs
+) -> None:
+    def took(number: int) -> float | None:
+        job = jobs.get(number)
+        return took_s(job.status, job.started_at, job.heartbeat_at, job.finished_at, job.earlier_s)
+
+    number = queue(jobs)
+    assert took(number) is None
+    jobs.claim(number, pid=1, pid_started=1.0, host="h")
+    assert took(number) is None
+    jobs.finish(number, JobStatus.FINISHED)
+    assert took(number) == pytest.approx(0, abs=5)
+    # A job that an older Winnow resumed: what its first attempt took was overwritten.
+    with db.write() as connection:
+        connection.execute(update(table).values(earlier_s=None))
+    assert took(number) is None
+    jobs.requeue(number)
+    assert jobs.get(number).earlier_s is None
+    never = queue(jobs)
+    jobs.request_cancel(never)
+    assert took(never) is None

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
@@ -21,18 +22,27 @@ from backend.store.upgrade import HEAD, alembic_config, upgrade
 
 
 def definitions(db: Database) -> set[str]:
-    """Every table and index, down to names and constraints; line breaks and quotes evened out."""
+    """Every table and index, down to names and constraints; line breaks, quotes and the place of a
+    column evened out: SQLite writes a column that was added later behind the constraints."""
     with db.read() as connection:
         rows = connection.execute(
             text("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL AND tbl_name != :own"),
             {"own": "alembic_version"},
         )
-        return {
-            "\n".join(
-                sorted(line.strip().rstrip(",") for line in sql.replace('"', "").splitlines())
-            )
-            for (sql,) in rows
-        }
+        return {"\n".join(parts(sql.replace('"', ""))) for (sql,) in rows}
+
+
+def parts(sql: str) -> list[str]:
+    """``CREATE TABLE x (`` and, sorted, what stands in its brackets, split where no other bracket is open."""
+    head, _, body = sql.partition("(")
+    found, depth = [""], 0
+    for letter in " ".join(body.rstrip().removesuffix(")").split()):
+        depth += (letter == "(") - (letter == ")")
+        if letter == "," and not depth:
+            found.append("")
+        else:
+            found[-1] += letter
+    return [" ".join(head.split()), *sorted(" ".join(part.split()) for part in found)]
 
 
 def test_migrations_make_the_tables_of_the_schema(tmp_path: Path) -> None:
@@ -158,3 +168,57 @@ def test_processes_that_open_a_new_workspace_at_once_all_succeed(tmp_path: Path)
         assert worker.returncode == 0, errors
     with Database(tmp_path / "w.db").read() as connection:
         assert len(inspect(connection).get_table_names()) == len(metadata.tables) + 1
+
+
+def test_old_rulings_in_a_blind_queue_are_marked_by_what_their_rows_tell(tmp_path: Path) -> None:
+    db = Database(tmp_path / "w.db")
+    with db.write() as connection:
+        command.upgrade(alembic_config(connection), "0002")
+        for statement in _OLD_ROWS.strip().split(";\n"):
+            connection.execute(text(statement))
+    upgrade(db)
+    with db.read() as connection:
+        rows = connection.execute(
+            text("SELECT id, queue_id, unblinded FROM reviews ORDER BY id")
+        ).all()
+        jobs = connection.execute(text("SELECT id, earlier_s FROM jobs ORDER BY id")).all()
+    assert [tuple(row) for row in rows] == [
+        (1, None, None),  # before there was a queue
+        (2, 1, 0),  # ann, blind
+        (3, 1, 1),  # ann again: the verdict had opened to her
+        (4, 1, None),  # a note beside it
+        (5, 1, 0),  # bob, blind
+        (6, 2, None),  # in a queue that is not blind
+        (7, None, None),  # nobody handed this one out to cid
+    ]
+    # What the attempts before a resume took was overwritten, and is not guessed.
+    assert [tuple(row) for row in jobs] == [(1, 0.0), (2, None)]
+
+
+_OLD_ROWS = """
+INSERT INTO datasets (id, name, source, spec, data_root, fingerprint, status, counts, created_at)
+ VALUES (1, 'd', 's', '', '', '', 'ready', '{}', 0);
+INSERT INTO jobs (id, kind, status, argv, env, devices, log_path, attempt, cancel_requested, created_at)
+ VALUES (1, 'run', 'finished', '{}', '{}', '', '', 1, 0, 0),
+ (2, 'run', 'finished', '{}', '{}', '', '', 2, 0, 0);
+INSERT INTO runs (id, dataset_id, model, engine, spec, policy, total, progress, created_at)
+ VALUES (1, 1, 'm', 'e', '{}', '{}', 2, '{}', 0);
+INSERT INTO pairs (id, dataset_id, idx, key, kind, prompt, first_path, second_path, preference, media_ok, extra)
+ VALUES (1, 1, 0, 'k', 'image', '', '', '', 'first', 1, '{}');
+INSERT INTO predictions (id, run_id, pair_id, shown_order, sample, text, created_at)
+ VALUES (1, 1, 1, 'dataset', 0, '', 0), (2, 1, 1, 'dataset', 1, '', 0);
+INSERT INTO review_queues (id, title, kind, spec, items, created_by, created_at)
+ VALUES (1, 'b', 'filter', '{"blind": true}', 1, 'ann', 10), (2, 'n', 'filter', '{}', 1, 'ann', 10);
+INSERT INTO queue_items (queue_id, position, prediction_id, rulings)
+ VALUES (1, 0, 1, 2), (2, 0, 2, 1);
+INSERT INTO queue_claims (queue_id, position, reviewer, expires_at, done)
+ VALUES (1, 0, 'ann', 0, 1), (1, 0, 'bob', 0, 1), (2, 0, 'ann', 0, 1);
+INSERT INTO reviews (id, prediction_id, run_id, ruling, shown_order, note, tags, reviewer, replaced, created_at)
+ VALUES (1, 1, 1, 'accept', 'dataset', '', '{}', 'ann', '{}', 5),
+ (2, 1, 1, 'accept', 'dataset', '', '{}', 'ann', '{}', 20),
+ (3, 1, 1, 'reject', 'dataset', '', '{}', 'ann', '{}', 21),
+ (4, 1, 1, 'note', 'dataset', '', '{}', 'ann', '{}', 22),
+ (5, 1, 1, 'accept', 'dataset', '', '{}', 'bob', '{}', 23),
+ (6, 2, 1, 'accept', 'dataset', '', '{}', 'ann', '{}', 24),
+ (7, 1, 1, 'accept', 'dataset', '', '{}', 'cid', '{}', 25)
+"""

@@ -46,7 +46,7 @@ def row_of(folder: Path, spec: TrainingSpec) -> TrainingRow:
         id=9, job_id=9, trainer=spec.trainer, model=spec.model, output_dir=str(folder),
         spec=spec.model_dump(mode="json"), sets=[], progress={}, status="running", error=None,
         hint=None, log_path=str(folder / "log"), devices="cpu", attempt=1, created_at=0.0,
-        started_at=0.0, finished_at=None,
+        started_at=0.0, finished_at=None, took_s=None,
     )  # fmt: skip
 
 

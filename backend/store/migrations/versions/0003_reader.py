@@ -13,9 +13,7 @@ depends_on = None
 
 def upgrade() -> None:
     """Add the column; what is there was read by the first."""
-    # SQLite's own ADD COLUMN would leave a table whose definition reads unlike a new one's.
-    sqlite = op.get_bind().dialect.name == "sqlite"
-    with op.batch_alter_table("runs", recreate="always" if sqlite else "never") as table:
-        table.add_column(
-            sa.Column("reader", sa.Integer(), nullable=False, server_default=sa.text("1"))
-        )
+    # Not by making the table anew: SQLite refuses to drop one that others refer to.
+    op.add_column(
+        "runs", sa.Column("reader", sa.Integer(), nullable=False, server_default=sa.text("1"))
+    )
