@@ -173,6 +173,10 @@ class CommandTrainer:
                 argv.append(_PLACE.sub(lambda m: known[m[1]], word))
         return Command(tuple(argv), spec.visible_devices, str(folder))
 
+    def self_check(self) -> Command | None:
+        """None: what the program does is not known."""
+        return None
+
     def metrics(self, folder: Path) -> Sequence[Metric]:
         """From the program's TensorBoard files, else from the logs of the trainers that are known."""
         found = tensorboard.read_metrics(folder)

@@ -264,7 +264,9 @@ def _checks(space: Workspace, spec: TrainingSpec) -> str | None:
     key = ("preflight", str(space.folder), json.dumps(spec.model_dump(mode="json")))
     if right.button("Check again", type="tertiary", key="training_check"):
         forget(key)
-    checks = ready(key, lambda: space.trainer.preflight(spec), words="Checking", height=260)
+    checks = ready(
+        key, lambda: space.trainer.preflight(spec, thorough=True), words="Checking", height=260
+    )
     if checks is None:
         return "Start is possible once everything has been looked at."
     failed = draw_checks(checks, on_page)
