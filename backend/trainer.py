@@ -170,7 +170,11 @@ def export_sets(database: Database, spec: TrainingSpec, folder: Path) -> None:
         log.info("exporting %s@%d to %s", ref.name, ref.version, out)
         # What an export that was cut off left behind.
         shutil.rmtree(out, ignore_errors=True)
-        export_set(database, row, format=format, out=out, split=spec.validation)
+        manifest = export_set(
+            database, row, format=format, out=out, split=spec.validation, judge=spec.model
+        )
+        for line in manifest.notes:
+            log.warning("%s@%d: %s", ref.name, ref.version, line)
     if spec.trainer == "command":
         write_dataset_info(folder)
 

@@ -179,7 +179,8 @@ class Workspace:
                 dataset=dataset,
                 model=str(path),
                 engine=engine,
-                options=options or EngineOptions(video_fps=view.spec.fps),
+                options=options
+                or EngineOptions(video_fps=view.spec.fps, max_pixels=view.spec.max_pixels),
                 order=order,
                 limit=limit,
                 use_cot=use_cot,

@@ -159,8 +159,8 @@ def prepare(
         watch(space, run_id)
         frozen = curated.freeze(space.database, dataset.name, [run_id])
         manifest = export_set(space.database, frozen, format="lightrft", out=output_dir)
-        if manifest.missing_media:
-            note(manifest.missing_media)
+        for line in manifest.notes:
+            note(line)
         counts = space.runs.counts(run_id)
         say(f"{counts['accepted']} of {counts['done']} accepted; training data in {output_dir}")
 

@@ -34,6 +34,7 @@ from backend.errors import PolicyError
 from backend.inference.imports import import_predictions
 from backend.inference.launch import MAX_SAMPLES, RunRequest
 from backend.inference.spec import RunSpec, instructions
+from backend.media.images import MAX_PIXELS
 
 PolicyOption = Annotated[
     str, typer.Option(help=f"Filter policy: {', '.join(PRESETS)}, a JSON file, or JSON")
@@ -92,7 +93,7 @@ def start(
     top_p: float = 1.0,
     repetition_penalty: float = 1.0,
     video_fps: VideoFps = 2.0,
-    max_pixels: Annotated[int | None, typer.Option(help="Pixels of an image or frame")] = None,
+    max_pixels: Annotated[int, typer.Option(help="Pixels of an image or frame")] = MAX_PIXELS,
     dtype: str = "auto",
     device: Annotated[str, typer.Option(help="auto, cpu, or cuda:0,1")] = "auto",
     max_model_len: int | None = None,

@@ -87,6 +87,10 @@ def export(
     bundle: Annotated[
         bool, typer.Option("--bundle", help="Copy the media beside the file, with relative paths")
     ] = False,
+    judge: Annotated[
+        str | None,
+        typer.Option(help="Model that will be trained on it, where it is not the one that judged"),
+    ] = None,
     json: Json = False,
 ) -> None:
     """Write a frozen set as training files, its manifest last."""
@@ -104,10 +108,11 @@ def export(
             out=out,
             split=split,
             bundle=bundle,
+            judge=judge,
             progress=lambda rows: bar.update(task, completed=rows),
         )
-    if manifest.missing_media:
-        note(manifest.missing_media)
+    for line in manifest.notes:
+        note(line)
     if split and not manifest.validation_rows:
         note(f"--split {split} drew no pair for validation: there are too few; no file was written")
     if split and manifest.validation_rows == manifest.rows:

@@ -158,7 +158,11 @@ def evaluate(
     with workspace() as space:
         spec = space.trainer.view(training).spec
         options = EngineOptions(
-            batch_size=batch_size, max_new_tokens=max_new_tokens, device=device, video_fps=spec.fps
+            batch_size=batch_size,
+            max_new_tokens=max_new_tokens,
+            device=device,
+            video_fps=spec.fps,
+            max_pixels=spec.max_pixels,
         )
         run_id = space.evaluate(
             training, dataset, checkpoint=checkpoint, engine=engine, options=options, order=order,

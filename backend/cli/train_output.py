@@ -72,6 +72,8 @@ def summary(space: Workspace, training: int) -> None:
         say(f"step {step_text(progress)}, loss {loss_text(progress.get('loss'))}{ends}")
     if progress.get("validation_loss") is not None:
         say(f"validation loss {loss_text(progress['validation_loss'])}")
+    if view.warning:
+        say(f"warning: {view.warning}")
     for checkpoint in view.checkpoints:
         name = "final" if checkpoint.final else f"step {checkpoint.step}"
         say(f"{name}: {checkpoint.path}{'' if checkpoint.judge else ' (shards, to resume from)'}")

@@ -119,7 +119,7 @@ def start(
 
 
 def _dry_run(space: Workspace, spec: TrainingSpec, json: bool) -> None:
-    checks = space.trainer.preflight(spec)
+    checks = space.trainer.preflight(spec, thorough=True)
     try:
         plan = space.trainer.plan(spec)
         lines = plan.node_lines

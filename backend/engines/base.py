@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from backend.domain.pairs import MediaKind
 from backend.domain.prompts import Message
+from backend.media.images import MAX_PIXELS
 from backend.media.video import VideoFrames
 
 Medium = Image.Image | VideoFrames
@@ -48,6 +49,8 @@ class Completion:
 
     Attributes:
         finish_reason: ``stop``, ``length`` (cut off at the token limit), or the engine's own word.
+        nats: Mean loss of its tokens, the negative logarithm of the probability that the judge gave each
+            before any temperature; ``None`` where the engine does not tell.
     """
 
     id: int
@@ -55,6 +58,7 @@ class Completion:
     finish_reason: str | None = None
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
+    nats: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,8 +85,9 @@ class EngineOptions(BaseModel):
     top_p: float = Field(1.0, gt=0, le=1)
     repetition_penalty: float = Field(1.0, gt=0, le=2, description="1 is none")
     video_fps: float = Field(2.0, gt=0, description="Frames a second given to the judge")
+    # Runs of older versions have none, and were shown what the model's processor let through.
     max_pixels: int | None = Field(
-        None, ge=784, description="Upper bound on pixels of an image or frame; default: the model's"
+        MAX_PIXELS, ge=784, description="Upper bound on pixels of an image or of a video's frame"
     )
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     device: str = Field("auto", description="auto, cpu, or cuda devices such as cuda:0,1")

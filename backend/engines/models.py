@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
+from backend.domain.pairs import MediaKind
 from backend.errors import EngineError
 
 QWEN2_FACTOR = 28
@@ -14,6 +16,7 @@ QWEN2_FACTOR = 28
 QWEN3_FACTOR = 32
 """The same in Qwen3-VL, whose patches are 16 pixels wide."""
 
+_FAMILIES = ("qwen2_5_vl", "qwen2_vl", "qwen3_vl")
 _HINT = "give the folder that save_pretrained wrote"
 
 
@@ -40,6 +43,21 @@ def check_model(model: str) -> None:
         )
 
 
+def model_type(model: str) -> str:
+    """What transformers calls the architecture, such as ``qwen2_5_vl``; of a hub name, what the family
+    in it says. Empty where nothing tells."""
+    if Path(model).is_dir():
+        return str(_read(Path(model) / "config.json").get("model_type") or "")
+    name = re.sub(r"[-.]", "_", model.lower())
+    return next((family for family in _FAMILIES if family in name), "")
+
+
+def image_token_id(model: str) -> int | None:
+    """The token that stands for an image, in the model's folder; ``None`` where it is not said."""
+    found = _read(Path(model) / "config.json").get("image_token_id")
+    return found if isinstance(found, int) else None
+
+
 def pixel_factor(model: str) -> int:
     """The number that the sides of an image are multiples of, for the model that looks at it.
 
@@ -54,6 +72,25 @@ def pixel_factor(model: str) -> int:
         model = str(_read(folder / "config.json").get("model_type", ""))
     name = model.lower().replace("_", "-")
     return QWEN3_FACTOR if "qwen3" in name else QWEN2_FACTOR
+
+
+def pixel_limit(model: str, kind: MediaKind) -> int | None:
+    """The most pixels of an image, or of a video's frame, that a model's own processor lets through.
+
+    Returns:
+        ``None`` where no folder says it, as for a hub name.
+    """
+    name = "preprocessor_config.json"
+    names = (name,) if kind is MediaKind.IMAGE else (f"video_{name}", name)
+    for found in (_read(Path(model) / name) for name in names):
+        size = found.get("size")
+        for limit in (
+            found.get("max_pixels"),
+            size.get("longest_edge") if isinstance(size, dict) else None,
+        ):
+            if isinstance(limit, int) and limit > 0:
+                return limit
+    return None
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """From requests to a model's inputs by its Hugging Face processor: the one way, in judging and training.
 
-The transformers engine and the local trainer both call :func:`prompt_inputs`, so that a judge is
+The transformers engine and the trainers that Winnow feeds call :func:`prompt_inputs`, so that a judge is
 trained on the very token ids and pixels that it is asked with.
 """
 
@@ -30,6 +30,8 @@ def prompt_inputs(processor: Any, requests: Sequence[Request]) -> Any:
         transformers' ``BatchFeature`` of torch tensors; ``input_ids`` is ``[B, L]`` int64, pixels are
         float32 patches in the order of the requests.
     """
+    import torch
+
     texts = [prompt_text(processor, request) for request in requests]
     media = [medium for request in requests for medium in media_in_order(request)]
     arguments: dict[str, Any] = {
@@ -41,12 +43,18 @@ def prompt_inputs(processor: Any, requests: Sequence[Request]) -> Any:
     if requests[0].kind is MediaKind.IMAGE:
         return processor(images=media, **arguments)
     videos = [medium for medium in media if isinstance(medium, VideoFrames)]
-    return processor(
+    inputs = processor(
         videos=[video.frames.transpose(0, 3, 1, 2) for video in videos],
         video_metadata=[video.metadata() for video in videos],
         **_video_arguments(processor),
         **arguments,
     )
+    if "second_per_grid_ts" in inputs:
+        # transformers 4 takes two frames a second for granted, whatever the metadata say.
+        step = processor.video_processor.temporal_patch_size
+        seconds = [step / video.sampled_fps for video in videos]
+        inputs["second_per_grid_ts"] = torch.tensor(seconds)
+    return inputs
 
 
 def prompt_text(processor: Any, request: Request) -> str:

@@ -73,6 +73,33 @@ class TransformersEngine:
             for _, group in groupby(by_kind, key=lambda request: request.kind):
                 yield from self._answer(list(group))
 
+    def losses(self, request: Request, text: str) -> list[tuple[str, float]]:
+        """What each token of ``text`` costs this judge as its answer to ``request``.
+
+        The prompt goes in with the inputs that :meth:`generate` gives the model, and the answer's
+        tokens behind it, as generated ones stand there.
+
+        Returns:
+            Each token as the tokenizer spells it, and its loss in nats (the negative natural logarithm
+            of its probability). The last one is the end of the turn.
+        """
+        torch, tokenizer = self._torch, self._processor.tokenizer
+        inputs = self._inputs([request])
+        ids = [*tokenizer(text, add_special_tokens=False).input_ids, tokenizer.eos_token_id]
+        answer = torch.tensor([ids], device=self._device)
+        shape = inputs["input_ids"].shape
+        for name, value in inputs.items():
+            if name == "input_ids":
+                inputs[name] = torch.cat([value, answer], dim=1)
+            elif value.shape == shape:
+                # Attended to like the prompt, and of no medium.
+                fill = torch.ones_like if name == "attention_mask" else torch.zeros_like
+                inputs[name] = torch.cat([value, fill(answer)], dim=1)
+        with torch.inference_mode():
+            logits = self._model(**inputs, use_cache=False).logits[0, -len(ids) - 1 : -1]
+        nats = torch.nn.functional.cross_entropy(logits.float(), answer[0], reduction="none")
+        return list(zip(tokenizer.convert_ids_to_tokens(ids), nats.tolist(), strict=True))
+
     def close(self) -> None:
         """Give the device's memory back."""
         self._model = None
@@ -98,12 +125,16 @@ class TransformersEngine:
             return
         yield from outcomes
 
-    def _batch(self, requests: list[Request]) -> Iterator[Completion]:
-        torch, options = self._torch, self._options
+    def _inputs(self, requests: list[Request]) -> Any:
         inputs = prompt_inputs(self._processor, requests).to(self._device)
         for name, value in inputs.items():
-            if torch.is_tensor(value) and value.is_floating_point() and "pixel" in name:
+            if self._torch.is_tensor(value) and value.is_floating_point() and "pixel" in name:
                 inputs[name] = value.to(self._model.dtype)
+        return inputs
+
+    def _batch(self, requests: list[Request]) -> Iterator[Completion]:
+        torch, options = self._torch, self._options
+        inputs = self._inputs(requests)
         sampling: dict[str, Any] = {"do_sample": False}
         if options.repetition_penalty != 1:
             sampling["repetition_penalty"] = options.repetition_penalty
@@ -115,10 +146,15 @@ class TransformersEngine:
                 "top_k": 0,
             }
             torch.manual_seed(_batch_seed(requests))
+        costs = _Costs(torch)
         with torch.inference_mode():
             output = self._model.generate(
-                **inputs, max_new_tokens=options.max_new_tokens, **sampling
+                **inputs,
+                max_new_tokens=options.max_new_tokens,
+                logits_processor=[costs],
+                **sampling,
             )
+        nats = costs.of(output)
         written = output[:, inputs["input_ids"].shape[1] :]
         texts = self._processor.batch_decode(
             written, skip_special_tokens=True, clean_up_tokenization_spaces=False
@@ -126,8 +162,8 @@ class TransformersEngine:
         ends = self._model.generation_config.eos_token_id
         ends = set(ends) if isinstance(ends, list) else {ends} - {None}
         prompts = inputs["attention_mask"].sum(dim=1).tolist()
-        for request, text, tokens, prompt in zip(
-            requests, texts, written.tolist(), prompts, strict=True
+        for request, text, tokens, prompt, cost in zip(
+            requests, texts, written.tolist(), prompts, nats, strict=True
         ):
             end = next((place for place, token in enumerate(tokens) if token in ends), None)
             yield Completion(
@@ -136,7 +172,33 @@ class TransformersEngine:
                 finish_reason="length" if end is None else "stop",
                 prompt_tokens=int(prompt),
                 completion_tokens=len(tokens) if end is None else end,
+                nats=float(cost[: len(tokens) if end is None else end + 1].mean()),
             )
+
+
+class _Costs:
+    """Notes what each token costs while ``generate`` draws it; called as one of its logits processors,
+    which stand before temperature and the like."""
+
+    def __init__(self, torch: Any) -> None:
+        self._torch = torch
+        self._next: Any = None
+        self._nats: list[Any] = []
+
+    def __call__(self, input_ids: Any, scores: Any) -> Any:
+        self._take(input_ids)
+        self._next = self._torch.log_softmax(scores.float(), dim=-1)
+        return scores
+
+    def of(self, output: Any) -> Any:
+        """``[B, T]`` nats of the tokens that were written, the last one included."""
+        self._take(output)
+        return self._torch.cat(self._nats, dim=1).cpu()
+
+    def _take(self, ids: Any) -> None:
+        if self._next is not None:
+            self._nats.append(-self._next.gather(1, ids[:, -1:]))
+            self._next = None
 
 
 def _plain_generation(own: Any, tokenizer: Any) -> Any:

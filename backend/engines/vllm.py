@@ -11,8 +11,10 @@ import logging
 import os
 from typing import Any
 
+from backend.domain.pairs import MediaKind
 from backend.engines.base import Completion, EngineOptions, Failure, Medium, Outcome, Request
 from backend.engines.chat import media_in_order, one_line
+from backend.engines.models import pixel_limit
 from backend.engines.processing import prompt_text
 from backend.engines.streaming import AsyncEngine
 from backend.errors import EngineError, EngineUnavailable
@@ -99,6 +101,8 @@ class VLLMEngine(AsyncEngine):
             max_tokens=self.options.max_new_tokens,
             seed=request.seed,
             output_kind=self._final,
+            # Of the token that was drawn alone.
+            logprobs=0,
         )
         final: Any = None
         try:
@@ -115,12 +119,14 @@ class VLLMEngine(AsyncEngine):
         if final is None or not final.outputs:
             return Failure(id=request.id, error="vLLM gave no answer")
         written = final.outputs[0]
+        whole, tokens = written.cumulative_logprob, len(written.token_ids)
         return Completion(
             id=request.id,
             text=written.text,
             finish_reason=written.finish_reason,
             prompt_tokens=len(final.prompt_token_ids or ()),
-            completion_tokens=len(written.token_ids),
+            completion_tokens=tokens,
+            nats=None if whole is None or not tokens else -whole / tokens,
         )
 
 
@@ -142,7 +148,9 @@ def engine_arguments(model: str, options: EngineOptions, on_cpu: bool) -> dict[s
         "generation_config": "vllm",
         "seed": 0,
     }
-    if options.max_pixels is not None:
+    own = pixel_limit(model, MediaKind.IMAGE)
+    # A processor takes the number in place of its own, so a larger one would show more than it ever does.
+    if options.max_pixels is not None and (own is None or options.max_pixels < own):
         arguments["mm_processor_kwargs"] = {"max_pixels": options.max_pixels}
     return arguments
 

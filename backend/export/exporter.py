@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 import importlib.metadata
 import json
-import os
 import shutil
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +15,7 @@ from typing import Any
 
 from backend.domain.pairs import MediaKind
 from backend.errors import ExportError, UsageError
+from backend.export.bundle import MEDIA, Bundler
 from backend.export.files import WholeFile, write_json
 from backend.export.formats import FORMATS
 from backend.export.missing import Missing
@@ -23,8 +24,6 @@ from backend.media.paths import MediaRoot
 from backend.store.database import Database
 from backend.store.sets import SetRow, Sets
 
-MEDIA = "media"
-"""Where the copies of a bundle lie."""
 MANIFEST = "manifest.json"
 _MADE_BY = "winnow"
 
@@ -37,6 +36,8 @@ class Manifest:
         rows: Of training and validation together.
         validation_rows: Those of them that were held out.
         missing_media: A line on media that were not there when their rows were written.
+        left_out: Rows that no trainer would read as they were judged, by what their texts spell.
+        joined: Rows whose two media stand in one turn, because the judge's template is not known.
     """
 
     format: str
@@ -47,10 +48,29 @@ class Manifest:
     rows: int
     validation_rows: int
     missing_media: str | None
+    left_out: dict[str, int]
+    joined: int
     split: float
     bundle: bool
     lineage: dict[str, Any]
     created_at: float
+
+    @property
+    def notes(self) -> list[str]:
+        """What a person has to know of the export, a line each."""
+        notes = [self.missing_media] if self.missing_media else []
+        if self.left_out:
+            words = ", ".join(f"{word} ({count:,})" for word, count in self.left_out.items())
+            notes.append(
+                f"{sum(self.left_out.values()):,} rows left out, whose texts spell what trainers take "
+                f"for the place of a medium or for a special token: {words}"
+            )
+        if self.joined:
+            notes.append(
+                f"{self.joined:,} rows show both media in one turn, though the judge was asked with "
+                "two: its chat template is not known here; `winnow export --judge FOLDER` names it"
+            )
+        return notes
 
     def to_mapping(self) -> dict[str, Any]:
         return {
@@ -65,6 +85,8 @@ class Manifest:
             "rows": self.rows,
             "validation_rows": self.validation_rows,
             "missing_media": self.missing_media,
+            "left_out": self.left_out,
+            "notes": self.notes,
             "split": self.split,
             "bundle": self.bundle,
             "files": list(self.files),
@@ -81,6 +103,7 @@ def export_set(
     out: Path,
     split: float = 0.0,
     bundle: bool = False,
+    judge: str | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> Manifest:
     """Write a frozen set into ``out``; memory does not grow with the set.
@@ -89,6 +112,8 @@ def export_set(
         split: Share of pairs, drawn by their key, that goes into validation files. All predictions
             of a pair fall on one side.
         bundle: Copy the media into ``out/media`` and name them by relative paths.
+        judge: The model that will be trained on the rows, where it is not the one that judged: its
+            chat template decides how they are written.
 
     Raises:
         ExportError: The folder holds something else, a medium lies outside of its data root or is
@@ -102,19 +127,24 @@ def export_set(
     kinds = {kind for kind in MediaKind if set_row.counts.get(kind.value)}
     writer = FORMATS[format](out, kinds, split=split > 0)
     count = validation = 0
-    bundler, missing = _Bundler(out) if bundle else None, Missing()
+    left_out: Counter[str] = Counter()
+    frames = writer.frames and MediaKind.VIDEO in kinds
+    bundler, missing = Bundler(out, copies=bundle, frames=frames), Missing()
     with writer.stack:
-        for row in _rows(database, set_row, bundler):
+        for row, root in _rows(database, set_row, judge):
+            if word := writer.misread(row):
+                left_out[word] += 1
+                continue
             if not bundle:
                 missing.look(row)
+            row = bundler.bundled(row, root)
             held_out = _held_out(row.key, split)
             writer.add(row, "val" if held_out else "train")
             count += 1
             validation += held_out
             if progress and count % 1000 == 0:
                 progress(count)
-    if bundler:
-        bundler.finish()
+    bundler.finish()
     described = [file.describe() for file in writer.files.values()]
     described += [_write_extra(out / name, value) for name, value in writer.extras()]
     manifest = Manifest(
@@ -126,6 +156,8 @@ def export_set(
         rows=count,
         validation_rows=validation,
         missing_media=missing.line(),
+        left_out=dict(left_out.most_common(20)),
+        joined=writer.joined,
         split=split,
         bundle=bundle,
         lineage=set_row.lineage,
@@ -165,20 +197,22 @@ def _claim(out: Path) -> None:
         earlier = json.loads((out / MANIFEST).read_text())
         for file in earlier["files"]:
             (out / Path(file["name"]).name).unlink(missing_ok=True)
-        if earlier.get("bundle"):
+        if earlier.get("bundle") or getattr(FORMATS.get(earlier.get("format")), "frames", False):
             shutil.rmtree(out / MEDIA, ignore_errors=True)
         # First, so that a folder without it is never taken for a complete export.
         (out / MANIFEST).unlink()
 
 
-def _rows(database: Database, set_row: SetRow, bundler: _Bundler | None) -> Iterator[TrainingRow]:
-    """The set's rows in their frozen order, with the copies of their media where they are bundled."""
+def _rows(
+    database: Database, set_row: SetRow, judge: str | None
+) -> Iterator[tuple[TrainingRow, MediaRoot]]:
+    """The set's rows in their frozen order, each with the place of its media."""
     sets = Sets(database)
-    makers = {run: RowMaker(spec, root) for run, (spec, root) in sets.runs_of(set_row).items()}
+    runs = sets.runs_of(set_row)
+    makers = {run: RowMaker(spec, root, judge) for run, (spec, root) in runs.items()}
     for item in sets.iter_items(set_row.id):
         maker = makers[item.run_id]
-        row = maker.row(item)
-        yield bundler.bundled(row, maker.root) if bundler else row
+        yield maker.row(item), maker.root
 
 
 def _write_extra(path: Path, value: Any) -> dict[str, Any]:
@@ -194,53 +228,3 @@ def _held_out(key: str, split: float) -> bool:
         return False
     digest = hashlib.sha256(f"split:{key}".encode()).digest()
     return int.from_bytes(digest[:8], "big") / 2**64 < split
-
-
-class _Bundler:
-    """Copies media into the export, each file once.
-
-    They have their final folder when all are there: what an export that failed leaves behind is
-    known as half, and does not stand in the way of the next one.
-    """
-
-    def __init__(self, out: Path) -> None:
-        self._media = out / MEDIA
-        self._partial = out / f"{MEDIA}.partial"
-        self._known: dict[str, str] = {}
-        try:
-            shutil.rmtree(self._partial, ignore_errors=True)
-            self._partial.mkdir()
-        except OSError as error:
-            raise ExportError(
-                f"{self._partial}: cannot be written ({error.strerror})",
-                hint="make the folder writable, or export without copying media",
-            ) from error
-
-    def bundled(self, row: TrainingRow, root: MediaRoot) -> TrainingRow:
-        return row._replace(first=self._copy(root, row.first), second=self._copy(root, row.second))
-
-    def finish(self) -> None:
-        """Give the copies their final folder."""
-        try:
-            os.replace(self._partial, self._media)
-        except OSError as error:
-            raise ExportError(
-                f"{self._media}: cannot be written ({error.strerror})",
-                hint="another folder stands in its place; move it away",
-            ) from error
-
-    def _copy(self, root: MediaRoot, path: str) -> str:
-        if path not in self._known:
-            source = root.resolve(path)
-            name = hashlib.sha256(path.encode("utf-8", "surrogatepass")).hexdigest()[:24]
-            # Of the name in the dataset: what a link leads to may be called by its content's hash.
-            name += Path(path).suffix.lower()
-            try:
-                shutil.copyfile(source, self._partial / name)
-            except OSError as error:
-                raise ExportError(
-                    f"{source}: cannot be copied ({error.strerror})",
-                    hint="bring it back or make room, or export without copying media",
-                ) from error
-            self._known[path] = f"{MEDIA}/{name}"
-        return self._known[path]

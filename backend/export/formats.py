@@ -23,7 +23,17 @@ class Writer:
         folder: Where the files go.
         kinds: The media kinds of the set; a mixed set may become one file a kind.
         split: Whether validation files are written beside the training files.
+
+    Attributes:
+        as_chat: Whether its readers put the texts into a chat template.
+        frames: Whether videos are written anew, with the frames that the judge was shown.
+        places: What they put a medium for, wherever it stands in a text.
+        joined: Rows that hold in one turn what the judge was shown in two.
     """
+
+    as_chat = False
+    frames = False
+    places: tuple[str, ...] = ()
 
     def __init__(self, folder: Path, kinds: set[MediaKind], *, split: bool) -> None:
         self.folder = folder
@@ -31,10 +41,20 @@ class Writer:
         self.split = split
         self.stack = ExitStack()
         self.files: dict[str, Any] = {}
+        self.joined = 0
 
     def add(self, row: TrainingRow, part: str) -> None:
         """Write one row to ``train`` or ``val``."""
         raise NotImplementedError
+
+    def misread(self, row: TrainingRow) -> str | None:
+        """What a row's texts spell that this format's readers take for something else: the place of a
+        medium, or a special token. Such a row would not be trained on as it was judged."""
+        if not self.as_chat:
+            return None
+        texts = (row.instruction, row.response)
+        place = next((place for place in self.places for text in texts if place in text), None)
+        return place or row.form.spelled(texts)
 
     def extras(self) -> Iterator[tuple[str, Any]]:
         """Small files to write beside the rows: name, and text or a JSON value."""
@@ -61,6 +81,8 @@ class LightRFT(Writer):
     ``filtered_samples.json``, ``path1`` is the preferred image and ``A`` says that it was shown first;
     in a T2V one the paths are in shown order.
     """
+
+    as_chat = True
 
     def __init__(self, folder: Path, kinds: set[MediaKind], *, split: bool) -> None:
         super().__init__(folder, kinds, split=split)
@@ -113,16 +135,24 @@ def _filtered(row: TrainingRow) -> dict[str, Any]:
 
 
 class ShareGPT(Writer):
-    """LLaMA-Factory's ShareGPT rows with its ``dataset_info.json``.
+    """ShareGPT rows as LLaMA-Factory and ms-swift read them, with LLaMA-Factory's ``dataset_info.json``.
 
-    The instruction is the system message and the media stand in one human turn, because
-    LLaMA-Factory wants turns to alternate.
+    The instruction is the system message. Both programs want turns to alternate, and the judge was
+    shown its media in two turns of the user. So both stand in one, and between them what the judge's
+    chat template writes between two turns: the trainers' tokenizers read that as the same tokens.
     """
+
+    as_chat = True
+    places = ("<image>", "<video>", "<audio>", "<img>")
 
     def add(self, row: TrainingRow, part: str) -> None:
         word, name = row.kind.value, noun(row.kind)
         column = f"{word}s"
-        turn = f"**{name} 1:**<{word}>\n**{name} 2:**<{word}>"
+        between = row.form.between_users
+        if between is None:
+            self.joined += 1
+            between = "\n"
+        turn = f"**{name} 1:**<{word}>{between}**{name} 2:**<{word}>"
         record = {
             "conversations": [
                 {"from": "human", "value": turn},
@@ -144,6 +174,13 @@ class ShareGPT(Writer):
                 "columns": {"messages": "conversations", "system": "system", column: column},
             }
         yield "dataset_info.json", info
+
+
+class ShareGPTFrames(ShareGPT):
+    """The same rows, whose videos hold the judge's own frames and no others: these programs choose the
+    frames of a video by other rules than a judge's engine does."""
+
+    frames = True
 
 
 _SCHEMA = pa.schema(
@@ -193,6 +230,7 @@ class Jsonl(Writer):
 FORMATS: dict[str, type[Writer]] = {
     "lightrft": LightRFT,
     "sharegpt": ShareGPT,
+    "sharegpt-frames": ShareGPTFrames,
     "parquet": Parquet,
     "jsonl": Jsonl,
 }

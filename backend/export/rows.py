@@ -11,6 +11,8 @@ from typing import Any, NamedTuple
 from backend.domain.pairs import MediaKind, MediaRef, Order, Pair, Preference
 from backend.domain.prompts import answer_text, default_instruction, fill_instruction
 from backend.domain.reading import reasoning_of
+from backend.engines.chat_form import ChatForm, chat_form
+from backend.engines.models import pixel_factor
 from backend.errors import ExportError, MediaError
 from backend.media.paths import MediaRoot
 from backend.store.sets import ItemRow
@@ -30,6 +32,9 @@ class TrainingRow(NamedTuple):
         response: What the judge is trained to write.
         first: Path of the medium shown first, as the exported file will name it.
         recorded: The dataset's preference relative to the shown order.
+        form: How the judge's chat template writes a conversation.
+        max_pixels: Of an image or a frame, as the judge was shown it; ``None`` for as it is.
+        factor: Of the judge, see :func:`backend.engines.models.pixel_factor`.
     """
 
     kind: MediaKind
@@ -49,6 +54,9 @@ class TrainingRow(NamedTuple):
     order: Order
     sample: int
     run: int
+    form: ChatForm
+    max_pixels: int | None
+    factor: int
 
     @property
     def media(self) -> tuple[str, str]:
@@ -61,12 +69,19 @@ class RowMaker:
     Args:
         spec: The run's, as stored; the instruction that the judge was given is in it.
         root: Where the dataset's media are.
+        judge: The model that will read the rows, where it is not the run's.
     """
 
-    def __init__(self, spec: dict[str, Any], root: MediaRoot | str) -> None:
+    def __init__(
+        self, spec: dict[str, Any], root: MediaRoot | str, judge: str | None = None
+    ) -> None:
+        judge = judge or str(spec.get("model") or "")
+        self._form, self._factor = chat_form(judge), pixel_factor(judge)
         self.root = MediaRoot(root) if isinstance(root, str) else root
         self._use_cot = bool(spec.get("use_cot", True))
-        self._fps = float((spec.get("options") or {}).get("video_fps", 2.0))
+        options = spec.get("options") or {}
+        self._fps = float(options.get("video_fps", 2.0))
+        self._max_pixels = options.get("max_pixels")
         given = spec.get("instruction") or {}
         self._templates = {
             kind: given.get(kind.value) or default_instruction(kind, use_cot=self._use_cot)
@@ -116,6 +131,9 @@ class RowMaker:
             order=shown.order,
             sample=item.sample,
             run=item.run_id,
+            form=self._form,
+            max_pixels=self._max_pixels,
+            factor=self._factor,
         )
 
 

@@ -32,7 +32,7 @@ from backend.store.database import Database
 from backend.store.datasets import Datasets
 from backend.store.failures import Failures, NewFailure
 from backend.store.predictions import NewPrediction, Predictions
-from backend.store.runs import Runs
+from backend.store.runs import NATS, Runs
 
 log = logging.getLogger(__name__)
 
@@ -264,6 +264,7 @@ class _Rates:
         self._before = 0
         self._made = 0
         self._tokens = 0
+        self._nats, self._weighed = 0.0, 0
         self._recent: deque[tuple[float, int, int]] = deque()
         self.failed = 0
 
@@ -273,7 +274,11 @@ class _Rates:
 
     def count(self, completion: Completion) -> None:
         self._made += 1
-        self._tokens += completion.completion_tokens or 0
+        tokens = completion.completion_tokens or 0
+        self._tokens += tokens
+        if completion.nats is not None:
+            self._nats += completion.nats * tokens
+            self._weighed += tokens
 
     def snapshot(self) -> dict[str, Any]:
         now = time.monotonic()
@@ -289,4 +294,5 @@ class _Rates:
             "tokens_per_s": round((self._tokens - tokens) / seconds, 1),
             "eta_s": round(left / rate, 1) if rate else None,
             "completion_tokens": self._tokens,
+            NATS: round(self._nats / self._weighed, 6) if self._weighed else None,
         }

@@ -35,6 +35,9 @@ QWEN_FACTOR = 28
 QWEN_MAX_PIXELS = 16384 * 28 * 28
 """``qwen_vl_utils.MAX_PIXELS``."""
 
+MAX_PIXELS = 360 * QWEN_FACTOR * QWEN_FACTOR
+"""At which judges are asked and trained unless told otherwise; LightRFT's default for training."""
+
 _MAX_ASPECT = 200
 
 # What Pillow raises on bytes that are no image, or not the whole of one.

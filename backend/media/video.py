@@ -42,6 +42,11 @@ class VideoFrames:
     total_frames: int
     duration: float
 
+    @property
+    def sampled_fps(self) -> float:
+        """Frames a second that were taken, as transformers' ``VideoMetadata`` counts them."""
+        return len(self.indices) / self.total_frames * self.source_fps
+
     def metadata(self) -> dict[str, object]:
         """The keys of transformers' ``VideoMetadata``, which vLLM takes too."""
         return {

@@ -16,6 +16,9 @@ from backend.store.jobs import with_took
 from backend.store.schema import datasets, failures, jobs, predictions, runs, verdicts
 from backend.store.unfinished import read_mark
 
+NATS = "nats_per_token"
+"""In a run's progress: what a token of its texts cost the judge that wrote it; ``None`` when unknown."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunRow:

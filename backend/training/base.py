@@ -1,4 +1,4 @@
-"""What a trainer is: four questions, answered without importing anything heavy."""
+"""What a trainer is: five questions, answered without importing anything heavy."""
 
 from __future__ import annotations
 
@@ -78,6 +78,11 @@ class Trainer(Protocol):
         Raises:
             TrainerUnavailable: The trainer's package, checkout or interpreter is missing.
         """
+        ...
+
+    def self_check(self) -> Command | None:
+        """The program that holds this trainer's losses against those of inference, which reads a
+        :class:`backend.training.self_check.Job`; ``None`` where its code is not known, or not there."""
         ...
 
     def metrics(self, folder: Path) -> Sequence[Metric]:

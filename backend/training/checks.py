@@ -1,4 +1,5 @@
-"""The preflight: whether a training would work, asked before it is started. Nothing is loaded."""
+"""The preflight: whether a training would work, asked before it is started. Nothing is loaded, but for
+a small judge where it is asked to be thorough."""
 
 from __future__ import annotations
 
@@ -6,10 +7,8 @@ import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 from backend.domain.preflight import Check, Level
-from backend.domain.prompts import default_instruction
 from backend.domain.statistics import mcnemar
 from backend.engines.models import check_model
 from backend.errors import WinnowError
@@ -17,8 +16,10 @@ from backend.media.paths import name_on_disk
 from backend.store.database import Database
 from backend.store.sets import SetRow
 from backend.store.trainings import Trainings
+from backend.training.as_judged import as_judged
 from backend.training.base import Trainer
 from backend.training.folder import check_free, read_json
+from backend.training.own_texts import own_texts
 from backend.training.probing import check_disk, check_gpus, module_names
 from backend.training.progress import steps_per_epoch
 from backend.training.spec import TrainingSpec
@@ -31,22 +32,32 @@ _CHANCE = 0.01
 
 
 def preflight(
-    database: Database, spec: TrainingSpec, trainer: Trainer, sets: Sequence[SetRow], devices: str
+    database: Database,
+    spec: TrainingSpec,
+    trainer: Trainer,
+    sets: Sequence[SetRow],
+    devices: str,
+    *,
+    thorough: bool = False,
 ) -> list[Check]:
     """Everything that can be known before a training starts, in the order a person asks it.
 
     Args:
         sets: Those of the spec.
         devices: The device set that the training will hold.
+        thorough: Where nothing else stops it, let a small judge answer a few rows; takes seconds.
     """
     weights = weight_bytes(spec.model)
     checks = [_data(sets), *_rows(spec, sets), *_media(database, sets), _balance(sets)]
-    checks += [_instruction(spec, sets), *_as_judged(spec, sets)]
+    checks += as_judged(spec, sets)
     checks += [_model(spec, weights), *_adapters(spec), _output(spec)]
     wanted = spec.gpus_per_node
     checks.append(check_gpus(devices, wanted, weights, spec))
     checks.append(check_disk(Path(spec.output_dir), weights, spec))
-    return [*checks, *trainer.preflight(spec)]
+    checks += trainer.preflight(spec)
+    if thorough and not any(check.level is Level.FAIL for check in checks):
+        checks += own_texts(database, spec, trainer, sets, weights)
+    return checks
 
 
 def weight_bytes(model: str) -> int | None:
@@ -133,57 +144,6 @@ def _balance(sets: Sequence[SetRow]) -> Check:
             "the judge may learn to prefer a place; `winnow set create --balance` evens them out",
         )  # fmt: skip
     return Check("Labels", Level.OK, text)
-
-
-def _runs(sets: Sequence[SetRow]) -> Iterator[dict[str, Any]]:
-    for row in sets:
-        for run in row.lineage.get("runs", ()):
-            yield run["spec"]
-
-
-def _instruction(spec: TrainingSpec, sets: Sequence[SetRow]) -> Check:
-    """Whether the judge is trained on the question that it will be asked."""
-    kinds = {kind for ref in spec.sets for kind in ref.kinds}
-    for kind in sorted(kinds):
-        found = set()
-        for run in _runs(sets):
-            use_cot = bool(run.get("use_cot", True))
-            asked = (run.get("instruction") or {}).get(kind.value)
-            found.add(asked or default_instruction(kind, use_cot=use_cot))
-        if len(found) > 1:
-            return Check(
-                "Instruction", Level.WARN,
-                f"the runs behind the sets asked with {len(found)} instructions for {kind.value}s",
-                "train on runs of one instruction, or the judge learns a mixture",
-            )  # fmt: skip
-        use_cot = all(run.get("use_cot", True) for run in _runs(sets))
-        later = spec.task_instruction or default_instruction(kind, use_cot=use_cot)
-        if found and later not in found:
-            return Check(
-                "Instruction", Level.WARN,
-                "the sets were judged under another instruction than later runs will ask with",
-                "give later runs the same --task-instruction; `winnow train evaluate` does",
-            )  # fmt: skip
-    return Check("Instruction", Level.OK, "the same in training as at inference")
-
-
-def _as_judged(spec: TrainingSpec, sets: Sequence[SetRow]) -> Iterator[Check]:
-    options = [run.get("options") or {} for run in _runs(sets)]
-    rates = {float(option.get("video_fps", 2.0)) for option in options}
-    if any("video" in ref.kinds for ref in spec.sets) and rates - {spec.fps}:
-        yield Check(
-            "Frames", Level.WARN,
-            f"the judge saw {', '.join(f'{rate:g}' for rate in sorted(rates))} frames a second, "
-            f"training shows {spec.fps:g}",
-            f"--fps {min(rates):g}",
-        )  # fmt: skip
-    pixels = {int(option["max_pixels"]) for option in options if option.get("max_pixels")}
-    if pixels - {spec.max_pixels}:
-        yield Check(
-            "Pixels", Level.WARN,
-            f"the judge saw at most {min(pixels):,} pixels, training shows {spec.max_pixels:,}",
-            f"--max-pixels {min(pixels)}",
-        )  # fmt: skip
 
 
 def _model(spec: TrainingSpec, weights: int | None) -> Check:

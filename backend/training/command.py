@@ -1,7 +1,8 @@
 """The ``command`` trainer: any program, by a template of its arguments.
 
 ``{data}``, ``{model}`` and the others in :func:`places` are filled in, inside of one argument each: there
-is no shell, so nothing in a path or a name can become a second argument.
+is no shell, so nothing in a path or a name can become a second argument. Only :data:`EACH_FILE`, standing
+alone, becomes one argument a file.
 """
 
 from __future__ import annotations
@@ -14,18 +15,22 @@ import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
+from backend.domain.pairs import MediaKind
 from backend.domain.preflight import Check, Level
+from backend.engines.models import pixel_limit
 from backend.errors import UsageError
 from backend.training import tensorboard
 from backend.training.base import Checkpoint, Command, Metric
 from backend.training.data import DataFile, data_files, expected_files
 from backend.training.folder import find, read_json, write_whole
+from backend.training.programs import program_checks, program_places
 from backend.training.spec import TrainingSpec
 from backend.training.weights import has_whole_weights
 
-_PLACE = re.compile(r"\{([A-Za-z_]+)\}")
+_PLACE = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")
+EACH_FILE = "{data_files}"
 _LOGS = ("trainer_log.jsonl", "logging.jsonl")
 """What LLaMA-Factory and ms-swift write beside their checkpoints."""
 
@@ -35,46 +40,6 @@ _NUMBERS = (
     "save_steps", "max_ckpt_num", "zero_stage", "gpus_per_node", "nnodes", "node_rank",
     "master_addr", "master_port", "l2",
 )  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class Example:
-    """A command that is known to fit, to start from.
-
-    Attributes:
-        data_format: In which that program reads the sets.
-    """
-
-    template: str
-    data_format: Literal["lightrft", "sharegpt", "parquet", "jsonl"]
-
-
-EXAMPLES = {
-    "LLaMA-Factory": Example(
-        "llamafactory-cli train --stage sft --do_train true --model_name_or_path {model} "
-        "--dataset_dir {data_dir} --dataset {dataset} --template qwen2_vl --finetuning_type full "
-        "--output_dir {output} --learning_rate {actor_learning_rate} --num_train_epochs {max_epochs} "
-        "--per_device_train_batch_size {micro_train_batch_size} "
-        "--gradient_accumulation_steps {gradient_accumulation_steps} "
-        "--lr_scheduler_type cosine --warmup_ratio {lr_warmup_ratio} --cutoff_len {prompt_max_len} "
-        "--image_max_pixels {max_pixels} --video_max_pixels {max_pixels} --video_fps {fps} "
-        "--save_steps {save_steps} --save_total_limit {max_ckpt_num} --logging_steps 1 "
-        "--bf16 true --gradient_checkpointing true --seed {seed} --report_to none",
-        "sharegpt",
-    ),
-    "ms-swift": Example(
-        "swift sft --model {model} --dataset {data} --train_type full --output_dir {output} "
-        "--add_version false --learning_rate {actor_learning_rate} --num_train_epochs {max_epochs} "
-        "--per_device_train_batch_size {micro_train_batch_size} "
-        "--gradient_accumulation_steps {gradient_accumulation_steps} "
-        "--warmup_ratio {lr_warmup_ratio} --max_length {prompt_max_len} --max_pixels {max_pixels} "
-        "--save_steps {save_steps} --save_total_limit {max_ckpt_num} --logging_steps 1 "
-        "--torch_dtype bfloat16 --seed {seed}",
-        "sharegpt",
-    ),
-}
-"""Full fine-tuning, because a judge is loaded from a whole model folder; adapters have to be merged
-first. ms-swift reads ``{data}`` as one file, so it takes one set of one medium."""
 
 
 def split_template(text: str) -> tuple[str, ...]:
@@ -92,9 +57,14 @@ def split_template(text: str) -> tuple[str, ...]:
 
 
 def places(spec: TrainingSpec, folder: Path) -> dict[str, str]:
-    """What a template may name: data, folders, the model and every number of the spec."""
+    """What a template may name: data, folders, the model and every number of the spec.
+
+    ``max_pixels`` is what an image is shown with: no more than the model's own processor allows, which
+    some programs go around.
+    """
     files = data_files(folder) or expected_files(spec, folder)
-    train = [str(file.path) for file in files if not file.validation]
+    train = [str(path) for path in training_files(spec, folder)]
+    limits = [limit for kind in MediaKind if (limit := pixel_limit(spec.model, kind))]
     validation = [str(file.path) for file in files if file.validation]
     return {
         "data": ",".join(train),
@@ -104,9 +74,17 @@ def places(spec: TrainingSpec, folder: Path) -> dict[str, str]:
         "model": spec.model,
         "output": str(folder / "model"),
         **{name: str(getattr(spec, name)) for name in _NUMBERS},
+        **program_places(spec),
+        "max_pixels": str(min([spec.max_pixels, *limits])),
         # No limit, as transformers' trainer and those upon it say it.
         "max_steps": str(spec.max_steps or -1),
     }
+
+
+def training_files(spec: TrainingSpec, folder: Path) -> list[Path]:
+    """The files to train on; where the sets are not exported yet, those that there will be."""
+    files = data_files(folder) or expected_files(spec, folder)
+    return [file.path for file in files if not file.validation]
 
 
 def dataset_names(files: Sequence[DataFile]) -> list[str]:
@@ -146,7 +124,7 @@ class CommandTrainer:
                     "give its path, or install it where this runs",
                 )
             ]  # fmt: skip
-        checks = [Check("Command", Level.OK, program)]
+        checks = [Check("Command", Level.OK, program), *program_checks(spec)]
         if not any("{output}" in word for word in spec.command):
             checks.append(
                 Check(
@@ -161,7 +139,7 @@ class CommandTrainer:
                 Check(
                     "Data", Level.WARN,
                     f"{{data}} stands for {len(files)} files, joined by commas in one argument",
-                    "where the program takes one file there (ms-swift does), one set of one medium",
+                    f"{EACH_FILE}, where the program wants an argument a file, as ms-swift does",
                 )
             )  # fmt: skip
         if spec.max_steps is not None and "max_steps" not in places_in(spec.command):
@@ -187,8 +165,17 @@ class CommandTrainer:
         if unknown:
             raise UsageError(f"unknown place {unknown} in the command", hint=_known_places())
         known = places(spec, folder)
-        argv = tuple(_PLACE.sub(lambda m: known[m[1]], word) for word in spec.command)
-        return Command(argv, spec.visible_devices, str(folder))
+        argv: list[str] = []
+        for word in spec.command:
+            if word == EACH_FILE:
+                argv += [str(path) for path in training_files(spec, folder)]
+            else:
+                argv.append(_PLACE.sub(lambda m: known[m[1]], word))
+        return Command(tuple(argv), spec.visible_devices, str(folder))
+
+    def self_check(self) -> Command | None:
+        """None: what the program does is not known."""
+        return None
 
     def metrics(self, folder: Path) -> Sequence[Metric]:
         """From the program's TensorBoard files, else from the logs of the trainers that are known."""
@@ -215,18 +202,24 @@ def places_in(template: Sequence[str]) -> frozenset[str]:
     return frozenset(name for word in template for name in _PLACE.findall(word))
 
 
+_KNOWN = (
+    "data", "data_files", "validation_data", "data_dir", "dataset", "model", "output", "model_type",
+    "llamafactory_template", "swift_template", "bf16", "torch_dtype", *_NUMBERS,
+)  # fmt: skip
+
+
 def _unknown(spec: TrainingSpec) -> str | None:
-    known = {"data", "validation_data", "data_dir", "dataset", "model", "output", *_NUMBERS}
     for word in spec.command:
         for name in _PLACE.findall(word):
-            if name not in known:
+            if name not in _KNOWN:
                 return f"{{{name}}}"
+            if name == "data_files" and word != EACH_FILE:
+                return f"{EACH_FILE} within an argument: it stands alone"
     return None
 
 
 def _known_places() -> str:
-    names = ("data", "validation_data", "data_dir", "dataset", "model", "output", *_NUMBERS)
-    return "known: " + ", ".join(f"{{{name}}}" for name in names)
+    return "known: " + ", ".join(f"{{{name}}}" for name in _KNOWN)
 
 
 def _logged(save: Path) -> list[Metric]:

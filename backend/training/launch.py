@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from backend.store.sets import Sets
 from backend.store.trainings import Trainings
 from backend.training.checks import preflight
 from backend.training.clearing import clear_folder
+from backend.training.first_losses import loss_at_inference
 from backend.training.folder import check_free, owner_of
 from backend.training.plan import Plan, devices_of, plan_of
 from backend.training.registry import Tools, load_trainer
@@ -60,12 +62,12 @@ class TrainingLauncher:
         """
         return spec_from(self._db, sets, values)
 
-    def preflight(self, spec: TrainingSpec) -> list[Check]:
-        """Whether it would work; see :mod:`backend.training.checks`."""
+    def preflight(self, spec: TrainingSpec, *, thorough: bool = False) -> list[Check]:
+        """Whether it would work; see :func:`backend.training.checks.preflight`."""
         trainer = load_trainer(spec.trainer, self._tools)
         known = Sets(self._db)
         sets = [known.named(f"{ref.name}@{ref.version}") for ref in spec.sets]
-        return preflight(self._db, spec, trainer, sets, devices_of(spec))
+        return preflight(self._db, spec, trainer, sets, devices_of(spec), thorough=thorough)
 
     def plan(self, spec: TrainingSpec) -> Plan:
         """What would be started, without starting it.
@@ -165,6 +167,7 @@ class TrainingLauncher:
             tools=self._tools,
             owner=owner_of(self._folder, training_id),
             points=points,
+            expected=partial(loss_at_inference, self._db),
         )
 
     def log_tail(self, training_id: int, *, size: int = 20_000) -> str:

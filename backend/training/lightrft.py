@@ -1,14 +1,14 @@
 """The ``lightrft`` trainer: LightRFT's own script from a checkout, in its own interpreter.
 
 The command is that of LightRFT's shell scripts (``examples/grm_training/run_grm_vl.sh``), with
-:mod:`backend.training.lightrft_entry` before the script: it counts batches and epochs so that a resume
-goes on where it was, adds a handler for videos where the checkout has none, and runs the script unchanged.
+:mod:`backend.training.lightrft_entry` before the script: it has the model shown what it was shown at
+inference, counts batches and epochs so that a resume goes on where it was, and runs the script unchanged.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from backend.domain.pairs import MediaKind
@@ -18,29 +18,25 @@ from backend.training import tensorboard
 from backend.training.base import Checkpoint, Command, Metric
 from backend.training.data import DataFile, data_files, expected_files
 from backend.training.folder import CHECKPOINTS, TENSORBOARD
+from backend.training.lightrft_entry import SELF_CHECK
 from backend.training.lightrft_finish import ADAPTERS, PREPARES
-from backend.training.probing import check_packages, check_port
+from backend.training.lightrft_rows import T2I_SOURCE, T2V_SOURCE
+from backend.training.lightrft_versions import check_versions
+from backend.training.probing import check_port
 from backend.training.progress import steps_per_epoch
 from backend.training.spec import TrainingSpec
 from backend.training.weights import has_whole_weights
 
 SCRIPT = "examples/grm_training/train_grm_vl.py"
-T2I_SOURCE = "imagegen-cot-reward-5k"
-T2V_SOURCE = "rejection-sampling-t2v"
 MAX_NORM = 1.0
 """Length to which LightRFT clips gradients; its script has no option for it."""
 
 _DATASET = "lightrft/datasets/grm_dataset.py"
+_MODEL = "lightrft/models/grm_vl.py"
 _TRAINER = "lightrft/trainer/grm_trainer_vl.py"
 _STRATEGY = "lightrft/strategy/strategy_base.py"
 _ENTRY = Path(__file__).with_name("lightrft_entry.py")
 _HOME_HINT = "git clone LightRFT and name the checkout in LIGHTRFT_HOME"
-_PACKAGES = (
-    "torch", "transformers", "deepspeed", "qwen_vl_utils", "loguru", "peft", "datasets", "einops",
-    "tensorboard",
-)  # fmt: skip
-_IMPORTED = ("easydict", "flash_attn", "librosa", "matplotlib", "sglang")
-"""What it does not use here, and imports all the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,17 +61,10 @@ class LightRFTTrainer:
             checks.append(Check("LightRFT", Level.FAIL, error.message, error.hint))
         else:
             checks.append(_check_checkout(home))
-        packages = _PACKAGES if spec.flash_attn is False else (*_PACKAGES, "flash_attn")
-        hint = "name LightRFT's interpreter in WINNOW_LIGHTRFT_PYTHON"
-        interpreter = check_packages(self.python, packages, hint=hint)
-        checks.append(interpreter)
-        if interpreter.level is Level.OK:
-            imports = check_packages(self.python, _IMPORTED, hint=hint, name="Imports")
-            if imports.level is Level.FAIL:
-                said = f"{imports.message}, which LightRFT imports at its start (read at 49e62cb)"
-                checks.append(replace(imports, level=Level.WARN, message=said))
+            flash = spec.flash_attn is not False
+            checks += check_versions(self.python, home, spec.model, flash_attn=flash)
         checks.append(check_port(spec))
-        checks += [_check_batch(spec), *_check_unread(spec)]
+        checks += [_check_batch(spec), *_check_mixed(spec), *_check_unread(spec)]
         if spec.max_ckpt_num < 2:
             checks.append(
                 Check(
@@ -107,6 +96,15 @@ class LightRFTTrainer:
             argv.append("--load_checkpoint")
         return Command(tuple(argv), self._environment(spec, home), str(home))
 
+    def self_check(self) -> Command | None:
+        """See :class:`backend.training.base.Trainer`."""
+        try:
+            home = self._checkout()
+        except TrainerUnavailable:
+            return None
+        argv = (self.python, str(_ENTRY), SELF_CHECK)
+        return Command(argv, {"PYTHONPATH": str(home)}, str(home))
+
     def metrics(self, folder: Path) -> Sequence[Metric]:
         """See :class:`backend.training.base.Trainer`."""
         return tensorboard.read_metrics(folder / TENSORBOARD)
@@ -132,7 +130,7 @@ class LightRFTTrainer:
         if self.home is None:
             raise TrainerUnavailable("LIGHTRFT_HOME is not set", hint=_HOME_HINT)
         home = Path(self.home).absolute()
-        for needed in (SCRIPT, _DATASET):
+        for needed in (SCRIPT, _DATASET, _MODEL):
             if not (home / needed).is_file():
                 raise TrainerUnavailable(
                     f"{home} is no LightRFT checkout, or too old: it lacks {needed}",
@@ -152,12 +150,6 @@ class LightRFTTrainer:
             "PYTHONPATH": str(home),
             **spec.visible_devices,
         }
-
-
-def has_video_handler(home: Path) -> bool:
-    """Whether a checkout's ``GRMDataset`` knows the rows of rejection sampling on videos."""
-    text = (home / _DATASET).read_text(encoding="utf-8", errors="replace")
-    return f'"{T2V_SOURCE}"' in text or f"'{T2V_SOURCE}'" in text
 
 
 def _resumable(checkpoints: Path) -> bool:
@@ -237,14 +229,28 @@ def _check_batch(spec: TrainingSpec) -> Check:
 
 
 def _check_checkout(home: Path) -> Check:
-    own = "has its own" if has_video_handler(home) else "gets Winnow's"
-    said = f"{home}; the video handler: {own}"
     if all((home / known).is_file() for known in (_TRAINER, _STRATEGY)):
-        return Check("LightRFT", Level.OK, said)
+        return Check("LightRFT", Level.OK, str(home))
     return Check(
-        "LightRFT", Level.WARN, f"{said}; its trainer is not where Winnow knows it to be",
+        "LightRFT", Level.WARN, f"{home}; its trainer is not where Winnow knows it to be",
         "how it counts batches and resumes is up to that checkout",
     )  # fmt: skip
+
+
+def _check_mixed(spec: TrainingSpec) -> list[Check]:
+    """Under ZeRO-3 all processes gather the vision tower's weights together, each time one uses it. A
+    micro batch of both kinds uses it twice, one of a single kind once: then some wait for ever."""
+    kinds = {kind for ref in spec.sets for kind in ref.kinds}
+    together = spec.micro_train_batch_size > 1 and spec.processes > 1 and spec.zero_stage == 3
+    if len(kinds) < 2 or not together:
+        return []
+    return [
+        Check(
+            "Mixed", Level.FAIL,
+            "images and videos in one micro batch can stop several GPUs for ever under ZeRO-3",
+            "--micro-train-batch-size 1, or --zero-stage 2",
+        )
+    ]  # fmt: skip
 
 
 def _check_unread(spec: TrainingSpec) -> list[Check]:

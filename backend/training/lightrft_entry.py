@@ -1,11 +1,13 @@
 """Runs LightRFT's training script unchanged, after seeing to what the checkout under it lacks.
 
     python lightrft_entry.py examples/grm_training/train_grm_vl.py ARGUMENTS…
+    python lightrft_entry.py --self-check < job.json
 
-Runs in LightRFT's interpreter and imports nothing of Winnow's. What it sees to (read at 49e62cb), each
-of which changes nothing where a checkout has it right by itself:
+Runs in LightRFT's interpreter. What it sees to (read at 49e62cb):
 
-- A handler for video rows. A ``GRMDataset`` that has its own for ``rejection-sampling-t2v`` keeps it.
+- What the model is shown. Rows, frames and pixels are those of inference, see ``lightrft_rows.py``, and so
+  are positions and the frames' timing, see ``lightrft_positions.py``.
+- The class that loads the model, whose old name transformers 5.20 has dropped.
 - Batches. The script asks for loaders of ``train_batch_size`` over the GPUs, and DeepSpeed adds up
   ``train_batch_size / micro_train_batch_size / GPUs`` of these: as many times the rows of a step as were
   asked for, all of a GPU's at once in its memory. Here a loader hands out ``micro_train_batch_size``.
@@ -13,6 +15,8 @@ of which changes nothing where a checkout has it right by itself:
   sampler is of a class of which the loaders use a namesake. So each epoch had the same order, a resumed
   training began again with the first row, and once the class is the right one, it goes past the end.
 - The finished judge, of which the script saves a part, see ``lightrft_finish.py``.
+
+The last three change nothing where a checkout has them right by itself.
 """
 
 from __future__ import annotations
@@ -20,15 +24,15 @@ from __future__ import annotations
 import argparse
 import contextlib
 import functools
+import importlib.util
 import inspect
-import json
 import os
 import runpy
 import subprocess
 import sys
 from typing import Any
 
-SOURCE = "rejection-sampling-t2v"
+SELF_CHECK = "--self-check"
 _DISTRIBUTED = (
     "RANK",
     "LOCAL_RANK",
@@ -39,70 +43,46 @@ _DISTRIBUTED = (
 )
 
 
-class VideoRows:
-    """LightRFT's data handler for Winnow's video rows (``conversations``, ``images``, ``video_fps``)."""
-
-    task_type = "text-to-video"
-
-    def load_data(self, path: str) -> list[dict[str, Any]]:
-        """The rows of a file, with the folder that relative paths start from."""
-        with open(path, encoding="utf-8") as stream:  # noqa: PTH123 - as LightRFT's own handlers do
-            rows: list[dict[str, Any]] = json.load(stream)
-        for row in rows:
-            row["data_root"] = os.path.dirname(path)  # noqa: PTH120
-        return rows
-
-    def get_media_info(self, item: dict[str, Any]) -> dict[str, dict[str, str]]:
-        """Where the two videos lie, in shown order."""
-        first, second = (os.path.join(item["data_root"], path) for path in item["images"])
-        return {"video0": {"video_local_path": first}, "video1": {"video_local_path": second}}
-
-    def parse_item(
-        self, item: dict[str, Any], media_content: dict[str, Any], config: dict[str, Any] | None
-    ) -> tuple[list[dict[str, Any]], dict[str, Any]]:
-        """The conversation: instruction, one user message a video, response."""
-        settings = config or {}
-        fps = settings.get("video_fps") or item.get("video_fps") or 2.0
-        system, response = item["conversations"][0]["value"], item["conversations"][-1]["value"]
-        messages: list[dict[str, Any]] = [{"role": "system", "content": system}]
-        for number, name in enumerate(("video0", "video1"), start=1):
-            video = {"type": "video", "video": media_content[name], "fps": fps}
-            if settings.get("max_pixels"):
-                video["max_pixels"] = settings["max_pixels"]
-            text = {"type": "text", "text": f"**Video {number}:**"}
-            messages.append({"role": "user", "content": [text, video]})
-        answer = [{"type": "text", "text": response}]
-        messages.append({"role": "assistant", "content": answer})
-        other = {
-            "source": item.get("source", SOURCE),
-            "task_type": self.task_type,
-            "data_item": item,
-            "system_prompt": system,
-            "response": response,
-        }
-        return messages, other
+def import_winnow() -> None:
+    """Make Winnow's package importable, and nothing else that lies beside it: LightRFT's interpreter has
+    its own torch, and packages of Winnow's that it lacks would look as if it had them."""
+    if "backend" in sys.modules:
+        return
+    here = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))  # noqa: PTH100, PTH120
+    spec = importlib.util.spec_from_file_location(
+        "backend",
+        os.path.join(here, "__init__.py"),
+        submodule_search_locations=[here],
+    )
+    assert spec is not None and spec.loader is not None
+    sys.modules["backend"] = module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
 
 
-class Handlers:
-    """Stands in for ``GRMDataset.handlers``: what is assigned there gets the handler it lacks.
+def name_model_class() -> None:
+    """Give the class by which LightRFT loads its model the name it had before transformers 5.20."""
+    import transformers
 
-    ``GRMDataset`` fills the dictionary and reads its files in one go in ``__init__``, so there is no
-    moment at which an entry could be added from outside.
+    if not hasattr(transformers, "AutoModelForVision2Seq"):
+        transformers.AutoModelForVision2Seq = transformers.AutoModelForImageTextToText
+
+
+def show_what_was_judged(model: str) -> None:
+    """Have LightRFT show its model the rows, frames, pixels and positions of inference.
+
+    Args:
+        model: The folder or hub name of the model that is trained.
     """
+    import_winnow()
+    name_model_class()
+    from lightrft.datasets.grm_dataset import GRMDataset
+    from lightrft.models.grm_vl import GenerativeRewardModelVL
 
-    def __get__(self, dataset: Any, _owner: type) -> Any:
-        if dataset is None:
-            return self
-        return dataset.__dict__["handlers"]
+    from backend.training.lightrft_positions import give_own_positions
+    from backend.training.lightrft_rows import show_rows
 
-    def __set__(self, dataset: Any, handlers: dict[str, Any]) -> None:
-        handlers.setdefault(SOURCE, VideoRows())
-        dataset.__dict__["handlers"] = handlers
-
-
-def register(dataset_class: type) -> None:
-    """See to it that a ``GRMDataset`` knows video rows."""
-    dataset_class.handlers = Handlers()  # type: ignore[attr-defined]
+    show_rows(GRMDataset, model)
+    give_own_positions(GenerativeRewardModelVL)
 
 
 def hand_out_micro_batches(strategy_class: Any) -> None:
@@ -206,14 +186,27 @@ def finish(words: list[str]) -> None:
         sys.exit(f"the finished judge in {final} could not be made whole; the lines above say why")
 
 
+def self_check() -> None:
+    """Compare the losses of LightRFT with those of inference; see ``self_check.py``."""
+    import_winnow()
+    from backend.training.self_check import Job, run
+
+    job = Job.loads(sys.stdin.read())
+    show_what_was_judged(job.model)
+    from backend.training.lightrft_check import lightrft_losses
+
+    run(job, lightrft_losses)
+
+
 def main() -> None:
     """See to it all, then run the script with the rest of the command line."""
     sys.argv = sys.argv[1:]
     script = sys.argv[0]
     look_for_modules_beside(script)
-    from lightrft.datasets.grm_dataset import GRMDataset
-
-    register(GRMDataset)
+    if script == SELF_CHECK:
+        self_check()
+        return
+    show_what_was_judged(place_of_finished(sys.argv)[0])
     mend_counting()
     leads = os.environ.get("RANK", "0") == "0"
     if leads:

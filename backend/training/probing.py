@@ -9,6 +9,7 @@ import socket
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from backend.domain.preflight import Check, Level
 from backend.engines.registry import has_gpu
@@ -21,6 +22,13 @@ _PROBE = (
     "found = [n for n in sys.argv[1:] if importlib.util.find_spec(n) is None]\n"
     "print(json.dumps(found))"
 )
+_VERSIONS = (
+    "import importlib.metadata as m, importlib.util, json, platform, sys\n"
+    "def version(n):\n"
+    "    try: return m.version(n)\n"
+    "    except m.PackageNotFoundError: return '' if importlib.util.find_spec(n) else None\n"
+    "print(json.dumps({'python': platform.python_version(), **{n: version(n) for n in sys.argv[1:]}}))"
+)
 _GB = 1e9
 
 
@@ -28,22 +36,36 @@ def check_packages(
     python: str, packages: Sequence[str], *, hint: str, name: str = "Interpreter"
 ) -> Check:
     """Whether an interpreter has some packages; nothing is imported there."""
-    try:
-        done = subprocess.run(  # noqa: S603 - a list, and the interpreter is the operator's setting
-            [python, "-c", _PROBE, *packages],
-            capture_output=True, text=True, timeout=60, check=True,
-        )  # fmt: skip
-        missing = json.loads(done.stdout.splitlines()[-1])
-    except subprocess.CalledProcessError as error:
-        return Check(
-            name, Level.FAIL, f"{python} is no Python (exit code {error.returncode})", hint
-        )
-    except (OSError, subprocess.SubprocessError, ValueError, IndexError) as error:
-        reason = str(error).splitlines()[0]
-        return Check(name, Level.FAIL, f"{python} cannot be asked ({reason})", hint)
+    missing = _ask(python, _PROBE, packages)
+    if isinstance(missing, str):
+        return Check(name, Level.FAIL, missing, hint)
     if missing:
         return Check(name, Level.FAIL, f"{python} lacks {', '.join(missing)}", hint)
     return Check(name, Level.OK, f"{python} has {', '.join(packages)}")
+
+
+def versions_in(python: str, packages: Sequence[str]) -> dict[str, str | None] | str:
+    """The versions of some packages in an interpreter, and its own as ``python``.
+
+    Returns:
+        ``None`` for a package that is missing and ``""`` for one that does not say; or one line on why
+        the interpreter cannot be asked.
+    """
+    found: dict[str, str | None] | str = _ask(python, _VERSIONS, packages)
+    return found
+
+
+def _ask(python: str, program: str, words: Sequence[str]) -> Any:
+    """The JSON that a short program prints last, or one line on why there is none."""
+    try:
+        done = subprocess.run(  # noqa: S603 - a list, and the interpreter is the operator's setting
+            [python, "-c", program, *words], capture_output=True, text=True, timeout=60, check=True
+        )
+        return json.loads(done.stdout.splitlines()[-1])
+    except subprocess.CalledProcessError as error:
+        return f"{python} is no Python (exit code {error.returncode})"
+    except (OSError, subprocess.SubprocessError, ValueError, IndexError) as error:
+        return f"{python} cannot be asked ({str(error).splitlines()[0]})"
 
 
 def check_port(spec: TrainingSpec) -> Check:

@@ -13,8 +13,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validat
 from pydantic_core import PydanticCustomError
 
 from backend.domain.pairs import MediaKind
+from backend.media.images import MAX_PIXELS
 
-MAX_PIXELS = 360 * 28 * 28
+DataFormat = Literal["lightrft", "sharegpt", "sharegpt-frames", "parquet", "jsonl"]
+"""The formats of :data:`backend.export.FORMATS`."""
 
 _MOST = (1 << 31) - 1  # what every trainer's own numbers hold
 _DEVICE = re.compile(r"auto|cpu|cuda(:\d+(,\d+)*)?")
@@ -116,7 +118,7 @@ class TrainingSpec(BaseModel):
 
     task_instruction: str | None = None
     command: tuple[str, ...] = ()
-    data_format: Literal["lightrft", "sharegpt", "parquet", "jsonl"] = "lightrft"
+    data_format: DataFormat = "lightrft"
 
     @field_validator("model", "output_dir")
     @classmethod

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from backend.errors import TrainingError
 from backend.store.trainings import EvaluationRow, TrainingRow
 from backend.training.base import Checkpoint, Metric
+from backend.training.first_losses import LOOKED_AT, too_high
 from backend.training.folder import owned_by
 from backend.training.registry import Tools, load_trainer
 from backend.training.spec import TrainingSpec
@@ -25,6 +26,7 @@ class View:
     Attributes:
         metrics: Thinned to at most :data:`CURVE_POINTS`, the last one always among them.
         checkpoints: Oldest first.
+        warning: One line where the first losses are not those of inference.
     """
 
     row: TrainingRow
@@ -32,6 +34,7 @@ class View:
     metrics: Sequence[Metric]
     checkpoints: Sequence[Checkpoint]
     evaluations: Sequence[EvaluationRow]
+    warning: str | None = None
 
     @property
     def best(self) -> Checkpoint | None:
@@ -47,12 +50,14 @@ def read_view(
     tools: Tools,
     owner: str,
     points: int,
+    expected: Callable[[TrainingSpec], float | None] = lambda _spec: None,
 ) -> View:
     """One training as its row and its folder tell it.
 
     Args:
         owner: Whose the output folder has to be; another's says nothing of this training.
         points: Of the curves, at most.
+        expected: Nats a token that the texts of a spec's sets cost at inference, where that is known.
 
     Raises:
         TrainingError: Its spec is one that this version cannot read.
@@ -60,10 +65,12 @@ def read_view(
     spec, folder = spec_of(row), Path(row.output_dir)
     trainer = load_trainer(row.trainer, tools)
     mine = owned_by(folder, owner)
+    metrics = trainer.metrics(folder) if mine else ()
     return View(
         row=row,
         spec=spec,
-        metrics=thinned(trainer.metrics(folder), points) if mine else (),
+        metrics=thinned(metrics, points),
+        warning=too_high(metrics[:LOOKED_AT], expected(spec)) if metrics else None,
         checkpoints=trainer.checkpoints(folder) if mine else (),
         evaluations=evaluations,
     )

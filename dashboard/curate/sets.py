@@ -22,7 +22,8 @@ from dashboard.text import clean, md
 
 _FORMATS = {
     "lightrft": "LightRFT: conversations with two media",
-    "sharegpt": "ShareGPT, for LLaMA-Factory",
+    "sharegpt": "ShareGPT, for LLaMA-Factory and ms-swift",
+    "sharegpt-frames": "ShareGPT, with the very frames that the judge saw",
     "parquet": "Parquet, one row a prediction",
     "jsonl": "JSON lines, one row a prediction",
 }
@@ -116,8 +117,10 @@ def _exports(space: Workspace, row: SetRow) -> None:
             st.markdown(f"**{md(manifest['format'])}** · {many(int(manifest['rows']), 'row')} · "
                         f"{ago(float(manifest['created_at']))}")  # fmt: skip
             st.code(str(folder), language=None)
-            if missing := manifest.get("missing_media"):
-                st.warning(md(str(missing)))
+            # An export of an older version has no notes, but may say what is missing.
+            for line in manifest.get("notes") or [manifest.get("missing_media")]:
+                if line:
+                    st.warning(md(str(line)))
             st.link_button("Download as zip", download_url(folder), icon=":material/download:")
 
 

@@ -51,7 +51,7 @@ GROUPS: dict[str, tuple[Option, ...]] = {
     ),
     "Media": (
         _engine("video_fps", "float", "more frames for fast motion; each one costs tokens", 0.1, 60, 0.5),
-        _engine("max_pixels", "int", "lower it when memory runs out; empty is the model's own", 784),
+        _engine("max_pixels", "int", "lower it when memory runs out; a training has to show as many", 784),
     ),
     "Prompt": (
         Option("use_cot", "bool", True, "off for a judge that was trained to answer at once"),

@@ -137,6 +137,8 @@ def _curves(space: Workspace, row: TrainingRow) -> None:
     if not view.metrics:
         _no_curves(row)
         return
+    if view.warning:
+        st.warning(md(view.warning[0].upper() + view.warning[1:] + "."))
     steps = int(row.progress.get("steps") or 0)
     curves([Curve(str(row.id), view.metrics)], key=f"training_{row.id}", steps=steps)
 

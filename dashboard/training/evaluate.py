@@ -125,19 +125,18 @@ def _options(view: View, source: _Source) -> EngineOptions:
     """The engine's options: asked as the judgments were made that it was trained on."""
     usual = EngineOptions()
     tokens = int(source.options.get("max_new_tokens") or usual.max_new_tokens)
-    pixels = source.options.get("max_pixels")
+    pixels = view.spec.max_pixels
     with st.expander("More"):
         left, right = st.columns(2)
         tokens = left.number_input("max_new_tokens", 1, None, tokens, key="evaluate_tokens")
         pixels = right.number_input(
-            "max_pixels", 784, None, None if pixels is None else int(pixels),
-            placeholder="the model's own", key="evaluate_pixels",
+            "max_pixels", 784, None, pixels, key="evaluate_pixels",
         )  # fmt: skip
-        st.caption("Defaults are those of the runs behind the sets.")
+        st.caption("Defaults are those of the judgments that it was trained on.")
     return EngineOptions(
         video_fps=view.spec.fps,
         max_new_tokens=int(tokens),
-        max_pixels=pixels,
+        max_pixels=int(pixels),
         # Where it was trained it judges; of several GPUs the engine takes what it needs.
         device="cpu" if view.row.devices == "cpu" else "auto",
     )

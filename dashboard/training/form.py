@@ -14,9 +14,10 @@ from backend.errors import UsageError, WinnowError
 from backend.store.runs import RunRow
 from backend.store.sets import SetRow
 from backend.store.trainings import TrainingRow
-from backend.training.command import EXAMPLES, places_in, split_template
+from backend.training.command import places_in, split_template
 from backend.training.command_line import start_line
 from backend.training.plan import command_line
+from backend.training.programs import EXAMPLES
 from backend.training.registry import TRAINERS
 from backend.training.spec import PRESETS, TrainingSpec
 from backend.training.view import spec_of
@@ -263,7 +264,9 @@ def _checks(space: Workspace, spec: TrainingSpec) -> str | None:
     key = ("preflight", str(space.folder), json.dumps(spec.model_dump(mode="json")))
     if right.button("Check again", type="tertiary", key="training_check"):
         forget(key)
-    checks = ready(key, lambda: space.trainer.preflight(spec), words="Checking", height=260)
+    checks = ready(
+        key, lambda: space.trainer.preflight(spec, thorough=True), words="Checking", height=260
+    )
     if checks is None:
         return "Start is possible once everything has been looked at."
     failed = draw_checks(checks, on_page)

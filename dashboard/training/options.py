@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, get_args
 
-from backend.training.spec import LoraSpec, TrainingSpec
+from backend.training.spec import DataFormat, LoraSpec, TrainingSpec
 from dashboard.runs.options import Kind, Option
 
 
@@ -58,7 +58,7 @@ GROUPS: dict[str, tuple[Option, ...]] = {
         _spec("validation", "float", "share of pairs held out, for a validation curve", 0, 0.5),
         _spec("task_instruction", "long", "what later runs will ask with, where it is not Winnow's own"),
         _spec("data_format", "choice", "the format that your program reads",
-              choices=("lightrft", "sharegpt", "parquet", "jsonl")),
+              choices=get_args(DataFormat)),
     ),
     "Precision and memory": (
         _spec("bf16", "choice", "no for devices without bfloat16", choices=("auto", "yes", "no")),
@@ -101,6 +101,7 @@ _WORDS_FOR: dict[str, dict[str, str]] = {
 
 _OF_A_PLACE = {
     "validation_data": ("validation",),
+    "torch_dtype": ("bf16",),
     "gradient_accumulation_steps": (
         "train_batch_size", "micro_train_batch_size", "gpus_per_node", "nnodes",
     ),

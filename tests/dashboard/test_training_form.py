@@ -133,8 +133,8 @@ def test_a_command_asks_for_what_its_places_name(sets_space: Workspace, open_pag
     test.button(key="example_LLaMA-Factory").click().run()
     checked(test)
     names = {field.label for field in test.number_input}
-    assert {"actor_learning_rate", "train_batch_size", "save_steps"} <= names
-    assert not {"zero_stage", "max_steps", "validation"} & names
+    assert {"actor_learning_rate", "train_batch_size", "save_steps", "max_pixels"} <= names
+    assert not {"zero_stage", "l2", "validation"} & names
     assert "--trainer command" in test.code[0].value
     assert "--data-format sharegpt" in test.code[0].value
     assert "there is no program llamafactory-cli" in words(test)

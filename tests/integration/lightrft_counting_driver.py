@@ -111,7 +111,9 @@ def main() -> None:
     import torch
 
     torch.cuda.current_device = lambda: "cpu"  # type: ignore[assignment,return-value]
-    load_entry(entry).mend_counting()
+    winnows = load_entry(entry)
+    winnows.name_model_class()
+    winnows.mend_counting()
     from lightrft.strategy.strategy_base import StrategyBase
     from lightrft.trainer import grm_trainer_vl
 

@@ -1,8 +1,9 @@
 """Puts a real LightRFT checkout through Winnow's command and exports, as far as that goes without CUDA.
 
-Usage: ``python lightrft_driver.py HOME JUDGE ENTRY OUT.json ARGUMENTS…`` in LightRFT's interpreter, or in
-any that has torch and transformers: packages that are missing are stubbed here, and listed in the
-result. LightRFT's own modules are real, and so is its parser.
+Usage: ``python lightrft_driver.py HOME JUDGE ENTRY OUT.json ARGUMENTS…``, or ``python lightrft_driver.py
+--self-check HOME JUDGE ENTRY < job.json``, in LightRFT's interpreter, or in any that has torch and
+transformers: packages that are missing are stubbed here, and listed in the result. LightRFT's own modules
+are real, and so is its parser.
 """
 
 from __future__ import annotations
@@ -73,8 +74,8 @@ def parse(entry: str, arguments: list[str]) -> dict[str, Any]:
     raise SystemExit("the script ended before it began to train")
 
 
-def load(processor: Any, parsed: dict[str, Any]) -> dict[str, Any]:
-    """The rows as ``GRMDataset`` loads them, and the conversations its handlers make of them."""
+def load(processor: Any, parsed: dict[str, Any]) -> list[dict[str, Any]]:
+    """The rows as ``GRMDataset`` loads them, after the entry has seen to it."""
     from lightrft.datasets.grm_dataset import GRMDataset
 
     dataset = GRMDataset(
@@ -84,35 +85,18 @@ def load(processor: Any, parsed: dict[str, Any]) -> dict[str, Any]:
                 "max_pixels": parsed["max_pixels"]},
     )  # fmt: skip
     rows = []
-    for item in dataset.data:
-        handler = dataset.handlers[item["source"]]
-        info = handler.get_media_info(item)
-        content = dataset.media_content_loader(info)
-        messages, other = handler.parse_item(item, content, dataset.config)
-        rows.append(
-            {
-                "source": item["source"],
-                "media": [next(iter(place.values())) for place in info.values()],
-                "text": processor.apply_chat_template(messages, tokenize=False),
-                "parts": [
-                    {k: v for k, v in part.items() if k in ("type", "fps", "max_pixels", "text")}
-                    for message in messages
-                    for part in message["content"]
-                    if isinstance(part, dict)
-                ],
-                "response": other["response"],
-            }
-        )
-    own = type(dataset.handlers["rejection-sampling-t2v"]).__module__ \
-        if "rejection-sampling-t2v" in dataset.handlers else None  # fmt: skip
-    return {"rows": rows, "video_handler": own}
+    for place in range(len(dataset)):
+        inputs, labels, told = dataset[place]
+        learned = int((labels != -100).sum())
+        rows.append({**told, "tokens": inputs["input_ids"][0].tolist(), "learned": learned})
+    return rows
 
 
 def _import_what_is_here() -> None:
     """Before anything is stubbed: packages ask at import which others there are."""
     import transformers
     import transformers.audio_utils
-    import transformers.trainer
+    import transformers.trainer  # noqa: F401
 
     for name in ("peft", "datasets", "accelerate"):
         if importlib.util.find_spec(name):
@@ -123,11 +107,6 @@ def _import_what_is_here() -> None:
         # Asked for at import, as a default argument.
         torch.cuda.current_device = lambda: 0
         stubbed.add("torch.cuda.current_device")
-    # Gone from transformers 5; LightRFT asks for less than that.
-    for old, new in (("AutoModelForVision2Seq", "AutoModelForImageTextToText"),):
-        if not hasattr(transformers, old):
-            setattr(transformers, old, getattr(transformers, new))
-            stubbed.add(f"transformers.{old}")
 
 
 def _plain(value: Any) -> bool:
@@ -135,18 +114,21 @@ def _plain(value: Any) -> bool:
 
 
 def main() -> None:
-    home, judge, entry, out, *arguments = sys.argv[1:]
+    checks = sys.argv[1] == "--self-check"
+    home, judge, entry, *rest = sys.argv[2 if checks else 1 :]
     sys.path.insert(0, home)
     _import_what_is_here()
     sys.meta_path.append(_Finder())
+    if checks:
+        sys.argv = [entry, "--self-check"]
+        runpy.run_path(entry, run_name="__main__")
+        return
+    out, *arguments = rest
     parsed = parse(entry, arguments)
     from transformers import AutoProcessor
 
-    result = {
-        "parsed": parsed,
-        **load(AutoProcessor.from_pretrained(judge), parsed),
-        "stubbed": sorted(stubbed),
-    }
+    rows = load(AutoProcessor.from_pretrained(judge), parsed)
+    result = {"parsed": parsed, "rows": rows, "stubbed": sorted(stubbed)}
     Path(out).write_text(json.dumps(result), encoding="utf-8")
 
 

@@ -16,15 +16,13 @@ from typing import Any
 
 import pytest
 
-from backend.domain.pairs import MediaKind
-from backend.domain.prompts import judge_messages
-from backend.engines.base import Request
-from backend.engines.chat import template_messages
+from backend.engines.processing import prompt_inputs
 from backend.trainer import export_sets
 from backend.training import lightrft_entry
 from backend.training.data import Rows, data_files
 from backend.training.folder import claim
 from backend.training.registry import Tools, load_trainer
+from backend.training.showing import request_of
 from backend.training.spec import LoraSpec, TrainingSpec
 from backend.workspace import Workspace
 from tests.workspaces import build_workspace
@@ -110,39 +108,28 @@ def test_lightrfts_own_parser_reads_every_hyperparameter_as_it_was_given(
     assert len(parsed["train_data"]) == len(parsed["eval_data"]) == 2
 
 
-def test_grm_dataset_loads_every_row_of_both_kinds(
-    result: dict[str, Any], asked: tuple[Path, TrainingSpec]
-) -> None:
-    files = [file for file in data_files(asked[0]) if not file.validation]
-    rows = Rows(files)
-    expected = sorted((row.media, row.response) for row in rows)
-    found = sorted((tuple(row["media"]), row["response"]) for row in result["rows"])
-    assert found == expected
-    assert {row["source"] for row in result["rows"]} == {"imagegen-cot-reward-5k", T2V}
-
-
-def test_a_conversation_is_token_for_token_that_of_inference(
+def test_grm_dataset_shows_every_row_of_both_kinds_as_inference_does(
     result: dict[str, Any], asked: tuple[Path, TrainingSpec], judge_folder: Path
 ) -> None:
-    """Rendered by the judge's own template: what LightRFT trains on begins with what a run asks."""
+    """Token for token, at the spec's rate and size; what is learned is the response and its end."""
     transformers = pytest.importorskip("transformers")
     processor = transformers.AutoProcessor.from_pretrained(judge_folder)
-    texts = {(tuple(row["media"]), row["response"]): row["text"] for row in result["rows"]}
-    for row in Rows([file for file in data_files(asked[0]) if not file.validation]):
-        request = Request(id=0, kind=row.kind, media={},
-                          messages=judge_messages(row.kind, row.instruction))  # fmt: skip
-        prompt = processor.apply_chat_template(
-            template_messages(request), tokenize=False, add_generation_prompt=True
+    folder, spec = asked
+    found = {(tuple(row["media"]), row["response"]): row for row in result["rows"]}
+    rows = Rows([file for file in data_files(folder) if not file.validation])
+    assert len(result["rows"]) == len(rows)
+    assert found.keys() == {(row.media, row.response) for row in rows}
+    for row in rows:
+        request = request_of(row, fps=spec.fps, max_pixels=spec.max_pixels, factor=28)
+        prompt = prompt_inputs(processor, [request])["input_ids"][0].tolist()
+        one = found[row.media, row.response]
+        assert one["tokens"][: len(prompt)] == prompt
+        text = processor.tokenizer.decode(
+            one["tokens"][len(prompt) :], clean_up_tokenization_spaces=False
         )
-        text = texts[row.media, row.response]
-        assert text.startswith(prompt)
-        assert text[len(prompt) :].rstrip("\n") == row.response + processor.tokenizer.eos_token
-
-
-def test_videos_are_shown_at_the_specs_rate_and_size(result: dict[str, Any]) -> None:
-    videos = [part for row in result["rows"] if row["source"] == T2V for part in row["parts"]]
-    shown = [part for part in videos if part["type"] == MediaKind.VIDEO.value]
-    assert shown and all((part["fps"], part["max_pixels"]) == (1.5, 100_352) for part in shown)
+        assert text == row.response + processor.tokenizer.eos_token
+        assert one["learned"] == len(one["tokens"]) - len(prompt)
+    assert {row["source"] for row in result["rows"]} == {"imagegen-cot-reward-5k", T2V}
 
 
 def counted(out: Path, *, after: int) -> list[dict[str, Any]]:

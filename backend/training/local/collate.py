@@ -1,26 +1,17 @@
-"""Training rows as model inputs: the prompt as at inference, then the response.
-
-The prompt's token ids and pixels come from :func:`backend.engines.processing.prompt_inputs`, which
-the transformers engine calls too; the response's ids follow them, as generated ones would.
-"""
+"""Rows in micro batches, as :mod:`backend.training.showing` makes model inputs of them."""
 
 from __future__ import annotations
 
-import copy
 import logging
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from backend.domain.pairs import MediaKind
-from backend.domain.prompts import judge_messages
-from backend.engines.base import Request
-from backend.engines.processing import prompt_inputs
 from backend.errors import EngineError, MediaError, TrainingError
-from backend.media.reading import read_medium
 from backend.training.data import Row
+from backend.training.showing import Showing
 from backend.training.spec import TrainingSpec
 
 if TYPE_CHECKING:
@@ -60,41 +51,9 @@ class Collator:
 
     def __init__(self, processor: Any, spec: TrainingSpec, factor: int) -> None:
         self._processor = processor
-        self._spec = spec
-        self._factor = factor
-        # A response is text: what it spells is no special token, and it closes no turn. The switch is
-        # state of the tokenizer, which several threads share, so responses have one of their own.
-        self._responses = copy.deepcopy(processor.tokenizer)
-        self._responses.split_special_tokens = True
+        self._longest = spec.prompt_max_len
+        self._showing = Showing(processor, fps=spec.fps, max_pixels=spec.max_pixels, factor=factor)
         self.left_out = 0
-
-    def request(self, row: Row) -> Request:
-        """What the judge was asked.
-
-        Raises:
-            TrainingError: A medium is missing or broken.
-        """
-        try:
-            first, second = (
-                read_medium(
-                    Path(path),
-                    row.kind,
-                    fps=self._spec.fps,
-                    max_pixels=self._spec.max_pixels,
-                    factor=self._factor,
-                )
-                for path in row.media
-            )
-        except MediaError as error:
-            raise TrainingError(
-                error.message, hint="bring the file back, then `winnow train resume`"
-            ) from error
-        return Request(
-            id=0,
-            kind=row.kind,
-            messages=judge_messages(row.kind, row.instruction),
-            media={"first": first, "second": second},
-        )
 
     def sample(self, row: Row) -> tuple[dict[str, torch.Tensor], int] | None:
         """One row's inputs, unpadded, and the length of its response.
@@ -102,33 +61,27 @@ class Collator:
         Returns:
             ``None`` when the row is too long, or when its instruction spells a control token of this
             model: no run judges such a pair.
-        """
-        import torch
 
+        Raises:
+            TrainingError: A medium is missing or broken.
+        """
         try:
-            inputs = dict(prompt_inputs(self._processor, [self.request(row)]))
+            inputs, length = self._showing.sample(row)
         except EngineError as error:
             self.left_out += 1
             log.warning("a row is left out: %s", error.message)
             return None
-        written = self._responses(row.response, add_special_tokens=False).input_ids
-        response = torch.tensor([[*written, self._responses.eos_token_id]])
-        shape = inputs["input_ids"].shape
-        length = response.shape[1]
-        if shape[1] + length > self._spec.prompt_max_len:
+        except MediaError as error:
+            raise TrainingError(
+                error.message, hint="bring the file back, then `winnow train resume`"
+            ) from error
+        tokens = inputs["input_ids"].shape[1]
+        if tokens > self._longest:
             self.left_out += 1
             log.warning(
-                "a row of %d tokens is left out (prompt_max_len is %d)",
-                shape[1] + length, self._spec.prompt_max_len,
-            )  # fmt: skip
+                "a row of %d tokens is left out (prompt_max_len is %d)", tokens, self._longest
+            )
             return None
-        for name, value in inputs.items():
-            if name == "input_ids":
-                inputs[name] = torch.cat([value, response], dim=1)
-            elif value.shape == shape:
-                # Attended to like the prompt, and of no medium.
-                fill = torch.ones_like if name == "attention_mask" else torch.zeros_like
-                inputs[name] = torch.cat([value, fill(response)], dim=1)
         return inputs, length
 
     def micro_batches(self, rows: Sequence[Row]) -> Iterator[Micro]:

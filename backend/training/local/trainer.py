@@ -67,6 +67,10 @@ class LocalTrainer:
         argv = (*launcher, "-m", MODULE, str(folder))
         return Command(argv, spec.visible_devices, heeds_stop=True)
 
+    def self_check(self) -> Command:
+        """See :class:`backend.training.base.Trainer`."""
+        return Command((self.python, "-m", "backend.training.self_check"))
+
     def metrics(self, folder: Path) -> Sequence[Metric]:
         """See :class:`backend.training.base.Trainer`."""
         return read_metrics(folder)

@@ -170,7 +170,8 @@ def test_rows_of_all_formats_are_the_shown_pairs(cases: list[Case], split: float
             return
         finally:
             database.close()
-        for name in FORMATS:
+        # sharegpt-frames decodes the videos, which are but names here; see test_frames.
+        for name in FORMATS.keys() - {"sharegpt-frames"}:
             out = folder / name
             export_set(database, frozen, format=name, out=out, split=split)
             found = []

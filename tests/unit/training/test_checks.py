@@ -15,6 +15,7 @@ import pytest
 from backend.domain.filtering import Policy
 from backend.domain.people import Person, Role
 from backend.domain.preflight import Check, Level
+from backend.engines.base import EngineOptions
 from backend.errors import Forbidden, TrainingError, UsageError
 from backend.inference.imports import import_predictions
 from backend.inference.spec import RunSpec, instructions
@@ -123,7 +124,7 @@ def test_answers_of_one_side_are_warned_of(space: Workspace, judge_folder: Path)
     assert lopsided.hint and "--balance" in lopsided.hint
 
 
-def test_a_set_judged_under_another_instruction_is_warned_of_and_evaluated_under_it(
+def test_another_instruction_than_the_sets_were_judged_under_is_refused_and_theirs_is_asked_with(
     space: Workspace, judge_folder: Path
 ) -> None:
     dataset = space.datasets.get("pictures")
@@ -133,11 +134,13 @@ def test_a_set_judged_under_another_instruction_is_warned_of_and_evaluated_under
         space.database, dataset.id, spec, Policy(), space.folder / "predictions-a.jsonl"
     )
     space.freeze("other", [run])
-    found = checks(space, judge_folder, "other")["Instruction"]
-    assert found.level is Level.WARN and "another instruction" in found.message
+    assert checks(space, judge_folder, "other")["Instruction"].level is Level.OK
     assert checks(space, judge_folder, "other", task_instruction=other)["Instruction"].level is (
         Level.OK
     )
+    found = checks(space, judge_folder, "other", task_instruction="Which? {prompt}")["Instruction"]
+    assert found.level is Level.FAIL and "another instruction" in found.message
+    assert found.hint and "--task-instruction" in found.hint
     mixture = checks(space, judge_folder, "other", "both-orders")["Instruction"]
     assert mixture.level is Level.WARN and "2 instructions" in mixture.message
     asked = space.trainer.spec(["other"], trainer="local", model="m/x", output_dir="/o")
@@ -186,13 +189,63 @@ def test_gpus_that_are_too_few_or_too_small_are_told(
     assert few.level is Level.FAIL and "--gpus-per-node" in (few.hint or "")
 
 
-def test_another_number_of_pixels_than_the_judge_saw_is_told(
+def judged(space: Workspace, name: str, dataset: str, model: Path | str, **options: Any) -> None:
+    """A set of a run that an engine made with these options."""
+    spec = RunSpec(
+        model=str(model), engine="transformers", instruction=instructions(None, use_cot=True),
+        options=EngineOptions(**options),
+    )  # fmt: skip
+    texts = space.folder / f"predictions-{'c' if dataset == 'clips' else 'a'}.jsonl"
+    row = space.datasets.get(dataset)
+    run = import_predictions(space.database, row.id, spec, Policy(), texts)
+    space.freeze(name, [run])
+
+
+def test_other_frames_or_pixels_than_the_judge_saw_are_refused_with_the_option_that_mends_it(
     space: Workspace, judge_folder: Path
 ) -> None:
+    judged(space, "clips", "clips", judge_folder, video_fps=1.5, max_pixels=5_000)
+    found = checks(space, judge_folder, "clips")
+    assert found["Frames"].level is found["Pixels"].level is Level.FAIL
+    assert (found["Frames"].hint, found["Pixels"].hint) == ("--fps 1.5", "--max-pixels 5000")
+    with pytest.raises(TrainingError, match=r"Frames: the judge saw 1.5 frames a second"):
+        start(space, judge_folder, "clips")
+    assert (
+        not {"Frames", "Pixels"}
+        & checks(space, judge_folder, "clips", fps=1.5, max_pixels=5_000).keys()
+    )
+    judged(space, "usual", "clips", judge_folder)
+    assert not {"Frames", "Pixels"} & checks(space, judge_folder, "usual").keys()
+    both = checks(space, judge_folder, "clips", "usual", fps=1.5)["Frames"]
+    assert both.level is Level.FAIL and "no --fps fits" in (both.hint or "")
+
+
+def test_a_frame_rate_of_images_and_pixels_above_the_models_own_say_nothing(
+    space: Workspace, judge_folder: Path
+) -> None:
+    """The demo judge's processor lets 7,500 pixels through, whatever it is asked for."""
+    judged(space, "pictures", "pictures", judge_folder, video_fps=8.0, max_pixels=1_000_000)
+    assert not {"Frames", "Pixels"} & checks(space, judge_folder, "pictures").keys()
+    judged(space, "served", "pictures", "a-name-on-a-server", max_pixels=282_240)
+    assert "Pixels" not in checks(space, judge_folder, "served")
+
+
+def test_pixels_of_a_run_before_they_were_kept_are_its_models_own(
+    space: Workspace, judge_folder: Path
+) -> None:
+    judged(space, "old", "pictures", judge_folder, max_pixels=None)
+    assert "Pixels" not in checks(space, judge_folder, "old")
+    few = checks(space, judge_folder, "old", max_pixels=5_000)["Pixels"]
+    assert few.level is Level.FAIL and few.hint == "--max-pixels 7500"
+    judged(space, "gone", "pictures", "/no/such/model", max_pixels=None)
+    gone = checks(space, judge_folder, "gone")["Pixels"]
+    assert gone.level is Level.WARN and "not here to tell" in gone.message
+
+
+def test_devices_are_those_that_were_named(space: Workspace, judge_folder: Path) -> None:
     spec = space.trainer.spec(["both-orders"], trainer="local", model=str(judge_folder),
                               output_dir=str(space.folder / "out"))  # fmt: skip
     assert devices_of(spec.model_copy(update={"device": "cuda:1"})) == "cuda:1"
-    assert "Pixels" not in checks(space, judge_folder)
 
 
 @pytest.mark.parametrize(
@@ -236,9 +289,9 @@ def test_a_second_training_into_the_same_folder_is_refused_while_the_first_is_qu
     assert start(space, judge_folder) == first + 1
 
 
-def start(space: Workspace, judge: Path) -> int:
+def start(space: Workspace, judge: Path, name: str = "both-orders") -> int:
     spec = space.trainer.spec(
-        ["both-orders"], trainer="local", model=str(judge), device="cpu",
+        [name], trainer="local", model=str(judge), device="cpu",
         output_dir=str(space.folder / "out"),
     )  # fmt: skip
     return space.trainer.start(spec)

@@ -21,6 +21,7 @@ from backend.inference.pipeline import Pipeline
 from backend.inference.spec import RunSpec
 from backend.training.data import Row, Rows, data_files
 from backend.training.local.collate import IGNORED, Collator
+from backend.training.showing import request_of
 from backend.workspace import Workspace
 
 
@@ -116,7 +117,8 @@ def test_the_judges_own_answer_is_what_it_expects_most(
     speaker = TransformersEngine(str(judge_folder), EngineOptions(device="cpu", max_new_tokens=40))
     collator, rows = collated(speaker, prepare)
     row = rows[0]
-    (outcome,) = speaker.generate(iter([collator.request(row)]))
+    asked = request_of(row, fps=1.0, max_pixels=SMALL, factor=28)
+    (outcome,) = speaker.generate(iter([asked]))
     assert isinstance(outcome, Completion)
     (micro,) = collator.micro_batches([Row(row.kind, row.instruction, outcome.text, row.media)])
     with torch.no_grad():

@@ -70,12 +70,13 @@ def test_the_loss_falls_and_the_finished_judge_answers_in_the_engine(
 def answers(judge: Path, folder: Path, spec: TrainingSpec) -> str:
     """What a judge's folder says to the first row, loaded as any run loads it."""
     from backend.engines.base import Completion
-    from backend.training.local.collate import Collator
+    from backend.training.showing import request_of
 
     engine = TransformersEngine(str(judge), EngineOptions(device="cpu", max_new_tokens=8))
     try:
         row = Rows(data_files(folder))[0]
-        (outcome,) = engine.generate(iter([Collator(engine._processor, spec, 28).request(row)]))
+        asked = request_of(row, fps=spec.fps, max_pixels=spec.max_pixels, factor=28)
+        (outcome,) = engine.generate(iter([asked]))
     finally:
         engine.close()
     assert isinstance(outcome, Completion), outcome

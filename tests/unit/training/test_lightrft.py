@@ -1,46 +1,42 @@
-"""LightRFT's command, and the entry's handler for videos; a checkout that tests make."""
+"""LightRFT's command, its preflight and its entry; on a checkout that tests make."""
 
 from __future__ import annotations
 
 import json
 import os
+import platform
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from typing import Any
 
 import pytest
+from packaging.requirements import Requirement
 from training_folders import Prepare, save_checkout
 
-from backend.domain.pairs import MediaKind
-from backend.domain.preflight import Level
-from backend.domain.prompts import default_instruction, judge_messages
-from backend.engines.base import Request
-from backend.engines.chat import template_messages
+from backend.domain.preflight import Check, Level
 from backend.errors import TrainerUnavailable, TrainingError
-from backend.training import lightrft
+from backend.training import lightrft_entry, lightrft_versions
 from backend.training.lightrft import LightRFTTrainer
-from backend.training.lightrft_entry import SOURCE, VideoRows, register
+from backend.training.lightrft_rows import T2V_SOURCE
+from backend.training.probing import versions_in
 from backend.workspace import Workspace
 
-ENTRY = register.__code__.co_filename
-DATASET = """
-class GRMDataset:
-    def __init__(self):
-        self.handlers = {HANDLERS}
-        self.found = {k: type(v).__name__ for k, v in self.handlers.items()}
-"""
+ENTRY = lightrft_entry.__file__
+ROOT = Path(__file__).parents[3]
 SCRIPT = """
 import sys, json
 from lightrft.datasets.grm_dataset import GRMDataset
-print(json.dumps([sys.argv, __name__, GRMDataset().found]))
+from lightrft.models.grm_vl import GenerativeRewardModelVL
+shows = [GRMDataset.__getitem__, GenerativeRewardModelVL.forward]
+print(json.dumps([sys.argv, __name__, [one.__module__ for one in shows]]))
 """
 
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
-    dataset = DATASET.replace("HANDLERS", '"hpdv3": 1')
-    return save_checkout(tmp_path / "LightRFT", dataset=dataset, script=SCRIPT)
+    return save_checkout(tmp_path / "LightRFT", script=SCRIPT)
 
 
 def of(command: tuple[str, ...], option: str) -> str:
@@ -80,7 +76,7 @@ def test_mixed_sets_name_both_sources_and_their_validation_files(
     folder, spec = prepare(sets=("mixed",), trainer="lightrft", lora={"rank": 4}, validation=0.3)
     argv = LightRFTTrainer("py", str(checkout)).command(spec, folder).argv
     sources = [part.split(":")[0] for part in of(argv, "--train_data").split(",")]
-    assert sources == ["imagegen-cot-reward-5k", SOURCE]
+    assert sources == ["imagegen-cot-reward-5k", T2V_SOURCE]
     assert all(
         Path(part.split(":", 1)[1]).is_file() for part in of(argv, "--train_data").split(",")
     )
@@ -138,71 +134,143 @@ def test_a_checkout_whose_trainer_is_elsewhere_is_warned_of(
     found = next(check for check in trainer.preflight(spec) if check.name == "LightRFT")
     assert found.level is Level.WARN and "trainer is not where" in found.message
     for file in ("trainer/grm_trainer_vl.py", "strategy/strategy_base.py"):
-        (checkout / "lightrft" / file).parent.mkdir()
+        (checkout / "lightrft" / file).parent.mkdir(exist_ok=True)
         (checkout / "lightrft" / file).touch()
     found = next(check for check in trainer.preflight(spec) if check.name == "LightRFT")
     assert found.level is Level.OK
 
 
+RIGHT = {
+    "python": "3.12.4", "torch": "2.9.1", "transformers": "4.57.1", "deepspeed": "0.18.3",
+    "qwen-vl-utils": "0.0.14", "loguru": "0.7.3", "peft": "0.18.0", "datasets": "4.4.0",
+    "einops": "0.8.1", "tensorboard": "2.20.0", "flash-attn": "2.8.3", "easydict": "1.13",
+    "librosa": "0.11.0", "matplotlib": "3.10.0", "sglang": "0.5.6", "av": "16.0.0",
+    "numpy": "2.3.0", "pillow": "12.0.0", "pydantic": "2.12.0",
+}  # fmt: skip
+REQUIRED = "torch>=2.9.1\ntransformers>=4.57.1  # a remark\n-r other.txt\nflash-attn>=2.8.3\npeft\n"
+
+
+def versions(
+    monkeypatch: pytest.MonkeyPatch, checkout: Path, model: str = "a/name", **found: str | None
+) -> dict[str, Check]:
+    """The checks of an interpreter that has everything but this."""
+    (checkout / "requirements.txt").write_text(REQUIRED)
+    named = {name.replace("_", "-"): version for name, version in found.items()}
+    monkeypatch.setattr(lightrft_versions, "versions_in", lambda *_: {**RIGHT, **named})
+    made = lightrft_versions.check_versions("py", checkout, model, flash_attn=True)
+    return {check.name: check for check in made}
+
+
+def test_an_interpreter_that_has_what_the_checkout_asks_for_is_told_with_its_versions(
+    checkout: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = versions(monkeypatch, checkout)
+    assert set(found) == {"Interpreter"} and found["Interpreter"].level is Level.OK
+    assert "transformers 4.57.1" in found["Interpreter"].message
+    # A build of one's own has a local part, or says nothing.
+    assert versions(monkeypatch, checkout, torch="2.9.1+cu130", flash_attn="")[
+        "Interpreter"
+    ].level is (Level.OK)
+
+
+@pytest.mark.parametrize(
+    ("name", "version", "said"),
+    [("transformers", "4.51.3", "transformers 4.51.3 is not >=4.57.1"),
+     ("torch", "2.8.0+cu128", "torch 2.8.0+cu128 is not >=2.9.1"),
+     ("flash_attn", None, "flash-attn is missing"), ("peft", None, "peft is missing"),
+     ("python", "3.10.14", "python 3.10.14 is not >=3.11"),
+     ("pydantic", "1.10.9", "pydantic 1.10.9 is not >=2.10"), ("av", None, "av is missing")],
+)  # fmt: skip
+def test_a_version_that_is_too_old_or_missing_is_refused(
+    checkout: Path, monkeypatch: pytest.MonkeyPatch, name: str, version: str | None, said: str
+) -> None:
+    found = versions(monkeypatch, checkout, "a/name", **{name: version})["Interpreter"]
+    assert found.level is Level.FAIL and said in found.message
+    assert found.hint and "WINNOW_LIGHTRFT_PYTHON" in found.hint
+
+
 def test_what_lightrft_imports_without_using_it_is_warned_of(
-    prepare: Prepare, checkout: Path, monkeypatch: pytest.MonkeyPatch
+    checkout: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    _, spec = prepare(sets=("images",), trainer="lightrft", flash_attn=False)
-    monkeypatch.setattr(lightrft, "_PACKAGES", ("json",))
-    monkeypatch.setattr(lightrft, "_IMPORTED", ("json", "no_such_package"))
-    found = LightRFTTrainer(sys.executable, str(checkout)).preflight(spec)
-    imports = next(check for check in found if check.name == "Imports")
-    assert imports.level is Level.WARN
-    assert "lacks no_such_package, which LightRFT imports" in imports.message
+    imports = versions(monkeypatch, checkout, sglang=None)["Imports"]
+    assert (
+        imports.level is Level.WARN
+        and "sglang is missing, which LightRFT imports" in imports.message
+    )
 
 
-@pytest.mark.parametrize(("own", "kept"), [('"hpdv3": 1', "VideoRows"), (f'"{SOURCE}": 1', "int")])
-def test_the_entry_runs_the_script_unchanged_and_steps_aside(
-    checkout: Path, own: str, kept: str
+def test_a_transformers_that_was_not_tried_or_cannot_read_the_model_is_told(
+    checkout: Path, monkeypatch: pytest.MonkeyPatch, judge_folder: Path
 ) -> None:
-    (checkout / "lightrft/datasets/grm_dataset.py").write_text(DATASET.replace("HANDLERS", own))
+    newer = versions(monkeypatch, checkout, transformers="6.0.0")["transformers"]
+    assert newer.level is Level.WARN and "6.0.0 was not tried" in newer.message
+    assert "transformers" not in versions(monkeypatch, checkout, transformers="5.20.2")
+    older = versions(monkeypatch, checkout, str(judge_folder))["transformers"]
+    assert older.level is Level.FAIL and "cannot read its configuration" in older.message
+    same = versions(monkeypatch, checkout, str(judge_folder), transformers="5.20.2")
+    assert "transformers" not in same
+
+
+def test_an_interpreter_is_asked_for_versions_without_importing_anything() -> None:
+    found = versions_in(sys.executable, ["pytest", "no-such-package", "json"])
+    assert found == {
+        "python": platform.python_version(), "pytest": pytest.__version__,
+        "no-such-package": None, "json": "",
+    }  # fmt: skip
+    assert "cannot be asked" in str(versions_in("/no/such/python", []))
+
+
+def test_the_entry_needs_what_winnow_needs() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    named = {Requirement(text).name: Requirement(text) for text in project["dependencies"]}
+    for ours in map(Requirement, lightrft_versions.OURS):
+        least = str(ours.specifier)
+        asked = project["requires-python"] if ours.name == "python" else named[ours.name].specifier
+        assert least in str(asked).split(","), ours
+
+
+@pytest.mark.parametrize(
+    ("values", "refused"),
+    [({}, True), ({"micro_train_batch_size": 1}, False), ({"zero_stage": 2}, False),
+     ({"gpus_per_node": 1}, False), ({"gpus_per_node": 1, "nnodes": 2}, True)],
+)  # fmt: skip
+def test_images_and_videos_in_one_micro_batch_are_refused_under_zero_3(
+    prepare: Prepare, checkout: Path, values: dict[str, Any], refused: bool
+) -> None:
+    given = {"gpus_per_node": 2, "micro_train_batch_size": 2, "zero_stage": 3, **values}
+    trainer = LightRFTTrainer(sys.executable, str(checkout))
+    _, spec = prepare(sets=("mixed",), trainer="lightrft", **given)
+    found = {check.name: check for check in trainer.preflight(spec)}
+    assert ("Mixed" in found) == refused
+    if refused:
+        assert found["Mixed"].level is Level.FAIL
+        assert "--micro-train-batch-size 1" in (found["Mixed"].hint or "")
+    _, spec = prepare("other", sets=("images", "images"), trainer="lightrft", **given)
+    assert "Mixed" not in {check.name for check in trainer.preflight(spec)}
+
+
+def test_the_entry_mends_what_the_model_is_shown_and_runs_the_script_unchanged(
+    checkout: Path,
+) -> None:
+    """In an interpreter that finds Winnow's package by the entry alone."""
     script = "examples/grm_training/train_grm_vl.py"
     done = subprocess.run(
         [sys.executable, ENTRY, script, "--fps", "2.0"],
         cwd=checkout, capture_output=True, text=True, check=True,
         env={**os.environ, "PYTHONPATH": str(checkout)},
     )  # fmt: skip
-    argv, name, found = json.loads(done.stdout)
+    argv, name, shows = json.loads(done.stdout)
     assert (argv, name) == ([script, "--fps", "2.0"], "__main__")
-    assert found[SOURCE] == kept
+    assert shows == ["backend.training.lightrft_rows", "backend.training.lightrft_positions"]
 
 
-def test_a_video_rows_messages_are_those_of_inference(tmp_path: Path) -> None:
-    instruction = default_instruction(MediaKind.VIDEO)
-    file = tmp_path / "rows.json"
-    row = {"conversations": [{"from": "human", "value": instruction}, {"from": "gpt", "value": "R"}],
-           "images": ["a.mp4", "/b.mp4"], "video_fps": 2.0}  # fmt: skip
-    file.write_text(json.dumps([row]))
-    handler = VideoRows()
-    (item,) = handler.load_data(str(file))
-    media = handler.get_media_info(item)
-    assert [m["video_local_path"] for m in media.values()] == [str(tmp_path / "a.mp4"), "/b.mp4"]
-    content = {name: place["video_local_path"] for name, place in media.items()}
-    messages, other = handler.parse_item(item, content, {"video_fps": 2.0, "max_pixels": 9})
-    videos = [part for m in messages[1:3] for part in m["content"] if part["type"] == "video"]
-    assert [video["video"] for video in videos] == list(content.values())
-    assert all((video["fps"], video["max_pixels"]) == (2.0, 9) for video in videos)
-    request = Request(id=0, kind=MediaKind.VIDEO, media={},
-                      messages=judge_messages(MediaKind.VIDEO, instruction))  # fmt: skip
-    assert [_bare(message) for message in messages[:3]] == template_messages(request)
-    assert messages[3] == {"role": "assistant", "content": [{"type": "text", "text": "R"}]}
-    assert other["response"] == "R"
-
-
-def _bare(message: dict[str, Any]) -> dict[str, Any]:
-    content = message["content"]
-    if isinstance(content, str):
-        content = [{"type": "text", "text": content}]
-    parts = [
-        {"type": "text", "text": part["text"]} if part["type"] == "text" else {"type": part["type"]}
-        for part in content
-    ]
-    return {"role": message["role"], "content": parts}
+def test_a_checkout_without_the_model_that_winnow_knows_is_refused(
+    prepare: Prepare, checkout: Path
+) -> None:
+    _, spec = prepare(sets=("images",), trainer="lightrft")
+    (checkout / "lightrft/models/grm_vl.py").unlink()
+    found = LightRFTTrainer(sys.executable, str(checkout)).preflight(spec)[0]
+    assert found.level is Level.FAIL and "it lacks lightrft/models/grm_vl.py" in found.message
 
 
 @pytest.mark.parametrize("home", [None, "/nowhere"])

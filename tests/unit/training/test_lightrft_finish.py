@@ -55,7 +55,7 @@ else:
 def checkout(tmp_path: Path) -> Path:
     """A checkout whose script saves what LightRFT's saves, with its calls."""
     home = tmp_path / "LightRFT"
-    return save_checkout(home, dataset="class GRMDataset: pass", script=SCRIPT)
+    return save_checkout(home, script=SCRIPT)
 
 
 def train(checkout: Path, folder: Path, judge: Path, *words: str, rank: int = 0) -> None:

@@ -11,12 +11,13 @@ import pytest
 from backend.cli import main
 from backend.domain.preflight import Check
 from backend.trainer import export_sets
+from backend.training import lightrft
 from backend.training.folder import claim, owner_of
 from backend.training.spec import TrainingSpec
 from backend.workspace import Workspace
 from tests.workspaces import build_workspace
 
-ANOTHER = "judged under another instruction"
+UNEVEN = "is no multiple of 3"
 
 
 @pytest.fixture
@@ -24,7 +25,7 @@ def space(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Workspace
     """Nothing is started: what is queued stays so."""
     monkeypatch.setattr(Workspace, "supervise", lambda _self: None)
     home = tmp_path / "LightRFT"
-    for file in ("examples/grm_training/train_grm_vl.py", "lightrft/datasets/grm_dataset.py"):
+    for file in (lightrft.SCRIPT, "lightrft/datasets/grm_dataset.py", "lightrft/models/grm_vl.py"):
         (home / file).parent.mkdir(parents=True)
         (home / file).touch()
     monkeypatch.setenv("LIGHTRFT_HOME", str(home))
@@ -47,19 +48,19 @@ def test_start_says_what_the_preflight_warns_of_on_standard_error(
 ) -> None:
     medium = space.folder / "media/t2i/000-win.jpg"
     medium.write_bytes(medium.read_bytes() + b" ")
-    assert start(space, judge_folder, "--task-instruction", "Which? {prompt}", "--json") == 0
+    assert start(space, judge_folder, "--micro-train-batch-size", "3", "--json") == 0
     said = capsys.readouterr()
     assert json.loads(said.out)["status"] == "queued"
     lines = [line for line in said.err.splitlines() if line.startswith("warn ")]
     assert any("Media: 1 file was written" in line and medium.name in line for line in lines)
-    assert any("Instruction: " in line and ANOTHER in line for line in lines)
+    assert any("Batch: " in line and UNEVEN in line for line in lines)
 
 
 def test_what_is_refused_says_why_in_one_line_without_its_warnings(
     space: Workspace, judge_folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (space.folder / "media/t2i/000-win.jpg").unlink()
-    assert start(space, judge_folder, "--task-instruction", "Which? {prompt}") == 1
+    assert start(space, judge_folder, "--micro-train-batch-size", "3") == 1
     error, _hint = capsys.readouterr().err.strip().splitlines()
     assert "1 file is missing" in error
 
@@ -78,10 +79,10 @@ def test_who_does_not_ask_for_the_warnings_finds_them_in_the_log(
 ) -> None:
     spec = space.trainer.spec(
         ["signs"], trainer="local", model=str(judge_folder), device="cpu",
-        output_dir=str(space.folder / "out"), task_instruction="Which? {prompt}",
+        output_dir=str(space.folder / "out"), micro_train_batch_size=3,
     )  # fmt: skip
     space.trainer.start(spec)
-    assert ANOTHER in caplog.text
+    assert UNEVEN in caplog.text
 
 
 @pytest.mark.parametrize("trainer", ["lightrft", "command"])
@@ -96,7 +97,7 @@ def test_a_preset_of_five_steps_is_not_taken_for_an_epoch(
 
 
 def two_nodes(space: Workspace, judge: Path, monkeypatch: pytest.MonkeyPatch) -> TrainingSpec:
-    def passed(*_: object) -> list[Check]:
+    def passed(*_: object, **_thorough: bool) -> list[Check]:
         return []
 
     monkeypatch.setattr("backend.training.launch.preflight", passed)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from backend.training.spec import TrainingSpec
+from tests.integration.lightrft_stand_in import save_stand_in
 
 SMALL = 56 * 56
 """Pixels that make a picture four tokens."""
@@ -13,12 +14,8 @@ SMALL = 56 * 56
 Prepare = Callable[..., tuple[Path, TrainingSpec]]
 
 
-def save_checkout(home: Path, *, dataset: str, script: str) -> Path:
-    """A folder laid out as a checkout of LightRFT, with these two modules' texts in it."""
-    (home / "lightrft/datasets").mkdir(parents=True)
-    (home / "examples/grm_training").mkdir(parents=True)
-    for folder in ("lightrft", "lightrft/datasets"):
-        (home / folder / "__init__.py").touch()
-    (home / "lightrft/datasets/grm_dataset.py").write_text(dataset)
+def save_checkout(home: Path, *, script: str) -> Path:
+    """A stand-in for a checkout of LightRFT with this training script."""
+    save_stand_in(home)
     (home / "examples/grm_training/train_grm_vl.py").write_text(script)
     return home
