@@ -65,7 +65,7 @@ class TrainingSpec(BaseModel):
         max_norm: Length to which gradients are clipped. LightRFT always clips to 1.
         lr_warmup_ratio: Share of the steps in which the learning rate rises.
         prompt_max_len: Tokens of prompt and response together, above which a sample is left out;
-            LightRFT applies it to the prompts of its validation alone, and trains on every sample.
+            LightRFT takes every sample whole, whatever its length.
         max_pixels: Of one image, or of one video frame.
         fps: Frames a second of video that the judge is shown.
         validation: Share of the pairs that is held out: for the loss on them, or under LightRFT for

@@ -8,6 +8,8 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from backend.domain.jobs import OPEN, RESUMABLE, JobStatus
+from backend.domain.pairs import MediaKind
+from backend.engines.models import pixel_limit
 from backend.inference.analysis import Analysis, analyse
 from backend.inference.progress import run_counts
 from backend.store.failures import Failures
@@ -243,7 +245,9 @@ def _log(run: RunRow, going: bool) -> None:
 
 def _settings(run: RunRow) -> None:
     left, right = st.columns(2, gap="medium")
-    options = run.spec.get("options", {})
+    options = dict(run.spec.get("options", {}))
+    if "max_pixels" in options and options["max_pixels"] is None:
+        options["max_pixels"] = _processors_own(run.model)
     plain = {
         name: value for name, value in run.spec.items() if name not in ("options", "instruction")
     }
@@ -266,6 +270,13 @@ def _settings(run: RunRow) -> None:
 def clean_lines(text: str) -> str:
     """A text of several lines that somebody wrote, for display."""
     return visible(text[:MAX_SHOWN])
+
+
+def _processors_own(model: str) -> str:
+    """What a run showed before it kept a number of pixels."""
+    limits = {pixel_limit(model, kind) for kind in MediaKind} - {None}
+    known = f" ({limits.pop():,})" if len(limits) == 1 else ""
+    return f"as many as the model's processor allows{known}"
 
 
 def _rows(values: dict[str, object]) -> list[dict[str, str]]:

@@ -261,11 +261,20 @@ def _checks(space: Workspace, spec: TrainingSpec) -> str | None:
     """Draw the preflight; what stands in the way of starting."""
     left, right = st.columns([2, 1], vertical_alignment="center")
     left.markdown("**Before it starts**")
-    key = ("preflight", str(space.folder), json.dumps(spec.model_dump(mode="json")))
-    if right.button("Check again", type="tertiary", key="training_check"):
+    asked = json.dumps(spec.model_dump(mode="json"))
+    again = right.button(
+        "Check again", type="tertiary", key="training_check",
+        help="On a small judge it also compares what its own texts cost in the trainer and at inference.",
+    )  # fmt: skip
+    if again:
+        st.session_state[_KEY + "thorough"] = asked
+    # It takes a judge that answers, so nobody who only changes a field waits for it.
+    thorough = st.session_state.get(_KEY + "thorough") == asked
+    key = ("preflight", str(space.folder), asked, str(thorough))
+    if again:
         forget(key)
     checks = ready(
-        key, lambda: space.trainer.preflight(spec, thorough=True), words="Checking", height=260
+        key, lambda: space.trainer.preflight(spec, thorough=thorough), words="Checking", height=260
     )
     if checks is None:
         return "Start is possible once everything has been looked at."

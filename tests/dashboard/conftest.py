@@ -15,7 +15,6 @@ import dashboard.routes
 from backend.curation.queues import NewQueue, QueueKind, Queues
 from backend.domain.people import Person, Role
 from backend.store.queues import QueueRow
-from backend.training import own_texts
 from backend.workspace import Workspace, open_workspace, settings_for
 from dashboard import space as spaces
 from dashboard.session import COOKIE
@@ -25,12 +24,6 @@ from tests.workspaces import build_workspace
 
 ROOT = Path(__file__).resolve().parents[2]
 Open = Callable[..., AppTest]
-
-
-@pytest.fixture(autouse=True)
-def no_judge_is_small(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A form's preflight lets no judge answer: that takes ten seconds, and other tests do it."""
-    monkeypatch.setattr(own_texts, "SMALL", 0)
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-from pathlib import Path
 from typing import Any
 
 from starlette.testclient import TestClient
@@ -156,7 +155,7 @@ def test_a_link_leads_to_the_medium_it_was_made_for(
         found = locate(demo_space.database, pair)
         for side, path in (("first", found.first), ("second", found.second)):
             link = sign(SESSION, pair, side)  # type: ignore[arg-type]
-            assert client.get(link).content == (Path(found.data_root) / path).read_bytes()
+            assert client.get(link).content == found.root.resolve(path).read_bytes()
 
 
 def payload(url: str) -> list[Any]:

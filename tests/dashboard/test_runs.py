@@ -95,6 +95,27 @@ def test_each_tab_of_each_run_opens_by_its_url(
     assert test.header[0].value == f"Run {run}"
 
 
+def test_a_run_of_before_pixels_were_kept_says_that_its_judges_processor_chose_them(
+    demo_space: Workspace, open_page: Open
+) -> None:
+    def pixels(run: int) -> str:
+        frame = open_page("runs", run=str(run), tab="settings").dataframe[0].value
+        return str(frame.set_index("option").loc["max_pixels", "value"])
+
+    assert pixels(1) == "282240"
+    run = demo_space.runs.get(1)
+    old = {**run.spec, "options": {**run.spec["options"], "max_pixels": None}}
+    added = []
+    with demo_space.database.write() as connection:
+        for model in (str(shipped_judge()), "a-name-on-a-server"):
+            added.append(demo_space.runs.add(
+                connection, dataset_id=run.dataset_id, model=model, engine="transformers",
+                spec=old, policy=run.policy, total=0, job_id=None,
+            ))  # fmt: skip
+    assert pixels(added[0]) == "as many as the model's processor allows (7,500)"
+    assert pixels(added[1]) == "as many as the model's processor allows"
+
+
 def test_a_run_that_is_not_there_is_one_line_and_a_way_on(
     demo_space: Workspace, open_page: Open
 ) -> None:

@@ -155,19 +155,20 @@ def balanced(row: dict[str, Any], kind: str) -> None:
 def test_what_is_left_out_is_counted_by_what_it_spells_and_said(
     judge_folder: Path, tmp_path: Path
 ) -> None:
-    texts = [("image", "a <image>", "r"), ("image", "b", "see <image>"), ("image", "c", "<|im_end|>"),
-             ("image", "d", "r")]  # fmt: skip
+    # What a caption spells was already shown to the judge as text; see fill_instruction.
+    texts = [("image", "a <image>", "r"), ("image", "b", "see <image>"), ("image", "e", "<image>"),
+             ("image", "c", "<|im_end|>"), ("image", "d", "r")]  # fmt: skip
     database, frozen = build(tmp_path, texts, str(judge_folder))
     set_row = frozen()
     manifest = export_set(database, set_row, format="sharegpt", out=tmp_path / "s", split=0.5)
-    assert (manifest.rows, manifest.left_out) == (1, {"<image>": 2, "<|im_end|>": 1})
+    assert (manifest.rows, manifest.left_out) == (2, {"<image>": 2, "<|im_end|>": 1})
     missing, note = manifest.notes
     assert "missing now" in missing
     assert note.startswith("3 rows left out") and "<image> (2), <|im_end|> (1)" in note
     written = json.loads((tmp_path / "s" / "manifest.json").read_text())
     assert written["left_out"] == manifest.left_out and written["notes"] == [missing, note]
     plain = export_set(database, set_row, format="lightrft", out=tmp_path / "l")
-    assert Counter(plain.left_out) == {"<|im_end|>": 1} and plain.rows == 3
+    assert Counter(plain.left_out) == {"<|im_end|>": 1} and plain.rows == 4
     database.close()
 
 
