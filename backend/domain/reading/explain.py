@@ -11,6 +11,14 @@ from backend.domain.reading.sections import take_apart
 from backend.domain.reading.texts import read_tag, read_untagged
 
 _LONGEST_WORDS = 160
+_SAYS = {
+    Says.FOR: "for {}",
+    Says.AGAINST: "against {}",
+    Says.IN_PART: "for {}, in part",
+    Says.DETAIL: "for a detail of {}",
+    Says.TIE: "tie",
+    Says.DOUBT: "doubted",
+}
 _MOST_STEPS = 64
 
 
@@ -42,8 +50,8 @@ def explain(text: str) -> list[Step]:
         steps.append(_answer("untagged answer", reading, parts.outside[-_LONGEST_WORDS:]))
     for content in tags or [parts.outside]:
         for statement in statements_of(content):
-            side = "" if statement.side is None else ("first", "second")[statement.side]
-            says = "tie" if statement.says is Says.TIE else f"{statement.says.value} {side}".strip()
+            side = "" if statement.side is None else ("the first", "the second")[statement.side]
+            says = _SAYS[statement.says].format(side)
             steps.append(Step("statement", statement.rule, says, statement.words))
     for name, rule, words in read_scores(parts.reasoning).rules:
         steps.append(Step(name, rule, "score", words))

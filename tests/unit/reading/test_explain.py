@@ -27,7 +27,7 @@ def test_what_is_not_read_is_told_with_what_qualifies_it() -> None:
     steps = explain("<think>x</think><answer>Only the light of Image 2 is better</answer>")
     assert [(step.what, step.rule, step.result) for step in steps] == [
         ("answer", "none", "unreadable"),
-        ("statement", "is better", "detail second"),
+        ("statement", "is better", "for a detail of the second"),
     ]
 
 
