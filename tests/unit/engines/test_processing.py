@@ -25,6 +25,7 @@ class Processor:
         return arguments
 
 
+@pytest.mark.torch
 @pytest.mark.parametrize(
     ("of_videos", "said"), [({"cap_pixels_per_frame": None}, True), ({}, None)]
 )

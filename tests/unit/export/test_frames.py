@@ -15,6 +15,7 @@ from backend.curation.sets import get_set
 from backend.domain.pairs import MediaKind
 from backend.errors import ExportError
 from backend.export.exporter import export_set
+from backend.media.images import MAX_PIXELS
 from backend.media.reading import read_medium
 from backend.media.video import VideoFrames, read_video
 from backend.workspace import Workspace
@@ -50,7 +51,9 @@ def test_videos_hold_the_frames_that_the_judge_was_shown(
         assert [old["conversations"], old["system"]] == [new["conversations"], new["system"]]
         for source, path in zip(old["videos"], new["videos"], strict=True):
             assert Path(path).is_absolute() != bundle
-            shown = read_medium(Path(source), MediaKind.VIDEO, fps=2.0, max_pixels=None, factor=28)
+            shown = read_medium(
+                Path(source), MediaKind.VIDEO, fps=2.0, max_pixels=MAX_PIXELS, factor=28
+            )
             again = read_video(made / path, fps=2.0)
             assert isinstance(shown, VideoFrames)
             assert np.array_equal(again.frames, shown.frames)

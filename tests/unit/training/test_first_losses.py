@@ -68,6 +68,7 @@ def test_only_first_losses_far_above_are_warned_of(
         assert f"{expected:.3f}" in said and "something else" in said
 
 
+@pytest.mark.torch
 def test_a_training_is_shown_with_its_warning(space: Workspace) -> None:
     judge = space.folder / "judge"
     judge.mkdir()

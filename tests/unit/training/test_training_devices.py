@@ -32,6 +32,7 @@ def two_gpus(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pynvml", nvml)
 
 
+@pytest.mark.torch
 @pytest.mark.usefixtures("two_gpus")
 def test_its_job_is_shown_them_and_a_hidden_one_is_refused_in_the_preflight(
     space: Workspace, judge_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
