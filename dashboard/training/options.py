@@ -92,7 +92,7 @@ _NOT_OF: dict[str, tuple[str, ...]] = {
 
 _WORDS_FOR: dict[str, dict[str, str]] = {
     "lightrft": {
-        "prompt_max_len": "not heeded: every row is taken whole, whatever its length",
+        "prompt_max_len": "ignored: it trains on every row whole, whatever its length",
         "validation": "share of pairs held out; it counts how many of them it answers right, in "
                       "TensorBoard as eval/accuracy, and draws no curve of their loss",
     },
