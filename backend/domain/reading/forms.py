@@ -10,8 +10,6 @@ import json
 import re
 from typing import Any
 
-import json_repair
-
 from backend.domain.pairs import Preference
 from backend.domain.reading.answers import LONGEST_ANSWER, PREFERENCES, Reading
 from backend.domain.reading.names import SIDE, SPOKEN_SIDE, medium_of, side_of
@@ -176,11 +174,19 @@ def object_of(text: str) -> dict[str, Any] | None:
         keys = [match[0].casefold() for match in _WINNER_KEY.finditer(body)]
         if len(set(keys)) < len(keys):
             return None
-        try:
-            value = json_repair.loads(body)
-        except (ValueError, RecursionError):
-            return None
+        value = _repaired(body)
     return value if isinstance(value, dict) else None
+
+
+def _repaired(body: str) -> Any:
+    try:
+        import json_repair
+    except ImportError:  # a worker's or trainer's own interpreter may lack it: then nothing is read
+        return None
+    try:
+        return json_repair.loads(body)
+    except (ValueError, RecursionError):
+        return None
 
 
 def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
