@@ -66,6 +66,7 @@ def test_from_a_set_to_a_live_curve_through_a_crash_to_evaluate_and_compare(
     watched.goto(f"{server.url}/training?new=1&from=1")
     settled(watched)
     watched.get_by_text("Schedule", exact=False).first.click()
+    settled(watched)  # The fold tells the server that it is open, which draws the fields anew.
     number(watched, "max_steps", STEPS)
     expect(watched.get_by_test_id("stCode").first).to_contain_text(f"--max-steps {STEPS}")
     expect(watched.get_by_role("button", name="Start training")).to_be_enabled(timeout=60_000)
