@@ -39,6 +39,9 @@ _IN_DETAIL = re.compile(r"[fq][ah]{0,2}$")
 _OF_THE_WHOLE = re.compile(r"(?<![on])[aAh]{0,3}z[fq]a?$")
 _RESPECT_BEFORE = re.compile(r"q(?!.*[Az])|o|x[xjhqfa#]{0,6}:")
 _RESPECT_BEHIND = re.compile(r"C?h{0,3}(?:o|q{1,2}(?!a?[Az]))|,h?o")
+# "Image 2 is better in no way", "Image 2 is better is false".
+_DENIED_BEHIND = re.compile(r"C?h{0,3}q{1,2}a?n")
+_SPOKEN_OF = re.compile(r"C?i(?!r)")
 _TAKEN_BACK = re.compile(r"[,.]?k?h?n(?:[.,A]|$)")
 # How far around a statement its qualifications stand, in tokens.
 _REACH = 80
@@ -172,11 +175,12 @@ def _qualified(words: Words, place: int, match: re.Match[str], rule: Rule) -> St
     inside, behind = match[0], letters[end : end + _REACH]
     sentence = re.match(r"[^.?]*", behind)[0]  # type: ignore[index]
     says = rule.says
-    denied = "n" in before or "n" in inside
+    denied = "n" in before or "n" in inside or bool(_DENIED_BEHIND.match(behind))
     if (
         "d" in before
         or "d" in inside
         or re.match(r"[^.?ktr,]*d|,d(?:$|[.,])", behind)
+        or _SPOKEN_OF.match(behind)
         or behind[len(sentence) :].startswith("?")
         or (at == start and _is_listed(words, at))
     ):
