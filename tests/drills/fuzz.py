@@ -12,8 +12,10 @@ import itertools
 import json
 import os
 import random
+import re
 import threading
 import time
+import traceback
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -56,11 +58,14 @@ Case = Callable[[random.Random], str | None]
 """One case: what is wrong, or nothing."""
 
 _LONGEST_LINE = 1_200
+_ALIKE = re.compile(r"/\S*/|[\d\W_]+")
+"""What differs between problems of one kind."""
 
 
 def drill(outcome: Outcome, seconds: float, folder: Path) -> None:
     """Rounds over all areas until the time is over, media for a share of it."""
     deadline = time.monotonic() + seconds
+    seen: set[str] = set()
     with _surroundings(folder) as space:
         areas: dict[str, Case] = {
             "datasets": datasets(space, folder), "predictions": texts(space, folder),
@@ -76,10 +81,12 @@ def drill(outcome: Outcome, seconds: float, folder: Path) -> None:
                 try:
                     problem = case(random.Random(f"{outcome.seed}/{name}/{number}"))
                 except Exception as error:  # noqa: BLE001 - that is what is looked for
-                    problem = f"{type(error).__name__}: {error}"
+                    where = traceback.extract_tb(error.__traceback__)[-1]
+                    problem = f"{type(error).__name__} in {where.name}: {error}"
                 outcome.actions[name] += 1
                 outcome.checked[name] += 1
-                if problem:
+                if problem and (kind := _ALIKE.sub("", problem)[:60]) not in seen:
+                    seen.add(kind)
                     outcome.wrong(f"{name} {number}: {problem}")
 
 

@@ -113,7 +113,7 @@ class Stage:
         self.model = self.folder / "model"
         self.model.mkdir()
         (self.model / "config.json").write_text('{"model_type": "qwen2_5_vl"}')
-        (self.model / "model.safetensors").touch()
+        (self.model / "model.safetensors").write_bytes((2).to_bytes(8, "little") + b"{}")
         self.winnow("set", "list")
         self.command_s *= 3  # until it is known what they take beside others
 
