@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from sqlalchemy import insert, select
@@ -25,7 +26,15 @@ def judged_database(path: Path) -> Database:
     """
     database = Database(path)
     metadata.create_all(database.engine)
-    said = [("dataset", "first"), ("swapped", "first"), ("dataset", "second"), ("dataset", None)]
+    fill(
+        database,
+        [("dataset", "first"), ("swapped", "first"), ("dataset", "second"), ("dataset", None)],
+    )
+    return database
+
+
+def fill(database: Database, said: Sequence[tuple[str, str | None]]) -> None:
+    """Run 1 with a prediction for each order and answer, on pairs of their own."""
     with database.write() as connection:
         connection.execute(
             insert(datasets).values(
@@ -47,7 +56,7 @@ def judged_database(path: Path) -> Database:
                 engine="scripted",
                 spec={},
                 policy={},
-                total=4,
+                total=len(said),
                 progress={},
                 created_at=0.0,
             )
@@ -87,7 +96,6 @@ def judged_database(path: Path) -> Database:
                     **where,
                 )
             )
-    return database
 
 
 def state(db: Database, prediction_id: int) -> tuple[str | None, str]:
