@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 import signal
-import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import select
 
 from backend.domain.jobs import OPEN, JobStatus
 from backend.domain.pairs import OrderPolicy
