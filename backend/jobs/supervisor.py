@@ -17,6 +17,7 @@ from pathlib import Path
 from backend.domain.jobs import ACTIVE, OPEN, Job, JobStatus
 from backend.errors import StoreError
 from backend.jobs.devices import overlap
+from backend.jobs.handover import sweep, take
 from backend.jobs.lock import SupervisorLock
 from backend.jobs.marks import MARK, mark_of
 from backend.jobs.processes import (
@@ -168,7 +169,7 @@ class Supervisor:
         try:
             pid, started = spawn(
                 job.argv,
-                env={**job.env, MARK: mark_of(self._folder, job.id)},
+                env={**take(self._folder, job.id), **job.env, MARK: mark_of(self._folder, job.id)},
                 log_path=Path(job.log_path),
                 cwd=self._folder,
             )
@@ -202,6 +203,7 @@ def supervise(
     lock = SupervisorLock(folder)
     supervisor = Supervisor(jobs, folder, stale_seconds=stale_seconds, grace=grace)
     while lock.acquire(wait=_LOCK_WAIT_S):
+        sweep(folder, {job.id for job in jobs.list(JobStatus.QUEUED)})
         _loop(supervisor, lock, interval=interval, idle_seconds=idle_seconds)
         gone = not lock.still_there()
         lock.release()

@@ -7,10 +7,10 @@ import json
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from raw_server import answer
 
 from backend.engines.base import Completion, Failure
 from backend.engines.chat_answer import completion, error_words, model_names
+from tests.raw_server import answer
 
 TEXT = {"content": "fine"}
 

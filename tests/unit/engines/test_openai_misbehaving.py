@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 from engine_requests import request
-from raw_server import Connection, answer, raw
 
 from backend.engines.base import Completion, EngineOptions, Failure, Outcome
 from backend.engines.openai import OpenAIEngine, served_models
 from backend.errors import EngineError, UsageError
+from tests.raw_server import Connection, answer, raw
 
 POOL = {"first_pause": 0.05, "last_pause": 0.1, "give_up_after": 20.0, "quiet_after": 0.2}
 

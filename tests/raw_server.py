@@ -22,12 +22,11 @@ class Connection(socketserver.StreamRequestHandler):
         with suppress(OSError):
             while head := self.rfile.readline():
                 self.path = head.split()[1].decode()
-                length = 0
+                self.headers = {}
                 while (line := self.rfile.readline().strip()) != b"":
-                    name, _, value = line.partition(b":")
-                    if name.lower() == b"content-length":
-                        length = int(value)
-                self.body = self.rfile.read(length)
+                    name, _, value = line.decode().partition(":")
+                    self.headers[name.lower()] = value.strip()
+                self.body = self.rfile.read(int(self.headers.get("content-length", 0)))
                 with self.server.lock:
                     self.server.paths.append(self.path)
                 self.server.act(self)
