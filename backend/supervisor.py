@@ -10,7 +10,7 @@ import logging
 import sys
 from pathlib import Path
 
-from backend.jobs.supervisor import supervise
+from backend.jobs.supervisor import SILENCE_S, supervise
 from backend.store.database import Database
 from backend.store.jobs import Jobs
 
@@ -25,6 +25,7 @@ def main() -> None:
             Jobs(database),
             Path(sys.argv[1]),
             stale_seconds=given["stale_seconds"],
+            silence_seconds=given.get("silence_seconds", SILENCE_S),
             idle_seconds=given.get("idle_seconds", 5.0),
         )
     finally:

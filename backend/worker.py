@@ -9,22 +9,31 @@ import signal
 import socket
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
+from typing import NoReturn
 
 from backend.domain.devices import shown_gpus
 from backend.domain.filtering import load_policy
+from backend.engines.base import Engine
 from backend.engines.registry import LOADING, load_engine
-from backend.errors import WinnowError
+from backend.errors import EngineHung, WinnowError
 from backend.inference.deciding import redecide
 from backend.inference.launch import judged_pairs
 from backend.inference.pipeline import Pipeline
 from backend.inference.spec import RunSpec
+from backend.inference.watch import EngineWatch
 from backend.jobs.gpus import gpu_uuids
 from backend.jobs.heartbeat import Heartbeat
-from backend.jobs.processes import this_process
+from backend.jobs.marks import MARK
+from backend.jobs.processes import stop_group, this_process
 from backend.jobs.states import JobStatus
 from backend.store.runs import RunRow
 from backend.workspace import Workspace, open_workspace, settings_for
+
+_CLOSE_S = 60.0
+_GRACE_S = 5.0
+"""For what a hung engine has started, between SIGTERM and SIGKILL."""
 
 log = logging.getLogger("winnow.worker")
 
@@ -60,8 +69,23 @@ def _work(workspace: Workspace, run: RunRow) -> int:
     seconds = workspace.settings.heartbeat_seconds
     with Heartbeat(workspace.jobs, run.job_id, seconds, pid=pid) as heartbeat:
         threading.Thread(target=_pass_on, args=(heartbeat.cancelled, stop), daemon=True).start()
+
+        def end(error: EngineHung) -> NoReturn:
+            """The engine's thread can be ended with this whole process alone."""
+            log.error("%s", _line(error))
+            try:
+                _finish_stopped(workspace, run, pid, heartbeat, stop, error)
+                # Engines have processes of their own, which would keep the device.
+                stop_group(pid, started, mark=os.environ.get(MARK) or None, grace=_GRACE_S)
+            finally:
+                logging.shutdown()
+                os._exit(1)
+
         try:
-            _run(workspace, run, stop)
+            _run(workspace, run, stop, end)
+        except EngineHung as error:
+            _finish_stopped(workspace, run, pid, heartbeat, stop, error)
+            return 1
         except WinnowError as error:
             log.error("%s", _line(error))
             _finish(workspace, run, pid, JobStatus.FAILED, error.message, error.hint)
@@ -80,12 +104,7 @@ def _work(workspace: Workspace, run: RunRow) -> int:
             return 1
         if stop.is_set():
             log.info("run %d stopped", run.id)
-            # The supervisor's signal may come before the heartbeat has seen why.
-            cancelled = heartbeat.cancelled.is_set() or _cancel_requested(workspace, run)
-            status = JobStatus.CANCELLED if cancelled else JobStatus.INTERRUPTED
-            _finish(
-                workspace, run, pid, status, None, f"`winnow run resume {run.id}` goes on with it"
-            )
+            _finish_stopped(workspace, run, pid, heartbeat, stop)
             return 1
     _finish(workspace, run, pid, JobStatus.FINISHED, None, None)
     log.info("run %d finished: %s", run.id, workspace.runs.counts(run.id))
@@ -101,7 +120,12 @@ def _pass_on(cancelled: threading.Event, stop: threading.Event) -> None:
     stop.set()
 
 
-def _run(workspace: Workspace, run: RunRow, stop: threading.Event) -> None:
+def _run(
+    workspace: Workspace,
+    run: RunRow,
+    stop: threading.Event,
+    end: Callable[[EngineHung], NoReturn],
+) -> None:
     spec = RunSpec.model_validate(run.spec)
     policy = load_policy(run.policy)
     dataset = workspace.datasets.by_id(run.dataset_id)
@@ -109,9 +133,24 @@ def _run(workspace: Workspace, run: RunRow, stop: threading.Event) -> None:
     # Before its package is imported; a run that an older version queued has it not from its start.
     if spec.engine in LOADING:
         os.environ.update(shown_gpus(spec.options.device, os.environ, gpu_uuids))
-    engine = load_engine(spec.engine, spec.model, spec.options)
+    pipeline: Pipeline | None = None
+
+    def hung(error: EngineHung) -> None:
+        if pipeline is not None:
+            pipeline.give_up(error)
+        end(error)
+
+    watch = EngineWatch(
+        silence_s=workspace.settings.silence_seconds,
+        load_s=workspace.settings.load_seconds,
+        stop=stop,
+        said=lambda notice: workspace.runs.say(run.id, notice),
+        hung=hung,
+    )
+    with watch.loading():
+        engine = load_engine(spec.engine, spec.model, spec.options)
     try:
-        Pipeline(
+        pipeline = Pipeline(
             workspace.database,
             run_id=run.id,
             dataset_id=run.dataset_id,
@@ -121,11 +160,40 @@ def _run(workspace: Workspace, run: RunRow, stop: threading.Event) -> None:
             policy=policy,
             total=run.total,
             stop=stop,
-        ).run(engine)
+            watch=watch,
+        )
+        pipeline.run(engine)
     finally:
-        engine.close()
+        _close(engine)
     if not stop.is_set():
         redecide(workspace.database, run.id, policy, judged_pairs(dataset, spec.limit))
+
+
+def _close(engine: Engine) -> None:
+    """Everything is stored by now, and this process ends: an engine that does not is left behind."""
+    closing = threading.Thread(target=engine.close, name="engine-close", daemon=True)
+    closing.start()
+    closing.join(_CLOSE_S)
+    if closing.is_alive():
+        log.warning("the engine does not close; going on without it")
+
+
+def _finish_stopped(
+    workspace: Workspace,
+    run: RunRow,
+    pid: int,
+    heartbeat: Heartbeat,
+    stop: threading.Event,
+    error: EngineHung | None = None,
+) -> None:
+    """Say that a run was cancelled, or interrupted, by what ended its engine if that is what did it."""
+    hint = f"`winnow run resume {run.id}` goes on with it"
+    # The supervisor's signal may come before the heartbeat has seen why.
+    if stop.is_set() and (heartbeat.cancelled.is_set() or _cancel_requested(workspace, run)):
+        _finish(workspace, run, pid, JobStatus.CANCELLED, None, hint)
+    else:
+        message = error.message if error else None
+        _finish(workspace, run, pid, JobStatus.INTERRUPTED, message, hint)
 
 
 def _cancel_requested(workspace: Workspace, run: RunRow) -> bool:

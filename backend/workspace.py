@@ -64,7 +64,12 @@ class Workspace:
 
     def supervise(self) -> None:
         """See to it that queued runs start and cancelled ones stop."""
-        ensure_supervisor(self._url(), self.folder, stale_seconds=self.settings.stale_seconds)
+        ensure_supervisor(
+            self._url(),
+            self.folder,
+            stale_seconds=self.settings.stale_seconds,
+            silence_seconds=self.settings.silence_seconds,
+        )
 
     def add_dataset(
         self,
@@ -291,5 +296,6 @@ def open_workspace(settings: Settings) -> Workspace:
             folder,
             worker_arguments=["--workspace", str(folder)],
             pythons=dict(settings.engine_pythons),
+            variables=settings.of_workers,
         ),
     )

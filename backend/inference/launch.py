@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 
 from sqlalchemy import Connection
 
@@ -68,6 +69,7 @@ class Launcher:
     Args:
         worker_arguments: What a worker needs to open the same workspace.
         pythons: Interpreter of each engine that has one of its own.
+        variables: Of a worker's environment, whatever its supervisor's says.
         person: In whose name; every method refuses what that person may not do.
     """
 
@@ -78,6 +80,7 @@ class Launcher:
         *,
         worker_arguments: list[str],
         pythons: dict[str, str],
+        variables: Mapping[str, str] = MappingProxyType({}),
         person: Person = LOCAL,
     ) -> None:
         self._person = person
@@ -85,6 +88,7 @@ class Launcher:
         self._folder = folder
         self._worker_arguments = worker_arguments
         self._pythons = pythons
+        self._variables = variables
         self._datasets = Datasets(database)
         self._runs = Runs(database)
         self._jobs = Jobs(database)
@@ -96,6 +100,7 @@ class Launcher:
             self._folder,
             worker_arguments=self._worker_arguments,
             pythons=self._pythons,
+            variables=self._variables,
             person=person,
         )
 
@@ -176,7 +181,7 @@ class Launcher:
             )
             self._runs.set_job(connection, run_id, job_id)
             # Before the supervisor can see the job.
-            hand_over(self._folder, job_id, _secrets(engine.name, request.options))
+            self._hand_over(job_id, engine.name, request.options)
             if noted is not None:
                 noted(connection, run_id)
         return run_id, engine
@@ -211,7 +216,7 @@ class Launcher:
         check_servers(spec.engine, spec.options)
         with self._db.write() as connection:
             self._jobs.requeue(run.job_id, connection=connection)
-            hand_over(self._folder, run.job_id, _secrets(spec.engine, spec.options))
+            self._hand_over(run.job_id, spec.engine, spec.options)
 
     def cancel(self, run_id: int) -> RunRow:
         """Ask for a run to be stopped; the supervisor stops its whole process group.
@@ -325,6 +330,14 @@ class Launcher:
         # Here, because the supervisor that starts the worker may live in another environment.
         return path | shown_gpus(device, os.environ, gpu_uuids) if engine in LOADING else path
 
+    def _hand_over(self, job_id: int, engine: str, options: EngineOptions) -> None:
+        """What the run is to find in its environment: it may be started from an earlier command's."""
+        variables = dict(self._variables)
+        if engine == "openai":
+            # Empty where there is none: then it uses none, whatever an earlier command had.
+            variables[options.api_key_env] = os.environ.get(options.api_key_env, "")
+        hand_over(self._folder, job_id, variables)
+
     def _command(self, engine: str, run_id: int) -> list[str]:
         python = self._pythons.get(engine, sys.executable)
         return [python, "-m", "backend.worker", str(run_id), *self._worker_arguments]
@@ -373,13 +386,6 @@ def check_servers(engine: str, options: EngineOptions) -> None:
         for url in options.endpoints:
             base_url(url)
         check_api_key(options)
-
-
-def _secrets(engine: str, options: EngineOptions) -> dict[str, str]:
-    """The key that a run's process is to use; empty where it is to use none."""
-    if engine != "openai":
-        return {}
-    return {options.api_key_env: os.environ.get(options.api_key_env, "")}
 
 
 def check_device(engine: str, options: EngineOptions) -> None:
