@@ -11,7 +11,8 @@
     │   ├── EngineUnavailable   the engine's package is not installed, or no device for it
     │   └── EngineHung          it gives no sign of life any more
     ├── StoreError              the workspace's database
-    │   └── NewerWorkspace      made by a newer Winnow
+    │   ├── NewerWorkspace      made by a newer Winnow
+    │   └── StoreUnavailable    away or busy just now; what was asked can be asked again
     ├── NotFound                no such dataset, run, prediction or set
     ├── RunError                a run is in the wrong state, or somebody else's
     ├── PolicyError             a filter policy that cannot be read
@@ -77,6 +78,10 @@ class StoreError(WinnowError):
 
 class NewerWorkspace(StoreError):
     """The workspace was made by a newer Winnow."""
+
+
+class StoreUnavailable(StoreError):
+    """The workspace's database is away or busy just now; what was asked can be asked again."""
 
 
 class NotFound(WinnowError):

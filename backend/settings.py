@@ -12,6 +12,7 @@ WINNOW_HEARTBEAT_SECONDS   time between a worker's signs of life             2
 WINNOW_STALE_SECONDS       age of a sign of life that counts as death        30
 WINNOW_SILENCE_SECONDS     without a token or an answer, a run is ended      900
 WINNOW_LOAD_SECONDS        in which a run's model has to be loaded           3600
+WINNOW_OUTAGE_SECONDS      how long a job waits for a database that is away   300
 WINNOW_OPERATORS           e-mail addresses of operators, comma-separated; "*"   nobody
                            is everybody who is logged in
 WINNOW_ALLOW_OPEN          "yes": serve without a login on any address       no
@@ -50,6 +51,7 @@ _VARIABLES = {
     "stale_seconds": "WINNOW_STALE_SECONDS",
     "silence_seconds": "WINNOW_SILENCE_SECONDS",
     "load_seconds": "WINNOW_LOAD_SECONDS",
+    "outage_seconds": "WINNOW_OUTAGE_SECONDS",
     "operators": "WINNOW_OPERATORS",
     "allow_open": "WINNOW_ALLOW_OPEN",
     "hosts": "WINNOW_HOSTS",
@@ -63,6 +65,7 @@ _HINTS = {
     "stale_seconds": "give a number of seconds that is at least three heartbeats, such as 30",
     "silence_seconds": "give a number of seconds, such as 900",
     "load_seconds": "give a number of seconds, such as 3600",
+    "outage_seconds": "give a number of seconds, such as 300",
     "operators": "give e-mail addresses separated by commas",
     "allow_open": "give yes or no",
     "hosts": "give host names separated by commas",
@@ -81,6 +84,8 @@ class Settings(BaseModel):
         stale_seconds: Age of a sign of life that counts as death.
         silence_seconds: Time without a token or an answer after which a run's engine has hung.
         load_seconds: The same for loading its model.
+        outage_seconds: How long jobs wait for a database that does not answer, before they end as
+            interrupted and can be resumed.
         operators: Who is an operator when there is a login; ``*`` is everybody who is logged in.
         allow_open: Serve the dashboard without a login on an address that others can reach.
         lightrft_home: LightRFT's checkout; what is in it is looked at when it is needed.
@@ -96,6 +101,7 @@ class Settings(BaseModel):
     stale_seconds: float = Field(default=30.0, gt=0, le=86_400)
     silence_seconds: float = Field(default=900.0, gt=0, le=604_800)
     load_seconds: float = Field(default=3600.0, gt=0, le=604_800)
+    outage_seconds: float = Field(default=300.0, ge=0, le=86_400)
     operators: frozenset[str] = frozenset()
     allow_open: bool = False
     hosts: frozenset[str] = frozenset()
@@ -135,7 +141,7 @@ class Settings(BaseModel):
     @property
     def of_workers(self) -> dict[str, str]:
         """Variables that a run takes from the command that starts or resumes it, not from an earlier one."""
-        names = ("silence_seconds", "load_seconds")
+        names = ("silence_seconds", "load_seconds", "outage_seconds")
         return {_VARIABLES[name]: str(getattr(self, name)) for name in names}
 
     @property

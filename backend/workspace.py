@@ -24,6 +24,7 @@ from backend.settings import Settings
 from backend.store.database import Database
 from backend.store.datasets import DatasetRow, Datasets
 from backend.store.jobs import Jobs
+from backend.store.outage import Patience
 from backend.store.predictions import Predictions
 from backend.store.runs import Runs
 from backend.store.trainings import Trainings
@@ -69,6 +70,7 @@ class Workspace:
             self.folder,
             stale_seconds=self.settings.stale_seconds,
             silence_seconds=self.settings.silence_seconds,
+            outage_seconds=self.settings.outage_seconds,
         )
 
     def add_dataset(
@@ -206,6 +208,11 @@ class Workspace:
     def tools(self) -> Tools:
         """Where trainers find what is not ours."""
         return tools_of(self.settings)
+
+    @property
+    def patience(self) -> Patience:
+        """For what waits while the database is away."""
+        return Patience(self.settings.outage_seconds)
 
     def rule_on_all(
         self,
