@@ -141,7 +141,7 @@ class Settings(BaseModel):
     @property
     def of_workers(self) -> dict[str, str]:
         """Variables that a run takes from the command that starts or resumes it, not from an earlier one."""
-        names = ("silence_seconds", "load_seconds", "outage_seconds")
+        names = ("silence_seconds", "load_seconds")
         return {_VARIABLES[name]: str(getattr(self, name)) for name in names}
 
     @property
