@@ -8,7 +8,8 @@
     ├── DatasetError            a source, a file or its rows
     ├── MediaError              one image or video: missing, broken, refused
     ├── EngineError             a model could not be loaded or could not answer
-    │   └── EngineUnavailable   the engine's package is not installed, or no device for it
+    │   ├── EngineUnavailable   the engine's package is not installed, or no device for it
+    │   └── EngineHung          it gives no sign of life any more
     ├── StoreError              the workspace's database
     │   ├── NewerWorkspace      made by a newer Winnow
     │   └── StoreUnavailable    away or busy just now; what was asked can be asked again
@@ -65,6 +66,10 @@ class EngineError(WinnowError):
 
 class EngineUnavailable(EngineError):
     """The engine's package is not installed, or there is no device for it."""
+
+
+class EngineHung(EngineError):
+    """The engine gives no sign of life any more."""
 
 
 class StoreError(WinnowError):

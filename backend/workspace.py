@@ -69,6 +69,7 @@ class Workspace:
             self._url(),
             self.folder,
             stale_seconds=self.settings.stale_seconds,
+            silence_seconds=self.settings.silence_seconds,
             outage_seconds=self.settings.outage_seconds,
         )
 
@@ -302,5 +303,6 @@ def open_workspace(settings: Settings) -> Workspace:
             folder,
             worker_arguments=["--workspace", str(folder)],
             pythons=dict(settings.engine_pythons),
+            variables=settings.of_workers,
         ),
     )
