@@ -13,7 +13,9 @@ WINNOW_STALE_SECONDS       age of a sign of life that counts as death        30
 WINNOW_OPERATORS           e-mail addresses of operators, comma-separated; "*"   nobody
                            is everybody who is logged in
 WINNOW_ALLOW_OPEN          "yes": serve without a login on any address       no
-WINNOW_HOSTS               names under which the dashboard may be asked for  this machine's loopback
+WINNOW_PUBLIC_URL          addresses under which browsers reach the          this machine's own
+                           dashboard, comma-separated, such as
+                           https://winnow.example.org
 ========================== ================================================= =======================
 
 ``WINNOW_TEST_…`` are the tests' own and are not looked at here.
@@ -38,6 +40,7 @@ from pydantic import (
     model_validator,
 )
 
+from backend.domain.origins import Origin
 from backend.errors import SettingsError
 
 _ENGINE_PYTHON = re.compile(r"WINNOW_(?!TEST_)([A-Z0-9_]+)_PYTHON")
@@ -48,7 +51,7 @@ _VARIABLES = {
     "stale_seconds": "WINNOW_STALE_SECONDS",
     "operators": "WINNOW_OPERATORS",
     "allow_open": "WINNOW_ALLOW_OPEN",
-    "hosts": "WINNOW_HOSTS",
+    "public_urls": "WINNOW_PUBLIC_URL",
     "lightrft_home": "LIGHTRFT_HOME",
 }
 _HINTS = {
@@ -59,7 +62,7 @@ _HINTS = {
     "stale_seconds": "give a number of seconds that is at least three heartbeats, such as 30",
     "operators": "give e-mail addresses separated by commas",
     "allow_open": "give yes or no",
-    "hosts": "give host names separated by commas",
+    "public_urls": "give https://HOST or http://HOST:PORT, without a path; several separated by commas",
     "lightrft_home": "give the folder of a checkout of LightRFT, or leave it unset",
 }
 
@@ -76,7 +79,8 @@ class Settings(BaseModel):
         operators: Who is an operator when there is a login; ``*`` is everybody who is logged in.
         allow_open: Serve the dashboard without a login on an address that others can reach.
         lightrft_home: LightRFT's checkout; what is in it is looked at when it is needed.
-        hosts: Names under which the dashboard may be asked for, besides this machine's loopback.
+        public_urls: Under which browsers reach the dashboard (a reverse proxy's, a forwarded port's),
+            besides this machine's own names on the port that it listens on.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
@@ -88,7 +92,7 @@ class Settings(BaseModel):
     stale_seconds: float = Field(default=30.0, gt=0, le=86_400)
     operators: frozenset[str] = frozenset()
     allow_open: bool = False
-    hosts: frozenset[str] = frozenset()
+    public_urls: frozenset[Origin] = frozenset()
     lightrft_home: Path | None = None
 
     @classmethod
@@ -159,12 +163,25 @@ class Settings(BaseModel):
             raise ValueError("this is no URL of an SQLite or PostgreSQL database")
         return value
 
-    @field_validator("operators", "hosts", mode="before")
+    @field_validator("operators", mode="before")
     @classmethod
     def _names(cls, value: object) -> object:
         if isinstance(value, str):
             return {name.strip().lower() for name in value.split(",") if name.strip()}
         return value
+
+    @field_validator("public_urls", mode="before")
+    @classmethod
+    def _origins(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        found = set()
+        for url in filter(None, (part.strip() for part in value.split(","))):
+            origin = Origin.parse(url.removesuffix("/"))
+            if origin is None:
+                raise ValueError(f"{url!r} is no address of a server")
+            found.add(origin)
+        return found
 
     @field_validator("engine_pythons")
     @classmethod
