@@ -15,7 +15,6 @@ from playwright.sync_api import Page
 
 from dashboard.session import COOKIE
 from tests.browser.conftest import ROOT, Server, answers, free_port, settled
-from tests.workspaces import build_workspace
 
 PUBLIC = "https://winnow.example.org"
 _RECORDER = """
@@ -38,7 +37,6 @@ _HERE = ("127.0.0.1", "localhost", "::1", "0.0.0.0", "None", "('127.0.0.1'", "('
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A server on this machine alone, behind a proxy that ends TLS for a public name."""
     folder = tmp_path_factory.mktemp("strangers")
-    build_workspace(folder / "ws", images=2, videos=0).close()
     os.environ["WINNOW_PUBLIC_URL"] = PUBLIC
     try:
         server = Server(folder / "ws", free_port(), folder / "server.log")
@@ -103,7 +101,9 @@ def test_a_websocket_or_an_upload_that_does_not_say_its_page_is_refused(server: 
     assert status(server.port, host(server)) == 403
     assert status(server.port, host(server), method="PUT", path="/_stcore/upload_file/a/b") == 403
     own = f"Origin: http://127.0.0.1:{server.port}"
-    assert status(server.port, host(server), own, "Origin: http://localhost:3000") == 403
+    # The second may be what somebody between us believes.
+    two = status(server.port, host(server), own, "Origin: http://localhost:3000")
+    assert two in (400, 403)
 
 
 @pytest.mark.parametrize(
@@ -163,7 +163,6 @@ def test_neither_server_nor_page_contacts_anything_outside(
     """``streamlit run``, open to all addresses: where Streamlit would look for its own."""
     (tmp_path / "site").mkdir()
     (tmp_path / "site" / "sitecustomize.py").write_text(_RECORDER)
-    build_workspace(tmp_path / "ws", images=2, videos=0).close()
     contacts, log, port = tmp_path / "contacts", tmp_path / "log", free_port()
     contacts.touch()
     with log.open("wb") as out:
