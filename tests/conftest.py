@@ -8,6 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.postgres import database, new_postgres, postgres, why_not
+
+__all__ = ["database", "new_postgres", "postgres"]
+
 SHIPPED_JUDGE = Path(__file__).parent.parent / "backend" / "demo" / "judge"
 _WITHOUT_TORCH = find_spec("torch") is None
 _NEEDS_TORCH = re.compile(
@@ -18,7 +22,9 @@ _NEEDS_TORCH = re.compile(
 def pytest_report_header() -> list[str]:
     """A run that leaves something out says so."""
     left_out = "torch is not installed: files that import it, and tests marked torch, are left out"
-    return [left_out] if _WITHOUT_TORCH else []
+    reason = why_not()
+    no_postgres = f"{reason}: the tests on it are skipped"
+    return [left_out] * _WITHOUT_TORCH + [no_postgres] * bool(reason)
 
 
 def pytest_ignore_collect(collection_path: Path) -> bool | None:

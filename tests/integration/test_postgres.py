@@ -1,20 +1,15 @@
-"""The whole loop on PostgreSQL, where ``WINNOW_TEST_POSTGRES_URL`` names a server to be used.
-
-Give an empty database whose tables may be thrown away:
-``postgresql+psycopg://USER@HOST:PORT/NAME``.
-"""
+"""The whole loop on PostgreSQL."""
 
 from __future__ import annotations
 
 import json
-import os
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import inspect, select, text
+from sqlalchemy import inspect, select
 
 from backend.curation.sets import freeze
 from backend.domain.filtering import PRESETS
@@ -25,43 +20,35 @@ from backend.store.upgrade import upgrade
 from backend.workspace import Workspace, open_workspace, settings_for
 from tests.integration.conftest import Result, Winnow
 from tests.integration.test_invariant import exported_rows, is_green, judgment
-
-URL = os.environ.get("WINNOW_TEST_POSTGRES_URL", "")
-
-pytestmark = pytest.mark.skipif(
-    not URL, reason="no PostgreSQL: WINNOW_TEST_POSTGRES_URL names none"
-)
+from tests.postgres import Server
 
 
 @pytest.fixture
-def empty() -> Iterator[Database]:
-    """The database without a table."""
-    database = Database(URL)
-
-    def drop() -> None:
-        with database.write() as connection:
-            connection.execute(text("DROP SCHEMA public CASCADE"))
-            connection.execute(text("CREATE SCHEMA public"))
-
-    drop()
+def empty(postgres: Server) -> Iterator[Database]:
+    """A database without a table."""
+    database = Database(postgres.new(empty=True))
     yield database
-    drop()
     database.close()
 
 
 @pytest.fixture
-def command(empty: Database, winnow: Winnow) -> Winnow:
+def url(empty: Database) -> str:
+    return empty.url.render_as_string(hide_password=False)
+
+
+@pytest.fixture
+def command(url: str, winnow: Winnow) -> Winnow:
     """``winnow`` on that database."""
 
     def call(*words: object, **options: Any) -> Result:
-        return winnow(*words, env={"WINNOW_DATABASE_URL": URL}, **options)
+        return winnow(*words, env={"WINNOW_DATABASE_URL": url}, **options)
 
     return call
 
 
 @pytest.fixture
-def space(empty: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Workspace]:
-    monkeypatch.setenv("WINNOW_DATABASE_URL", URL)
+def space(url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Workspace]:
+    monkeypatch.setenv("WINNOW_DATABASE_URL", url)
     opened = open_workspace(settings_for(tmp_path / "ws"))
     yield opened
     opened.close()
@@ -87,11 +74,11 @@ def test_migrations_make_the_tables_that_the_schema_names(empty: Database) -> No
     assert names == {index.name for table in metadata.tables.values() for index in table.indexes}
 
 
-def test_two_processes_that_open_a_new_workspace_at_once_make_it_once(empty: Database) -> None:
+def test_two_processes_that_open_a_new_workspace_at_once_make_it_once(url: str) -> None:
     errors: list[Exception] = []
 
     def open_it() -> None:
-        database = Database(URL)
+        database = Database(url)
         try:
             upgrade(database)
         except Exception as error:  # noqa: BLE001
