@@ -19,7 +19,7 @@ from backend.store.browse import Browse
 from backend.store.people import People
 from dashboard import background
 from dashboard.numbers import many
-from dashboard.page import show
+from dashboard.page import fragment, show
 from dashboard.roles import i_may
 from dashboard.space import person, space
 
@@ -137,7 +137,7 @@ def _begin(key: Hashable, work: Callable[[Callable[[int], None]], Any]) -> None:
     wait([task.future], timeout=_AT_ONCE_S)
 
 
-@st.fragment(run_every=0.5)
+@fragment(run_every=0.5)
 def _going(task: background.Task, word: str, count: int) -> None:
     if task.done:
         st.rerun()

@@ -12,7 +12,7 @@ from backend.domain.operations import Operation, require
 from backend.errors import RunError, WinnowError
 from backend.workspace import Workspace
 from dashboard.background import Task, begin, find, forget
-from dashboard.page import show
+from dashboard.page import fragment, show
 from dashboard.text import md
 
 
@@ -56,7 +56,7 @@ def demo_progress(space: Workspace) -> None:
         forget(key)
         return
 
-    @st.fragment(run_every=1.0)
+    @fragment(run_every=1.0)
     def watch() -> None:
         if task.done:
             st.rerun()

@@ -20,7 +20,7 @@ from dashboard.background import ready
 from dashboard.empty import empty
 from dashboard.navigation import page_link
 from dashboard.numbers import many, percent
-from dashboard.page import errors_shown
+from dashboard.page import errors_shown, fragment
 from dashboard.roles import i_may
 from dashboard.runs.card import draw_card
 from dashboard.runs.charts import analysis_charts
@@ -77,7 +77,7 @@ def live_card(space: Workspace, run: RunRow) -> None:
         draw_card(space, run)
         return
 
-    @st.fragment(run_every=1.0)
+    @fragment(run_every=1.0)
     def live() -> None:
         with errors_shown():
             now = space.runs.get(run.id)
@@ -114,7 +114,7 @@ def _actions(space: Workspace, run: RunRow, going: bool) -> None:
 
 
 def _live_summary(space: Workspace, run: RunRow, going: bool) -> None:
-    @st.fragment(run_every=2.0 if going else None)
+    @fragment(run_every=2.0 if going else None)
     def summary() -> None:
         with errors_shown():
             _summary(space, run)
@@ -237,7 +237,7 @@ def _log(run: RunRow, going: bool) -> None:
         draw_log(run)
         return
 
-    @st.fragment(run_every=2.0)
+    @fragment(run_every=2.0)
     def tail() -> None:
         draw_log(run)
 
