@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Row, bindparam, func, insert, select, update
 
 from backend.store.database import Database
+from backend.store.locking import lock_verdicts
 from backend.store.schema import pairs, predictions, reviews, verdicts
 from backend.store.schema import runs as _runs
 
@@ -73,10 +74,15 @@ class Reviews:
         row = connection.execute(select(reviews).where(reviews.c.token == token)).first()
         return None if row is None else _review(row)
 
-    def verdicts_of(
-        self, connection: Connection, prediction_ids: Sequence[int]
-    ) -> dict[int, Reviewable]:
-        """Verdicts by prediction id; unknown ids are absent."""
+    def lock(self, connection: Connection, prediction_ids: Iterable[int]) -> dict[int, Reviewable]:
+        """Verdicts by prediction id; unknown ids are absent.
+
+        Nobody else changes their decision before the transaction ends, so that the newest ruling, the
+        one with the highest id, is the one in force. Rulings are read, and ids given, after this. Who
+        rules on several predictions in one transaction locks all of them by one call.
+        """
+        ids = set(prediction_ids)
+        lock_verdicts(connection, ids)
         query = select(
             verdicts.c.prediction_id,
             verdicts.c.run_id,
@@ -85,7 +91,7 @@ class Reviews:
             verdicts.c.decision,
             verdicts.c.ruling,
             verdicts.c.effective,
-        ).where(verdicts.c.prediction_id.in_(prediction_ids))
+        ).where(verdicts.c.prediction_id.in_(ids))
         return {row.prediction_id: Reviewable(**row._mapping) for row in connection.execute(query)}
 
     def live(
