@@ -26,11 +26,12 @@ class Rulings:
 
     Args:
         db: The workspace's database.
+        reviews: Through which rulings are read and written, where many are at once.
     """
 
-    def __init__(self, db: Database) -> None:
+    def __init__(self, db: Database, reviews: Reviews | None = None) -> None:
         self._db = db
-        self._reviews = Reviews(db)
+        self._reviews = reviews or Reviews(db)
 
     def add(
         self,
