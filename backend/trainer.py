@@ -22,7 +22,8 @@ from typing import Any
 
 from backend.domain.devices import shown_gpus
 from backend.errors import StoreError, TrainingError, WinnowError
-from backend.export.exporter import MANIFEST, export_set
+from backend.export.claim import MANIFEST
+from backend.export.exporter import export_set
 from backend.jobs.gpus import gpu_uuids
 from backend.jobs.heartbeat import Heartbeat
 from backend.jobs.marks import MARK
