@@ -10,7 +10,8 @@
     ├── EngineError             a model could not be loaded or could not answer
     │   └── EngineUnavailable   the engine's package is not installed, or no device for it
     ├── StoreError              the workspace's database
-    │   └── NewerWorkspace      made by a newer Winnow
+    │   ├── NewerWorkspace      made by a newer Winnow
+    │   └── StoreUnavailable    away or busy just now; what was asked can be asked again
     ├── NotFound                no such dataset, run, prediction or set
     ├── RunError                a run is in the wrong state, or somebody else's
     ├── PolicyError             a filter policy that cannot be read
@@ -72,6 +73,10 @@ class StoreError(WinnowError):
 
 class NewerWorkspace(StoreError):
     """The workspace was made by a newer Winnow."""
+
+
+class StoreUnavailable(StoreError):
+    """The workspace's database is away or busy just now; what was asked can be asked again."""
 
 
 class NotFound(WinnowError):

@@ -10,6 +10,7 @@ WINNOW_LIGHTRFT_PYTHON     the interpreter in which LightRFT trains          thi
 LIGHTRFT_HOME              LightRFT's checkout                               none
 WINNOW_HEARTBEAT_SECONDS   time between a worker's signs of life             2
 WINNOW_STALE_SECONDS       age of a sign of life that counts as death        30
+WINNOW_OUTAGE_SECONDS      how long a job waits for a database that is away   300
 WINNOW_OPERATORS           e-mail addresses of operators, comma-separated; "*"   nobody
                            is everybody who is logged in
 WINNOW_ALLOW_OPEN          "yes": serve without a login on any address       no
@@ -46,6 +47,7 @@ _VARIABLES = {
     "database_url": "WINNOW_DATABASE_URL",
     "heartbeat_seconds": "WINNOW_HEARTBEAT_SECONDS",
     "stale_seconds": "WINNOW_STALE_SECONDS",
+    "outage_seconds": "WINNOW_OUTAGE_SECONDS",
     "operators": "WINNOW_OPERATORS",
     "allow_open": "WINNOW_ALLOW_OPEN",
     "hosts": "WINNOW_HOSTS",
@@ -57,6 +59,7 @@ _HINTS = {
     "engine_pythons": "give the path of a Python interpreter that has the engine installed",
     "heartbeat_seconds": "give a number of seconds, such as 2",
     "stale_seconds": "give a number of seconds that is at least three heartbeats, such as 30",
+    "outage_seconds": "give a number of seconds, such as 300",
     "operators": "give e-mail addresses separated by commas",
     "allow_open": "give yes or no",
     "hosts": "give host names separated by commas",
@@ -73,6 +76,8 @@ class Settings(BaseModel):
         engine_pythons: Interpreters by engine or trainer name; one that is not in it runs in this one.
         heartbeat_seconds: Time between a worker's signs of life.
         stale_seconds: Age of a sign of life that counts as death.
+        outage_seconds: How long jobs wait for a database that does not answer, before they end as
+            interrupted and can be resumed.
         operators: Who is an operator when there is a login; ``*`` is everybody who is logged in.
         allow_open: Serve the dashboard without a login on an address that others can reach.
         lightrft_home: LightRFT's checkout; what is in it is looked at when it is needed.
@@ -86,6 +91,7 @@ class Settings(BaseModel):
     engine_pythons: dict[str, str] = Field(default_factory=dict)
     heartbeat_seconds: float = Field(default=2.0, gt=0, le=600)
     stale_seconds: float = Field(default=30.0, gt=0, le=86_400)
+    outage_seconds: float = Field(default=300.0, ge=0, le=86_400)
     operators: frozenset[str] = frozenset()
     allow_open: bool = False
     hosts: frozenset[str] = frozenset()

@@ -10,9 +10,13 @@ import logging
 import sys
 from pathlib import Path
 
+from backend.domain.jobs import EXIT_UNAVAILABLE
+from backend.errors import StoreUnavailable
 from backend.jobs.supervisor import supervise
 from backend.store.database import Database
 from backend.store.jobs import Jobs
+
+log = logging.getLogger("winnow.supervisor")
 
 
 def main() -> None:
@@ -26,7 +30,11 @@ def main() -> None:
             Path(sys.argv[1]),
             stale_seconds=given["stale_seconds"],
             idle_seconds=given.get("idle_seconds", 5.0),
+            outage_seconds=given.get("outage_seconds", 300.0),
         )
+    except StoreUnavailable as error:
+        log.error("%s; whoever asks for a job starts another supervisor", error)
+        sys.exit(EXIT_UNAVAILABLE)
     finally:
         database.close()
 

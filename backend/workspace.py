@@ -24,6 +24,7 @@ from backend.settings import Settings
 from backend.store.database import Database
 from backend.store.datasets import DatasetRow, Datasets
 from backend.store.jobs import Jobs
+from backend.store.outage import Patience
 from backend.store.predictions import Predictions
 from backend.store.runs import Runs
 from backend.store.trainings import Trainings
@@ -64,7 +65,12 @@ class Workspace:
 
     def supervise(self) -> None:
         """See to it that queued runs start and cancelled ones stop."""
-        ensure_supervisor(self._url(), self.folder, stale_seconds=self.settings.stale_seconds)
+        ensure_supervisor(
+            self._url(),
+            self.folder,
+            stale_seconds=self.settings.stale_seconds,
+            outage_seconds=self.settings.outage_seconds,
+        )
 
     def add_dataset(
         self,
@@ -201,6 +207,11 @@ class Workspace:
     def tools(self) -> Tools:
         """Where trainers find what is not ours."""
         return tools_of(self.settings)
+
+    @property
+    def patience(self) -> Patience:
+        """For what waits while the database is away."""
+        return Patience(self.settings.outage_seconds)
 
     def rule_on_all(
         self,

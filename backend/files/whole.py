@@ -30,15 +30,29 @@ class WholeFile:
     Args:
         path: Its place. Folders that are missing above it are made.
         within: The open folder that it lies in, where there is one; of ``path`` the name counts then.
+        below: Without it: links in ``path`` are followed down to this one and no further.
         sync: Wait for the disk. A cache does not.
+        replace: Take the place of a file that is there.
+        secret: For the owner alone (and the group of a workspace that is shared), wherever it lies.
 
     Raises:
+        FileExistsError: A file is there that is not to be replaced.
         OSError: It cannot be written, or a folder, a device or a FIFO stands in its place. What stood
             there before is untouched.
     """
 
-    def __init__(self, path: Path, *, within: Folder | None = None, sync: bool = True) -> None:
-        self.path, self._sync = path, sync
+    def __init__(
+        self,
+        path: Path,
+        *,
+        within: Folder | None = None,
+        below: Path | None = None,
+        sync: bool = True,
+        replace: bool = True,
+        secret: bool = False,
+    ) -> None:
+        self.path, self._below = path, below
+        self._sync, self._replace, self._secret = sync, replace, secret
         self._within, self._own = within, within is None
         self._random: str | None = None
         self._stream: IO[bytes] | None = None
@@ -57,7 +71,7 @@ class WholeFile:
 
     def __enter__(self) -> Self:
         if self._within is None:
-            self._within = Folder.at(self.path.parent)
+            self._within = Folder.at(self.path.parent, below=self._below)
         try:
             self._check_place()
             self._stream = os.fdopen(self._opened(), "wb", buffering=BUFFER)
@@ -93,19 +107,24 @@ class WholeFile:
             os.fsync(descriptor)
         if self._random is None:
             try:
-                self._link(descriptor, self.path.name)
+                self._link(f"/proc/self/fd/{descriptor}", self.path.name)
             except FileExistsError:
-                self._random = self._link(descriptor, _random())
+                if not self._replace:
+                    raise
+                self._random = _random()
+                self._link(f"/proc/self/fd/{descriptor}", self._random)
             else:
                 return
+        if not self._replace:
+            self._link(self._random, self.path.name, self.folder.descriptor)
+            return
         self._check_place()
         self.folder.rename(self._random, self.folder, self.path.name)
         self._random = None
 
-    def _link(self, descriptor: int, name: str) -> str:
-        # With a folder's descriptor the link to the file is followed; without one it would be taken.
-        os.link(f"/proc/self/fd/{descriptor}", name, dst_dir_fd=self.folder.descriptor)
-        return name
+    def _link(self, source: str, name: str, source_folder: int | None = None) -> None:
+        # With a folder's descriptor the link in /proc is followed; without one it would be taken.
+        os.link(source, name, src_dir_fd=source_folder, dst_dir_fd=self.folder.descriptor)
 
     def _check_place(self) -> None:
         kind = self.folder.kind(self.path.name)
@@ -114,7 +133,9 @@ class WholeFile:
 
     def _opened(self) -> int:
         mode = self.folder.mode
-        descriptor = _unnamed(self.folder)
+        if mode is None and self._secret:
+            mode = private.OWNER
+        descriptor = _unnamed(self.folder, mode)
         if descriptor is None:
             self._random = _random()
             flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -130,16 +151,15 @@ class WholeFile:
             self._within = None
 
 
-def _unnamed(folder: Folder) -> int | None:
+def _unnamed(folder: Folder, mode: int | None) -> int | None:
     """A file that has no name yet; ``None`` where there is no such thing."""
     flag = getattr(os, "O_TMPFILE", None)
     if flag is None or not os.path.isdir("/proc/self/fd"):  # noqa: PTH112
         return None
     try:
         return os.open(
-            ".", flag | os.O_RDWR | os.O_CLOEXEC, private.of_file(folder.mode),
-            dir_fd=folder.descriptor,
-        )  # fmt: skip
+            ".", flag | os.O_RDWR | os.O_CLOEXEC, private.of_file(mode), dir_fd=folder.descriptor
+        )
     except OSError as error:
         if error.errno in _LACKING:
             return None
@@ -150,24 +170,26 @@ def _random() -> str:
     return f".{secrets.token_hex(8)}.partial"
 
 
-def write_whole(
-    path: Path, data: bytes | str, *, within: Folder | None = None, sync: bool = True
-) -> None:
-    """Write a small file, whole; text as UTF-8. See :class:`WholeFile`."""
-    with WholeFile(path, within=within, sync=sync) as file:
+def write_whole(path: Path, data: bytes | str, **how: Any) -> None:
+    """Write a small file, whole; text as UTF-8.
+
+    Args:
+        how: As of :class:`WholeFile`.
+    """
+    with WholeFile(path, **how) as file:
         if isinstance(data, str):
             # A path may hold bytes that are no text.
             data = data.encode("utf-8", "surrogateescape")
         file.stream.write(data)
 
 
-def write_json(path: Path, value: Any, *, within: Folder | None = None, sync: bool = True) -> None:
-    """Write a small JSON document, whole. See :class:`WholeFile`."""
+def write_json(path: Path, value: Any, **how: Any) -> None:
+    """Write a small JSON document, whole; see :func:`write_whole`."""
     text = json.dumps(value, indent=2, ensure_ascii=False, default=str) + "\n"
-    write_whole(path, text, within=within, sync=sync)
+    write_whole(path, text, **how)
 
 
-def copy_new(source: IO[bytes], path: Path, *, within: Folder | None = None) -> None:
-    """Write what is left in ``source`` into a file, whole. See :class:`WholeFile`."""
-    with WholeFile(path, within=within) as file:
-        shutil.copyfileobj(source, file.stream, 1 << 20)
+def copy_new(source: Path, path: Path, **how: Any) -> None:
+    """Copy a file, whole; see :func:`write_whole`."""
+    with source.open("rb") as stream, WholeFile(path, **how) as file:
+        shutil.copyfileobj(stream, file.stream, 1 << 20)

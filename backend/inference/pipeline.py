@@ -2,7 +2,9 @@
 
 Three threads meet here. The engine pulls requests on a thread of its own, and decoding runs ahead
 of it; the main thread takes outcomes as they finish; the committer stores them in small batches, a
-few times a second, so that ``kill -9`` loses what was in flight and little else.
+few times a second, so that ``kill -9`` loses what was in flight and little else. While the database
+is away, the committer waits for it; the engine ends what it has in flight and is given nothing new, so
+that memory stays bounded.
 """
 
 from __future__ import annotations
@@ -31,6 +33,7 @@ from backend.media.paths import MediaRoot
 from backend.store.database import Database
 from backend.store.datasets import Datasets
 from backend.store.failures import Failures, NewFailure
+from backend.store.outage import Patience
 from backend.store.predictions import NewPrediction, Predictions
 from backend.store.runs import NATS, Runs
 
@@ -41,7 +44,10 @@ FINISH_WORD = 20
 """Characters of ``predictions.finish_reason``."""
 COMMIT_SECONDS = 0.25
 COMMIT_ROWS = 256
+MOST_WAITING = 16 * COMMIT_ROWS
+"""Outcomes that wait to be stored until the engine is given nothing new."""
 RATE_WINDOW_SECONDS = 30.0
+_ROOM_POLL_S = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +119,7 @@ class Pipeline:
         total: int,
         links_to: Sequence[str] = (),
         stop: Event | None = None,
+        patience: Patience | None = None,
     ) -> None:
         self._db = database
         self._run_id = run_id
@@ -122,6 +129,7 @@ class Pipeline:
         self._policy = policy
         self._total = total
         self._stop = stop or Event()
+        self._patience = patience or Patience(stop=self._stop)
         self._datasets = Datasets(database)
         self._predictions = Predictions(database)
         self._failures = Failures(database)
@@ -138,8 +146,9 @@ class Pipeline:
         Raises:
             EngineError: The engine can go on no longer. What it had finished is stored.
             StoreError: Predictions could not be stored, for instance because the disk is full.
+            StoreUnavailable: The database was away for longer than is waited for it.
         """
-        done = self._runs.prediction_count(self._run_id)
+        done = self._patience.call(lambda: self._runs.prediction_count(self._run_id))
         self._rates.start(done)
         committer = Thread(target=self._commit_loop, name="commit", daemon=True)
         committer.start()
@@ -162,7 +171,14 @@ class Pipeline:
 
     def _requests(self) -> Iterator[Request]:
         spec = self._spec
-        work = pending_work(self._datasets, self._predictions, self._run_id, self._dataset_id, spec)
+        work = pending_work(
+            self._datasets,
+            self._predictions,
+            self._run_id,
+            self._dataset_id,
+            spec,
+            patience=self._patience,
+        )
         factor = pixel_factor(spec.model)
         decoded = decode_ahead(
             work,
@@ -173,6 +189,7 @@ class Pipeline:
         )
         number = 0
         for item in decoded:
+            self._wait_for_room()
             pair = item.work.pair
             for order, sample in item.work.missing:
                 shown = pair.shown(order)
@@ -187,6 +204,10 @@ class Pipeline:
                 number += 1
                 if self._stop.is_set() or self._error:
                     return
+
+    def _wait_for_room(self) -> None:
+        while self._outcomes.qsize() > MOST_WAITING and not (self._stop.is_set() or self._error):
+            time.sleep(_ROOM_POLL_S)
 
     def _request(self, number: int, item: Decoded, shown: ShownPair, sample: int) -> Request:
         assert item.media is not None and item.paths is not None
@@ -228,6 +249,7 @@ class Pipeline:
     def _commit(self, batch: list[tuple[Place, Outcome]]) -> None:
         made: list[NewPrediction] = []
         failed: list[NewFailure] = []
+        now = time.time()
         for place, outcome in batch:
             if isinstance(outcome, Completion):
                 made.append(new_prediction(place, outcome, use_cot=self._spec.use_cot))
@@ -238,12 +260,17 @@ class Pipeline:
                         pair_id=place.pair_id,
                         shown_order=place.shown.order,
                         sample=place.sample,
-                        error=outcome.error,
-                        hint=outcome.hint,
+                        error=storable(outcome.error),
+                        hint=None if outcome.hint is None else storable(outcome.hint),
+                        created_at=now,
                     )
                 )
                 log.warning("pair %s: %s", place.shown.index, outcome.error)
         self._rates.failed += len(failed)
+        self._patience.call(lambda: self._store(made, failed))
+
+    def _store(self, made: list[NewPrediction], failed: list[NewFailure]) -> None:
+        """One transaction; to do it twice stores nothing twice."""
         with self._db.write() as connection:
             stored = self._predictions.add(connection, self._run_id, made)
             decide_pairs(

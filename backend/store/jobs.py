@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, Row, func, insert, select, update
 
 from backend.domain.jobs import ACTIVE, OPEN, RESUMABLE, Job, JobStatus, attempt_s, can_move, took_s
 from backend.errors import NotFound, RunError
@@ -257,6 +257,16 @@ class Jobs:
             }
             _set(connection, job, JobStatus.QUEUED, **changes)
             return attempt
+
+    def reachable_s(self) -> float:
+        """Seconds for which this table could be written without a break, as far as is known here: for
+        so long this process has seen it answer, and PostgreSQL's server has been up."""
+        if self._db.is_sqlite:
+            return self._db.presence.seconds()
+        started = func.extract("epoch", func.clock_timestamp() - func.pg_postmaster_start_time())
+        with self._db.read() as connection:
+            up = float(connection.execute(select(started)).scalar_one())
+        return min(up, self._db.presence.seconds())
 
     @contextmanager
     def _writing(self, connection: Connection | None) -> Iterator[Connection]:

@@ -18,7 +18,7 @@ from backend.store.browse import Browse
 from backend.store.people import People
 from dashboard import background
 from dashboard.numbers import many
-from dashboard.page import show
+from dashboard.page import fragment, show
 from dashboard.roles import is_operator
 from dashboard.space import person, space
 
@@ -136,7 +136,7 @@ def _begin(key: Hashable, work: Callable[[Callable[[int], None]], Any]) -> None:
     wait([task.future], timeout=_AT_ONCE_S)
 
 
-@st.fragment(run_every=0.5)
+@fragment(run_every=0.5)
 def _going(task: background.Task, word: str, count: int) -> None:
     if task.done:
         st.rerun()

@@ -16,7 +16,7 @@ from dashboard.curate.rows import set_rows
 from dashboard.navigation import page_link
 from dashboard.numbers import ago, many
 from dashboard.opening import open_in_review
-from dashboard.page import errors_shown
+from dashboard.page import errors_shown, fragment
 from dashboard.roles import is_operator
 from dashboard.text import clean, md
 
@@ -95,7 +95,7 @@ def _export_form(space: Workspace, row: SetRow) -> None:
 def _exports(space: Workspace, row: SetRow) -> None:
     busy = _writing(space)
 
-    @st.fragment(run_every=1.0 if busy else None)
+    @fragment(run_every=1.0 if busy else None)
     def progress() -> None:
         for folder, task in exports.going(space).items():
             if task.done:

@@ -11,7 +11,7 @@ from backend.domain.jobs import OPEN, JobStatus
 from backend.errors import RunError, WinnowError
 from backend.workspace import Workspace
 from dashboard.background import Task, begin, find, forget
-from dashboard.page import show
+from dashboard.page import fragment, show
 from dashboard.text import md
 
 
@@ -55,7 +55,7 @@ def demo_progress(space: Workspace) -> None:
         forget(key)
         return
 
-    @st.fragment(run_every=1.0)
+    @fragment(run_every=1.0)
     def watch() -> None:
         if task.done:
             st.rerun()

@@ -19,7 +19,7 @@ from dashboard.background import ready
 from dashboard.empty import empty
 from dashboard.navigation import page_link
 from dashboard.numbers import many, percent
-from dashboard.page import errors_shown
+from dashboard.page import errors_shown, fragment
 from dashboard.roles import is_operator
 from dashboard.runs.card import draw_card
 from dashboard.runs.charts import analysis_charts
@@ -76,7 +76,7 @@ def live_card(space: Workspace, run: RunRow) -> None:
         draw_card(space, run)
         return
 
-    @st.fragment(run_every=1.0)
+    @fragment(run_every=1.0)
     def live() -> None:
         with errors_shown():
             now = space.runs.get(run.id)
@@ -113,7 +113,7 @@ def _actions(space: Workspace, run: RunRow, going: bool) -> None:
 
 
 def _live_summary(space: Workspace, run: RunRow, going: bool) -> None:
-    @st.fragment(run_every=2.0 if going else None)
+    @fragment(run_every=2.0 if going else None)
     def summary() -> None:
         with errors_shown():
             _summary(space, run)
@@ -236,7 +236,7 @@ def _log(run: RunRow, going: bool) -> None:
         draw_log(run)
         return
 
-    @st.fragment(run_every=2.0)
+    @fragment(run_every=2.0)
     def tail() -> None:
         draw_log(run)
 

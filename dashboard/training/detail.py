@@ -15,7 +15,7 @@ from backend.training.command import places_in
 from backend.training.view import View
 from backend.workspace import Workspace
 from dashboard.empty import empty
-from dashboard.page import errors_shown
+from dashboard.page import errors_shown, fragment
 from dashboard.roles import is_operator
 from dashboard.runs.log import TAIL_LINES, log_tail
 from dashboard.text import MAX_SHOWN, clean, md, visible
@@ -69,7 +69,7 @@ def live_card(space: Workspace, row: TrainingRow) -> None:
         draw_card(row)
         return
 
-    @st.fragment(run_every=1.0)
+    @fragment(run_every=1.0)
     def live() -> None:
         with errors_shown():
             now = space.trainings.get(row.id)
@@ -84,7 +84,7 @@ def live_card(space: Workspace, row: TrainingRow) -> None:
 def _live(going: bool, every: float, draw: Callable[[], None]) -> None:
     """Draw something, and again every so many seconds while there is news to come."""
 
-    @st.fragment(run_every=every if going else None)
+    @fragment(run_every=every if going else None)
     def part() -> None:
         with errors_shown():
             draw()

@@ -2,29 +2,25 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from sqlalchemy import insert, select
 
 from backend.store.database import Database
 from backend.store.schema import (
     datasets,
-    metadata,
     pairs,
     predictions,
     runs,
     verdicts,
 )
+from tests.postgres import count_on
 
 
-def judged_database(path: Path) -> Database:
+def judge_four(database: Database) -> None:
     """Predictions 1-4 of run 1; the human prefers ``first`` in dataset order.
 
     1: dataset, says first (accepted). 2: swapped, says first (rejected). 3: dataset, says second
     (rejected). 4: dataset, unreadable (rejected).
     """
-    database = Database(path)
-    metadata.create_all(database.engine)
     said = [("dataset", "first"), ("swapped", "first"), ("dataset", "second"), ("dataset", None)]
     with database.write() as connection:
         connection.execute(
@@ -87,7 +83,7 @@ def judged_database(path: Path) -> Database:
                     **where,
                 )
             )
-    return database
+    count_on(database)
 
 
 def state(db: Database, prediction_id: int) -> tuple[str | None, str]:

@@ -51,7 +51,7 @@ def test_a_device_that_is_full_is_told_in_one_line_with_a_hint(
     # the buffer until the file is closed.
     if not Path("/dev/full").exists():
         pytest.skip("there is no /dev/full here")
-    monkeypatch.setattr(whole, "_unnamed", lambda _folder: os.open("/dev/full", os.O_RDWR))
+    monkeypatch.setattr(whole, "_unnamed", lambda *_: os.open("/dev/full", os.O_RDWR))
     with (
         pytest.raises(ExportError, match="No space left") as caught,
         ExportFile(tmp_path / "a.json") as file,
