@@ -34,7 +34,7 @@ _WHOLE_S = 20.0
 _PATIENCE_S = 90.0
 """How long a person tries again once nobody is killed any more."""
 _LIFE = {
-    "command": 2.5, "serve": 20, "server": 20, "supervisor": 6, "worker": 3, "trainer": 3, "program": 2,
+    "command": 1.5, "serve": 10, "server": 10, "supervisor": 4, "worker": 2, "trainer": 2, "program": 2,
 }  # fmt: skip
 """Mean lifetime that is dealt, in times of what a command takes here now."""
 _IMPORT_LEASE_S = 45.0
