@@ -24,10 +24,10 @@ DRILLS = {
 
 def run(name: str, seed: int, seconds: float, folder: Path) -> Outcome:
     """One drill in a folder of its own."""
-    outcome, began = Outcome(name, seed), time.monotonic()
+    outcome, began = Outcome(name, seed, seconds / 60), time.monotonic()
     folder.mkdir(parents=True)
     DRILLS[name](outcome, seconds, folder)
-    outcome.minutes = (time.monotonic() - began) / 60
+    outcome.took = (time.monotonic() - began) / 60
     return outcome
 
 

@@ -175,7 +175,9 @@ def _sets(stage: Stage, outcome: Outcome, _: Ledger) -> None:
             if row.status != "frozen":
                 outcome.wrong(f"set {row.name}@{row.version} stays {row.status}")
             elif count != row.counts["items"]:
-                outcome.wrong(f"set {row.name}@{row.version}: {count} of {row.counts['items']} items")
+                outcome.wrong(
+                    f"set {row.name}@{row.version}: {count} of {row.counts['items']} items"
+                )
             versions[row.name].append(row.version)
             outcome.checked["sets"] += 1
     for name, found in versions.items():

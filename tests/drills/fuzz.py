@@ -276,7 +276,7 @@ def _count(space: Workspace, table: Any) -> int:
 
 _PIECES = (
     "<think>", "</think>", "<answer>", "</answer>", "Image 1", "Image 2", "Video 2", "better", "9/10", "**", "\n", " ",
-    '{"winner": "A"}', "[[A>B]]", "\\boxed{2}", "Overall", "Total score:", "Image 1: 9+8+7=24", "not", "than", "|", "- ",
+    '{"winner": "A"}', "[[A>B]]", "\\boxed{2}", "Overall", "Total score:", "Image 1: 9+8+7=24", "not", "than", "|",
     "\u56fe1\u66f4\u597d", "\u6bd4", "\x00", "\ud800", "\u202e", "[" * 5_000, '{"a":' * 2_000, "1" * 5_000,
 )  # fmt: skip
 
@@ -323,7 +323,9 @@ def requests(space: Workspace) -> Case:
             f"/winnow/download/{_quoted(word)}", f"/winnow/{_quoted(word)}",
         ))  # fmt: skip
         names = ("from", "count", "before", "exact", "brief", "away")
-        query = "&".join(f"{rng.choice(names)}={_quoted(hostile.text(rng)[:300])}" for _ in range(2))
+        query = "&".join(
+            f"{rng.choice(names)}={_quoted(hostile.text(rng)[:300])}" for _ in range(2)
+        )
         body: Any = {"rulings": [hostile.other(rng, good) for _ in range(rng.randrange(4))]}
         if rng.random() < 0.3:
             body = hostile.value(rng)
@@ -456,8 +458,12 @@ def arguments(space: Workspace, folder: Path) -> Case:
         said = out.getvalue() + err.getvalue()
         if code not in (0, 1, 2) or "Traceback" in said or "unexpected:" in said:
             return f"{line}: exit {code}: {err.getvalue()[-300:]}"
-        raw = [one for one in said if ord(one) < 32 and one not in "\n\t\r" or one in "\x7f\x9b\u202e\u2066"]
-        return f"{line}: prints {ascii(raw[:3])}" if raw else None
+        raw = [
+            one
+            for one in said
+            if (ord(one) < 32 and one not in "\n\t\r") or one in "\x7f\x9b\u202e\u2066"
+        ]
+        return f"{line}: prints {raw[:3]!a}" if raw else None
 
     return case
 
@@ -470,7 +476,13 @@ def _commands(
         for name, one in command.commands.items():
             yield from _commands(one, (*words, name))
         return
-    yield words, [
-        (tuple(one.opts) if one.param_type_name == "option" else (), getattr(one, "is_flag", False))
-        for one in command.params
-    ]
+    yield (
+        words,
+        [
+            (
+                tuple(one.opts) if one.param_type_name == "option" else (),
+                getattr(one, "is_flag", False),
+            )
+            for one in command.params
+        ],
+    )

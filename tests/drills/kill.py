@@ -55,7 +55,9 @@ def on_postgres(outcome: Outcome, seconds: float, folder: Path) -> None:
     if reason := why_not():
         outcome.notes.append(f"skipped: {reason}")
         return
-    place = Path(tempfile.mkdtemp(prefix="winnow-postgres-"))  # the server is another user's process
+    place = Path(
+        tempfile.mkdtemp(prefix="winnow-postgres-")
+    )  # the server is another user's process
     server = Server(place)
     try:
         _drill(outcome, seconds, Stage(folder, _pairs(seconds), server.new()), server.away)
@@ -74,11 +76,14 @@ def _drill(
     rng = random.Random(outcome.seed)
     act = _Act(stage, outcome, time.monotonic() + seconds)
     persons: list[Person] = [
-        Host(act, rng), Reviewer(act, rng, "Ada"), Reviewer(act, rng, "Bob"), Judge(act, rng),
-        Curator(act, rng, "left"),
+        Host(act, rng), Reviewer(act, rng, "Ada"), Judge(act, rng), Curator(act, rng, "left"),
     ]  # fmt: skip
     if seconds >= _WHOLE_S:
-        persons += [Curator(act, rng, "right"), Importer(act, rng), Trainer(act, rng)]
+        persons += [
+            Reviewer(act, rng, "Bob"), Curator(act, rng, "right"), Importer(act, rng),
+            Trainer(act, rng),
+        ]  # fmt: skip
+    stage.measure()
     try:
         for person in persons:
             person.start()
@@ -185,7 +190,9 @@ class Person(threading.Thread):
 
     def insist(self, *words: object, between: Callable[[], None] | None = None) -> str:
         """Give a command until it is done; ``between`` looks at what a killed one has left."""
-        self.outcome.actions[" ".join(map(str, words[:2])) if words[0] != "export" else "export"] += 1
+        self.outcome.actions[
+            " ".join(map(str, words[:2])) if words[0] != "export" else "export"
+        ] += 1
         with self.patience(f"winnow {' '.join(map(str, words))}") as wait:
             while True:
                 done = self.stage.winnow(*words)
@@ -345,7 +352,7 @@ class Curator(Person):
     def turn(self) -> None:
         name = self.rng.choice(("alpha", "beta"))
         self.insist("set", "create", name, "--run", 1, "--json")
-        for _ in range(2):
+        for _ in range(2 if not self.act.closing.is_set() else 1):
             format = self.rng.choice(sorted(FORMATS))
             folder = self.out / f"{format}-{self.rng.randrange(2)}"
             words: list[object] = ["export", name, "--format", format, "--out", folder]

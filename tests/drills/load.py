@@ -17,9 +17,7 @@ from tests.drills.stage import ROOT
 from tests.postgres import why_not
 
 _SHORT_S = 60.0
-_REVIEWED = re.compile(
-    r"(\d+) acknowledged, (\d+) lost, (\d+) not in force, (\d+) problems"
-)
+_REVIEWED = re.compile(r"(\d+) acknowledged, (\d+) lost, (\d+) not in force, (\d+) problems")
 _START_S = 240.0
 """Beyond the time that a program was given: what it builds, and a busy machine."""
 

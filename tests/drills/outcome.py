@@ -19,6 +19,8 @@ class Outcome:
     """One drill's count.
 
     Attributes:
+        minutes: How long it was to last.
+        took: Minutes that it took, with what it prepares, and waits for at its end.
         actions: What was asked of Winnow, by kind.
         kills: What was killed, by kind.
         checked: What was held against the truth afterwards, by kind.
@@ -28,7 +30,8 @@ class Outcome:
 
     drill: str
     seed: int
-    minutes: float = 0.0
+    minutes: float
+    took: float = 0.0
     actions: Counter[str] = field(default_factory=Counter)
     kills: Counter[str] = field(default_factory=Counter)
     checked: Counter[str] = field(default_factory=Counter)
@@ -46,12 +49,16 @@ def show(outcomes: Sequence[Outcome], console: Console | None = None) -> None:
     """Print the table, then every problem with the command that repeats its drill."""
     console = console or Console(width=150, highlight=False)
     table = Table(box=box.MARKDOWN)
-    for name in ("drill", "seed", "minutes", "actions", "kills", "checked", "problems"):
+    for name in ("drill", "seed", "minutes", "took", "actions", "kills", "checked", "problems"):
         table.add_column(name, justify="left" if name == "drill" else "right")
     for one in outcomes:
         counts = (one.actions.total(), one.kills.total(), one.checked.total(), len(one.problems))
         table.add_row(
-            one.drill, str(one.seed), f"{one.minutes:.1f}", *(f"{count:,}" for count in counts)
+            one.drill,
+            str(one.seed),
+            f"{one.minutes:.2g}",
+            f"{one.took:.1f}",
+            *(f"{count:,}" for count in counts),
         )
     console.print(table)
     for one in outcomes:

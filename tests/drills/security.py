@@ -39,8 +39,7 @@ _UPGRADE = (
 
 
 def drill(outcome: Outcome, seconds: float, folder: Path) -> None:
-    """Everything once, then again in other combinations until the time is over."""
-    deadline = time.monotonic() + seconds
+    """One attack after another, each time in another combination, until the time is over."""
     before = os.umask(0)  # what a careless shell has; a workspace is private whatever it is
     stage = Stage(folder, 8)
     server = stage.serve()
@@ -50,10 +49,11 @@ def drill(outcome: Outcome, seconds: float, folder: Path) -> None:
                 raise RuntimeError((folder / "server.log").read_text()[-500:])
             time.sleep(0.1)
         attack = Attack(stage, outcome)
+        deadline = time.monotonic() + seconds
         for number in itertools.count():
             # The commands take seconds each, so that strangers try the door many times beside one.
-            for kind in (*_AT_THE_DOOR * 40, _AROUND[number % len(_AROUND)]):
-                if time.monotonic() > deadline and number >= (len(_AROUND) if seconds > 60 else 1):
+            for kind in (*_AT_THE_DOOR * 20, _AROUND[number % len(_AROUND)]):
+                if time.monotonic() > deadline:
                     return
                 name = kind.__name__.replace("_", " ")
                 try:
@@ -111,12 +111,14 @@ class Attack:
     def said(self, words: tuple[object, ...], done: Done) -> None:
         text = done.out + done.err
         if done.code not in (0, 1, 2) or "Traceback" in text or "unexpected:" in text:
-            self.outcome.wrong(f"winnow {' '.join(map(str, words))[:120]}: {done.code}: {done.err[-200:]}")
+            self.outcome.wrong(
+                f"winnow {' '.join(map(str, words))[:120]}: {done.code}: {done.err[-200:]}"
+            )
         if "no end after" in done.err:
             self.outcome.wrong(f"winnow {' '.join(map(str, words))[:120]}: {done.err}")
-        bad = [one for one in text if ord(one) < 32 and one not in "\n\t\r" or one in _CONTROLS]
+        bad = [one for one in text if (ord(one) < 32 and one not in "\n\t\r") or one in _CONTROLS]
         if bad:
-            self.outcome.wrong(f"winnow {words[0]} {words[1]} prints {ascii(bad[:3])}")
+            self.outcome.wrong(f"winnow {words[0]} {words[1]} prints {bad[:3]!a}")
         if any(secret in text for secret in SECRETS):
             self.outcome.wrong(f"winnow {words[0]} {words[1]} prints a secret")
         self.outcome.checked["outputs of commands"] += 1
@@ -210,16 +212,22 @@ def forged_tokens(attack: Attack, rng: random.Random) -> None:
                            f"Cookie: {COOKIE}={SESSION}", body=b'{"rulings": []}')  # fmt: skip
     if status not in (400, 401, 403):
         attack.outcome.wrong(f"{method} {path} with {wrong[:40]!r}: {status}")
-    values = rng.choice(([1, 0, 0, 4e9], ["../x", 0, 0, 4e9], ["..", 4e9], ["/etc", 4e9], [], 7, None))
+    values = rng.choice(
+        ([1, 0, 0, 4e9], ["../x", 0, 0, 4e9], ["..", 4e9], ["/etc", 4e9], [], 7, None)
+    )
     purpose = rng.choice((f"medium:{other}", "medium:", f"download:{other}", "api", "mark"))
     token = signer(stage.workspace, purpose).dumps(values)
     if rng.random() < 0.3:
-        token = signer(stage.workspace, f"download:{SESSION}").dumps([rng.choice(("..", "/", "")), 4e9])
+        token = signer(stage.workspace, f"download:{SESSION}").dumps(
+            [rng.choice(("..", "/", "")), 4e9]
+        )
     if rng.random() < 0.4:
         token = rng.choice(("..%2f..%2fsecret.key", "../../secret.key", "%2e%2e/winnow.db", "..\\secret.key",
                             "%00", "secret.key", "a" * 5_000, token[:-3], token + "A"))  # fmt: skip
     for kind in ("media", "thumb", "download"):
-        status, body = attack.ask("GET", f"/winnow/{kind}/{token}", host, f"Cookie: {COOKIE}={SESSION}")
+        status, body = attack.ask(
+            "GET", f"/winnow/{kind}/{token}", host, f"Cookie: {COOKIE}={SESSION}"
+        )
         if not 400 <= status < 500 or (attack.key and attack.key.encode() in body):
             attack.outcome.wrong(f"/winnow/{kind}/{token[:80]}: {status} {body[:80]!r}")
     attack.outcome.checked["tokens"] += 4
@@ -287,7 +295,9 @@ def special_files_in_data(attack: Attack, rng: random.Random) -> None:
     if done.code == 0:
         counts = json.loads(done.out)["counts"]
         if counts["done"] != 2:
-            attack.outcome.wrong(f"{name}: {counts['done']} of 2 pairs with regular media are judged")
+            attack.outcome.wrong(
+                f"{name}: {counts['done']} of 2 pairs with regular media are judged"
+            )
         run = json.loads(done.out)["id"]
         set_name = name.replace("_", "-")
         if attack.winnow("set", "create", set_name, "--run", run).code == 0:
@@ -391,7 +401,9 @@ def links_in_outputs(attack: Attack, rng: random.Random) -> None:
         out.symlink_to(folder / "out")
     attack.winnow("export", "base", "--format", format, "--out", out, *["--bundle"] * bundle)
     if victim.read_text() != "a person's" or victim.is_symlink():
-        attack.outcome.wrong(f"export {format}: a link was followed and a person's file overwritten")
+        attack.outcome.wrong(
+            f"export {format}: a link was followed and a person's file overwritten"
+        )
     if any(elsewhere.iterdir()):
         attack.outcome.wrong(f"export {format}: media were written through a link")
     attack.outcome.checked["links in outputs"] += 1
@@ -432,7 +444,10 @@ def _endpoint() -> Iterator[int]:
             if next(count) % 2:
                 self._send(400, {"error": {"message": "bad request"}})
                 return
-            choice = {"message": {"content": "<answer>Image 1 is better</answer>"}, "finish_reason": "stop"}
+            choice = {
+                "message": {"content": "<answer>Image 1 is better</answer>"},
+                "finish_reason": "stop",
+            }
             self._send(200, {"choices": [choice]})
 
         def _send(self, status: int, value: object) -> None:
@@ -459,15 +474,23 @@ def _endpoint() -> Iterator[int]:
 def hostile_names(attack: Attack, rng: random.Random) -> None:
     """What others named shows as text in every output."""
     folder = attack.fresh("names")
-    ugly = "\x1b]0;title\x07\x1b[31m\u202egnp.exe\u2066\x9b2J" + hostile.text(rng)[:40].replace("\x00", "")
+    ugly = "\x1b]0;title\x07\x1b[31m\u202egnp.exe\u2066\x9b2J" + hostile.text(rng)[:40].replace(
+        "\x00", ""
+    )
     row = {"prompt": ugly, "first": "a.jpg", "second": "b.jpg", "preference": "first"}
     (folder / "rows.jsonl").write_text(json.dumps(row) + "\n")
     texts = folder / "texts.jsonl"
-    texts.write_text(json.dumps({"index": 0, "text": f"{ugly}<answer>Image 1 is better</answer>"}) + "\n")
+    texts.write_text(
+        json.dumps({"index": 0, "text": f"{ugly}<answer>Image 1 is better</answer>"}) + "\n"
+    )
     name = f"{folder.name} {ugly}".encode("utf-8", "replace").decode()[:150]
     ugly = ugly.encode("utf-8", "replace").decode()
-    attack.winnow("dataset", "add", f"pairs:{folder}/rows.jsonl", "--name", name, "--no-check-media")
-    done = attack.winnow("run", "import", "--dataset", name, "--predictions", texts, "--model", ugly, "--json")
+    attack.winnow(
+        "dataset", "add", f"pairs:{folder}/rows.jsonl", "--name", name, "--no-check-media"
+    )
+    done = attack.winnow(
+        "run", "import", "--dataset", name, "--predictions", texts, "--model", ugly, "--json"
+    )
     run = json.loads(done.out)["id"] if done.code == 0 else 1
     attack.winnow("review", "add", run, "--index", 0, "--ruling", "accept", "--note", ugly,
                   "--reviewer", ugly[:80])  # fmt: skip
@@ -493,7 +516,9 @@ def modes(stage: Stage, outcome: Outcome) -> None:
         mode = path.lstat().st_mode
         if not stat.S_ISLNK(mode) and mode & _PRIVATE:
             name = path.relative_to(stage.folder)
-            outcome.wrong(f"{name.parts[:2]} … {name.suffix or 'folder'}: mode {stat.S_IMODE(mode):o}")
+            outcome.wrong(
+                f"{name.parts[:2]} … {name.suffix or 'folder'}: mode {stat.S_IMODE(mode):o}"
+            )
         outcome.checked["modes"] += 1
 
 

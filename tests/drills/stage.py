@@ -103,7 +103,9 @@ class Stage:
                     file.write(json.dumps(row) + "\n")
         many = self.space.datasets.get("many").id
         for model in ("one", "two"):
-            spec = RunSpec(model=model, engine="import", instruction=instructions(None, use_cot=True))
+            spec = RunSpec(
+                model=model, engine="import", instruction=instructions(None, use_cot=True)
+            )
             import_predictions(self.space.database, many, spec, Policy(), self.texts)
         queue = NewQueue(kind=QueueKind.UNREVIEWED, title="all", run_ids=(1,))
         self.queue = Queues(self.space.database).make(queue, created_by="ann")
@@ -114,10 +116,13 @@ class Stage:
         self.model.mkdir()
         (self.model / "config.json").write_text('{"model_type": "qwen2_5_vl"}')
         (self.model / "model.safetensors").write_bytes((2).to_bytes(8, "little") + b"{}")
+
+    def measure(self) -> None:
+        """See how long a command takes here; from then on ``command_s`` follows."""
         self.winnow("set", "list")
         self.command_s *= 3  # until it is known what they take beside others
 
-    def winnow(self, *words: object, timeout: float = 120) -> Done:
+    def winnow(self, *words: object, timeout: float = 300) -> Done:
         """Run one command to its end, its own or another's."""
         began = time.monotonic()
         process = subprocess.Popen(
