@@ -6,6 +6,7 @@ import hashlib
 import os
 import shutil
 from pathlib import Path
+from typing import BinaryIO
 
 from backend.domain.pairs import MediaKind
 from backend.errors import ExportError, MediaError
@@ -15,6 +16,8 @@ from backend.media.paths import MediaRoot
 from backend.media.reading import read_medium
 from backend.media.video import VideoFrames
 
+_CHUNK = 1 << 20
+_HINT = "bring it back or make room, or export without copying media"
 MEDIA = "media"
 """Where they lie."""
 
@@ -73,28 +76,29 @@ class Bundler:
         as_frames = self._frames and row.kind is MediaKind.VIDEO
         key = (path, row.video_fps, row.max_pixels) if as_frames else path
         if key not in self._known:
-            source = root.resolve(path)
             name = hashlib.sha256(str(key).encode("utf-8", "surrogatepass")).hexdigest()[:24]
             # Of the name in the dataset: what a link leads to may be called by its content's hash.
             name += ".mp4" if as_frames else Path(path).suffix.lower()
             try:
-                if as_frames:
-                    _write_shown(row, source, self._partial / name)
-                else:
-                    shutil.copyfile(source, self._partial / name)
+                with root.open(path) as source:
+                    if as_frames:
+                        _write_shown(row, source, self._partial / name)
+                    else:
+                        with (self._partial / name).open("wb") as target:
+                            shutil.copyfileobj(source, target, _CHUNK)
             except MediaError as error:
-                raise ExportError(error.message, hint=error.hint) from error
+                raise ExportError(error.message, hint=error.hint or _HINT) from error
             except OSError as error:
                 raise ExportError(
-                    f"{source}: cannot be copied ({error.strerror})",
-                    hint="bring it back or make room, or export without copying media",
+                    f"{path}: cannot be copied ({error.strerror})",
+                    hint=_HINT,
                 ) from error
             folder = MEDIA if self._copies else str(self._media.absolute())
             self._known[key] = f"{folder}/{name}"
         return self._known[key]
 
 
-def _write_shown(row: TrainingRow, source: Path, target: Path) -> None:
+def _write_shown(row: TrainingRow, source: BinaryIO, target: Path) -> None:
     shown = read_medium(
         source, row.kind, fps=row.video_fps, max_pixels=row.max_pixels, factor=row.factor
     )
