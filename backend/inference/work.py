@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
-from itertools import islice
 from threading import Event, Lock
 
 from backend.domain.pairs import Order, Pair, shown_orders
@@ -19,7 +18,8 @@ from backend.media.held import Held
 from backend.media.paths import MediaRoot
 from backend.media.reading import opened_medium
 from backend.store.datasets import Datasets
-from backend.store.predictions import Predictions
+from backend.store.outage import Patience
+from backend.store.predictions import Key, Predictions
 
 CHUNK = 500
 
@@ -76,15 +76,35 @@ class Decoded:
 
 
 def pending_work(
-    datasets: Datasets, predictions: Predictions, run_id: int, dataset_id: int, spec: RunSpec
+    datasets: Datasets,
+    predictions: Predictions,
+    run_id: int,
+    dataset_id: int,
+    spec: RunSpec,
+    *,
+    patience: Patience,
 ) -> Iterator[PairWork]:
     """Everything in the run's spec that has no prediction yet, in dataset order.
 
     This is all that resuming is: what has no row is still to do.
     """
-    rows = datasets.iter_pairs(dataset_id, limit=spec.limit)
-    while chunk := list(islice(rows, CHUNK)):
-        known = predictions.known(run_id, (pair_id for pair_id, _ in chunk))
+    left, last = spec.limit, (-1, 0)
+
+    def read() -> tuple[list[tuple[int, Pair]], set[Key]]:
+        count = CHUNK if left is None else min(CHUNK, left)
+        rows = list(
+            datasets.iter_pairs(
+                dataset_id, after_idx=last[0], after_id=last[1], limit=count, chunk=CHUNK
+            )
+        )
+        return rows, predictions.known(run_id, (pair_id for pair_id, _ in rows))
+
+    while left is None or left > 0:
+        chunk, known = patience.call(read)
+        if not chunk:
+            return
+        last = (chunk[-1][1].index, chunk[-1][0])
+        left = None if left is None else left - len(chunk)
         for pair_id, pair in chunk:
             missing = tuple(
                 (order, sample)

@@ -58,7 +58,7 @@ class OpenImage:
         whole: int = WHOLE_PIXELS,
         resample: Image.Resampling = Image.Resampling.BICUBIC,
     ) -> None:
-        self._image, self._name = opened, name
+        self._image, self._name, self._fit = opened, name, fit
         self._resample = resample
         turned = _is_turned(opened)
         self._target = fit(_swapped(opened.size, turned)) if fit else _swapped(opened.size, turned)
@@ -84,7 +84,11 @@ class OpenImage:
 
     def _decoded(self) -> Image.Image:
         image: Image.Image = self._image
+        before = image.size
         image.load()
+        if not self._least and image.size != before:
+            # Pillow's mind of a turned 16-bit TIFF is another one by now.
+            self._target = self._fit(image.size) if self._fit else image.size
         by = 1
         if self._least:
             by = max(1, min(image.width // self._least[0], image.height // self._least[1]))

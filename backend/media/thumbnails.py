@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import secrets
 import threading
 from pathlib import Path
 from typing import BinaryIO
@@ -17,7 +16,7 @@ from PIL import Image
 
 from backend.domain.pairs import MediaKind
 from backend.errors import MediaError
-from backend.media.failing import decoding
+from backend.files import WholeFile
 from backend.media.images import read_image, read_small
 from backend.media.video import first_frame
 
@@ -52,7 +51,7 @@ def thumbnail(source: BinaryIO, kind: MediaKind, edge: int, cache: Path) -> Path
                 image.thumbnail((edge, edge), Image.Resampling.LANCZOS)
             else:
                 image = read_small(source, edge, name)
-            _write(image, target, name)
+            _write(image, target)
     return target
 
 
@@ -67,7 +66,7 @@ def browser_image(source: BinaryIO, cache: Path) -> Path:
         return target
     with _DECODERS:
         if not target.exists():
-            _write(read_image(source), target, Path(source.name).name)
+            _write(read_image(source), target)
     return target
 
 
@@ -80,14 +79,9 @@ def _place(source: BinaryIO, edge: int, cache: Path) -> Path:
     return cache / digest[:2] / f"{digest[2:40]}.webp"
 
 
-def _write(image: Image.Image, target: Path, name: str) -> None:
-    partial = target.with_suffix(f".{secrets.token_hex(4)}.partial")
+def _write(image: Image.Image, target: Path) -> None:
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with decoding(name, "image"):
-            image.save(partial, format="WEBP", quality=_QUALITY, method=2)
-        os.replace(partial, target)
-    except OSError as error:
+        with WholeFile(target, sync=False) as file:
+            image.save(file.stream, format="WEBP", quality=_QUALITY, method=2)
+    except Exception as error:
         raise MediaError(f"{target}: the thumbnail cannot be written ({error})") from error
-    finally:
-        partial.unlink(missing_ok=True)

@@ -32,8 +32,8 @@ GIVEN = {"trainer": "local", "model": "m", "output_dir": "o"}
 
 
 @pytest.fixture
-def space(tmp_path: Path) -> Workspace:
-    return build_workspace(tmp_path / "ws", videos=2)
+def space(tmp_path: Path, either_url: str | None) -> Workspace:
+    return build_workspace(tmp_path / "ws", videos=2, url=either_url)
 
 
 def answers(space: Workspace, set_id: int) -> Counter[str]:
