@@ -22,6 +22,7 @@ from backend.errors import Forbidden, RunError, StoreError
 from backend.inference.launch import ACTIVE, Launcher, RunRequest
 from backend.jobs.reconcile import reconcile
 from backend.jobs.supervisor import ensure_supervisor
+from backend.media.budget import DECODING
 from backend.settings import Settings
 from backend.store.database import Database
 from backend.store.datasets import DatasetRow, Datasets
@@ -297,6 +298,7 @@ def open_workspace(settings: Settings) -> Workspace:
         NewerWorkspace: It was made by a newer Winnow.
     """
     folder = settings.workspace
+    DECODING.limit = settings.decode_memory
     try:
         (folder / "logs").mkdir(parents=True, exist_ok=True)
     except OSError as error:
