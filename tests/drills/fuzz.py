@@ -10,6 +10,7 @@ import contextlib
 import io
 import itertools
 import json
+import math
 import os
 import random
 import re
@@ -49,6 +50,7 @@ from dashboard import space as spaces
 from dashboard.session import COOKIE
 from tests.dashboard.review_calls import SESSION, bearer
 from tests.drills import hostile
+from tests.drills.media_fuzz import fuzz_media
 from tests.drills.outcome import Outcome
 from tests.unit.engines.engine_requests import request
 from tests.unit.reading.test_laws import EXCHANGED, SENTENCES, SIDES
@@ -72,8 +74,7 @@ def drill(outcome: Outcome, seconds: float, folder: Path) -> None:
             "rulings": rulings(space), "judge texts": readings(), "requests": requests(space),
             "answers": answers(), "arguments": arguments(space, folder),
         }  # fmt: skip
-        if seconds > 0:
-            _media(outcome, seconds / (len(areas) + 1), folder / "media-fuzz")
+        _media(outcome, seconds / (len(areas) + 1), folder / "media-fuzz")
         for number in itertools.count():
             for name, case in areas.items():
                 if time.monotonic() > deadline and number:
@@ -114,14 +115,9 @@ def _surroundings(folder: Path) -> Iterator[Workspace]:
 
 
 def _media(outcome: Outcome, seconds: float, folder: Path) -> None:
-    try:
-        from tests.drills.media_fuzz import fuzz_media
-    except ImportError:
-        outcome.wrong("media: there is no fuzz of media yet")
-        return
     for problem in fuzz_media(outcome.seed, seconds, folder):
         outcome.wrong(f"media: {problem}")
-    outcome.actions["media, seconds"] += round(seconds)
+    outcome.actions["media, seconds"] += math.ceil(seconds)
 
 
 def _line(error: WinnowError) -> str | None:
