@@ -26,9 +26,19 @@
 
 from __future__ import annotations
 
+from backend.foreign_text import one_line
+
+LONGEST = 600
+"""Characters of a message, and of a hint."""
+
 
 class WinnowError(Exception):
     """An error with a one-line message and, where there is one, the way on.
+
+    Both are one line of :data:`LONGEST` characters at most, in which nothing acts on a terminal: they
+    are printed, logged, stored and shown. What a message quotes of foreign text is shorter
+    (:func:`~backend.foreign_text.quoted`, :func:`~backend.foreign_text.brief`), so that its own words
+    stay; the path of a file or a folder may fill it.
 
     Args:
         message: One line, without a trailing full stop; says what is wrong and where.
@@ -36,9 +46,9 @@ class WinnowError(Exception):
     """
 
     def __init__(self, message: str, *, hint: str | None = None) -> None:
-        super().__init__(message)
-        self.message = message
-        self.hint = hint
+        self.message = one_line(message, LONGEST)
+        self.hint = None if hint is None else one_line(hint, LONGEST)
+        super().__init__(self.message)
 
     def __str__(self) -> str:
         return self.message

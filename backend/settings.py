@@ -16,7 +16,9 @@ WINNOW_OUTAGE_SECONDS      how long a job waits for a database that is away   30
 WINNOW_OPERATORS           e-mail addresses of operators, comma-separated; "*"   nobody
                            is everybody who is logged in
 WINNOW_ALLOW_OPEN          "yes": serve without a login on any address       no
-WINNOW_HOSTS               names under which the dashboard may be asked for  this machine's loopback
+WINNOW_PUBLIC_URL          addresses under which browsers reach the          this machine's own
+                           dashboard, comma-separated, such as
+                           https://winnow.example.org
 ========================== ================================================= =======================
 
 ``WINNOW_TEST_…`` are the tests' own and are not looked at here.
@@ -41,6 +43,7 @@ from pydantic import (
     model_validator,
 )
 
+from backend.domain.origins import Origin
 from backend.errors import SettingsError
 
 _ENGINE_PYTHON = re.compile(r"WINNOW_(?!TEST_)([A-Z0-9_]+)_PYTHON")
@@ -54,7 +57,7 @@ _VARIABLES = {
     "outage_seconds": "WINNOW_OUTAGE_SECONDS",
     "operators": "WINNOW_OPERATORS",
     "allow_open": "WINNOW_ALLOW_OPEN",
-    "hosts": "WINNOW_HOSTS",
+    "public_urls": "WINNOW_PUBLIC_URL",
     "lightrft_home": "LIGHTRFT_HOME",
 }
 _HINTS = {
@@ -68,7 +71,7 @@ _HINTS = {
     "outage_seconds": "give a number of seconds, such as 300",
     "operators": "give e-mail addresses separated by commas",
     "allow_open": "give yes or no",
-    "hosts": "give host names separated by commas",
+    "public_urls": "give https://HOST or http://HOST:PORT, without a path; several separated by commas",
     "lightrft_home": "give the folder of a checkout of LightRFT, or leave it unset",
 }
 
@@ -89,7 +92,8 @@ class Settings(BaseModel):
         operators: Who is an operator when there is a login; ``*`` is everybody who is logged in.
         allow_open: Serve the dashboard without a login on an address that others can reach.
         lightrft_home: LightRFT's checkout; what is in it is looked at when it is needed.
-        hosts: Names under which the dashboard may be asked for, besides this machine's loopback.
+        public_urls: Under which browsers reach the dashboard (a reverse proxy's, a forwarded port's),
+            besides this machine's own names on the port that it listens on.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
@@ -104,7 +108,7 @@ class Settings(BaseModel):
     outage_seconds: float = Field(default=300.0, ge=0, le=86_400)
     operators: frozenset[str] = frozenset()
     allow_open: bool = False
-    hosts: frozenset[str] = frozenset()
+    public_urls: frozenset[Origin] = frozenset()
     lightrft_home: Path | None = None
 
     @classmethod
@@ -181,12 +185,25 @@ class Settings(BaseModel):
             raise ValueError("this is no URL of an SQLite or PostgreSQL database")
         return value
 
-    @field_validator("operators", "hosts", mode="before")
+    @field_validator("operators", mode="before")
     @classmethod
     def _names(cls, value: object) -> object:
         if isinstance(value, str):
             return {name.strip().lower() for name in value.split(",") if name.strip()}
         return value
+
+    @field_validator("public_urls", mode="before")
+    @classmethod
+    def _origins(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        found = set()
+        for url in filter(None, (part.strip() for part in value.split(","))):
+            origin = Origin.parse(url.removesuffix("/"))
+            if origin is None:
+                raise ValueError(f"{url!r} is no address of a server")
+            found.add(origin)
+        return found
 
     @field_validator("engine_pythons")
     @classmethod

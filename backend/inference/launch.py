@@ -15,8 +15,9 @@ from backend.datasets.registry import SOURCES
 from backend.domain.devices import named_gpus, shown_gpus
 from backend.domain.filtering import PRESETS, Policy, load_policy
 from backend.domain.jobs import JobStatus
+from backend.domain.operations import Operation, guarded
 from backend.domain.pairs import MediaKind, OrderPolicy
-from backend.domain.people import LOCAL, Person, Role
+from backend.domain.people import LOCAL, Person
 from backend.engines.base import EngineOptions
 from backend.engines.models import check_model
 from backend.engines.registry import LOADING, ResolvedEngine, has_gpu, resolve_engine
@@ -83,7 +84,7 @@ class Launcher:
         variables: Mapping[str, str] = MappingProxyType({}),
         person: Person = LOCAL,
     ) -> None:
-        self._person = person
+        self.person = person
         self._db = database
         self._folder = folder
         self._worker_arguments = worker_arguments
@@ -104,14 +105,7 @@ class Launcher:
             person=person,
         )
 
-    def check(self, what: str) -> None:
-        """Refuse ``what`` to somebody who is no operator.
-
-        Raises:
-            Forbidden: Only operators may.
-        """
-        self._person.require(Role.OPERATOR, what)
-
+    @guarded(Operation.START_RUN)
     def start(
         self,
         request: RunRequest,
@@ -133,7 +127,6 @@ class Launcher:
                 URL, or the variable with the endpoints' key is named and not set.
             Forbidden: Only operators may.
         """
-        self._person.require(Role.OPERATOR, "start a run")
         _check_numbers(request)
         dataset = self._datasets.get(request.dataset)
         if dataset.status != "ready":
@@ -186,6 +179,7 @@ class Launcher:
                 noted(connection, run_id)
         return run_id, engine
 
+    @guarded(Operation.RESUME_RUN)
     def resume(self, run_id: int) -> None:
         """Queue what a run has left: what was cut off, and pairs that failed.
 
@@ -196,7 +190,6 @@ class Launcher:
             RunError: The run was imported, is still going, or has nothing left.
             Forbidden: Only operators may.
         """
-        self._person.require(Role.OPERATOR, "resume a run")
         run = self._runs.get(run_id)
         if run.job_id is None:
             raise RunError(
@@ -218,6 +211,7 @@ class Launcher:
             self._jobs.requeue(run.job_id, connection=connection)
             self._hand_over(run.job_id, spec.engine, spec.options)
 
+    @guarded(Operation.CANCEL_RUN)
     def cancel(self, run_id: int) -> RunRow:
         """Ask for a run to be stopped; the supervisor stops its whole process group.
 
@@ -225,7 +219,6 @@ class Launcher:
             RunError: The run is not going.
             Forbidden: Only operators may.
         """
-        self._person.require(Role.OPERATOR, "cancel a run")
         run = self._runs.get(run_id)
         if run.job_id is None or run.status not in ACTIVE:
             raise RunError(
@@ -236,6 +229,7 @@ class Launcher:
             forget(self._folder, run.job_id)
         return run
 
+    @guarded(Operation.DECIDE_ANEW)
     def refilter(self, run_id: int, policy: Policy) -> int:
         """Decide a run anew under ``policy``; returns how many predictions changed.
 
@@ -243,9 +237,9 @@ class Launcher:
             RunError: The run is still going, or its import was cut off.
             Forbidden: Only operators may.
         """
-        self._person.require(Role.OPERATOR, "decide a run anew")
         return self._redecide(self._at_rest(run_id), policy)
 
+    @guarded(Operation.PARSE_AGAIN)
     def reparse(self, run_id: int, *, progress: Callable[[int], None] | None = None) -> Reparsed:
         """Read a run's texts again and decide it anew under its own policy; see
         :func:`backend.inference.reparsing.reparse`.
@@ -254,7 +248,6 @@ class Launcher:
             RunError: The run is still going, or its import was cut off.
             Forbidden: Only operators may.
         """
-        self._person.require(Role.OPERATOR, "parse a run again")
         run = self._at_rest(run_id)
         spec = RunSpec.model_validate(run.spec)
         dataset = self._datasets.by_id(run.dataset_id)
