@@ -51,7 +51,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 @pytest.fixture
-def looked_at(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def looked_at(
+    workspace_folder: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Path]:
     monkeypatch.setenv("WINNOW_WORKSPACE", str(folder))
     spaces.forget()
     yield folder
@@ -63,7 +65,7 @@ def test_commands_that_look_say_as_of_when(
 ) -> None:
     before = sorted(folder.rglob("*"))
     for words in (["dataset", "list"], ["run", "list"], ["run", "show", "1"], ["set", "list"],
-                  ["review", "list"], ["doctor"]):  # fmt: skip
+["doctor"]):  # fmt: skip
         assert main(["--workspace", str(folder), *words]) == 0, words
         shown = capsys.readouterr()
         assert shown.out
@@ -77,7 +79,7 @@ def test_commands_that_change_something_are_refused_in_one_line(
 ) -> None:
     for words in (
         ["set", "create", "more", "--run", "1"], ["run", "cancel", "1"],
-        ["review", "add", "1", "reject", "--prediction", "1"],
+        ["review", "add", "1", "--ruling", "reject", "--prediction", "1"],
     ):  # fmt: skip
         assert main(["--workspace", str(folder), *words]) == 1, words
         lines = capsys.readouterr().err.splitlines()
@@ -126,7 +128,7 @@ def test_a_folder_that_is_no_workspace_and_cannot_become_one_is_one_line(
 def test_every_page_can_be_looked_at(looked_at: Path, open_page: Open, name: str) -> None:
     test = come_in(open_page(name, **PAGES[name]))
     assert not test.exception
-    assert not test.error
+    assert [error.value for error in test.error] == []
 
 
 def test_the_sidebar_says_so_and_asks_nobody_who_they_are(looked_at: Path) -> None:
