@@ -10,6 +10,8 @@ WINNOW_LIGHTRFT_PYTHON     the interpreter in which LightRFT trains          thi
 LIGHTRFT_HOME              LightRFT's checkout                               none
 WINNOW_HEARTBEAT_SECONDS   time between a worker's signs of life             2
 WINNOW_STALE_SECONDS       age of a sign of life that counts as death        30
+WINNOW_SILENCE_SECONDS     without a token or an answer, a run is ended      900
+WINNOW_LOAD_SECONDS        in which a run's model has to be loaded           3600
 WINNOW_OUTAGE_SECONDS      how long a job waits for a database that is away   300
 WINNOW_OPERATORS           e-mail addresses of operators, comma-separated; "*"   nobody
                            is everybody who is logged in
@@ -50,6 +52,8 @@ _VARIABLES = {
     "database_url": "WINNOW_DATABASE_URL",
     "heartbeat_seconds": "WINNOW_HEARTBEAT_SECONDS",
     "stale_seconds": "WINNOW_STALE_SECONDS",
+    "silence_seconds": "WINNOW_SILENCE_SECONDS",
+    "load_seconds": "WINNOW_LOAD_SECONDS",
     "outage_seconds": "WINNOW_OUTAGE_SECONDS",
     "operators": "WINNOW_OPERATORS",
     "allow_open": "WINNOW_ALLOW_OPEN",
@@ -62,6 +66,8 @@ _HINTS = {
     "engine_pythons": "give the path of a Python interpreter that has the engine installed",
     "heartbeat_seconds": "give a number of seconds, such as 2",
     "stale_seconds": "give a number of seconds that is at least three heartbeats, such as 30",
+    "silence_seconds": "give a number of seconds, such as 900",
+    "load_seconds": "give a number of seconds, such as 3600",
     "outage_seconds": "give a number of seconds, such as 300",
     "operators": "give e-mail addresses separated by commas",
     "allow_open": "give yes or no",
@@ -79,6 +85,8 @@ class Settings(BaseModel):
         engine_pythons: Interpreters by engine or trainer name; one that is not in it runs in this one.
         heartbeat_seconds: Time between a worker's signs of life.
         stale_seconds: Age of a sign of life that counts as death.
+        silence_seconds: Time without a token or an answer after which a run's engine has hung.
+        load_seconds: The same for loading its model.
         outage_seconds: How long jobs wait for a database that does not answer, before they end as
             interrupted and can be resumed.
         operators: Who is an operator when there is a login; ``*`` is everybody who is logged in.
@@ -95,6 +103,8 @@ class Settings(BaseModel):
     engine_pythons: dict[str, str] = Field(default_factory=dict)
     heartbeat_seconds: float = Field(default=2.0, gt=0, le=600)
     stale_seconds: float = Field(default=30.0, gt=0, le=86_400)
+    silence_seconds: float = Field(default=900.0, gt=0, le=604_800)
+    load_seconds: float = Field(default=3600.0, gt=0, le=604_800)
     outage_seconds: float = Field(default=300.0, ge=0, le=86_400)
     operators: frozenset[str] = frozenset()
     allow_open: bool = False
@@ -131,6 +141,12 @@ class Settings(BaseModel):
                 f"{name}: {problem}" if name else problem,
                 hint=_HINTS.get(field or "stale_seconds"),
             ) from error
+
+    @property
+    def of_workers(self) -> dict[str, str]:
+        """Variables that a run takes from the command that starts or resumes it, not from an earlier one."""
+        names = ("silence_seconds", "load_seconds")
+        return {_VARIABLES[name]: str(getattr(self, name)) for name in names}
 
     @property
     def database(self) -> str:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from backend.domain.jobs import EXIT_UNAVAILABLE
 from backend.errors import StoreUnavailable
-from backend.jobs.supervisor import supervise
+from backend.jobs.supervisor import SILENCE_S, supervise
 from backend.store.database import Database
 from backend.store.jobs import Jobs
 
@@ -29,6 +29,7 @@ def main() -> None:
             Jobs(database),
             Path(sys.argv[1]),
             stale_seconds=given["stale_seconds"],
+            silence_seconds=given.get("silence_seconds", SILENCE_S),
             idle_seconds=given.get("idle_seconds", 5.0),
             outage_seconds=given.get("outage_seconds", 300.0),
         )

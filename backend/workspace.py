@@ -92,6 +92,7 @@ class Workspace:
             self._url(),
             self.folder,
             stale_seconds=self.settings.stale_seconds,
+            silence_seconds=self.settings.silence_seconds,
             outage_seconds=self.settings.outage_seconds,
         )
 
@@ -385,5 +386,6 @@ def _wired(settings: Settings, database: Database) -> Workspace:
             folder,
             worker_arguments=["--workspace", str(folder)],
             pythons=dict(settings.engine_pythons),
+            variables=settings.of_workers,
         ),
     )

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 
 from sqlalchemy import Connection
 
@@ -26,6 +27,7 @@ from backend.inference.reparsing import Preview, Reparsed, preview_reparse, repa
 from backend.inference.spec import RunSpec, instructions
 from backend.jobs.devices import parse_devices
 from backend.jobs.gpus import gpu_uuids, list_gpus
+from backend.jobs.handover import forget, hand_over
 from backend.jobs.own_path import python_path
 from backend.store.database import Database
 from backend.store.datasets import DatasetRow, Datasets
@@ -68,6 +70,7 @@ class Launcher:
     Args:
         worker_arguments: What a worker needs to open the same workspace.
         pythons: Interpreter of each engine that has one of its own.
+        variables: Of a worker's environment, whatever its supervisor's says.
         person: In whose name; every method refuses what that person may not do.
     """
 
@@ -78,6 +81,7 @@ class Launcher:
         *,
         worker_arguments: list[str],
         pythons: dict[str, str],
+        variables: Mapping[str, str] = MappingProxyType({}),
         person: Person = LOCAL,
     ) -> None:
         self.person = person
@@ -85,6 +89,7 @@ class Launcher:
         self._folder = folder
         self._worker_arguments = worker_arguments
         self._pythons = pythons
+        self._variables = variables
         self._datasets = Datasets(database)
         self._runs = Runs(database)
         self._jobs = Jobs(database)
@@ -96,6 +101,7 @@ class Launcher:
             self._folder,
             worker_arguments=self._worker_arguments,
             pythons=self._pythons,
+            variables=self._variables,
             person=person,
         )
 
@@ -117,7 +123,8 @@ class Launcher:
             EngineError: The model is none, or no engine can run it, or its texts or its device are
                 not there.
             RunError: The dataset is not ready.
-            UsageError: A number is larger than any run can have, or the device is none.
+            UsageError: A number is larger than any run can have, the device is none, an endpoint is no
+                URL, or the variable with the endpoints' key is named and not set.
             Forbidden: Only operators may.
         """
         _check_numbers(request)
@@ -132,6 +139,7 @@ class Launcher:
         if engine.name == "scripted" and not Path(texts or "").is_file():
             raise EngineError(f"{texts}: no such file", hint="--scripted-file FILE")
         check_device(engine.name, request.options)
+        check_servers(engine.name, request.options)
         model = self._model(request.model, engine.name)
         spec = RunSpec(
             model=model,
@@ -165,6 +173,8 @@ class Launcher:
                 connection=connection,
             )
             self._runs.set_job(connection, run_id, job_id)
+            # Before the supervisor can see the job.
+            self._hand_over(job_id, engine.name, request.options)
             if noted is not None:
                 noted(connection, run_id)
         return run_id, engine
@@ -173,7 +183,10 @@ class Launcher:
     def resume(self, run_id: int) -> None:
         """Queue what a run has left: what was cut off, and pairs that failed.
 
+        The API key is the one of this process's environment.
+
         Raises:
+            UsageError: The variable with the endpoints' key is named and not set.
             RunError: The run was imported, is still going, or has nothing left.
             Forbidden: Only operators may.
         """
@@ -192,7 +205,11 @@ class Launcher:
         with self._db.read() as connection:
             # The worker would write its progress over the mark.
             refuse_while(connection, run_id, "reparsing")
-        self._jobs.requeue(run.job_id)
+        spec = RunSpec.model_validate(run.spec)
+        check_servers(spec.engine, spec.options)
+        with self._db.write() as connection:
+            self._jobs.requeue(run.job_id, connection=connection)
+            self._hand_over(run.job_id, spec.engine, spec.options)
 
     @guarded(Operation.CANCEL_RUN)
     def cancel(self, run_id: int) -> RunRow:
@@ -208,7 +225,8 @@ class Launcher:
                 f"run {run_id} is {run.status}; there is nothing to cancel",
                 hint="`winnow run list` shows what is going",
             )
-        self._jobs.request_cancel(run.job_id)
+        if self._jobs.request_cancel(run.job_id) is JobStatus.CANCELLED:
+            forget(self._folder, run.job_id)
         return run
 
     @guarded(Operation.DECIDE_ANEW)
@@ -305,6 +323,14 @@ class Launcher:
         # Here, because the supervisor that starts the worker may live in another environment.
         return path | shown_gpus(device, os.environ, gpu_uuids) if engine in LOADING else path
 
+    def _hand_over(self, job_id: int, engine: str, options: EngineOptions) -> None:
+        """What the run is to find in its environment: it may be started from an earlier command's."""
+        variables = dict(self._variables)
+        if engine == "openai":
+            # Empty where there is none: then it uses none, whatever an earlier command had.
+            variables[options.api_key_env] = os.environ.get(options.api_key_env, "")
+        hand_over(self._folder, job_id, variables)
+
     def _command(self, engine: str, run_id: int) -> list[str]:
         python = self._pythons.get(engine, sys.executable)
         return [python, "-m", "backend.worker", str(run_id), *self._worker_arguments]
@@ -338,6 +364,21 @@ def devices_of(engine: str, options: EngineOptions) -> str:
     if options.device != "auto":
         return options.device
     return "cuda" if Path("/dev/nvidiactl").exists() else "cpu"
+
+
+def check_servers(engine: str, options: EngineOptions) -> None:
+    """Refuse endpoints that could not be asked.
+
+    Raises:
+        UsageError: One is no URL, or the variable with their key is named and not set.
+    """
+    if engine == "openai":
+        # Here, because few commands need what speaks to servers.
+        from backend.engines.servers import base_url, check_api_key
+
+        for url in options.endpoints:
+            base_url(url)
+        check_api_key(options)
 
 
 def check_device(engine: str, options: EngineOptions) -> None:

@@ -7,8 +7,6 @@ so that a changed medium gets a new thumbnail.
 from __future__ import annotations
 
 import hashlib
-import os
-import secrets
 import threading
 from pathlib import Path
 
@@ -17,6 +15,7 @@ from PIL import Image
 
 from backend.domain.pairs import MediaKind
 from backend.errors import MediaError
+from backend.files import WholeFile
 from backend.media.images import read_image
 
 # Decoding a large image takes up to 300 MB; a page of thumbnails asks for fifty at once.
@@ -88,11 +87,8 @@ def _first_frame(source: Path) -> Image.Image:
 
 
 def _write(image: Image.Image, target: Path) -> None:
-    partial = target.with_suffix(f".{secrets.token_hex(4)}.partial")
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        image.save(partial, format="WEBP", quality=_QUALITY, method=2)
-        os.replace(partial, target)
+        with WholeFile(target, sync=False) as file:
+            image.save(file.stream, format="WEBP", quality=_QUALITY, method=2)
     except (OSError, ValueError) as error:
-        partial.unlink(missing_ok=True)
         raise MediaError(f"{target}: the thumbnail cannot be written ({error})") from error

@@ -42,6 +42,7 @@ _LARGEST_BODY = 4_000_000
 _LONGEST_NOTE = 10_000
 _MOST_TAGS, _LONGEST_TAG = 20, 60
 _ACTIONS = 40
+_TOO_LARGE = 2**63
 _HEADERS = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"}
 
 Posting = Callable[[Request, dict[str, Any]], Response]
@@ -331,7 +332,7 @@ def _number(request: Request, name: str, default: int) -> int:
 
 def _sent(row: dict[str, Any], token: str) -> Sent:
     numbers = [row.get(name) for name in ("queue", "position", "prediction_id")]
-    if not all(isinstance(number, int) and not isinstance(number, bool) for number in numbers):
+    if not all(type(number) is int and 0 <= number < _TOO_LARGE for number in numbers):
         raise UsageError("a ruling names its queue, its position and its prediction")
     note, tags = row.get("note", ""), row.get("tags", [])
     relabel, undoes = row.get("relabel"), row.get("undoes")
