@@ -70,7 +70,7 @@ def _asked_for(request: Request) -> tuple[Path, PurePosixPath, MediaKind, int]:
 
 
 def _cache() -> Path:
-    return shared().folder / "cache" / "thumbnails"
+    return shared().cache / "thumbnails"
 
 
 routes = [
