@@ -10,6 +10,7 @@ import logging
 import sys
 from pathlib import Path
 
+from backend.curation.sets import clear_abandoned
 from backend.domain.jobs import EXIT_UNAVAILABLE
 from backend.errors import StoreUnavailable
 from backend.jobs.supervisor import supervise
@@ -25,6 +26,7 @@ def main() -> None:
     given = json.load(sys.stdin)
     database = Database(given["db_url"])
     try:
+        clear_abandoned(database)
         supervise(
             Jobs(database),
             Path(sys.argv[1]),

@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 
 from backend.curation.bulk import BulkRulings
 from backend.curation.rulings import Rulings
-from backend.curation.sets import Balance, SetRow, freeze
+from backend.curation.sets import Balance, SetRow, clear_abandoned, freeze
 from backend.domain.pairs import OrderPolicy
 from backend.domain.people import LOCAL, Person, Role
 from backend.engines.base import EngineOptions
@@ -249,6 +249,7 @@ class Workspace:
         """Find runs whose process is gone and mark them; finish what was cut off without one."""
         reconcile(self.jobs, self.folder, stale_seconds=self.settings.stale_seconds)
         self.launcher.finish_deciding()
+        clear_abandoned(self.database)
 
     def _url(self) -> str:
         return self.database.url.render_as_string(hide_password=False)
