@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
@@ -10,13 +11,17 @@ from typing import TYPE_CHECKING, Self
 from sqlalchemy import Connection
 
 from backend.curation.bulk import BulkRulings
+from backend.curation.queues import NewQueue, Queues
 from backend.curation.rulings import Rulings
 from backend.curation.sets import Balance, SetRow, clear_abandoned, freeze
+from backend.domain.operations import Operation, guarded
 from backend.domain.pairs import OrderPolicy
-from backend.domain.people import LOCAL, Person, Role
+from backend.domain.people import LOCAL, Person
 from backend.engines.base import EngineOptions
 from backend.engines.registry import asks_servers
-from backend.errors import RunError, StoreError
+from backend.errors import Forbidden, RunError, StoreError
+from backend.files import make_folder, write_whole
+from backend.files.workspaces import make_private
 from backend.inference.launch import ACTIVE, Launcher, RunRequest
 from backend.jobs.reconcile import reconcile
 from backend.jobs.supervisor import ensure_supervisor
@@ -26,6 +31,7 @@ from backend.store.datasets import DatasetRow, Datasets
 from backend.store.jobs import Jobs
 from backend.store.outage import Patience
 from backend.store.predictions import Predictions
+from backend.store.queues import QueueRow
 from backend.store.runs import Runs
 from backend.store.trainings import Trainings
 from backend.store.upgrade import upgrade
@@ -69,9 +75,11 @@ class Workspace:
             self._url(),
             self.folder,
             stale_seconds=self.settings.stale_seconds,
+            silence_seconds=self.settings.silence_seconds,
             outage_seconds=self.settings.outage_seconds,
         )
 
+    @guarded(Operation.ADD_DATASET)
     def add_dataset(
         self,
         *,
@@ -90,7 +98,6 @@ class Workspace:
         # Here, because workers open workspaces in interpreters that need not read datasets.
         from backend.ingest.importer import import_dataset
 
-        self.person.require(Role.OPERATOR, "add a dataset")
         return import_dataset(
             self.database,
             name=name,
@@ -101,6 +108,23 @@ class Workspace:
             progress=progress,
         )
 
+    @guarded(Operation.MAKE_QUEUE)
+    def make_queue(self, new: NewQueue, *, ids: Iterable[int] | None = None) -> QueueRow:
+        """Make a review queue in the present person's name; see ``Queues.make``."""
+        return Queues(self.database).make(new, created_by=self.person.name or "somebody", ids=ids)
+
+    @guarded(Operation.CLOSE_QUEUE)
+    def close_queue(self, queue: QueueRow, on: bool) -> None:
+        """Take one's own queue out of everybody's list, or put it back.
+
+        Raises:
+            Forbidden: Somebody else made it.
+        """
+        if queue.created_by != self.person.name:
+            raise Forbidden("only whoever made a queue closes it", hint=f"ask {queue.created_by}")
+        Queues(self.database).set_closed(queue, on)
+
+    @guarded(Operation.FREEZE)
     def freeze(
         self,
         name: str,
@@ -115,13 +139,13 @@ class Workspace:
             Forbidden: Only operators may.
             RunError: A run is still going.
         """
-        self.person.require(Role.OPERATOR, "freeze a set")
         for run_id in run_ids:
             run = self.runs.get(run_id)
             if run.status in ACTIVE:
                 raise RunError(f"run {run_id} is {run.status}", hint="wait for it, or cancel it")
         return freeze(self.database, name, run_ids, balance=balance, progress=progress)
 
+    @guarded(Operation.EXPORT)
     def export(
         self,
         set_row: SetRow,
@@ -139,12 +163,12 @@ class Workspace:
         """
         from backend.export import export_set
 
-        self.person.require(Role.OPERATOR, "export a set")
         return export_set(
             self.database, set_row, format=format, out=out, split=split, bundle=bundle,
             progress=progress,
         )  # fmt: skip
 
+    @guarded(Operation.EVALUATE)
     def evaluate(
         self,
         training_id: int,
@@ -170,7 +194,6 @@ class Workspace:
             EngineError: It is to be asked of a server that does not have it.
             Forbidden: Only operators may.
         """
-        self.person.require(Role.OPERATOR, "evaluate a checkpoint")
         view = self.trainer.view(training_id)
         path = judge_of(view, checkpoint)
         if options is not None and asks_servers(engine, options):
@@ -213,6 +236,7 @@ class Workspace:
         """For what waits while the database is away."""
         return Patience(self.settings.outage_seconds)
 
+    @guarded(Operation.RULE_ON_ALL)
     def rule_on_all(
         self,
         prediction_ids: Sequence[int],
@@ -228,12 +252,12 @@ class Workspace:
         Raises:
             Forbidden: Only operators may.
         """
-        self.person.require(Role.OPERATOR, "rule on many predictions at once")
         return BulkRulings(self.database).add(
             prediction_ids, ruling, note=note, tags=tags, reviewer=self.person.name, token=token,
             progress=progress,
         )  # fmt: skip
 
+    @guarded(Operation.UNDO_ACT)
     def undo_act(
         self, token: str, *, progress: Callable[[int], None] | None = None
     ) -> tuple[int, int]:
@@ -242,7 +266,6 @@ class Workspace:
         Raises:
             Forbidden: Only operators may.
         """
-        self.person.require(Role.OPERATOR, "take back many rulings at once")
         return BulkRulings(self.database).undo(token, reviewer=self.person.name, progress=progress)
 
     def reconcile(self) -> None:
@@ -279,7 +302,12 @@ def open_workspace(settings: Settings) -> Workspace:
     """
     folder = settings.workspace
     try:
-        (folder / "logs").mkdir(parents=True, exist_ok=True)
+        make_private(folder, settings.shared_gid)
+        make_folder(folder / "logs")
+        if settings.database_url is None and not (folder / "winnow.db").exists():
+            # Before SQLite does it, which gives its other files the mode of this one.
+            with suppress(FileExistsError):
+                write_whole(folder / "winnow.db", b"", replace=False)
     except OSError as error:
         raise StoreError(
             f"{folder}: cannot be used as a workspace ({error.strerror})",
@@ -303,5 +331,6 @@ def open_workspace(settings: Settings) -> Workspace:
             folder,
             worker_arguments=["--workspace", str(folder)],
             pythons=dict(settings.engine_pythons),
+            variables=settings.of_workers,
         ),
     )

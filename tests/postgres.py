@@ -200,9 +200,11 @@ def count_on(database: Database) -> None:
     with database.write() as connection:
         for table, column, sequence in connection.execute(
             text(
+                # Materialized, or the function may be asked about tables of other schemas first.
+                "WITH ours AS MATERIALIZED (SELECT table_name, column_name "
+                "FROM information_schema.columns WHERE table_schema = 'public') "
                 "SELECT table_name, column_name, pg_get_serial_sequence(table_name, column_name) "
-                "FROM information_schema.columns WHERE table_schema = 'public' "
-                "AND pg_get_serial_sequence(table_name, column_name) IS NOT NULL"
+                "FROM ours WHERE pg_get_serial_sequence(table_name, column_name) IS NOT NULL"
             )
         ).all():
             connection.execute(

@@ -78,10 +78,15 @@ def undo(
 
 @app.command("import")
 def import_file(run: int, file: Path) -> None:
-    """Store rulings from a JSON-lines file; storing the same file again adds nothing."""
+    """Store rulings from a JSON-lines file; storing the same file again adds nothing.
+
+    All lines are checked first: a file with a broken line changes nothing. Rulings are stored a few
+    hundred at a time, so that nobody who reviews meanwhile waits. An import that is cut off leaves its
+    first part stored; import the same file again, and the rest follows.
+    """
     with workspace() as space:
         space.runs.get(run)
-        count = RulingRows(space.database).import_rows(run, _lines(file))
+        count = RulingRows(space.database).import_rows(run, _lines(file), patience=space.patience)
         say(f"{count} rulings stored")
 
 

@@ -19,7 +19,7 @@ from backend.curation.choosing import (
     chosen,
     settings,
 )
-from backend.curation.rulings import Rulings
+from backend.curation.rulings import Rulings, check_texts
 from backend.domain.rulings import Ruling
 from backend.errors import ReviewError, WinnowError
 from backend.store.blindness import Blindness
@@ -27,6 +27,8 @@ from backend.store.claims import Claims, Slot
 from backend.store.database import Database
 from backend.store.picks import Picks
 from backend.store.queues import QueueRow, QueueRows
+from backend.store.reviews import Reviews
+from backend.store.together import write_together
 
 __all__ = ["MOST_ITEMS", "Handed", "NewQueue", "QueueKind", "Queues", "Sent"]
 
@@ -76,6 +78,7 @@ class Queues:
         self._claims = Claims(db)
         self._picks = Picks(db)
         self._rulings = Rulings(db)
+        self._reviews = Reviews(db)
         self._blindness = Blindness(db)
 
     def make(self, new: NewQueue, *, created_by: str, ids: Iterable[int] | None = None) -> QueueRow:
@@ -88,6 +91,7 @@ class Queues:
             ReviewError: The choice makes no sense, or nothing matches it.
         """
         check(new, has_ids=ids is not None)
+        check_texts({"title": new.title})
         spec: dict[str, Any] = {
             "runs": list(new.run_ids),
             "blind": new.blind,
@@ -166,7 +170,8 @@ class Queues:
                 at it again.
         """
         expires = time.time() + CLAIM_S
-        with self._db.write() as connection:
+
+        def work(connection: Connection) -> Handed:
             self._claims.lock(connection, queue.id)
             slots = []
             if exact:
@@ -191,7 +196,11 @@ class Queues:
                 ],
                 expires,
             )
-        return Handed(slots=[*slots, *share], expires_at=expires, at_end=len(share) == len(free))
+            return Handed(
+                slots=[*slots, *share], expires_at=expires, at_end=len(share) == len(free)
+            )
+
+        return write_together(self._db, work)
 
     def ruled_before(
         self, queue: QueueRow, reviewer: str, *, position: int, count: int
@@ -222,37 +231,44 @@ class Queues:
         Returns:
             The tokens stored (now or earlier), and those refused with the reason.
         """
+        return write_together(
+            self._db, lambda connection: self._rule(connection, reviewer, sent), durable=True
+        )
+
+    def _rule(
+        self, connection: Connection, reviewer: str, sent: Sequence[Sent]
+    ) -> tuple[list[str], list[tuple[str, WinnowError]]]:
         stored: list[str] = []
         refused: list[tuple[str, WinnowError]] = []
         tokens = {one.token for one in sent}
-        with self._db.write(durable=True) as connection:
-            for one in sent:
-                try:
-                    place = self._claims.place(connection, one.queue_id, one.position)
-                    if place is None or place[0] != one.prediction_id:
-                        raise ReviewError(
-                            f"queue {one.queue_id} has another pair at {one.position + 1}",
-                            hint="reload the page",
-                        )
-                    _, new = self._rulings.add_within(
-                        connection,
-                        one.prediction_id,
-                        one.ruling,
-                        relabel=one.relabel,
-                        note=one.note,
-                        tags=one.tags,
-                        reviewer=reviewer,
-                        token=one.token,
-                        undoes=one.undoes,
-                        queue_id=one.queue_id,
-                        unblinded=self._unblinded(connection, reviewer, one, tokens),
+        self._reviews.lock(connection, [one.prediction_id for one in sent])
+        for one in sent:
+            try:
+                place = self._claims.place(connection, one.queue_id, one.position)
+                if place is None or place[0] != one.prediction_id:
+                    raise ReviewError(
+                        f"queue {one.queue_id} has another pair at {one.position + 1}",
+                        hint="reload the page",
                     )
-                except WinnowError as error:
-                    refused.append((one.token, error))
-                    continue
-                if new:
-                    self._note_progress(connection, reviewer, one, made_at=place[1])
-                stored.append(one.token)
+                _, new = self._rulings.add_within(
+                    connection,
+                    one.prediction_id,
+                    one.ruling,
+                    relabel=one.relabel,
+                    note=one.note,
+                    tags=one.tags,
+                    reviewer=reviewer,
+                    token=one.token,
+                    undoes=one.undoes,
+                    queue_id=one.queue_id,
+                    unblinded=self._unblinded(connection, reviewer, one, tokens),
+                )
+            except WinnowError as error:
+                refused.append((one.token, error))
+                continue
+            if new:
+                self._note_progress(connection, reviewer, one, made_at=place[1])
+            stored.append(one.token)
         return stored, refused
 
     def _unblinded(

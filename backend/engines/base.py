@@ -12,10 +12,11 @@ from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 from PIL import Image
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from backend.domain.pairs import MediaKind
 from backend.domain.prompts import Message
+from backend.engines.addresses import refuse_credentials
 from backend.media.images import MAX_PIXELS
 from backend.media.video import VideoFrames
 
@@ -102,12 +103,36 @@ class EngineOptions(BaseModel):
     api_key_env: str = Field(
         "OPENAI_API_KEY", description="Name of the variable with the endpoints' API key"
     )
+    request_timeout_s: float = Field(
+        600.0, gt=0, le=86_400, description="Seconds in which an endpoint is to answer a request"
+    )
     scripted_file: str | None = Field(None, description="Texts that the scripted engine replays")
     scripted_latency: float = Field(0.0, ge=0, description="Seconds each scripted answer takes")
+
+    @field_validator("endpoints")
+    @classmethod
+    def _without_credentials(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        """They are stored with the run. A UsageError, with its hint, passes pydantic as it is."""
+        for url in value:
+            refuse_credentials(url)
+        return value
+
+
+class Pulse:
+    """An engine's signs of life, finer than its outcomes: tokens, steps, answers of any kind."""
+
+    def __init__(self) -> None:
+        self.beats = 0
+
+    def beat(self) -> None:
+        """The engine has got on with something. Called from any thread, often."""
+        self.beats += 1
 
 
 class Engine(Protocol):
     """A loaded judge."""
+
+    pulse: Pulse
 
     def generate(self, requests: Iterator[Request]) -> Iterator[Outcome]:
         """Answer every request, yielding as each finishes, in any order.

@@ -15,6 +15,7 @@ import queue
 import time
 from collections import deque
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Event, Lock, Thread
@@ -25,9 +26,11 @@ from backend.domain.pairs import Order, ShownPair
 from backend.domain.prompts import judge_messages
 from backend.engines.base import Completion, Engine, Failure, Outcome, Request
 from backend.engines.models import pixel_factor
+from backend.errors import EngineHung
 from backend.inference.deciding import decide_pairs
 from backend.inference.parsing import parsed
 from backend.inference.spec import RunSpec
+from backend.inference.watch import EngineWatch
 from backend.inference.work import Decoded, decode_ahead, decode_media, pending_work
 from backend.media.paths import MediaRoot
 from backend.store.database import Database
@@ -47,6 +50,7 @@ COMMIT_ROWS = 256
 MOST_WAITING = 16 * COMMIT_ROWS
 """Outcomes that wait to be stored until the engine is given nothing new."""
 RATE_WINDOW_SECONDS = 30.0
+_LAST_COMMIT_S = 60.0
 _ROOM_POLL_S = 0.05
 
 
@@ -119,6 +123,7 @@ class Pipeline:
         total: int,
         links_to: Sequence[str] = (),
         stop: Event | None = None,
+        watch: EngineWatch | None = None,
         patience: Patience | None = None,
     ) -> None:
         self._db = database
@@ -129,6 +134,7 @@ class Pipeline:
         self._policy = policy
         self._total = total
         self._stop = stop or Event()
+        self._watch = watch
         self._patience = patience or Patience(stop=self._stop)
         self._datasets = Datasets(database)
         self._predictions = Predictions(database)
@@ -137,6 +143,7 @@ class Pipeline:
         self._places: dict[int, Place] = {}
         self._lock = Lock()
         self._outcomes: queue.Queue[tuple[Place, Outcome] | None] = queue.Queue()
+        self._committer = Thread(target=self._commit_loop, name="commit", daemon=True)
         self._error: BaseException | None = None
         self._rates = _Rates(total)
 
@@ -144,17 +151,39 @@ class Pipeline:
         """Answer everything that is still open, or stop early when asked to.
 
         Raises:
+            EngineHung: See :meth:`give_up`.
             EngineError: The engine can go on no longer. What it had finished is stored.
             StoreError: Predictions could not be stored, for instance because the disk is full.
             StoreUnavailable: The database was away for longer than is waited for it.
         """
         done = self._patience.call(lambda: self._runs.prediction_count(self._run_id))
         self._rates.start(done)
-        committer = Thread(target=self._commit_loop, name="commit", daemon=True)
-        committer.start()
+        self._committer.start()
+        try:
+            with self._watch.answering(engine.pulse) if self._watch else nullcontext():
+                self._drive(engine)
+        finally:
+            self._outcomes.put(None)
+            self._committer.join()
+        if self._error:
+            raise self._error
+
+    def give_up(self, error: EngineHung) -> None:
+        """Store what is answered, and take nothing more from an engine that has hung.
+
+        From another thread than the one that is held up in :meth:`run`; that one raises ``error``,
+        should it ever get out of there.
+        """
+        self._error = self._error or error
+        self._outcomes.put(None)
+        if self._committer.ident is not None:
+            self._committer.join(_LAST_COMMIT_S)
+
+    def _drive(self, engine: Engine) -> None:
         outcomes = engine.generate(self._requests())
         try:
             for outcome in outcomes:
+                self._alive()
                 with self._lock:
                     place = self._places.pop(outcome.id)
                 self._outcomes.put((place, outcome))
@@ -164,10 +193,10 @@ class Pipeline:
             close = getattr(outcomes, "close", None)
             if close:
                 close()
-            self._outcomes.put(None)
-            committer.join()
-        if self._error:
-            raise self._error
+
+    def _alive(self) -> None:
+        if self._watch:
+            self._watch.alive()
 
     def _requests(self) -> Iterator[Request]:
         spec = self._spec
@@ -200,6 +229,7 @@ class Pipeline:
                     continue
                 with self._lock:
                     self._places[number] = place
+                self._alive()
                 yield self._request(number, item, shown, sample)
                 number += 1
                 if self._stop.is_set() or self._error:
@@ -207,6 +237,8 @@ class Pipeline:
 
     def _wait_for_room(self) -> None:
         while self._outcomes.qsize() > MOST_WAITING and not (self._stop.is_set() or self._error):
+            # It is we who hold the engine up.
+            self._alive()
             time.sleep(_ROOM_POLL_S)
 
     def _request(self, number: int, item: Decoded, shown: ShownPair, sample: int) -> Request:

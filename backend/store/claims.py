@@ -15,6 +15,7 @@ from sqlalchemy import ColumnElement, Connection, delete, exists, func, insert, 
 from backend.store.database import Database
 from backend.store.queues import QueueRow
 from backend.store.schema import queue_claims, queue_items, review_queues
+from backend.store.together import write_together
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -170,29 +171,27 @@ class Claims:
 
     def renew(self, queue_id: int, reviewer: str, expires_at: float) -> None:
         """Keep what this reviewer has on the screen for longer."""
-        with self._db.write() as connection:
-            connection.execute(
-                update(queue_claims)
-                .where(
-                    queue_claims.c.queue_id == queue_id,
-                    queue_claims.c.reviewer == reviewer,
-                    queue_claims.c.done.is_(False),
-                    queue_claims.c.expires_at > time.time(),
-                )
-                .values(expires_at=expires_at)
+        statement = (
+            update(queue_claims)
+            .where(
+                queue_claims.c.queue_id == queue_id,
+                queue_claims.c.reviewer == reviewer,
+                queue_claims.c.done.is_(False),
+                queue_claims.c.expires_at > time.time(),
             )
+            .values(expires_at=expires_at)
+        )
+        write_together(self._db, lambda connection: connection.execute(statement))
 
     def release(self, queue_id: int, reviewer: str, before: float) -> None:
         """Give back what this reviewer had claimed until ``before``: the page was left."""
-        with self._db.write() as connection:
-            connection.execute(
-                delete(queue_claims).where(
-                    queue_claims.c.queue_id == queue_id,
-                    queue_claims.c.reviewer == reviewer,
-                    queue_claims.c.done.is_(False),
-                    queue_claims.c.expires_at <= before,
-                )
-            )
+        statement = delete(queue_claims).where(
+            queue_claims.c.queue_id == queue_id,
+            queue_claims.c.reviewer == reviewer,
+            queue_claims.c.done.is_(False),
+            queue_claims.c.expires_at <= before,
+        )
+        write_together(self._db, lambda connection: connection.execute(statement))
 
     def set_done(
         self, connection: Connection, queue_id: int, position: int, reviewer: str, *, done: bool

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from sqlalchemy import insert, select
 
 from backend.store.database import Database
@@ -21,7 +23,14 @@ def judge_four(database: Database) -> None:
     1: dataset, says first (accepted). 2: swapped, says first (rejected). 3: dataset, says second
     (rejected). 4: dataset, unreadable (rejected).
     """
-    said = [("dataset", "first"), ("swapped", "first"), ("dataset", "second"), ("dataset", None)]
+    fill(
+        database,
+        [("dataset", "first"), ("swapped", "first"), ("dataset", "second"), ("dataset", None)],
+    )
+
+
+def fill(database: Database, said: Sequence[tuple[str, str | None]]) -> None:
+    """Run 1 with a prediction for each order and answer, on pairs of their own."""
     with database.write() as connection:
         connection.execute(
             insert(datasets).values(
@@ -43,7 +52,7 @@ def judge_four(database: Database) -> None:
                 engine="scripted",
                 spec={},
                 policy={},
-                total=4,
+                total=len(said),
                 progress={},
                 created_at=0.0,
             )

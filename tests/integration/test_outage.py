@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,6 +17,7 @@ from backend.domain.pairs import OrderPolicy
 from backend.engines.base import EngineOptions
 from backend.inference.launch import RunRequest
 from backend.store.schema import predictions
+from backend.training.spec import SetRef, TrainingSpec
 from backend.workspace import Workspace, open_workspace, settings_for
 from tests.integration.test_invariant import judgment
 from tests.postgres import Server
@@ -134,3 +136,46 @@ def test_an_outage_that_lasts_too_long_interrupts_the_run_which_can_be_resumed(
     place.space.supervise()
     assert place.ended(run_id) == JobStatus.FINISHED
     assert place.each_once(run_id)
+
+
+def test_a_training_outlives_a_server_that_is_restarted(place: Place, postgres: Server) -> None:
+    space = place.space
+    place.ended(place.start(0.1))
+    frozen = space.freeze("s", [1])
+    judge = space.folder / "judge"
+    judge.mkdir()
+    (judge / "config.json").write_text('{"model_type": "qwen2_5_vl"}')
+    (judge / "model.safetensors").write_bytes((2).to_bytes(8, "little") + b"{}")
+    sleeps = "import sys, time; time.sleep(2.5); open(sys.argv[1] + '/done', 'w').close()"
+    training = space.trainer.start(
+        TrainingSpec(
+            trainer="command",
+            model=str(judge),
+            output_dir=str(space.folder / "out"),
+            sets=(
+                SetRef(
+                    id=frozen.id,
+                    name=frozen.name,
+                    version=frozen.version,
+                    content_hash=str(frozen.content_hash),
+                ),
+            ),
+            command=(sys.executable, "-c", sleeps, "{output}"),
+            device="cpu",
+        )
+    )
+    space.supervise()
+    place.until(lambda: space.trainings.get(training).status == JobStatus.RUNNING)
+    postgres.away(1.0)
+    place.until(lambda: space.trainings.get(training).status not in OPEN)
+    row = space.trainings.get(training)
+    assert row.status == JobStatus.FINISHED, place.log()
+    assert (space.folder / "out" / "model" / "done").exists()
+    assert "Traceback" not in place.log()
+
+
+def test_stop_works_after_an_outage(place: Place, postgres: Server) -> None:
+    run_id = place.start(60.0)
+    postgres.away(0.3)
+    place.space.launcher.cancel(run_id)
+    assert place.ended(run_id) == JobStatus.CANCELLED
