@@ -205,7 +205,7 @@ def analysis_of(space: Workspace, run: RunRow) -> Analysis | None:
             json.dumps(run.policy, sort_keys=True),
             run.progress.get("decided"),
         ),
-        lambda: analyse(space.database, space.folder, run, keep=not going),
+        lambda: analyse(space.database, space.folder, run, keep=not going and not space.read_only),
         words=f"Adding up {count:,} predictions",
         height=480,
     )
