@@ -14,6 +14,7 @@ WINNOW_STALE_SECONDS       age of a sign of life that counts as death        30
 WINNOW_SILENCE_SECONDS     without a token or an answer, a run is ended      900
 WINNOW_LOAD_SECONDS        in which a run's model has to be loaded           3600
 WINNOW_OUTAGE_SECONDS      how long a job waits for a database that is away   300
+WINNOW_DECODE_MEMORY       memory in which one process decodes media at once  1GB
 WINNOW_OPERATORS           e-mail addresses of operators, comma-separated; "*"   nobody
                            is everybody who is logged in
 WINNOW_ALLOW_OPEN          "yes": serve without a login on any address       no
@@ -38,6 +39,7 @@ from typing import Self
 
 from pydantic import (
     BaseModel,
+    ByteSize,
     ConfigDict,
     Field,
     ValidationError,
@@ -58,6 +60,7 @@ _VARIABLES = {
     "silence_seconds": "WINNOW_SILENCE_SECONDS",
     "load_seconds": "WINNOW_LOAD_SECONDS",
     "outage_seconds": "WINNOW_OUTAGE_SECONDS",
+    "decode_memory": "WINNOW_DECODE_MEMORY",
     "operators": "WINNOW_OPERATORS",
     "allow_open": "WINNOW_ALLOW_OPEN",
     "public_urls": "WINNOW_PUBLIC_URL",
@@ -73,6 +76,7 @@ _HINTS = {
     "silence_seconds": "give a number of seconds, such as 900",
     "load_seconds": "give a number of seconds, such as 3600",
     "outage_seconds": "give a number of seconds, such as 300",
+    "decode_memory": "give a size of at least 16MB, such as 500MB or 2GB",
     "operators": "give e-mail addresses separated by commas",
     "allow_open": "give yes or no",
     "public_urls": "give https://HOST or http://HOST:PORT, without a path; several separated by commas",
@@ -94,6 +98,7 @@ class Settings(BaseModel):
         load_seconds: The same for loading its model.
         outage_seconds: How long jobs wait for a database that does not answer, before they end as
             interrupted and can be resumed.
+        decode_memory: Bytes in which one process decodes media at once.
         operators: Who is an operator when there is a login; ``*`` is everybody who is logged in.
         allow_open: Serve the dashboard without a login on an address that others can reach.
         lightrft_home: LightRFT's checkout; what is in it is looked at when it is needed.
@@ -112,6 +117,7 @@ class Settings(BaseModel):
     silence_seconds: float = Field(default=900.0, gt=0, le=604_800)
     load_seconds: float = Field(default=3600.0, gt=0, le=604_800)
     outage_seconds: float = Field(default=300.0, ge=0, le=86_400)
+    decode_memory: ByteSize = Field(default=ByteSize(1_000_000_000), ge=16_000_000)
     operators: frozenset[str] = frozenset()
     allow_open: bool = False
     public_urls: frozenset[Origin] = frozenset()

@@ -28,6 +28,7 @@ from backend.files.workspaces import make_private
 from backend.inference.launch import ACTIVE, Launcher, RunRequest
 from backend.jobs.reconcile import reconcile
 from backend.jobs.supervisor import ensure_supervisor
+from backend.media.budget import DECODING
 from backend.settings import Settings
 from backend.store.database import Database
 from backend.store.datasets import DatasetRow, Datasets
@@ -326,6 +327,7 @@ def open_workspace(settings: Settings) -> Workspace:
         NewerWorkspace: It was made by a newer Winnow.
     """
     folder = settings.workspace
+    DECODING.limit = settings.decode_memory
     if not _changeable(settings):
         return _open_to_look(settings)
     try:
