@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import ast
-import json
 import os
 import socket
 from pathlib import Path
 
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
@@ -129,11 +126,6 @@ def test_a_datasets_own_file_that_is_none_is_one_line(
         list(parquet_rows(special / "fifo.json", ["a"], lambda *_: None, Keys()))  # type: ignore[arg-type,return-value]
 
 
-def test_parquet_is_still_read(tmp_path: Path) -> None:
-    pq.write_table(pa.table({"a": ["x", "y"]}), tmp_path / "d.parquet")
-    assert json.dumps(pq.read_table(tmp_path / "d.parquet")["a"].to_pylist())
-
-
 def test_media_are_opened_in_one_place_only() -> None:
     """Paths reach no decoder: Image.open and av.open are given what the opener opened."""
     root = Path(backend.__file__).parent.parent
@@ -146,7 +138,10 @@ def test_media_are_opened_in_one_place_only() -> None:
         name = path.relative_to(root).as_posix()
         if name.startswith(OPENERS):
             continue
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        text = path.read_text(encoding="utf-8")
+        if not ("PIL" in text or "import av" in text or "media" in text):
+            continue
+        for node in ast.walk(ast.parse(text)):
             if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)):
                 continue
             of = node.func.value.id if isinstance(node.func.value, ast.Name) else ""
