@@ -13,6 +13,7 @@ from backend.curation.tokens import digest, row_token, token_in
 from backend.domain.json_text import load_json
 from backend.domain.pairs import Order
 from backend.errors import NotFound, ReviewError
+from backend.foreign_text import brief
 from backend.store.database import Database
 from backend.store.reviews import Reviews
 
@@ -181,9 +182,11 @@ def _mapping(raw: str | Mapping[str, Any]) -> Mapping[str, Any]:
     if isinstance(raw, Mapping):
         return raw
     try:
-        row = load_json(raw)
-    except (TypeError, ValueError, RecursionError) as error:
-        raise ReviewError(f"invalid JSON ({error})", hint="one JSON object a line") from error
+        row = load_json(raw, unique=True)
+    except (TypeError, ValueError) as error:
+        raise ReviewError(
+            f"invalid JSON ({brief(error)})", hint="one JSON object a line"
+        ) from error
     if not isinstance(row, dict):
         raise ReviewError("is no JSON object", hint="one JSON object a line")
     return row

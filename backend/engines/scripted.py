@@ -9,10 +9,10 @@ in which they finish.
 from __future__ import annotations
 
 import asyncio
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
+from backend.domain.json_text import load_json
 from backend.engines.base import Completion, EngineOptions, Outcome, Request
 from backend.engines.streaming import AsyncEngine
 from backend.errors import EngineError, UsageError
@@ -48,7 +48,7 @@ def read_script(path: Path) -> list[ScriptedAnswer]:
 
 def _answer(path: Path, number: int, line: str) -> ScriptedAnswer:
     try:
-        value = json.loads(line)
+        value = load_json(line)
     except ValueError as error:
         raise EngineError(f"{path}:{number}: invalid JSON", hint=_HINT) from error
     text = value.get("text") if isinstance(value, dict) else None

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from backend.domain.json_text import load_json
 from backend.domain.pairs import MediaKind
 from backend.errors import ExportError, UsageError
 from backend.export.bundle import MEDIA, Bundler
@@ -204,7 +205,7 @@ def set_of_file(database: Database, file: Path) -> SetRow:
     """
     hint = "name the set with --set; `winnow set list` shows those there are"
     try:
-        made = json.loads((file.parent / MANIFEST).read_text(encoding="utf-8"))
+        made = load_json((file.parent / MANIFEST).read_text(encoding="utf-8"))
         known = {one["name"]: one["sha256"] for one in made["files"]}
         of = made["set"]
         with file.open("rb") as stream:
@@ -226,7 +227,7 @@ def set_of_file(database: Database, file: Path) -> SetRow:
 def is_our_export(folder: Path) -> bool:
     """Whether ``folder`` holds a complete export of Winnow's."""
     try:
-        made = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        made = load_json((folder / MANIFEST).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return False
     return isinstance(made, dict) and made.get("made_by") == _MADE_BY
@@ -248,7 +249,7 @@ def _claim(out: Path) -> None:
             hint="give an empty folder, or delete what is in it",
         )
     if strangers:
-        earlier = json.loads((out / MANIFEST).read_text())
+        earlier = load_json((out / MANIFEST).read_text())
         for file in earlier["files"]:
             (out / Path(file["name"]).name).unlink(missing_ok=True)
         if earlier.get("bundle") or getattr(FORMATS.get(earlier.get("format")), "frames", False):

@@ -15,7 +15,7 @@ from typing import IO, Any, Self
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from backend.domain.json_text import dump_json
+from backend.domain.json_text import dump_json, load_json
 from backend.errors import ExportError
 
 BUFFER = 1 << 18
@@ -105,7 +105,7 @@ def first_row_of_ours(path: Path) -> dict[str, Any] | None:
     with path.open("rb") as stream:
         line = stream.readline() if stream.readline(3) == b"[\n" else b""
     try:
-        row = json.loads(line.rstrip(b",\n"))
+        row = load_json(line.rstrip(b",\n"))
     except ValueError:
         return None
     return row if isinstance(row, dict) else None

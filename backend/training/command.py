@@ -8,7 +8,6 @@ alone, becomes one argument a file.
 from __future__ import annotations
 
 import contextlib
-import json
 import re
 import shlex
 import shutil
@@ -17,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from backend.domain.json_text import load_json
 from backend.domain.pairs import MediaKind
 from backend.domain.preflight import Check, Level
 from backend.engines.models import pixel_limit
@@ -243,7 +243,7 @@ def _metric(line: str) -> Metric | None:
     """One line of ``trainer_log.jsonl`` (``current_steps, loss, lr``) or of ms-swift's
     ``logging.jsonl`` (``global_step/max_steps, loss, learning_rate``)."""
     try:
-        row = json.loads(line)
+        row = load_json(line)
         step = row.get("current_steps") or str(row["global_step/max_steps"]).partition("/")[0]
         return Metric(
             step=int(step),
