@@ -13,7 +13,7 @@ from backend.curation.tokens import digest, row_token, token_in
 from backend.domain.json_text import load_json
 from backend.domain.pairs import Order
 from backend.errors import NotFound, ReviewError
-from backend.foreign_text import brief
+from backend.foreign_text import brief, quoted
 from backend.store.database import Database
 from backend.store.reviews import Reviews
 
@@ -158,7 +158,7 @@ class RulingRows:
         if key is None and index is None:
             raise ReviewError("neither key nor index names the pair", hint=_ROW)
         if order not in {item.value for item in Order}:
-            raise ReviewError(f"order {order!r} is neither dataset nor swapped", hint=_ROW)
+            raise ReviewError(f"order {quoted(order)} is neither dataset nor swapped", hint=_ROW)
         if type(sample) is not int or (key is None and type(index) is not int):
             raise ReviewError("index and sample must be whole numbers", hint=_ROW)
         found = self._reviews.find_prediction(

@@ -16,6 +16,7 @@ from backend.domain.json_text import load_json
 from backend.engines.base import Completion, EngineOptions, Outcome, Request
 from backend.engines.streaming import AsyncEngine
 from backend.errors import EngineError, UsageError
+from backend.foreign_text import brief
 
 _HINT = 'one JSON object a line: {"text": "…", "finish_reason": "stop"}'
 
@@ -40,7 +41,7 @@ def read_script(path: Path) -> list[ScriptedAnswer]:
                 _answer(path, number, line) for number, line in enumerate(file, 1) if line.strip()
             ]
     except (OSError, UnicodeDecodeError) as error:
-        raise EngineError(f"{path}: cannot be read ({error})", hint=_HINT) from error
+        raise EngineError(f"{path}: cannot be read ({brief(error)})", hint=_HINT) from error
     if not answers:
         raise EngineError(f"{path}: holds no answers", hint=_HINT)
     return answers

@@ -23,6 +23,7 @@ from backend.export.files import WholeFile, write_json
 from backend.export.formats import FORMATS
 from backend.export.missing import Missing
 from backend.export.rows import RowMaker, TrainingRow
+from backend.foreign_text import quoted
 from backend.media.paths import MediaRoot
 from backend.store.database import Database
 from backend.store.sets import SetRow, Sets
@@ -125,7 +126,7 @@ def export_set(
         UsageError: Unknown format.
     """
     if format not in FORMATS:
-        raise UsageError(f"unknown format {format!r}", hint=f"one of {', '.join(FORMATS)}")
+        raise UsageError(f"unknown format {quoted(format)}", hint=f"one of {', '.join(FORMATS)}")
     _claim(out)
     kinds = {kind for kind in MediaKind if set_row.counts.get(kind.value)}
     writer = FORMATS[format](out, kinds, split=split > 0)

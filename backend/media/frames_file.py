@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backend.errors import MediaError
+from backend.foreign_text import brief
 
 
 def write_frames(path: Path, frames: NDArray[np.uint8], *, fps: float) -> None:
@@ -42,4 +43,4 @@ def write_frames(path: Path, frames: NDArray[np.uint8], *, fps: float) -> None:
     except (av.FFmpegError, ValueError, IndexError) as error:
         if isinstance(error, OSError) and error.errno:
             raise
-        raise MediaError(f"{path}: its frames cannot be encoded ({error})") from error
+        raise MediaError(f"{path}: its frames cannot be encoded ({brief(error)})") from error

@@ -14,6 +14,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from backend.domain.pairs import MediaKind
 from backend.errors import MediaError
+from backend.foreign_text import brief
 from backend.media.paths import media_kind
 from backend.media.video import VideoFrames, probe_video
 
@@ -206,9 +207,9 @@ def _media_error(path: Path, error: BaseException) -> MediaError:
         return MediaError(f"{path}: no such file")
     if isinstance(error, Image.DecompressionBombError):
         return MediaError(
-            f"{path}: too large to decode ({error})",
+            f"{path}: too large to decode ({brief(error)})",
             hint=f"the limit is {MAX_DECODED_PIXELS // 1_000_000} million pixels; scale it down",
         )
     if isinstance(error, UnidentifiedImageError):
         return MediaError(f"{path}: is not an image of a known format")
-    return MediaError(f"{path}: cannot be read as an image ({error})")
+    return MediaError(f"{path}: cannot be read as an image ({brief(error)})")

@@ -17,6 +17,7 @@ from PIL import Image
 
 from backend.domain.pairs import MediaKind
 from backend.errors import MediaError
+from backend.foreign_text import brief
 from backend.media.images import read_image
 
 # Decoding a large image takes up to 300 MB; a page of thumbnails asks for fifty at once.
@@ -83,7 +84,7 @@ def _first_frame(source: Path) -> Image.Image:
             for frame in container.decode(video=0):
                 return Image.fromarray(frame.to_ndarray(format="rgb24"))
     except (av.FFmpegError, OSError, ValueError, IndexError) as error:
-        raise MediaError(f"{source.name}: cannot be read as a video ({error})") from error
+        raise MediaError(f"{source.name}: cannot be read as a video ({brief(error)})") from error
     raise MediaError(f"{source.name}: the video has no frames")
 
 
@@ -95,4 +96,4 @@ def _write(image: Image.Image, target: Path) -> None:
         os.replace(partial, target)
     except (OSError, ValueError) as error:
         partial.unlink(missing_ok=True)
-        raise MediaError(f"{target}: the thumbnail cannot be written ({error})") from error
+        raise MediaError(f"{target}: the thumbnail cannot be written ({brief(error)})") from error

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backend.errors import MediaError
+from backend.foreign_text import brief
 
 FRAME_FACTOR = 2
 """Qwen-VL merges frames in twos (``temporal_patch_size``); the number of frames is a multiple."""
@@ -99,7 +100,7 @@ def read_video(
     try:
         times, duration = _frame_times(source)
     except (av.FFmpegError, OSError, ValueError) as error:
-        raise MediaError(f"{label}: cannot be read as a video ({error})") from error
+        raise MediaError(f"{label}: cannot be read as a video ({brief(error)})") from error
     if not times:
         raise MediaError(f"{label}: the video has no frames")
     indices = sample_indices(times, duration, fps, max_frames)
@@ -115,7 +116,7 @@ def read_video(
                     if index == indices[-1]:
                         break
     except (av.FFmpegError, OSError, ValueError, IndexError) as error:
-        raise MediaError(f"{label}: breaks off while decoding ({error})") from error
+        raise MediaError(f"{label}: breaks off while decoding ({brief(error)})") from error
     if not wanted <= kept.keys():
         raise MediaError(
             f"{label}: only {len(kept)} of {len(wanted)} needed frames could be decoded",
@@ -143,7 +144,7 @@ def probe_video(path: Path) -> None:
     except (av.FFmpegError, OSError, ValueError) as error:
         if isinstance(error, FileNotFoundError):
             raise MediaError(f"{path}: no such file") from error
-        raise MediaError(f"{path}: cannot be read as a video ({error})") from error
+        raise MediaError(f"{path}: cannot be read as a video ({brief(error)})") from error
     if not found:
         raise MediaError(f"{path}: has no video stream")
 

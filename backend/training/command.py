@@ -21,6 +21,7 @@ from backend.domain.pairs import MediaKind
 from backend.domain.preflight import Check, Level
 from backend.engines.models import pixel_limit
 from backend.errors import UsageError
+from backend.foreign_text import brief
 from backend.training import tensorboard
 from backend.training.base import Checkpoint, Command, Metric
 from backend.training.data import DataFile, data_files, expected_files
@@ -52,7 +53,8 @@ def split_template(text: str) -> tuple[str, ...]:
         return tuple(shlex.split(text))
     except ValueError as error:
         raise UsageError(
-            f"the command cannot be read ({error})", hint="close each quote, or put \\ before it"
+            f"the command cannot be read ({brief(error)})",
+            hint="close each quote, or put \\ before it",
         ) from error
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from backend.engines.chat import one_line
 from backend.errors import TrainerUnavailable, TrainingError
+from backend.foreign_text import brief
 from backend.training.spec import TrainingSpec
 
 _WEIGHTS = (".safetensors", ".bin", ".pt", ".pth", ".gguf")
@@ -35,7 +36,8 @@ class Judge:
             from transformers import AutoModelForImageTextToText, AutoProcessor
         except ImportError as error:
             raise TrainerUnavailable(
-                f"the local trainer cannot be imported ({error})", hint="pip install '.[train]'"
+                f"the local trainer cannot be imported ({brief(error)})",
+                hint="pip install '.[train]'",
             ) from error
         self._torch = torch
         self._source = spec.model
@@ -127,7 +129,8 @@ def _with_adapters(model: Any, spec: TrainingSpec) -> Any:
         from peft import LoraConfig, get_peft_model
     except ImportError as error:
         raise TrainerUnavailable(
-            f"LoRA needs peft ({error})", hint="pip install '.[train]', or train without --lora"
+            f"LoRA needs peft ({brief(error)})",
+            hint="pip install '.[train]', or train without --lora",
         ) from error
     config = LoraConfig(
         r=spec.lora.rank,
