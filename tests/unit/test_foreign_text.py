@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 import io
 import json
 import sys
 import unicodedata
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -139,3 +141,19 @@ def test_a_text_is_shortened_in_its_middle() -> None:
     assert shortened("0123456789", 10) == "0123456789"
     assert shortened("0123456789ab", 10) == "012345…9ab"
     assert one_line("a  b\r\n\tc\u2028d", 20) == "a  b c d"
+
+
+def test_no_error_quotes_a_value_without_a_bound() -> None:
+    wrong = []
+    for file in (Path(__file__).parents[2] / "backend").rglob("*.py"):
+        for call in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if not isinstance(call, ast.Call):
+                continue
+            name = getattr(call.func, "id", getattr(call.func, "attr", ""))
+            if name.endswith(("Error", "Problem", "NotFound", "Forbidden", "Unavailable")):
+                wrong += [
+                    f"{file.name}:{part.lineno}"
+                    for part in ast.walk(call)
+                    if isinstance(part, ast.FormattedValue) and part.conversion == ord("r")
+                ]
+    assert wrong == []
