@@ -8,9 +8,11 @@
     ├── DatasetError            a source, a file or its rows
     ├── MediaError              one image or video: missing, broken, refused
     ├── EngineError             a model could not be loaded or could not answer
-    │   └── EngineUnavailable   the engine's package is not installed, or no device for it
+    │   ├── EngineUnavailable   the engine's package is not installed, or no device for it
+    │   └── EngineHung          it gives no sign of life any more
     ├── StoreError              the workspace's database
-    │   └── NewerWorkspace      made by a newer Winnow
+    │   ├── NewerWorkspace      made by a newer Winnow
+    │   └── StoreUnavailable    away or busy just now; what was asked can be asked again
     ├── NotFound                no such dataset, run, prediction or set
     ├── RunError                a run is in the wrong state, or somebody else's
     ├── PolicyError             a filter policy that cannot be read
@@ -76,12 +78,20 @@ class EngineUnavailable(EngineError):
     """The engine's package is not installed, or there is no device for it."""
 
 
+class EngineHung(EngineError):
+    """The engine gives no sign of life any more."""
+
+
 class StoreError(WinnowError):
     """The workspace's database cannot be used."""
 
 
 class NewerWorkspace(StoreError):
     """The workspace was made by a newer Winnow."""
+
+
+class StoreUnavailable(StoreError):
+    """The workspace's database is away or busy just now; what was asked can be asked again."""
 
 
 class NotFound(WinnowError):

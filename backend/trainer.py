@@ -10,7 +10,6 @@ import argparse
 import contextlib
 import logging
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -21,14 +20,18 @@ from pathlib import Path
 from typing import Any
 
 from backend.domain.devices import shown_gpus
-from backend.errors import StoreError, TrainingError, WinnowError
-from backend.export.exporter import MANIFEST, export_set
+from backend.domain.jobs import EXIT_UNAVAILABLE
+from backend.errors import StoreError, StoreUnavailable, TrainingError, WinnowError
+from backend.export.claim import MANIFEST
+from backend.export.exporter import export_set, is_our_export
+from backend.files import Folder, make_folder, narrow_umask
 from backend.jobs.gpus import gpu_uuids
 from backend.jobs.heartbeat import Heartbeat
 from backend.jobs.marks import MARK
 from backend.jobs.processes import stop_marked, this_process
 from backend.jobs.states import JobStatus
 from backend.store.database import Database
+from backend.store.outage import Patience
 from backend.store.sets import Sets
 from backend.store.trainings import TrainingRow
 from backend.training.base import Command, Trainer
@@ -60,35 +63,44 @@ def main(arguments: list[str] | None = None) -> int:
     logging.basicConfig(
         level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr
     )
+    stop = threading.Event()
     try:
-        workspace = open_workspace(settings_for(given.workspace))
+        settings = settings_for(given.workspace)
+        patience = Patience(settings.outage_seconds, stop=stop)
+        workspace = patience.call(lambda: open_workspace(settings))
         try:
-            return _work(workspace, workspace.trainings.get(given.training))
+            return _work(workspace, given.training, stop, patience)
         finally:
             workspace.close()
+    except StoreUnavailable as error:
+        log.error("%s", _line(error))
+        return EXIT_UNAVAILABLE
     except WinnowError as error:
         log.error("%s", _line(error))
         return 1
 
 
-def _work(workspace: Workspace, row: TrainingRow) -> int:
-    pid, started = this_process(workspace.jobs.get(row.job_id).pid)
-    workspace.jobs.claim(row.job_id, pid, started, socket.gethostname())
-    stop = threading.Event()
+def _work(workspace: Workspace, training_id: int, stop: threading.Event, patience: Patience) -> int:
+    row = patience.call(lambda: workspace.trainings.get(training_id))
+    pid, started = this_process(patience.call(lambda: workspace.jobs.get(row.job_id)).pid)
+    patience.call(lambda: workspace.jobs.claim(row.job_id, pid, started, socket.gethostname()))
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
     status, error, hint = JobStatus.FINISHED, None, None
     seconds = workspace.settings.heartbeat_seconds
     with Heartbeat(workspace.jobs, row.job_id, seconds, pid=pid) as heartbeat:
         threading.Thread(target=_pass_on, args=(heartbeat.cancelled, stop), daemon=True).start()
         try:
-            if not _train(workspace, row, stop, pid):
+            if not _train(workspace, row, stop, pid, patience):
                 # The supervisor's signal may come before the heartbeat has seen why.
                 cancelled = (
-                    heartbeat.cancelled.is_set() or workspace.jobs.get(row.job_id).cancel_requested
+                    heartbeat.cancelled.is_set()
+                    or patience.call(lambda: workspace.jobs.get(row.job_id)).cancel_requested
                 )
                 status = JobStatus.CANCELLED if cancelled else JobStatus.INTERRUPTED
                 hint = _resume_words(workspace, row)
                 log.info("training %d stopped; %s", row.id, hint)
+        except StoreUnavailable:
+            raise  # There is nowhere to say so; whoever finds the process gone reads its exit code.
         except WinnowError as failure:
             log.error("%s", _line(failure))
             status, error, hint = JobStatus.FAILED, failure.message, failure.hint
@@ -97,7 +109,11 @@ def _work(workspace: Workspace, row: TrainingRow) -> int:
             status, error = JobStatus.FAILED, f"{type(failure).__name__}: {failure}".splitlines()[0]
             hint = f"`winnow train log {row.id}` has the rest"
     code = 0 if status is JobStatus.FINISHED else 1
-    workspace.jobs.finish(row.job_id, status, exit_code=code, error=error, hint=hint, pid=pid)
+    patience.call(
+        lambda: workspace.jobs.finish(
+            row.job_id, status, exit_code=code, error=error, hint=hint, pid=pid
+        )
+    )
     return code
 
 
@@ -115,14 +131,18 @@ def _resume_words(workspace: Workspace, row: TrainingRow) -> str:
     return resume_words(row.id, row.trainer, trainer.checkpoints(Path(row.output_dir)))
 
 
-def _train(workspace: Workspace, row: TrainingRow, stop: threading.Event, pid: int) -> bool:
+def _train(
+    workspace: Workspace, row: TrainingRow, stop: threading.Event, pid: int, patience: Patience
+) -> bool:
     """Everything of one training; false when it was stopped."""
     spec, folder = TrainingSpec.model_validate(row.spec), Path(row.output_dir)
     trainer = load_trainer(spec.trainer, workspace.tools)
+    # A folder elsewhere is as open as the person wants it: their umask goes on deciding there.
+    narrow_umask(folder)
     claim(folder, owner_of(workspace.folder, row.id), spec)
     with held(folder) as lock:
-        workspace.trainings.set_progress(row.id, {"stage": "exporting"})
-        export_sets(workspace.database, spec, folder)
+        patience.call(lambda: workspace.trainings.set_progress(row.id, {"stage": "exporting"}))
+        patience.call(lambda: export_sets(workspace.database, spec, folder))
         if stop.is_set():
             return False
         count = check_media(folder)
@@ -170,15 +190,22 @@ def export_sets(database: Database, spec: TrainingSpec, folder: Path) -> None:
         if made.get("set", {}).get("content_hash") == ref.content_hash:
             continue
         log.info("exporting %s@%d to %s", ref.name, ref.version, out)
-        # What an export that was cut off left behind.
-        shutil.rmtree(out, ignore_errors=True)
+        if not is_our_export(out):
+            # What an export that was cut off left behind; the folder is all ours.
+            _remove(out)
         manifest = export_set(
-            database, row, format=format, out=out, split=spec.validation, judge=spec.model
-        )
+            database, row, format=format, out=out, split=spec.validation, judge=spec.model,
+            below=folder,
+        )  # fmt: skip
         for line in manifest.notes:
             log.warning("%s@%d: %s", ref.name, ref.version, line)
     if spec.trainer == "command":
         write_dataset_info(folder)
+
+
+def _remove(path: Path) -> None:
+    with contextlib.suppress(FileNotFoundError), Folder.at(path.parent, make=False) as above:
+        above.remove(path.name)
 
 
 class _Watcher:
@@ -232,7 +259,13 @@ class _Watcher:
         return progress
 
     def _start(self, command: Command, lock: int) -> subprocess.Popen[bytes]:
-        (self._folder / "model").mkdir(exist_ok=True)
+        try:
+            make_folder(self._folder / "model", below=self._folder)
+        except OSError as error:
+            raise TrainingError(
+                f"{self._folder / 'model'}: cannot be used ({error.strerror})",
+                hint="delete what stands in its place, or give another --output-dir",
+            ) from error
         self._began = time.time()
         with contextlib.suppress(OSError):
             self.log_size = Path(self._row.log_path).stat().st_size

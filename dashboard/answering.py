@@ -9,13 +9,13 @@ from functools import wraps
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from backend.errors import Forbidden, MediaError, NotFound, WinnowError
+from backend.errors import Forbidden, MediaError, NotFound, StoreUnavailable, WinnowError
 
 log = logging.getLogger(__name__)
 
 Handler = Callable[[Request], Response]
 _STATUS: tuple[tuple[type[WinnowError], int], ...] = (
-    (Forbidden, 403), (NotFound, 404), (MediaError, 422), (WinnowError, 400),
+    (Forbidden, 403), (NotFound, 404), (MediaError, 422), (StoreUnavailable, 503), (WinnowError, 400),
 )  # fmt: skip
 
 

@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 
 import streamlit as st
 
+from dashboard.page import fragment
 from dashboard.text import md
 
 log = logging.getLogger(__name__)
@@ -116,7 +117,7 @@ def ready(key: Hashable, work: Callable[[], T], *, words: str, height: int = 240
     return result
 
 
-@st.fragment(run_every=0.5)
+@fragment(run_every=0.5)
 def _waiting(task: Task, words: str, height: int) -> None:
     if task.done:
         st.rerun()

@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import wraps
+from typing import ParamSpec
 
 import streamlit as st
 from streamlit.errors import StreamlitAPIException
 from streamlit.runtime.scriptrunner_utils.exceptions import RerunException, StopException
 
-from backend.errors import WinnowError
+from backend.errors import StoreUnavailable, WinnowError
+from backend.store.database import ping
+from dashboard.space import shared
 from dashboard.text import md
 
 log = logging.getLogger(__name__)
+
+P = ParamSpec("P")
+_LOOK_AGAIN_S = 2.0
 
 
 @contextmanager
@@ -49,8 +57,32 @@ def errors_shown() -> Iterator[None]:
         _unexpected()
 
 
+def fragment(run_every: float | None = None) -> Callable[[Callable[P, None]], Callable[P, None]]:
+    """Streamlit's fragment, with the error edge that a page has around it only when it is drawn as a
+    whole."""
+
+    def decorate(draw: Callable[P, None]) -> Callable[P, None]:
+        @wraps(draw)
+        def shown(*args: P.args, **kwargs: P.kwargs) -> None:
+            with errors_shown():
+                draw(*args, **kwargs)
+
+        decorated: Callable[P, None] = st.fragment(shown, run_every=run_every)
+        return decorated
+
+    return decorate
+
+
 def show(error: WinnowError) -> None:
     """One error, as the pages show all of them."""
+    if isinstance(error, StoreUnavailable):
+        st.warning(
+            f"**The database does not answer just now.**  \n{md(error.message)}  \nThis page looks for "
+            "it every two seconds and goes on by itself. Nothing that was stored is lost.",
+            icon=":material/cloud_off:",
+        )
+        _look_again(time.monotonic())
+        return
     hint = f"  \n{md(error.hint)}" if error.hint else ""
     st.error(f"{md(error.message)}{hint}", icon=":material/error:")
 
@@ -60,3 +92,18 @@ def _unexpected() -> None:
         "Something went wrong on this page.  \nThe server's log says what; reloading may help.",
         icon=":material/error:",
     )
+
+
+@st.fragment(run_every=_LOOK_AGAIN_S)
+def _look_again(drawn_at: float) -> None:
+    """Have the whole page drawn again when the database answers, though not in a circle: what failed a
+    moment ago may fail again."""
+    if time.monotonic() - drawn_at < _LOOK_AGAIN_S / 2:
+        return
+    try:
+        ping(shared().database)
+        shared().supervise()
+    except WinnowError:
+        return
+    st.toast("The database answers again. What you asked for meanwhile was not done.")
+    st.rerun()

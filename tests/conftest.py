@@ -8,9 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from tests.postgres import database, new_postgres, postgres, why_not
+from tests.postgres import (
+    database,
+    either_url,
+    either_url_of_module,
+    postgres,
+    why_not,
+)
 
-__all__ = ["database", "new_postgres", "postgres"]
+__all__ = ["database", "either_url", "either_url_of_module", "postgres"]
 
 SHIPPED_JUDGE = Path(__file__).parent.parent / "backend" / "demo" / "judge"
 _WITHOUT_TORCH = find_spec("torch") is None

@@ -13,14 +13,16 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 from sqlalchemy import text
 
+from backend.errors import StoreError
 from backend.store.database import Database
+from backend.store.schema import metadata
 from backend.store.upgrade import upgrade
 
 DATABASES = ("sqlite", "postgresql")
@@ -59,6 +61,7 @@ class Server:
         self._bin = bin_folder
         self._folder = folder
         self._numbers = itertools.count(1)
+        self._free: list[str] = []
         self._process: subprocess.Popen[bytes] | None = None
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
@@ -89,6 +92,24 @@ class Server:
             connection.execute(text(f"CREATE DATABASE {name} TEMPLATE {template}"))
         admin.close()
         return self.url(name)
+
+    def lend(self) -> str:
+        """The URL of a database with our tables and no row: one that was given back, else a new one."""
+        return self._free.pop() if self._free else self.new()
+
+    def give_back(self, url: str) -> None:
+        """Empty a database for the next test; one that something still holds is left alone."""
+        database = Database(url)
+        try:
+            with database.write() as connection:
+                connection.execute(text("SET LOCAL lock_timeout = '2s'"))
+                names = ", ".join(f'"{name}"' for name in metadata.tables)
+                connection.execute(text(f"TRUNCATE {names} RESTART IDENTITY CASCADE"))
+        except StoreError:
+            return
+        finally:
+            database.close()
+        self._free.append(url)
 
     def start(self) -> None:
         """Start it, and wait until it answers."""
@@ -141,22 +162,35 @@ def postgres() -> Iterator[Server]:
     shutil.rmtree(folder, ignore_errors=True)
 
 
-@pytest.fixture
-def new_postgres(postgres: Server) -> Callable[[], str]:
-    """Makes URLs of new databases with our tables."""
-    return postgres.new
-
-
 @pytest.fixture(params=DATABASES)
-def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
+def either_url(request: pytest.FixtureRequest) -> Iterator[str | None]:
+    """``None`` for a workspace on its own SQLite file, then the URL of an empty PostgreSQL database."""
+    yield from _either(request)
+
+
+@pytest.fixture(params=DATABASES, scope="module")
+def either_url_of_module(request: pytest.FixtureRequest) -> Iterator[str | None]:
+    """The same for a workspace that the tests of a module share."""
+    yield from _either(request)
+
+
+@pytest.fixture
+def database(either_url: str | None, tmp_path: Path) -> Iterator[Database]:
     """A new database with our tables: SQLite's and PostgreSQL's in turn."""
-    if request.param == "sqlite":
-        made = Database(tmp_path / "winnow.db")
-        upgrade(made)
-    else:
-        made = Database(request.getfixturevalue("postgres").new())
+    made = Database(either_url or tmp_path / "winnow.db")
+    upgrade(made)
     yield made
     made.close()
+
+
+def _either(request: pytest.FixtureRequest) -> Iterator[str | None]:
+    if request.param == "sqlite":
+        yield None
+        return
+    server: Server = request.getfixturevalue("postgres")
+    url = server.lend()
+    yield url
+    server.give_back(url)
 
 
 def count_on(database: Database) -> None:
@@ -166,9 +200,11 @@ def count_on(database: Database) -> None:
     with database.write() as connection:
         for table, column, sequence in connection.execute(
             text(
+                # Materialized, or the function may be asked about tables of other schemas first.
+                "WITH ours AS MATERIALIZED (SELECT table_name, column_name "
+                "FROM information_schema.columns WHERE table_schema = 'public') "
                 "SELECT table_name, column_name, pg_get_serial_sequence(table_name, column_name) "
-                "FROM information_schema.columns WHERE table_schema = 'public' "
-                "AND pg_get_serial_sequence(table_name, column_name) IS NOT NULL"
+                "FROM ours WHERE pg_get_serial_sequence(table_name, column_name) IS NOT NULL"
             )
         ).all():
             connection.execute(

@@ -25,17 +25,25 @@ VIDEO_PAIRS = 6
 
 
 def build_workspace(
-    folder: Path, *, images: int = IMAGE_PAIRS, videos: int = VIDEO_PAIRS
+    folder: Path,
+    *,
+    images: int = IMAGE_PAIRS,
+    videos: int = VIDEO_PAIRS,
+    url: str | None = None,
 ) -> Workspace:
     """A workspace with ``images`` image pairs (two runs) and ``videos`` video pairs (one run).
 
     In run 1 (images, dataset order) every third answer is wrong and every eighth is unreadable; run 2
     judges the same pairs in both orders, two samples each; run 3 judges the videos.
+
+    Args:
+        url: The database, instead of the folder's own.
     """
     media = folder / "media"
     write_image_pairs(media / "t2i", images)
     write_video_pairs(media / "t2v", videos)
-    space = open_workspace(settings_for(folder))
+    settings = settings_for(folder)
+    space = open_workspace(settings.model_copy(update={"database_url": url}) if url else settings)
     import_dataset(space.database, name="pictures", spec=f"hpdv3:{media / 't2i' / 'pairs.json'}",
                    data_root=None)  # fmt: skip
     import_dataset(space.database, name="clips", spec=f"pairs:{media / 't2v' / 'pairs.jsonl'}",

@@ -13,6 +13,7 @@ from backend.cli.output import Json, print_json, print_lines, say, workspace
 from backend.curation.ruling_rows import RulingRows
 from backend.errors import ReviewError, UsageError
 from backend.export.files import JsonLines
+from backend.media.opening import open_regular
 from backend.workspace import Workspace
 
 app = typer.Typer(help="Record what people decide about predictions.", no_args_is_help=True)
@@ -78,10 +79,15 @@ def undo(
 
 @app.command("import")
 def import_file(run: int, file: Path) -> None:
-    """Store rulings from a JSON-lines file; storing the same file again adds nothing."""
+    """Store rulings from a JSON-lines file; storing the same file again adds nothing.
+
+    All lines are checked first: a file with a broken line changes nothing. Rulings are stored a few
+    hundred at a time, so that nobody who reviews meanwhile waits. An import that is cut off leaves its
+    first part stored; import the same file again, and the rest follows.
+    """
     with workspace() as space:
         space.runs.get(run)
-        count = RulingRows(space.database).import_rows(run, _lines(file))
+        count = RulingRows(space.database).import_rows(run, _lines(file), patience=space.patience)
         say(f"{count} rulings stored")
 
 
@@ -104,7 +110,7 @@ def _lines(file: Path) -> Iterator[str]:
     """The lines of a file, empty ones too, so that they can be told by their number."""
     number = 0
     try:
-        with file.open("rb") as stream:
+        with open_regular(file) as stream:
             for number, line in enumerate(stream, start=1):
                 yield line.decode("utf-8-sig" if number == 1 else "utf-8")
     except UnicodeDecodeError as error:

@@ -69,7 +69,7 @@ def rule(connection: Connection, store: Reviews, act: Act, ids: Sequence[int]) -
         NotFound: There is no such prediction; nothing was written.
     """
     wanted = list(dict.fromkeys(ids))
-    verdicts = store.verdicts_of(connection, wanted)
+    verdicts = store.lock(connection, wanted)
     missing = next((one for one in wanted if one not in verdicts), None)
     if missing is not None:
         raise NotFound(f"there is no prediction {missing}")
@@ -102,7 +102,8 @@ def undo(
         How many were taken back, and how many were left because somebody has ruled since.
     """
     ids = [row.prediction_id for row in rows]
-    verdicts, live = store.verdicts_of(connection, ids), store.live(connection, ids)
+    verdicts = store.lock(connection, ids)
+    live = store.live(connection, ids)
     opened = store.said_blind(connection, reviewer, ids)
     now = time.time()
     new, states, left = [], [], 0

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from itertools import islice
 
+from sqlalchemy import Connection
+
 from backend.curation.acts import Act, rule, undo
 from backend.curation.rulings import Rulings, checked
 from backend.curation.tokens import act_token, new_token
 from backend.domain.rulings import Ruling
 from backend.store.database import Database
-from backend.store.reviews import Reviews
+from backend.store.reviews import ReviewRow, Reviews
+from backend.store.together import write_again
 
 CHUNK = 500
 
@@ -50,7 +53,7 @@ class BulkRulings:
             How many predictions were ruled on. Accepting skips those whose text names no better side:
             they could not be trained on.
         """
-        kind, side = checked(ruling, relabel, reviewer, token)
+        kind, side = checked(ruling, relabel, reviewer, token, note=note, tags=tags)
         own = act_token(token or new_token())
         act = Act(
             ruling=kind, relabel=side, note=note, tags=tuple(tags), reviewer=reviewer, token=own
@@ -58,16 +61,19 @@ class BulkRulings:
         ids = iter(prediction_ids)
         count = done = 0
         while chunk := list(islice(ids, CHUNK)):
-            with self._db.write(durable=True) as connection:
-                if kind in (Ruling.UNDO, Ruling.NOTE):  # each looks at what stands there
-                    for prediction_id in chunk:
-                        self._rulings.add_within(
-                            connection, prediction_id, ruling, note=note, tags=tags,
-                            reviewer=reviewer, token=f"{own}{prediction_id}",
-                        )  # fmt: skip
-                    count += len(chunk)
-                else:
-                    count += rule(connection, self._reviews, act, chunk)
+
+            def work(connection: Connection, chunk: list[int] = chunk) -> int:
+                if kind not in (Ruling.UNDO, Ruling.NOTE):
+                    return rule(connection, self._reviews, act, chunk)
+                self._reviews.lock(connection, chunk)
+                for prediction_id in chunk:  # each looks at what stands there
+                    self._rulings.add_within(
+                        connection, prediction_id, ruling, note=note, tags=tags,
+                        reviewer=reviewer, token=f"{own}{prediction_id}",
+                    )  # fmt: skip
+                return len(chunk)
+
+            count += write_again(self._db, work, durable=True)
             done += len(chunk)
             if progress:
                 progress(done)
@@ -86,10 +92,13 @@ class BulkRulings:
         """
         undone = left = 0
         after = ""
+
+        def work(connection: Connection) -> tuple[list[ReviewRow], tuple[int, int]]:
+            rows = self._reviews.of_act(connection, act_token(token), after, CHUNK)
+            return rows, undo(connection, self._reviews, rows, reviewer)
+
         while True:
-            with self._db.write(durable=True) as connection:
-                rows = self._reviews.of_act(connection, act_token(token), after, CHUNK)
-                taken, kept = undo(connection, self._reviews, rows, reviewer)
+            rows, (taken, kept) = write_again(self._db, work, durable=True)
             undone, left = undone + taken, left + kept
             if progress:
                 progress(undone + left)

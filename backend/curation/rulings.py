@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection
@@ -15,7 +15,10 @@ from backend.errors import NotFound, ReviewError
 from backend.foreign_text import quoted
 from backend.store.database import Database
 from backend.store.reviews import Reviewable, ReviewRow, Reviews
+from backend.store.together import write_together
 
+LONGEST_NAME = 200
+"""Characters of a reviewer's name, as the table has room for."""
 _RULINGS = ", ".join(ruling.value for ruling in Ruling)
 
 
@@ -24,11 +27,12 @@ class Rulings:
 
     Args:
         db: The workspace's database.
+        reviews: Through which rulings are read and written, where many are at once.
     """
 
-    def __init__(self, db: Database) -> None:
+    def __init__(self, db: Database, reviews: Reviews | None = None) -> None:
         self._db = db
-        self._reviews = Reviews(db)
+        self._reviews = reviews or Reviews(db)
 
     def add(
         self,
@@ -56,9 +60,14 @@ class Rulings:
                 ruling on another prediction.
             NotFound: There is no such prediction.
         """
-        kind, side = checked(ruling, relabel, reviewer, token)
-        with self._db.write(durable=True) as connection:
-            return self._add(connection, prediction_id, kind, side, note, tags, reviewer, token)
+
+        def work(connection: Connection) -> ReviewRow:
+            return self.add_within(
+                connection, prediction_id, ruling,
+                relabel=relabel, note=note, tags=tags, reviewer=reviewer, token=token,
+            )[0]  # fmt: skip
+
+        return write_together(self._db, work, durable=True)
 
     def add_within(
         self,
@@ -87,11 +96,15 @@ class Rulings:
         Raises:
             ReviewError, NotFound: As :meth:`add`; nothing was written, the transaction can go on.
         """
-        kind, side = checked(ruling, relabel, reviewer, token)
+        kind, side = checked(ruling, relabel, reviewer, token, note=note, tags=tags)
+        verdict = self._reviews.lock(connection, [prediction_id]).get(prediction_id)
+        # Behind the lock: whoever sends the same token at the same time has been waited for.
         if known := self._known(connection, prediction_id, token):
             return known, False
+        if verdict is None:
+            raise NotFound(f"there is no prediction {prediction_id}")
         return self._add(
-            connection, prediction_id, kind, side, note, tags, reviewer, token, undoes,
+            connection, verdict, kind, side, note, tags, reviewer, token, undoes,
             queue_id, unblinded,
         ), True  # fmt: skip
 
@@ -122,22 +135,18 @@ class Rulings:
     def _add(
         self,
         connection: Connection,
-        prediction_id: int,
+        verdict: Reviewable,
         ruling: Ruling,
         relabel: Preference | None,
         note: str,
         tags: Sequence[str],
         reviewer: str,
         token: str | None,
-        undoes: str | None = None,
-        queue_id: int | None = None,
-        unblinded: bool | None = None,
+        undoes: str | None,
+        queue_id: int | None,
+        unblinded: bool | None,
     ) -> ReviewRow:
-        if known := self._known(connection, prediction_id, token):
-            return known
-        verdict = self._reviews.verdicts_of(connection, [prediction_id]).get(prediction_id)
-        if verdict is None:
-            raise NotFound(f"there is no prediction {prediction_id}")
+        prediction_id = verdict.prediction_id
         live = self._reviews.live(connection, [prediction_id]).get(prediction_id, [])
         if ruling is Ruling.UNDO and not live:
             raise ReviewError(
@@ -196,12 +205,19 @@ def _undone(live: Sequence[ReviewRow], token: str | None) -> ReviewRow:
 
 
 def checked(
-    ruling: str, relabel: Any, reviewer: str, token: Any
+    ruling: str,
+    relabel: Any,
+    reviewer: str,
+    token: Any,
+    *,
+    note: str = "",
+    tags: Sequence[str] = (),
 ) -> tuple[Ruling, Preference | None]:
     """Ruling and new label of what a client sent.
 
     Raises:
-        ReviewError: They make no sense, or nobody is named.
+        ReviewError: They make no sense, nobody is named, or a text holds what cannot be stored: the
+            same on every database, so that a workspace can move.
     """
     try:
         kind = Ruling(ruling)
@@ -209,11 +225,18 @@ def checked(
         raise ReviewError(f"{quoted(ruling)} is no ruling", hint=f"one of: {_RULINGS}") from error
     if not reviewer.strip():
         raise ReviewError("a ruling needs a reviewer", hint="say who decided")
+    if len(reviewer) > LONGEST_NAME:
+        raise ReviewError(
+            f"a reviewer's name has at most {LONGEST_NAME} characters", hint="use a shorter one"
+        )
     if token is not None and (not isinstance(token, str) or not 0 < len(token) <= 64):
         raise ReviewError(
             "a token is a text of 1 to 64 characters",
             hint="leave it out, and one is made of the row",
         )
+    check_texts({"token": token or "", "reviewer's name": reviewer, "note": note})
+    for number, tag in enumerate(tags, start=1):
+        check_texts({f"tag {number}": tag})
     if (kind is Ruling.RELABEL) != (relabel is not None):
         raise ReviewError(
             f"{kind.value} {'needs a new label' if relabel is None else 'takes no new label'}",
@@ -223,3 +246,25 @@ def checked(
         return kind, None if relabel is None else Preference(relabel)
     except ValueError as error:
         raise ReviewError(f"{quoted(relabel)} is no label", hint="first, second or tie") from error
+
+
+def check_texts(texts: Mapping[str, str]) -> None:
+    """Raise where a text that a person wrote holds a character that not every database stores.
+
+    Args:
+        texts: What they wrote, by the name of its field.
+
+    Raises:
+        ReviewError: Names the field and the character.
+    """
+    for name, text in texts.items():
+        if "\0" in text:
+            raise ReviewError(
+                f"the {name} contains a NUL character",
+                hint="remove it; a text ends there for many programs",
+            )
+        if not text.isascii() and any("\ud800" <= one <= "\udfff" for one in text):
+            raise ReviewError(
+                f"the {name} contains half of a character (a lone surrogate)",
+                hint="remove it, or paste the text again; it must be valid Unicode",
+            )

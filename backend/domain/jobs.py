@@ -35,6 +35,10 @@ ACTIVE = frozenset({JobStatus.STARTING, JobStatus.RUNNING})
 OPEN = ACTIVE | {JobStatus.QUEUED}
 """Something is still to be done."""
 
+EXIT_UNAVAILABLE = 75
+"""With this code (EX_TEMPFAIL) a job's process ends when it could wait no longer for the database, into
+which it could not say so: it is interrupted, and can be resumed."""
+
 _CUT_OFF = frozenset({JobStatus.FAILED, JobStatus.CANCELLED, JobStatus.INTERRUPTED})
 
 RESUMABLE = _CUT_OFF | {JobStatus.FINISHED}

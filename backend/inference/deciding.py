@@ -21,6 +21,7 @@ from backend.store.deciding import (
     set_policy,
     write_decisions,
 )
+from backend.store.together import write_again
 from backend.store.unfinished import check_mark, clear_mark, refuse_while, set_mark
 
 CHUNK = 2_000
@@ -89,7 +90,8 @@ def redecide(
     """
     attempt = secrets.token_hex(8)
     count, last = 0, -1
-    with database.write(durable=True) as connection:
+
+    def begin(connection: Connection) -> None:
         if instead_of is not None:
             check_mark(connection, run_id, instead_of)
         else:
@@ -97,6 +99,8 @@ def redecide(
             refuse_while(connection, run_id, "importing", "reparsing")
         set_policy(connection, run_id, policy.to_mapping())
         set_mark(connection, run_id, "deciding", attempt)
+
+    write_again(database, begin, durable=True)
     with database.read() as connection:
         repeated = repeated_reasoning(connection, run_id, repeated_threshold(pairs))
     while True:
@@ -106,15 +110,21 @@ def redecide(
             break
         last = page[-1].pair_id
         changed = _changed(policy, page, repeated)
-        with database.write() as connection:
+
+        def write(connection: Connection, changed: list[Judged] = changed) -> None:
             check_mark(connection, run_id, attempt)
             write_decisions(connection, changed)
             set_mark(connection, run_id, "deciding", attempt)
+
+        write_again(database, write)
         count += len(changed)
-    with database.write(durable=True) as connection:
+
+    def finish(connection: Connection) -> None:
         check_mark(connection, run_id, attempt)
         # Kept, so that whoever has counted before can see that the decisions may be others now.
         clear_mark(connection, run_id, decided=attempt)
+
+    write_again(database, finish, durable=True)
     return count
 
 

@@ -23,6 +23,7 @@ from backend.foreign_text import brief, quoted
 from backend.inference.deciding import decide_pairs, redecide
 from backend.inference.pipeline import Place, new_prediction
 from backend.inference.spec import RunSpec
+from backend.media.opening import open_regular
 from backend.store.database import Database
 from backend.store.datasets import Datasets
 from backend.store.predictions import Predictions
@@ -136,7 +137,7 @@ def _check(datasets: Datasets, dataset_id: int, file: Path) -> _Checked:
 
 def _lines(file: Path, digest: Any = None) -> Iterator[Line]:
     try:
-        with file.open("rb") as stream:
+        with open_regular(file) as stream:
             lines = iter(lambda: stream.readline(_LONGEST_LINE + 1), b"")
             for number, line in enumerate(lines, start=1):
                 if len(line) > _LONGEST_LINE:

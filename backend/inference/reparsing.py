@@ -7,6 +7,8 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from sqlalchemy import Connection
+
 from backend.domain.filtering import Policy
 from backend.domain.pairs import MediaKind
 from backend.domain.reading import Flaw, flaw_mask
@@ -21,6 +23,7 @@ from backend.store.reparsing import (
     write_parsed,
     written_page,
 )
+from backend.store.together import write_again
 from backend.store.unfinished import check_mark, refuse_while, set_mark
 
 ROWS = 1_000
@@ -152,10 +155,13 @@ def reparse(
             if _read_again(item, use_cot):
                 changed.append(item)
                 answers += item.answer != before
-        with database.write() as connection:
+
+        def write(connection: Connection, changed: list[Written] = changed) -> None:
             check_mark(connection, run_id, attempt)
             write_parsed(connection, changed)
             set_mark(connection, run_id, "reparsing", attempt)
+
+        write_again(database, write)
         read += len(page)
         count += len(changed)
         if progress:

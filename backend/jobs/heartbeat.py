@@ -8,7 +8,7 @@ import threading
 from types import TracebackType
 from typing import Self
 
-from backend.errors import StoreError
+from backend.errors import StoreError, StoreUnavailable
 from backend.jobs.table import JobTable
 
 log = logging.getLogger(__name__)
@@ -58,8 +58,12 @@ class Heartbeat:
                 if not self._jobs.heartbeat(self._job_id, self._pid):
                     self.cancelled.set()
                     return
+            except StoreUnavailable:
+                # Said by the store, once; the beats that are missed meanwhile are not held against us
+                # (backend/jobs/reconcile.py).
+                pass
             except StoreError as error:
-                # A busy database or a full disk is no reason to stop; the next beat may pass.
+                # A full disk is no reason to stop; the next beat may pass.
                 log.warning("job %d: no heartbeat: %s", self._job_id, error)
             if self._done.wait(self._seconds):
                 return

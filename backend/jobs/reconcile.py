@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
+import math
 import socket
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from backend.domain.jobs import ACTIVE, Job, JobStatus
+from backend.domain.jobs import ACTIVE, EXIT_UNAVAILABLE, Job, JobStatus
 from backend.foreign_text import brief
 from backend.jobs.lock import SupervisorLock
 from backend.jobs.marks import mark_of
@@ -64,6 +65,9 @@ def settle_dead(
     for job in jobs.list(*sorted(ACTIVE)):
         if not is_dead(job, host=host, stale_seconds=stale_seconds):
             continue
+        # Nobody could beat while the database was away: time counts from its return.
+        if not is_dead(job, host=host, stale_seconds=stale_seconds, reachable_s=jobs.reachable_s()):
+            continue
         code = None
         if job.host == host:
             # Only now: it may have ended a moment ago, after any earlier look.
@@ -94,10 +98,14 @@ def _stop_rest(job: Job, mark: str, grace: float) -> bool:
     return stop_group(job.pid, job.pid_started, mark=mark, grace=grace)
 
 
-def is_dead(job: Job, *, host: str, stale_seconds: float) -> bool:
-    """Whether the process of a starting or running job is gone."""
+def is_dead(job: Job, *, host: str, stale_seconds: float, reachable_s: float = math.inf) -> bool:
+    """Whether the process of a starting or running job is gone.
+
+    Args:
+        reachable_s: Seconds for which it could have beaten: nobody is silent for longer than that.
+    """
     beat = max(job.heartbeat_at or 0.0, job.started_at or 0.0)
-    stale = time.time() - beat > stale_seconds
+    stale = min(time.time() - beat, reachable_s) > stale_seconds
     if job.pid is None or job.pid_started is None or job.host != host:
         # Not ours to look at, or its starter was killed before it wrote the pid down: time decides.
         return stale
@@ -117,6 +125,8 @@ def _outcome(job: Job, code: int | None) -> _Outcome:
     hint = f"the log says more: {job.log_path}"
     if job.error is not None:
         return _Outcome(JobStatus.FAILED, job.error, job.hint or hint)
+    if code == EXIT_UNAVAILABLE:
+        return _Outcome(JobStatus.INTERRUPTED, last_line(Path(job.log_path)), _RESUME)
     if code is not None and code > 0:
         line = last_line(Path(job.log_path))
         detail = f": {line}" if line else ""

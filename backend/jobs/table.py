@@ -33,3 +33,6 @@ class JobTable(Protocol):
         pid: int | None = None,
     ) -> bool:
         """Record how a job ended; false when that was decided already."""
+
+    def reachable_s(self) -> float:
+        """Seconds for which this table could be written without a break, as far as is known here."""

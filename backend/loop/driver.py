@@ -105,7 +105,9 @@ def driver_of(space: Workspace, row: LoopRow) -> Driver | None:
     driver = row.driver
     if driver is None:
         return None
-    silent = time.time() - driver.at > space.settings.stale_seconds
+    stale = space.settings.stale_seconds
+    # Nobody could say anything while the database was away.
+    silent = time.time() - driver.at > stale and space.jobs.reachable_s() > stale
     if driver.host != socket.gethostname():
         # Not ours to look at: time decides, as for jobs.
         return None if silent else driver

@@ -64,6 +64,7 @@ class AnalysisRows:
             select(*kinds, func.count())
             .where(_v.run_id == run_id)
             .group_by(*kinds)
+            .order_by(*kinds)
             .limit(MOST_GROUPS + 1)
         )
         with self._db.read() as connection:
@@ -78,6 +79,7 @@ class AnalysisRows:
             select(*kinds, func.count())
             .where(_v.run_id == run_id)
             .group_by(*kinds)
+            .order_by(*kinds)
             .limit(MOST_GROUPS)
         )
         with self._db.read() as connection:

@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, case, func, select, update
 
 from backend.domain.rulings import SETTLING
+from backend.store.locking import lock_verdicts
 from backend.store.schema import runs, verdicts
 
 _SETTLED = verdicts.c.ruling.in_(sorted(SETTLING))
@@ -106,6 +107,8 @@ def write_decisions(connection: Connection, changed: Iterable[Judged]) -> None:
     since the verdicts were read. Rows that become the same are written by one statement, of which
     there are few; a statement a row is mostly the cost of its parameters.
     """
+    changed = list(changed)
+    lock_verdicts(connection, [item.prediction_id for item in changed])
     alike: dict[tuple[str, str, int], list[int]] = defaultdict(list)
     for item in changed:
         alike[item.decision, item.reason, item.flaws].append(item.prediction_id)

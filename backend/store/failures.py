@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, delete, insert, select, tuple_, update
+from sqlalchemy import Connection, delete, select, tuple_
 
 from backend.domain.pairs import Order
-from backend.store.database import Database
+from backend.store.database import Database, insert_into
 from backend.store.schema import failures, pairs
 
 
@@ -23,6 +22,8 @@ class NewFailure:
     sample: int
     error: str
     hint: str | None
+    created_at: float
+    """UTC seconds; the same one again is the same failure, sent twice."""
 
 
 class FailedPair(NamedTuple):
@@ -45,28 +46,34 @@ class Failures:
 
     def add(self, connection: Connection, run_id: int, new: Sequence[NewFailure]) -> None:
         """Record what could not be made; a repeated failure counts another attempt."""
-        for item in new:
-            key = (
-                failures.c.run_id == run_id,
-                failures.c.pair_id == item.pair_id,
-                failures.c.shown_order == item.shown_order.value,
-                failures.c.sample == item.sample,
-            )
-            values = {"error": item.error, "hint": item.hint, "created_at": time.time()}
-            again = connection.execute(
-                update(failures).where(*key).values(attempts=failures.c.attempts + 1, **values)
-            )
-            if not again.rowcount:
-                connection.execute(
-                    insert(failures).values(
-                        run_id=run_id,
-                        pair_id=item.pair_id,
-                        shown_order=item.shown_order.value,
-                        sample=item.sample,
-                        attempts=1,
-                        **values,
-                    )
-                )
+        rows = {
+            (item.pair_id, item.shown_order, item.sample): {
+                "run_id": run_id,
+                "pair_id": item.pair_id,
+                "shown_order": item.shown_order.value,
+                "sample": item.sample,
+                "error": item.error,
+                "hint": item.hint,
+                "attempts": 1,
+                "created_at": item.created_at,
+            }
+            for item in new
+        }
+        if not rows:
+            return
+        statement = insert_into(connection, failures)
+        said = statement.excluded
+        statement = statement.on_conflict_do_update(
+            index_elements=["run_id", "pair_id", "shown_order", "sample"],
+            set_={
+                "attempts": failures.c.attempts + 1,
+                "error": said.error,
+                "hint": said.hint,
+                "created_at": said.created_at,
+            },
+            where=failures.c.created_at != said.created_at,
+        )
+        connection.execute(statement, list(rows.values()))
 
     def forget(
         self, connection: Connection, run_id: int, keys: Sequence[tuple[int, str, int]]

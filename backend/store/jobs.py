@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, Row, func, insert, select, update
 
 from backend.domain.jobs import ACTIVE, OPEN, RESUMABLE, Job, JobStatus, attempt_s, can_move, took_s
 from backend.errors import NotFound, RunError
@@ -233,15 +233,18 @@ class Jobs:
             )
             return True
 
-    def requeue(self, job_id: int) -> int:
+    def requeue(self, job_id: int, *, connection: Connection | None = None) -> int:
         """Queue an ended job again; returns the number of the new attempt.
+
+        Args:
+            connection: The caller's transaction.
 
         Raises:
             RunError: The job is not failed, cancelled or interrupted.
             NotFound: There is no such job.
         """
-        with self._db.write() as connection:
-            job = _get(connection, job_id)
+        with self._writing(connection) as within:
+            job = _get(within, job_id)
             if job.status not in RESUMABLE:
                 raise RunError(
                     f"job {job_id} is {job.status}, it cannot be resumed",
@@ -255,8 +258,18 @@ class Jobs:
                 "cancel_requested": False,
                 "earlier_s": None if job.earlier_s is None else job.earlier_s + worked,
             }
-            _set(connection, job, JobStatus.QUEUED, **changes)
+            _set(within, job, JobStatus.QUEUED, **changes)
             return attempt
+
+    def reachable_s(self) -> float:
+        """Seconds for which this table could be written without a break, as far as is known here: for
+        so long this process has seen it answer, and PostgreSQL's server has been up."""
+        if self._db.is_sqlite:
+            return self._db.presence.seconds()
+        started = func.extract("epoch", func.clock_timestamp() - func.pg_postmaster_start_time())
+        with self._db.read() as connection:
+            up = float(connection.execute(select(started)).scalar_one())
+        return min(up, self._db.presence.seconds())
 
     @contextmanager
     def _writing(self, connection: Connection | None) -> Iterator[Connection]:

@@ -51,6 +51,8 @@ _PAIR = (
     pairs.c.first_path, pairs.c.second_path, pairs.c.preference, pairs.c.media_ok,
 )  # fmt: skip
 
+_LAST_ID = 1 << 62
+
 
 class PairReading:
     """Reading the pairs of a workspace's datasets."""
@@ -63,6 +65,7 @@ class PairReading:
         dataset_id: int,
         *,
         after_idx: int = -1,
+        after_id: int = _LAST_ID,
         limit: int | None = None,
         chunk: int = 1000,
     ) -> Iterator[StoredPair]:
@@ -70,9 +73,10 @@ class PairReading:
 
         Args:
             after_idx: Only pairs behind this row.
+            after_id: Of the pairs of that very row, only those behind this id.
             limit: At most so many.
         """
-        last, last_id, left = after_idx, 1 << 62, limit
+        last, last_id, left = after_idx, after_id, limit
         while left is None or left > 0:
             size = chunk if left is None else min(chunk, left)
             query = (
@@ -98,11 +102,14 @@ class PairReading:
         dataset_id: int,
         *,
         after_idx: int = -1,
+        after_id: int = _LAST_ID,
         limit: int | None = None,
         chunk: int = 1000,
     ) -> Iterator[tuple[int, Pair]]:
         """``(row id, pair)`` in file order; see :meth:`iter_stored`."""
-        stored = self.iter_stored(dataset_id, after_idx=after_idx, limit=limit, chunk=chunk)
+        stored = self.iter_stored(
+            dataset_id, after_idx=after_idx, after_id=after_id, limit=limit, chunk=chunk
+        )
         return ((row.id, row.pair) for row in stored)
 
     def find_pairs(

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, bindparam, select, update
 
 from backend.domain.reading import READER
 from backend.store.dimension_scores import RECIPE
+from backend.store.locking import lock_verdicts
 from backend.store.schema import pairs, predictions, runs, verdicts
 from backend.store.side_index import empty
 
@@ -119,6 +120,7 @@ def write_parsed(connection: Connection, changed: Iterable[Written]) -> None:
     The index of dimension scores is emptied, because it holds what they were; it fills again as any
     index beside the truth does.
     """
+    changed = list(changed)
     rows = [
         {
             "id": item.prediction_id,
@@ -131,5 +133,6 @@ def write_parsed(connection: Connection, changed: Iterable[Written]) -> None:
         for item in changed
     ]
     if rows:
+        lock_verdicts(connection, [item.prediction_id for item in changed])
         connection.execute(_WRITE, rows)
         empty(connection, RECIPE)

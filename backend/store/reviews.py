@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, bindparam, func, insert, select, update
 
 from backend.store.database import Database
+from backend.store.locking import lock_verdicts
 from backend.store.schema import pairs, predictions, reviews, verdicts
 from backend.store.schema import runs as _runs
 
@@ -73,10 +74,21 @@ class Reviews:
         row = connection.execute(select(reviews).where(reviews.c.token == token)).first()
         return None if row is None else _review(row)
 
+    def lock(self, connection: Connection, prediction_ids: Iterable[int]) -> dict[int, Reviewable]:
+        """Verdicts by prediction id; unknown ids are absent.
+
+        Nobody else changes their decision before the transaction ends, so that the newest ruling, the
+        one with the highest id, is the one in force. Rulings are read, and ids given, after this. Who
+        rules on several predictions in one transaction locks all of them by one call.
+        """
+        ids = set(prediction_ids)
+        lock_verdicts(connection, ids)
+        return self.verdicts_of(connection, ids)
+
     def verdicts_of(
-        self, connection: Connection, prediction_ids: Sequence[int]
+        self, connection: Connection, prediction_ids: Iterable[int]
     ) -> dict[int, Reviewable]:
-        """Verdicts by prediction id; unknown ids are absent."""
+        """Verdicts by prediction id, to look at; unknown ids are absent."""
         query = select(
             verdicts.c.prediction_id,
             verdicts.c.run_id,
@@ -88,18 +100,30 @@ class Reviews:
         ).where(verdicts.c.prediction_id.in_(prediction_ids))
         return {row.prediction_id: Reviewable(**row._mapping) for row in connection.execute(query)}
 
+    def by_tokens(self, connection: Connection, tokens: Sequence[str]) -> dict[str, ReviewRow]:
+        """:meth:`by_token` for many; unknown ones are absent."""
+        query = select(reviews).where(reviews.c.token.in_(tokens))
+        rows = map(_review, connection.execute(query) if tokens else ())
+        return {str(row.token): row for row in rows}
+
+    def of_predictions(
+        self, connection: Connection, prediction_ids: Sequence[int]
+    ) -> list[ReviewRow]:
+        """Every review of these predictions, oldest first."""
+        query = (
+            select(reviews)
+            .where(reviews.c.prediction_id.in_(prediction_ids))
+            .order_by(reviews.c.id)
+        )
+        return [_review(row) for row in connection.execute(query)] if prediction_ids else []
+
     def live(
         self, connection: Connection, prediction_ids: Sequence[int]
     ) -> dict[int, list[ReviewRow]]:
         """Rulings still in force (neither undone nor undo), oldest first, by prediction."""
         rows: dict[int, list[ReviewRow]] = {}
         undone: set[int] = set()
-        query = (
-            select(reviews)
-            .where(reviews.c.prediction_id.in_(prediction_ids))
-            .order_by(reviews.c.id)
-        )
-        for row in map(_review, connection.execute(query)):
+        for row in self.of_predictions(connection, prediction_ids):
             if row.undoes is not None:
                 undone.add(row.undoes)
             else:
@@ -295,30 +319,34 @@ class Reviews:
             last = rows[-1]["id"]
             yield from rows
 
-    def find_prediction(
+    def find_predictions(
         self,
         connection: Connection,
         run_id: int,
         *,
-        key: str | None,
-        index: int | None,
-        order: str,
-        sample: int,
-    ) -> Iterable[int]:
-        """Ids of the run's predictions of one pair, order and sample: none, or one."""
-        query = (
-            select(predictions.c.id)
-            .join(pairs, pairs.c.id == predictions.c.pair_id)
-            .where(
-                predictions.c.run_id == run_id,
-                predictions.c.shown_order == order,
-                predictions.c.sample == sample,
-            )
-        )
+        keys: Collection[str] = (),
+        indexes: Collection[int] = (),
+    ) -> dict[tuple[str | int, str, int], int]:
+        """The run's predictions of pairs that are named by key or by index: the id by that name, shown
+        order and sample."""
         dataset = select(_runs.c.dataset_id).where(_runs.c.id == run_id).scalar_subquery()
-        query = query.where(pairs.c.dataset_id == dataset)
-        named = pairs.c.idx == index if key is None else pairs.c.key == key
-        return connection.execute(query.where(named)).scalars().all()
+        found: dict[tuple[str | int, str, int], int] = {}
+        for column, names in ((pairs.c.key, keys), (pairs.c.idx, indexes)):
+            if not names:
+                continue
+            query = (
+                select(column, predictions.c.shown_order, predictions.c.sample, predictions.c.id)
+                .join(predictions, predictions.c.pair_id == pairs.c.id)
+                .where(
+                    pairs.c.dataset_id == dataset,
+                    column.in_(names),
+                    predictions.c.run_id == run_id,
+                )
+                .order_by(predictions.c.id)
+            )
+            for name, order, sample, prediction_id in connection.execute(query):
+                found.setdefault((name, order, sample), prediction_id)
+        return found
 
 
 def in_force(column: ColumnElement[Any]) -> ColumnElement[Any]:

@@ -14,7 +14,7 @@ from pydantic_core import PydanticCustomError
 
 from backend.domain.pairs import MediaKind
 from backend.foreign_text import quoted
-from backend.media.images import MAX_PIXELS
+from backend.media.sizes import MAX_PIXELS
 
 DataFormat = Literal["lightrft", "sharegpt", "sharegpt-frames", "parquet", "jsonl"]
 """The formats of :data:`backend.export.FORMATS`."""

@@ -20,6 +20,7 @@ from starlette.routing import Route
 from backend.curation.audit import audit
 from backend.curation.queues import QueueKind, Queues, Sent
 from backend.domain.json_text import load_json
+from backend.domain.operations import Operation, require
 from backend.domain.people import Person
 from backend.errors import Forbidden, NotFound, UsageError, WinnowError
 from backend.store.audits import Audits, QueueRuling
@@ -42,6 +43,7 @@ _LARGEST_BODY = 4_000_000
 _LONGEST_NOTE = 10_000
 _MOST_TAGS, _LONGEST_TAG = 20, 60
 _ACTIONS = 40
+_TOO_LARGE = 2**63
 _HEADERS = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"}
 
 Posting = Callable[[Request, dict[str, Any]], Response]
@@ -83,13 +85,14 @@ def answer(value: Any) -> Response:
     return Response(json.dumps(value), media_type="application/json", headers=_HEADERS)
 
 
-def reviewer_of(request: Request) -> Person:
+def reviewer_of(request: Request, operation: Operation = Operation.RULE) -> Person:
     """Who rules.
 
     Raises:
-        Forbidden: The call is not a person's, or they have not said who they are.
+        Forbidden: The call is not a person's, they may not, or they have not said who they are.
     """
     person = person_of(request)
+    require(person, operation)
     if not person.name:
         raise Forbidden("a ruling needs a reviewer", hint="reload the page and say your name")
     return person
@@ -226,7 +229,7 @@ def release(request: Request, body: dict[str, Any]) -> Response:
 @posting
 def settings(request: Request, body: dict[str, Any]) -> Response:
     """Keep a reviewer's keys, or whether they like to review blind; what is not named stays."""
-    name = reviewer_of(request).name
+    name = reviewer_of(request, Operation.KEEP_SETTINGS).name
     people = People(shared().database)
     if "keys" in body:
         keys = body["keys"]
@@ -330,7 +333,7 @@ def _number(request: Request, name: str, default: int) -> int:
 
 def _sent(row: dict[str, Any], token: str) -> Sent:
     numbers = [row.get(name) for name in ("queue", "position", "prediction_id")]
-    if not all(isinstance(number, int) and not isinstance(number, bool) for number in numbers):
+    if not all(type(number) is int and 0 <= number < _TOO_LARGE for number in numbers):
         raise UsageError("a ruling names its queue, its position and its prediction")
     note, tags = row.get("note", ""), row.get("tags", [])
     relabel, undoes = row.get("relabel"), row.get("undoes")

@@ -10,6 +10,7 @@ from backend.domain.browse import BrowseFilter
 from backend.store.browse import Browse
 from backend.store.database import Database
 from dashboard import background
+from dashboard.page import fragment
 
 _AT_ONCE_S = 0.5
 
@@ -33,7 +34,7 @@ def match_count(database: Database, wanted: BrowseFilter) -> int | None:
     return found
 
 
-@st.fragment(run_every=0.5)
+@fragment(run_every=0.5)
 def still_counting(database: Database, wanted: BrowseFilter) -> None:
     """Stands where the number will be, and has the page drawn again when it is there."""
     task = background.find(_key(database, wanted))

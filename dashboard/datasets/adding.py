@@ -12,7 +12,7 @@ from backend.errors import UsageError, WinnowError
 from backend.workspace import Workspace
 from dashboard.background import Task, begin, find, forget, named
 from dashboard.numbers import many
-from dashboard.page import errors_shown, show
+from dashboard.page import errors_shown, fragment, show
 from dashboard.text import clean, md
 
 _MOST_NAME = 200
@@ -94,7 +94,7 @@ def imports(space: Workspace) -> None:
     if not _mine(space):
         return
 
-    @st.fragment(run_every=0.7)
+    @fragment(run_every=0.7)
     def watch() -> None:
         for key, task in _mine(space):
             name = str(key[2])  # type: ignore[index]

@@ -8,10 +8,11 @@ import streamlit as st
 
 from backend.demo.steps import run_demo
 from backend.domain.jobs import OPEN, JobStatus
+from backend.domain.operations import Operation, require
 from backend.errors import RunError, WinnowError
 from backend.workspace import Workspace
 from dashboard.background import Task, begin, find, forget
-from dashboard.page import show
+from dashboard.page import fragment, show
 from dashboard.text import md
 
 
@@ -21,7 +22,7 @@ def start_demo(space: Workspace) -> None:
     Raises:
         Forbidden: Only operators may.
     """
-    space.launcher.check("start the demo")
+    require(space.person, Operation.START_DEMO)
 
     def wait(run_id: int) -> None:
         while (run := space.runs.get(run_id)).status in OPEN:
@@ -55,7 +56,7 @@ def demo_progress(space: Workspace) -> None:
         forget(key)
         return
 
-    @st.fragment(run_every=1.0)
+    @fragment(run_every=1.0)
     def watch() -> None:
         if task.done:
             st.rerun()

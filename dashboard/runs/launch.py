@@ -24,7 +24,7 @@ from dashboard.empty import empty
 from dashboard.models import judges, model_field
 from dashboard.numbers import many
 from dashboard.option_fields import fold, folded, to_widget, wanted
-from dashboard.page import errors_shown
+from dashboard.page import errors_shown, fragment
 from dashboard.preflight import draw_checks
 from dashboard.runs.options import ALL, ENGINE_NAMES, GROUPS
 from dashboard.runs.policy import load_policy_state, policy_fields, policy_state
@@ -87,7 +87,7 @@ def _own_instruction(spec: dict[str, Any]) -> str | None:
     return None
 
 
-@st.fragment
+@fragment()
 def launch_form(space: Workspace, datasets: list[DatasetRow], runs: list[RunRow]) -> None:
     """Draw the form; starts the run and opens it."""
     left, right = st.columns([3, 2], gap="large")

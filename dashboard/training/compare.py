@@ -9,7 +9,7 @@ from backend.store.trainings import TrainingRow
 from backend.training.spec import TrainingSpec
 from backend.training.view import spec_of
 from backend.workspace import Workspace
-from dashboard.page import errors_shown
+from dashboard.page import errors_shown, fragment
 from dashboard.tables import table
 from dashboard.text import clean
 from dashboard.training.card import training_name
@@ -48,7 +48,7 @@ def two_trainings(space: Workspace, rows: list[TrainingRow]) -> None:
 def _live(space: Workspace, chosen: list[TrainingRow]) -> None:
     """The curves; they grow while one of the two goes on."""
 
-    @st.fragment(run_every=2.0 if any(row.status in OPEN for row in chosen) else None)
+    @fragment(run_every=2.0 if any(row.status in OPEN for row in chosen) else None)
     def part() -> None:
         found = []
         for letter, row in zip("AB", chosen, strict=True):

@@ -18,7 +18,7 @@ from backend.training.view import View
 from backend.workspace import Workspace
 from dashboard.empty import empty
 from dashboard.numbers import many
-from dashboard.page import errors_shown
+from dashboard.page import errors_shown, fragment
 from dashboard.text import clean, md
 from dashboard.training.checkpoints import EVALUATE, checkpoint_name
 from dashboard.training.results import Conditions, base_run
@@ -49,7 +49,7 @@ def _source(space: Workspace, view: View) -> _Source:
     return _Source(frozenset(str(run["dataset"]) for run in runs), dict(options))
 
 
-@st.fragment
+@fragment()
 def evaluate_form(space: Workspace, view: View, checkpoint: Checkpoint) -> None:
     """Draw the form; starts the run and leaves the results in its place."""
     datasets = [row for row in space.datasets.list() if row.status == "ready"]

@@ -26,7 +26,7 @@ from dashboard.background import forget, ready
 from dashboard.models import judge_of, judges, model_field
 from dashboard.numbers import many
 from dashboard.option_fields import fields, folded, to_widget, wanted
-from dashboard.page import errors_shown
+from dashboard.page import errors_shown, fragment
 from dashboard.preflight import draw_checks
 from dashboard.text import clean, visible
 from dashboard.training.options import (
@@ -116,7 +116,7 @@ def _free_folder(space: Workspace, sets: list[str]) -> Path:
         number += 1
 
 
-@st.fragment
+@fragment()
 def training_form(space: Workspace, sets: list[SetRow], trainings: list[TrainingRow]) -> None:
     """Draw the form; starts the training and opens it."""
     _keep()

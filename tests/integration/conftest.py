@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 
 from backend.store.database import Database
-from tests.integration.judged import judged_database
+from tests.integration.judged import judge_four
 
 
 @dataclass(frozen=True)
@@ -77,8 +77,7 @@ def visible_winners(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def db(tmp_path: Path) -> Iterator[Database]:
-    """See :func:`tests.integration.judged.judged_database`."""
-    database = judged_database(tmp_path / "w.db")
-    yield database
-    database.close()
+def db(database: Database) -> Database:
+    """See :func:`tests.integration.judged.judge_four`."""
+    judge_four(database)
+    return database

@@ -2,30 +2,35 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Sequence
 
 from sqlalchemy import insert, select
 
 from backend.store.database import Database
 from backend.store.schema import (
     datasets,
-    metadata,
     pairs,
     predictions,
     runs,
     verdicts,
 )
+from tests.postgres import count_on
 
 
-def judged_database(path: Path) -> Database:
+def judge_four(database: Database) -> None:
     """Predictions 1-4 of run 1; the human prefers ``first`` in dataset order.
 
     1: dataset, says first (accepted). 2: swapped, says first (rejected). 3: dataset, says second
     (rejected). 4: dataset, unreadable (rejected).
     """
-    database = Database(path)
-    metadata.create_all(database.engine)
-    said = [("dataset", "first"), ("swapped", "first"), ("dataset", "second"), ("dataset", None)]
+    fill(
+        database,
+        [("dataset", "first"), ("swapped", "first"), ("dataset", "second"), ("dataset", None)],
+    )
+
+
+def fill(database: Database, said: Sequence[tuple[str, str | None]]) -> None:
+    """Run 1 with a prediction for each order and answer, on pairs of their own."""
     with database.write() as connection:
         connection.execute(
             insert(datasets).values(
@@ -47,7 +52,7 @@ def judged_database(path: Path) -> Database:
                 engine="scripted",
                 spec={},
                 policy={},
-                total=4,
+                total=len(said),
                 progress={},
                 created_at=0.0,
             )
@@ -87,7 +92,7 @@ def judged_database(path: Path) -> Database:
                     **where,
                 )
             )
-    return database
+    count_on(database)
 
 
 def state(db: Database, prediction_id: int) -> tuple[str | None, str]:

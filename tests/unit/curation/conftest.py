@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 
 import pytest
 from sqlalchemy import insert
@@ -11,16 +10,14 @@ from sqlalchemy import insert
 from backend.curation.queues import NewQueue, QueueKind, Queues
 from backend.store.database import Database
 from backend.store.queues import QueueRow
-from backend.store.schema import datasets, metadata, pairs, predictions, runs, verdicts
+from backend.store.schema import datasets, pairs, predictions, runs, verdicts
 
 Judge = Callable[..., int]
 
 
 @pytest.fixture
-def db(tmp_path: Path) -> Iterator[Database]:
+def db(database: Database) -> Database:
     """Dataset 1 with runs 1 and 2, no pairs yet."""
-    database = Database(tmp_path / "w.db")
-    metadata.create_all(database.engine)
     with database.write() as connection:
         connection.execute(
             insert(datasets).values(
@@ -35,8 +32,7 @@ def db(tmp_path: Path) -> Iterator[Database]:
                     policy={}, total=0, progress={}, created_at=0.0,
                 )
             )  # fmt: skip
-    yield database
-    database.close()
+    return database
 
 
 @pytest.fixture

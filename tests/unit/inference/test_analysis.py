@@ -26,8 +26,12 @@ from tests.workspaces import build_workspace
 
 
 @pytest.fixture(scope="module")
-def space(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
-    built = build_workspace(tmp_path_factory.mktemp("analysis") / "ws", videos=1)
+def space(
+    tmp_path_factory: pytest.TempPathFactory, either_url_of_module: str | None
+) -> Iterator[Workspace]:
+    built = build_workspace(
+        tmp_path_factory.mktemp("analysis") / "ws", videos=1, url=either_url_of_module
+    )
     yield built
     built.close()
 

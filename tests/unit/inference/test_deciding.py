@@ -25,8 +25,8 @@ STRICT = Policy(name="strict", min_margin=100)  # which nothing reaches
 
 
 @pytest.fixture
-def space(tmp_path: Path) -> Iterator[Workspace]:
-    opened = build_workspace(tmp_path / "ws", images=12, videos=1)
+def space(tmp_path: Path, either_url: str | None) -> Iterator[Workspace]:
+    opened = build_workspace(tmp_path / "ws", images=12, videos=1, url=either_url)
     yield opened
     opened.close()
 

@@ -28,8 +28,8 @@ PAIRS = 12
 
 
 @pytest.fixture
-def space(tmp_path: Path) -> Iterator[Workspace]:
-    opened = build_workspace(tmp_path / "ws", images=PAIRS, videos=1)
+def space(tmp_path: Path, either_url: str | None) -> Iterator[Workspace]:
+    opened = build_workspace(tmp_path / "ws", images=PAIRS, videos=1, url=either_url)
     yield opened
     opened.close()
 

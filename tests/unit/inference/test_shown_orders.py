@@ -52,9 +52,13 @@ class Looks:
 
 
 @pytest.fixture(scope="module")
-def space(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
+def space(
+    tmp_path_factory: pytest.TempPathFactory, either_url_of_module: str | None
+) -> Iterator[Workspace]:
     """With ``either``: the pairs of ``pictures``, every third of which names the loser first."""
-    built = build_workspace(tmp_path_factory.mktemp("orders") / "ws", images=PAIRS, videos=2)
+    built = build_workspace(
+        tmp_path_factory.mktemp("orders") / "ws", images=PAIRS, videos=2, url=either_url_of_module
+    )
     file = built.folder / "media" / "t2i" / "either.jsonl"
     with file.open("w") as lines:
         for number in range(PAIRS):

@@ -19,8 +19,10 @@ from tests.workspaces import build_workspace
 
 
 @pytest.fixture(scope="module")
-def space(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
-    space = build_workspace(tmp_path_factory.mktemp("browse") / "ws", videos=3)
+def space(tmp_path_factory: pytest.TempPathFactory, either_url_of_module: str | None) -> Workspace:
+    space = build_workspace(
+        tmp_path_factory.mktemp("browse") / "ws", videos=3, url=either_url_of_module
+    )
     rulings = Rulings(space.database)
     rulings.add(1, "accept", reviewer="ada", tags=["hands"])
     rulings.add(2, "reject", reviewer="bob", note="no")

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,18 +10,14 @@ import pytest
 from backend.errors import NotFound
 from backend.store.database import Database
 from backend.store.loops import Driver, Loops
-from backend.store.upgrade import upgrade
 
 FIRST = Driver(pid=1, pid_started=10.0, host="a", at=100.0)
 SECOND = Driver(pid=2, pid_started=20.0, host="a", at=100.0)
 
 
 @pytest.fixture
-def loops(tmp_path: Path) -> Iterator[Loops]:
-    database = Database(tmp_path / "w.db")
-    upgrade(database)
-    yield Loops(database)
-    database.close()
+def loops(database: Database) -> Loops:
+    return Loops(database)
 
 
 def test_of_two_that_claim_a_loop_at_once_one_gets_it(loops: Loops) -> None:
