@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 from sqlalchemy import Connection
 
@@ -267,7 +267,7 @@ def _line(
         token = content if seen[content] == 1 else digest([content, seen[content]])
     return _Line(
         number=number,
-        name=index if key is None else str(key),
+        name=str(key) if key is not None else cast(int, index),
         order=order,
         sample=sample,
         ruling=ruling,
