@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -15,16 +16,19 @@ from sqlalchemy import Connection
 from backend.curation.bulk import BulkRulings
 from backend.curation.queues import NewQueue, Queues
 from backend.curation.rulings import Rulings
-from backend.curation.sets import Balance, SetRow, freeze
+from backend.curation.sets import Balance, SetRow, clear_abandoned, freeze
 from backend.domain.operations import Operation, guarded
 from backend.domain.pairs import OrderPolicy
 from backend.domain.people import LOCAL, Person, Role
 from backend.engines.base import EngineOptions
 from backend.engines.registry import asks_servers
 from backend.errors import Forbidden, RunError, StoreError
+from backend.files import make_folder, write_whole
+from backend.files.workspaces import make_private
 from backend.inference.launch import ACTIVE, Launcher, RunRequest
 from backend.jobs.reconcile import reconcile
 from backend.jobs.supervisor import ensure_supervisor
+from backend.media.budget import DECODING
 from backend.settings import Settings
 from backend.store.database import Database
 from backend.store.datasets import DatasetRow, Datasets
@@ -291,6 +295,7 @@ class Workspace:
             return
         reconcile(self.jobs, self.folder, stale_seconds=self.settings.stale_seconds)
         self.launcher.finish_deciding()
+        clear_abandoned(self.database)
 
     def _url(self) -> str:
         return self.database.url.render_as_string(hide_password=False)
@@ -322,10 +327,16 @@ def open_workspace(settings: Settings) -> Workspace:
         NewerWorkspace: It was made by a newer Winnow.
     """
     folder = settings.workspace
+    DECODING.limit = settings.decode_memory
     if not _changeable(settings):
         return _open_to_look(settings)
     try:
-        (folder / "logs").mkdir(parents=True, exist_ok=True)
+        make_private(folder, settings.shared_gid)
+        make_folder(folder / "logs")
+        if settings.database_url is None and not (folder / "winnow.db").exists():
+            # Before SQLite does it, which gives its other files the mode of this one.
+            with suppress(FileExistsError):
+                write_whole(folder / "winnow.db", b"", replace=False)
     except OSError as error:
         raise StoreError(
             f"{folder}: cannot be used as a workspace ({error.strerror})",

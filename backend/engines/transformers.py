@@ -71,7 +71,8 @@ class TransformersEngine:
         With a temperature, completions are drawn from the seeds of their batch together, so they
         are the same again only for the same batches.
         """
-        while batch := list(islice(requests, self._options.batch_size)):
+        taken = (request.taken() for request in requests)
+        while batch := list(islice(taken, self._options.batch_size)):
             by_kind = sorted(batch, key=lambda request: request.kind)
             for _, group in groupby(by_kind, key=lambda request: request.kind):
                 yield from self._answer(list(group))

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import logging
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -26,6 +27,7 @@ from sqlalchemy.dialects import sqlite as sqlite_dialect
 from backend.domain.json_text import load_json
 from backend.errors import StoreError, StoreUnavailable
 from backend.store.outage import Presence, is_outage
+from backend.store.turns import poll, turn
 
 log = logging.getLogger(__name__)
 
@@ -176,8 +178,29 @@ def _set_pragmas(connection: Any, _record: Any) -> None:
 
 
 def _begin(connection: Connection) -> None:
-    write = connection.get_execution_options().get("winnow_write", False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+    if not connection.get_execution_options().get("winnow_write", False):
+        connection.exec_driver_sql("BEGIN")
+        return
+    raw: Any = connection.connection.dbapi_connection
+    patience_s = BUSY_TIMEOUT_MS / 1000
+    with turn(connection.engine.url.database, patience_s):
+        # SQLite's own waiting looks ten times a second in the end; the first in line looks often.
+        raw.execute("PRAGMA busy_timeout=0")
+        try:
+            poll(lambda: _begin_now(raw), time.monotonic() + patience_s)
+            if not raw.in_transaction:
+                connection.exec_driver_sql("BEGIN IMMEDIATE")  # says why it cannot be
+        finally:
+            raw.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
+
+
+def _begin_now(raw: Any) -> bool:
+    """Whether waiting is over: it has begun, or another reason than the lock is against it."""
+    try:
+        raw.execute("BEGIN IMMEDIATE")
+    except sqlite_driver().OperationalError as error:
+        return " is locked" not in str(error)
+    return True
 
 
 def warn_about_old_sqlite() -> str | None:
