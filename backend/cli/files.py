@@ -26,6 +26,7 @@ from backend.export.claim import check_free
 from backend.export.convert import ConvertReport, convert_t2i, convert_t2v
 from backend.inference.launch import RunRequest
 from backend.ingest.importer import import_dataset
+from backend.media.opening import open_regular
 from backend.store.datasets import DatasetRow
 from backend.workspace import Workspace
 
@@ -242,7 +243,7 @@ def _name_of(kind: MediaKind, data: str, root: Path | None) -> str:
     for source, path in parse_spec(data):
         digest.update(f"\0{source.name}\0{path}\0".encode("utf-8", "surrogateescape"))
         try:
-            with path.open("rb") as stream:
+            with open_regular(path) as stream:
                 digest.update(hashlib.file_digest(stream, "sha256").digest())
         except OSError as error:
             raise DatasetError(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,8 @@ import pyarrow.parquet as pq
 from backend.datasets.base import BrokenRow, SourceRow
 from backend.datasets.row_keys import Keys, read_row
 from backend.errors import DatasetError
+from backend.foreign_text import brief, quoted
+from backend.media.opening import open_regular
 
 _BATCH = 2_000
 
@@ -36,14 +39,15 @@ def parquet_rows(
         DatasetError: The file is no Parquet file, lacks one of the columns ``needed``, holds media in
             one of them, or is damaged.
     """
+    held = ExitStack()
     try:
-        opened = pq.ParquetFile(path)
+        opened = pq.ParquetFile(held.enter_context(open_regular(path)))
     except (pa.ArrowException, OSError) as error:
         raise DatasetError(
-            f"{path}: cannot be read as Parquet ({error})",
+            f"{path}: cannot be read as Parquet ({brief(error)})",
             hint="the file is damaged, cut off or of another format: get it again",
         ) from error
-    with opened:
+    with held:
         present = opened.schema_arrow.names
         missing = [column for column in needed if column not in present]
         if missing:
@@ -70,7 +74,8 @@ def parquet_rows(
                     row += 1
         except (pa.ArrowException, OSError) as error:
             raise DatasetError(
-                f"{path}: the file breaks off at row {row} ({error})", hint="get the file again"
+                f"{path}: the file breaks off at row {row} ({brief(error)})",
+                hint="get the file again",
             ) from error
 
 
@@ -88,6 +93,6 @@ def _refuse_media(path: Path, schema: pa.Schema, columns: Sequence[str]) -> None
         held = schema.field(name).type
         if pa.types.is_struct(held) or pa.types.is_binary(held) or pa.types.is_large_binary(held):
             raise DatasetError(
-                f"{path}: column {name!r} holds the media themselves ({held}), not paths of files",
+                f"{path}: column {quoted(name)} holds the media themselves ({held}), not paths of files",
                 hint="write each medium to a file, and the files' paths into the column",
             )

@@ -8,7 +8,7 @@ and the media of one shown pair and nothing else.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal, Protocol
 
 from PIL import Image
@@ -17,7 +17,8 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 from backend.domain.pairs import MediaKind
 from backend.domain.prompts import Message
 from backend.engines.addresses import refuse_credentials
-from backend.media.images import MAX_PIXELS
+from backend.media.held import Held
+from backend.media.sizes import MAX_PIXELS
 from backend.media.video import VideoFrames
 
 Medium = Image.Image | VideoFrames
@@ -31,7 +32,8 @@ class Request:
     Attributes:
         id: The caller's own, given back with the completion.
         messages: From ``domain.prompts.judge_messages``; their media parts name a side.
-        media: The decoded medium of each side, in shown order.
+        media: The decoded medium of each side, in shown order; an engine lets go of them as soon as it
+            has made its inputs of them, see :meth:`let_go`.
         paths: Where each medium was read from, for engines that send files. Absolute.
         seed: Of this one completion; ``None`` leaves it to the engine.
     """
@@ -39,9 +41,29 @@ class Request:
     id: int
     kind: MediaKind
     messages: tuple[Message, ...]
-    media: Mapping[Literal["first", "second"], Medium]
+    media: Mapping[str, Medium]
     paths: Mapping[Literal["first", "second"], str] = field(default_factory=dict)
     seed: int | None = None
+
+    def let_go(self, *, instead: int = 0) -> None:
+        """The engine needs :attr:`media` no longer: the next ones may be decoded.
+
+        Must not wait for further requests: these may be waiting for the memory.
+
+        Args:
+            instead: Bytes that it made of them and keeps until the request is answered.
+        """
+        if isinstance(self.media, Held):
+            self.media.let_go(instead=instead)
+
+    def taken(self) -> Request:
+        """The same request with its media as the engine's own, no longer counted as decoded ahead.
+
+        For engines that collect several requests before they make inputs of any.
+        """
+        taken = replace(self, media=dict(self.media))
+        self.let_go()
+        return taken
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,7 +160,8 @@ class Engine(Protocol):
         """Answer every request, yielding as each finishes, in any order.
 
         Pulls lazily: at most ``batch_size`` requests are taken before an outcome is given back
-        for one of them. One request that fails gives a :class:`Failure`.
+        for one of them. One request that fails gives a :class:`Failure`. The media of each are let go
+        of (:meth:`Request.let_go`) before the next outcome or request is waited for.
 
         Raises:
             EngineError: The engine as a whole can go on no longer.

@@ -250,8 +250,10 @@ def check_served(model: str, options: EngineOptions) -> None:
 
 
 def chat_body(model: str, request: Request, options: EngineOptions) -> bytes:
-    """One chat completion's request, encoded."""
-    return json.dumps(chat_payload(model, request, options)).encode()
+    """The bytes of :func:`chat_payload`; they take the place of the request's media in memory."""
+    body = json.dumps(chat_payload(model, request, options)).encode()
+    request.let_go(instead=len(body))
+    return body
 
 
 def chat_payload(model: str, request: Request, options: EngineOptions) -> dict[str, Any]:
@@ -328,6 +330,6 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
     except ValueError:
         try:
             seconds = (parsedate_to_datetime(value) - datetime.now(UTC)).total_seconds()
-        except (ValueError, TypeError):
+        except (ValueError, TypeError, OverflowError):
             return None
     return min(max(0.0, seconds), _LONGEST_PAUSE)

@@ -19,6 +19,7 @@ from backend.engines.base import Completion, EngineOptions, Failure, Outcome, Pu
 from backend.engines.chat import one_line
 from backend.engines.processing import prompt_inputs
 from backend.errors import EngineError, EngineUnavailable
+from backend.foreign_text import brief
 
 log = logging.getLogger(__name__)
 
@@ -37,7 +38,7 @@ class TransformersEngine:
             from transformers import AutoModelForImageTextToText, AutoProcessor
         except ImportError as error:
             raise EngineUnavailable(
-                f"the transformers engine cannot be imported ({error})",
+                f"the transformers engine cannot be imported ({brief(error)})",
                 hint="pip install '.[transformers]'",
             ) from error
         self._torch = torch
@@ -71,7 +72,8 @@ class TransformersEngine:
         With a temperature, completions are drawn from the seeds of their batch together, so they
         are the same again only for the same batches.
         """
-        while batch := list(islice(requests, self._options.batch_size)):
+        taken = (request.taken() for request in requests)
+        while batch := list(islice(taken, self._options.batch_size)):
             by_kind = sorted(batch, key=lambda request: request.kind)
             for _, group in groupby(by_kind, key=lambda request: request.kind):
                 yield from self._answer(list(group))

@@ -104,6 +104,7 @@ class VLLMEngine(AsyncEngine):
         except EngineError as error:
             return Failure(id=request.id, error=one_line(error), hint=error.hint)
         media = [vllm_medium(medium) for medium in media_in_order(request)]
+        request.let_go()
         prompt = {"prompt": text, "multi_modal_data": {request.kind.value: media}}
         sampling = self._sampling(
             temperature=self.options.temperature,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import shutil
 from pathlib import Path
-from typing import IO, Self
+from typing import IO, BinaryIO, Self
 
 from backend.domain.pairs import MediaKind
 from backend.errors import ExportError, MediaError
@@ -17,6 +17,9 @@ from backend.media.frames_file import write_frames
 from backend.media.paths import MediaRoot
 from backend.media.reading import read_medium
 from backend.media.video import VideoFrames
+
+_CHUNK = 1 << 20
+_HINT = "bring it back or make room, or export without copying media"
 
 
 class Bundler:
@@ -61,34 +64,31 @@ class Bundler:
         as_frames = self._frames and row.kind is MediaKind.VIDEO
         key = (path, row.video_fps, row.max_pixels) if as_frames else path
         if key not in self._known:
-            source = root.resolve(path)
             name = hashlib.sha256(str(key).encode("utf-8", "surrogatepass")).hexdigest()[:24]
             # Of the name in the dataset: what a link leads to may be called by its content's hash.
             name += ".mp4" if as_frames else Path(path).suffix.lower()
             try:
-                with WholeFile(self._out / name, within=self._media, sync=False) as file:
+                with (
+                    root.open(path) as source,
+                    WholeFile(self._out / name, within=self._media, sync=False) as file,
+                ):
                     if as_frames:
                         _write_shown(row, source, file.stream)
                     else:
-                        _copy(source, file.stream)
+                        shutil.copyfileobj(source, file.stream, _CHUNK)
             except MediaError as error:
-                raise ExportError(error.message, hint=error.hint) from error
+                raise ExportError(error.message, hint=error.hint or _HINT) from error
             except OSError as error:
                 raise ExportError(
-                    f"{source}: cannot be copied ({error.strerror})",
-                    hint="bring it back or make room, or export without copying media",
+                    f"{path}: cannot be copied ({error.strerror})",
+                    hint=_HINT,
                 ) from error
             folder = MEDIA if self._copies else str(self._out.absolute())
             self._known[key] = f"{folder}/{name}"
         return self._known[key]
 
 
-def _copy(source: Path, target: IO[bytes]) -> None:
-    with source.open("rb") as stream:
-        shutil.copyfileobj(stream, target, 1 << 20)
-
-
-def _write_shown(row: TrainingRow, source: Path, target: IO[bytes]) -> None:
+def _write_shown(row: TrainingRow, source: BinaryIO, target: IO[bytes]) -> None:
     shown = read_medium(
         source, row.kind, fps=row.video_fps, max_pixels=row.max_pixels, factor=row.factor
     )
@@ -96,4 +96,4 @@ def _write_shown(row: TrainingRow, source: Path, target: IO[bytes]) -> None:
     try:
         write_frames(target, shown.frames, fps=row.video_fps)
     except MediaError as error:
-        raise MediaError(f"{source}: {error.message}") from error
+        raise MediaError(f"{source.name}: {error.message}") from error

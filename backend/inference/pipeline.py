@@ -24,7 +24,7 @@ from typing import Any
 from backend.domain.filtering import Policy
 from backend.domain.pairs import Order, ShownPair
 from backend.domain.prompts import judge_messages
-from backend.engines.base import Completion, Engine, Failure, Outcome, Request
+from backend.engines.base import Completion, Engine, Failure, Medium, Outcome, Request
 from backend.engines.models import pixel_factor
 from backend.errors import EngineHung
 from backend.inference.deciding import decide_pairs
@@ -32,6 +32,7 @@ from backend.inference.parsing import parsed
 from backend.inference.spec import RunSpec
 from backend.inference.watch import EngineWatch
 from backend.inference.work import Decoded, decode_ahead, decode_media, pending_work
+from backend.media.held import Held
 from backend.media.paths import MediaRoot
 from backend.store.database import Database
 from backend.store.datasets import Datasets
@@ -140,7 +141,7 @@ class Pipeline:
         self._predictions = Predictions(database)
         self._failures = Failures(database)
         self._runs = Runs(database)
-        self._places: dict[int, Place] = {}
+        self._asked: dict[int, tuple[Place, Held[Medium]]] = {}
         self._lock = Lock()
         self._outcomes: queue.Queue[tuple[Place, Outcome] | None] = queue.Queue()
         self._committer = Thread(target=self._commit_loop, name="commit", daemon=True)
@@ -185,18 +186,28 @@ class Pipeline:
             for outcome in outcomes:
                 self._alive()
                 with self._lock:
-                    place = self._places.pop(outcome.id)
+                    place, held = self._asked.pop(outcome.id)
+                held.end()
                 self._outcomes.put((place, outcome))
                 if self._error or self._stop.is_set():
                     break
         finally:
             close = getattr(outcomes, "close", None)
+            # First, because what the engine still pulls may be waiting for their memory.
+            self._let_go()
             if close:
                 close()
+            self._let_go()
 
     def _alive(self) -> None:
         if self._watch:
             self._watch.alive()
+
+    def _let_go(self) -> None:
+        with self._lock:
+            left = [held for _, held in self._asked.values()]
+        for held in left:
+            held.end()
 
     def _requests(self) -> Iterator[Request]:
         spec = self._spec
@@ -211,7 +222,7 @@ class Pipeline:
         factor = pixel_factor(spec.model)
         decoded = decode_ahead(
             work,
-            lambda item: decode_media(item, self._media, spec, factor),
+            lambda item, share: decode_media(item, self._media, spec, factor, share),
             workers=DECODE_WORKERS,
             ahead=max(2 * DECODE_WORKERS, spec.options.batch_size // 2),
             stop=self._stop,
@@ -227,12 +238,18 @@ class Pipeline:
                     failure = Failure(id=-1, error=item.error.message, hint=item.error.hint)
                     self._outcomes.put((place, failure))
                     continue
+                media = item.shown(order)
                 with self._lock:
-                    self._places[number] = place
+                    self._asked[number] = place, media
                 self._alive()
-                yield self._request(number, item, shown, sample)
+                try:
+                    yield self._request(number, item, media, shown, sample)
+                except GeneratorExit:
+                    item.give_back()
+                    raise
                 number += 1
                 if self._stop.is_set() or self._error:
+                    item.give_back()
                     return
 
     def _wait_for_room(self) -> None:
@@ -241,9 +258,10 @@ class Pipeline:
             self._alive()
             time.sleep(_ROOM_POLL_S)
 
-    def _request(self, number: int, item: Decoded, shown: ShownPair, sample: int) -> Request:
-        assert item.media is not None and item.paths is not None
-        first, second = shown.order.arrange(*item.media)
+    def _request(
+        self, number: int, item: Decoded, media: Held[Medium], shown: ShownPair, sample: int
+    ) -> Request:
+        assert item.paths is not None
         first_path, second_path = shown.order.arrange(*item.paths)
         return Request(
             id=number,
@@ -251,7 +269,7 @@ class Pipeline:
             messages=judge_messages(
                 shown.kind, self._spec.instruction_for(shown.kind, shown.prompt)
             ),
-            media={"first": first, "second": second},
+            media=media,
             paths={"first": first_path, "second": second_path},
             seed=completion_seed(self._spec.seed, shown.pair_key, shown.order, sample),
         )

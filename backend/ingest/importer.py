@@ -16,9 +16,11 @@ from pathlib import Path
 from backend.datasets.registry import BrokenRow, Source, parse_spec
 from backend.domain.pairs import MediaKind, Preference
 from backend.errors import DatasetError, MediaError, UsageError
+from backend.foreign_text import quoted
 from backend.ingest.convert import find_data_root, find_link_folders, new_pair
 from backend.ingest.media_check import MediaCheck
 from backend.ingest.report import Read, Report, faults
+from backend.media.opening import open_regular
 from backend.store.database import Database
 from backend.store.datasets import DatasetRow, Datasets, NewIssue, NewPair
 
@@ -68,8 +70,11 @@ def import_dataset(
         )
     parts = parse_spec(spec)
     for _, path in parts:
-        if not path.is_file():
-            raise DatasetError(f"{path}: no such file", hint="the form is SOURCE:PATH")
+        try:
+            open_regular(path).close()
+        except OSError as error:
+            said = "no such file" if isinstance(error, FileNotFoundError) else error.strerror
+            raise DatasetError(f"{path}: {said}", hint="the form is SOURCE:PATH") from error
     root, prefixes = find_data_root(parts, data_root)
     links = None if links_to is None else find_link_folders(links_to)
     return _Import(db, name, parts, root, prefixes, data_root is not None, kind, links).run(
@@ -154,7 +159,8 @@ class _Import:
         if found.spec != self._spec or found.data_root != str(self._root):
             what = f"from {found.spec}, data root {found.data_root}"
             raise DatasetError(
-                f"there is a dataset {self._name!r} already, {what}", hint="give another --name"
+                f"there is a dataset {quoted(self._name)} already, {what}",
+                hint="give another --name",
             )
         return found
 
@@ -242,7 +248,7 @@ class _Import:
 
     def _changed(self, what: str) -> DatasetError:
         return DatasetError(
-            f"the files of dataset {self._name!r} have changed since it was added: {what}",
+            f"the files of dataset {quoted(self._name)} have changed since it was added: {what}",
             hint="pairs never change once added; add the files under another name",
         )
 

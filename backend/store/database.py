@@ -64,9 +64,14 @@ class Database:
     Args:
         url: An SQLAlchemy URL, or the path of an SQLite file.
 
+    Attributes:
+        read_only: Refuse what anybody decides, because it would be lost: this is a copy, or not ours.
+
     Raises:
         StoreError: The database's driver is not installed.
     """
+
+    read_only = False
 
     def __init__(self, url: str | Path) -> None:
         parsed = make_url(f"sqlite+pysqlite:///{url}") if isinstance(url, Path) else make_url(url)
@@ -95,6 +100,17 @@ class Database:
             event.listen(self.engine, "connect", _set_pragmas)
             event.listen(self.engine, "begin", _begin)
 
+    @staticmethod
+    def file_of(url: str) -> Path | None:
+        """The file of an SQLite database; ``None`` where it has none."""
+        parsed = make_url(url)
+        named = parsed.get_backend_name() == "sqlite" and parsed.database not in (
+            None,
+            "",
+            ":memory:",
+        )
+        return Path(str(parsed.database)) if named else None
+
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """A short read transaction, which sees the database as it was at its first query. Fetch and
@@ -111,19 +127,22 @@ class Database:
             yield connection
 
     @contextmanager
-    def write(self, *, durable: bool = False) -> Iterator[Connection]:
+    def write(self, *, durable: bool = False, derived: bool = False) -> Iterator[Connection]:
         """A write transaction: committed at the end of the block, rolled back on an exception.
 
         Args:
             durable: Wait until the commit is on the disk. For what people decide; what a judge
                 wrote can be made again and is committed without waiting.
+            derived: What is written can be made from the rest at any time: an index.
 
         Raises:
-            StoreError: The database cannot be written: the disk is full, say.
+            StoreError: The database cannot be written: it is read-only, or the disk is full, say.
             StoreUnavailable: It cannot be written just now: it is away, or another writer held it
                 longer than the busy timeout. Where the connection broke in the commit, all of it may
                 have been stored.
         """
+        if self.read_only and not derived:
+            raise StoreError("this workspace is read-only", hint="make its folder writable")
         with self._errors(), self.engine.connect() as connection:
             if self.is_sqlite:
                 # Outside a transaction, or SQLite ignores it.

@@ -11,7 +11,7 @@ import pytest
 
 from backend.errors import MediaError
 from backend.media.frames_file import write_frames
-from backend.media.video import read_video
+from backend.media.reading import read_video
 
 EXACT = (0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 7.5, 8.0, 12.0, 24.0)
 OTHERS = (0.1, 0.3, 0.7, 1.1, 2.2, 14.985, 23.976, 29.97)
