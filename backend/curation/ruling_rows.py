@@ -22,8 +22,8 @@ from backend.store.review_batch import ReviewBatch
 from backend.store.reviews import Reviews
 from backend.store.together import write_again
 
-CHUNK = 500
-PAUSE_S = 0.05
+CHUNK = 250
+PAUSE_S = 0.03
 _ROW = 'a line is {"key": … or "index": row, "order": "dataset"|"swapped", "sample": 0, "ruling": "accept", …}'
 
 
