@@ -266,7 +266,7 @@ def _line(
         token = content if seen[content] == 1 else digest([content, seen[content]])
     return _Line(
         number=number,
-        name=index if key is None else str(key),
+        name=index if key is None and isinstance(index, int) else str(key),
         order=order,
         sample=sample,
         ruling=ruling,
