@@ -8,7 +8,8 @@
     ├── DatasetError            a source, a file or its rows
     ├── MediaError              one image or video: missing, broken, refused
     ├── EngineError             a model could not be loaded or could not answer
-    │   └── EngineUnavailable   the engine's package is not installed, or no device for it
+    │   ├── EngineUnavailable   the engine's package is not installed, or no device for it
+    │   └── EngineHung          it gives no sign of life any more
     ├── StoreError              the workspace's database
     │   ├── NewerWorkspace      made by a newer Winnow
     │   └── StoreUnavailable    away or busy just now; what was asked can be asked again
@@ -25,9 +26,19 @@
 
 from __future__ import annotations
 
+from backend.foreign_text import one_line
+
+LONGEST = 600
+"""Characters of a message, and of a hint."""
+
 
 class WinnowError(Exception):
     """An error with a one-line message and, where there is one, the way on.
+
+    Both are one line of :data:`LONGEST` characters at most, in which nothing acts on a terminal: they
+    are printed, logged, stored and shown. What a message quotes of foreign text is shorter
+    (:func:`~backend.foreign_text.quoted`, :func:`~backend.foreign_text.brief`), so that its own words
+    stay; the path of a file or a folder may fill it.
 
     Args:
         message: One line, without a trailing full stop; says what is wrong and where.
@@ -35,9 +46,9 @@ class WinnowError(Exception):
     """
 
     def __init__(self, message: str, *, hint: str | None = None) -> None:
-        super().__init__(message)
-        self.message = message
-        self.hint = hint
+        self.message = one_line(message, LONGEST)
+        self.hint = None if hint is None else one_line(hint, LONGEST)
+        super().__init__(self.message)
 
     def __str__(self) -> str:
         return self.message
@@ -65,6 +76,10 @@ class EngineError(WinnowError):
 
 class EngineUnavailable(EngineError):
     """The engine's package is not installed, or there is no device for it."""
+
+
+class EngineHung(EngineError):
+    """The engine gives no sign of life any more."""
 
 
 class StoreError(WinnowError):

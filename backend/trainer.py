@@ -10,7 +10,6 @@ import argparse
 import contextlib
 import logging
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -23,7 +22,9 @@ from typing import Any
 from backend.domain.devices import shown_gpus
 from backend.domain.jobs import EXIT_UNAVAILABLE
 from backend.errors import StoreError, StoreUnavailable, TrainingError, WinnowError
-from backend.export.exporter import MANIFEST, export_set
+from backend.export.claim import MANIFEST
+from backend.export.exporter import export_set, is_our_export
+from backend.files import Folder, make_folder, narrow_umask
 from backend.jobs.gpus import gpu_uuids
 from backend.jobs.heartbeat import Heartbeat
 from backend.jobs.marks import MARK
@@ -136,6 +137,8 @@ def _train(
     """Everything of one training; false when it was stopped."""
     spec, folder = TrainingSpec.model_validate(row.spec), Path(row.output_dir)
     trainer = load_trainer(spec.trainer, workspace.tools)
+    # A folder elsewhere is as open as the person wants it: their umask goes on deciding there.
+    narrow_umask(folder)
     claim(folder, owner_of(workspace.folder, row.id), spec)
     with held(folder) as lock:
         patience.call(lambda: workspace.trainings.set_progress(row.id, {"stage": "exporting"}))
@@ -187,15 +190,22 @@ def export_sets(database: Database, spec: TrainingSpec, folder: Path) -> None:
         if made.get("set", {}).get("content_hash") == ref.content_hash:
             continue
         log.info("exporting %s@%d to %s", ref.name, ref.version, out)
-        # What an export that was cut off left behind.
-        shutil.rmtree(out, ignore_errors=True)
+        if not is_our_export(out):
+            # What an export that was cut off left behind; the folder is all ours.
+            _remove(out)
         manifest = export_set(
-            database, row, format=format, out=out, split=spec.validation, judge=spec.model
-        )
+            database, row, format=format, out=out, split=spec.validation, judge=spec.model,
+            below=folder,
+        )  # fmt: skip
         for line in manifest.notes:
             log.warning("%s@%d: %s", ref.name, ref.version, line)
     if spec.trainer == "command":
         write_dataset_info(folder)
+
+
+def _remove(path: Path) -> None:
+    with contextlib.suppress(FileNotFoundError), Folder.at(path.parent, make=False) as above:
+        above.remove(path.name)
 
 
 class _Watcher:
@@ -249,7 +259,13 @@ class _Watcher:
         return progress
 
     def _start(self, command: Command, lock: int) -> subprocess.Popen[bytes]:
-        (self._folder / "model").mkdir(exist_ok=True)
+        try:
+            make_folder(self._folder / "model", below=self._folder)
+        except OSError as error:
+            raise TrainingError(
+                f"{self._folder / 'model'}: cannot be used ({error.strerror})",
+                hint="delete what stands in its place, or give another --output-dir",
+            ) from error
         self._began = time.time()
         with contextlib.suppress(OSError):
             self.log_size = Path(self._row.log_path).stat().st_size

@@ -9,24 +9,34 @@ import signal
 import socket
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
+from typing import NoReturn
 
 from backend.domain.devices import shown_gpus
 from backend.domain.filtering import load_policy
 from backend.domain.jobs import EXIT_UNAVAILABLE
+from backend.engines.base import Engine
 from backend.engines.registry import LOADING, load_engine
-from backend.errors import StoreUnavailable, WinnowError
+from backend.errors import EngineHung, StoreUnavailable, WinnowError
+from backend.files import narrow_umask
 from backend.inference.deciding import redecide
 from backend.inference.launch import judged_pairs
 from backend.inference.pipeline import Pipeline
 from backend.inference.spec import RunSpec
+from backend.inference.watch import EngineWatch
 from backend.jobs.gpus import gpu_uuids
 from backend.jobs.heartbeat import Heartbeat
-from backend.jobs.processes import this_process
+from backend.jobs.marks import MARK
+from backend.jobs.processes import stop_group, this_process
 from backend.jobs.states import JobStatus
 from backend.store.outage import Patience
 from backend.store.runs import RunRow
 from backend.workspace import Workspace, open_workspace, settings_for
+
+_CLOSE_S = 60.0
+_GRACE_S = 5.0
+"""For what a hung engine has started, between SIGTERM and SIGKILL."""
 
 log = logging.getLogger("winnow.worker")
 
@@ -46,6 +56,7 @@ def main(arguments: list[str] | None = None) -> int:
         settings = settings_for(given.workspace)
         patience = Patience(settings.outage_seconds, stop=stop)
         workspace = patience.call(lambda: open_workspace(settings))
+        narrow_umask(workspace.folder)
         try:
             return _work(workspace, given.run, stop, patience)
         finally:
@@ -77,12 +88,40 @@ def _work(workspace: Workspace, run_id: int, stop: threading.Event, patience: Pa
             )
         )
 
+    def finish_stopped(error: str | None = None) -> None:
+        """Cancelled, or interrupted by what ``error`` says."""
+        # The supervisor's signal may come before the heartbeat has seen why.
+        cancelled = stop.is_set() and (
+            heartbeat.cancelled.is_set()
+            or patience.call(lambda: workspace.jobs.get(job_id)).cancel_requested
+        )
+        status = JobStatus.CANCELLED if cancelled else JobStatus.INTERRUPTED
+        hint = f"`winnow run resume {run.id}` goes on with it"
+        finish(status, None if cancelled else error, hint)
+
+    def end(error: EngineHung) -> NoReturn:
+        """The thread of an engine that has hung ends with this whole process alone."""
+        log.error("%s", _line(error))
+        code = 1
+        try:
+            finish_stopped(error.message)
+        except StoreUnavailable:
+            code = EXIT_UNAVAILABLE
+        finally:
+            # Engines have processes of their own, which would keep the device.
+            stop_group(pid, started, mark=os.environ.get(MARK) or None, grace=_GRACE_S)
+            logging.shutdown()
+            os._exit(code)
+
     with Heartbeat(workspace.jobs, job_id, seconds, pid=pid) as heartbeat:
         threading.Thread(target=_pass_on, args=(heartbeat.cancelled, stop), daemon=True).start()
         try:
-            _run(workspace, run, stop, patience)
+            _run(workspace, run, stop, patience, end)
         except StoreUnavailable:
             raise  # There is nowhere to say so; whoever finds the process gone reads its exit code.
+        except EngineHung as error:
+            finish_stopped(error.message)
+            return 1
         except WinnowError as error:
             log.error("%s", _line(error))
             finish(JobStatus.FAILED, error.message, error.hint)
@@ -94,13 +133,7 @@ def _work(workspace: Workspace, run_id: int, stop: threading.Event, patience: Pa
             return 1
         if stop.is_set():
             log.info("run %d stopped", run.id)
-            # The supervisor's signal may come before the heartbeat has seen why.
-            cancelled = (
-                heartbeat.cancelled.is_set()
-                or patience.call(lambda: workspace.jobs.get(job_id)).cancel_requested
-            )
-            status = JobStatus.CANCELLED if cancelled else JobStatus.INTERRUPTED
-            finish(status, None, f"`winnow run resume {run.id}` goes on with it")
+            finish_stopped()
             return 1
     finish(JobStatus.FINISHED)
     counts = patience.call(lambda: workspace.runs.counts(run.id))
@@ -117,7 +150,13 @@ def _pass_on(cancelled: threading.Event, stop: threading.Event) -> None:
     stop.set()
 
 
-def _run(workspace: Workspace, run: RunRow, stop: threading.Event, patience: Patience) -> None:
+def _run(
+    workspace: Workspace,
+    run: RunRow,
+    stop: threading.Event,
+    patience: Patience,
+    end: Callable[[EngineHung], NoReturn],
+) -> None:
     spec = RunSpec.model_validate(run.spec)
     policy = load_policy(run.policy)
     dataset = patience.call(lambda: workspace.datasets.by_id(run.dataset_id))
@@ -125,9 +164,24 @@ def _run(workspace: Workspace, run: RunRow, stop: threading.Event, patience: Pat
     # Before its package is imported; a run that an older version queued has it not from its start.
     if spec.engine in LOADING:
         os.environ.update(shown_gpus(spec.options.device, os.environ, gpu_uuids))
-    engine = load_engine(spec.engine, spec.model, spec.options)
+    pipeline: Pipeline | None = None
+
+    def hung(error: EngineHung) -> None:
+        if pipeline is not None:
+            pipeline.give_up(error)
+        end(error)
+
+    watch = EngineWatch(
+        silence_s=workspace.settings.silence_seconds,
+        load_s=workspace.settings.load_seconds,
+        stop=stop,
+        said=lambda notice: workspace.runs.say(run.id, notice),
+        hung=hung,
+    )
+    with watch.loading():
+        engine = load_engine(spec.engine, spec.model, spec.options)
     try:
-        Pipeline(
+        pipeline = Pipeline(
             workspace.database,
             run_id=run.id,
             dataset_id=run.dataset_id,
@@ -138,12 +192,23 @@ def _run(workspace: Workspace, run: RunRow, stop: threading.Event, patience: Pat
             total=run.total,
             stop=stop,
             patience=patience,
-        ).run(engine)
+            watch=watch,
+        )
+        pipeline.run(engine)
     finally:
-        engine.close()
+        _close(engine)
     if not stop.is_set():
         pairs = judged_pairs(dataset, spec.limit)
         patience.call(lambda: redecide(workspace.database, run.id, policy, pairs))
+
+
+def _close(engine: Engine) -> None:
+    """Everything is stored by now, and this process ends: an engine that does not is left behind."""
+    closing = threading.Thread(target=engine.close, name="engine-close", daemon=True)
+    closing.start()
+    closing.join(_CLOSE_S)
+    if closing.is_alive():
+        log.warning("the engine does not close; going on without it")
 
 
 if __name__ == "__main__":

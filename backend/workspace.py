@@ -2,31 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import os
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Self
 
 from sqlalchemy import Connection
 
 from backend.curation.bulk import BulkRulings
+from backend.curation.queues import NewQueue, Queues
 from backend.curation.rulings import Rulings
-from backend.curation.sets import Balance, SetRow, freeze
+from backend.curation.sets import Balance, SetRow, clear_abandoned, freeze
+from backend.domain.operations import Operation, guarded
 from backend.domain.pairs import OrderPolicy
 from backend.domain.people import LOCAL, Person, Role
 from backend.engines.base import EngineOptions
 from backend.engines.registry import asks_servers
-from backend.errors import RunError, StoreError
+from backend.errors import Forbidden, RunError, StoreError
+from backend.files import make_folder, write_whole
+from backend.files.workspaces import make_private
 from backend.inference.launch import ACTIVE, Launcher, RunRequest
 from backend.jobs.reconcile import reconcile
 from backend.jobs.supervisor import ensure_supervisor
+from backend.media.budget import DECODING
 from backend.settings import Settings
 from backend.store.database import Database
 from backend.store.datasets import DatasetRow, Datasets
 from backend.store.jobs import Jobs
 from backend.store.outage import Patience
 from backend.store.predictions import Predictions
+from backend.store.queues import QueueRow
 from backend.store.runs import Runs
+from backend.store.snapshot import copy_database, writable
 from backend.store.trainings import Trainings
 from backend.store.upgrade import upgrade
 from backend.training.judging import asked_with, judge_of
@@ -53,9 +64,23 @@ class Workspace:
     trainings: Trainings
     trainer: TrainingLauncher
     person: Person = LOCAL
+    read_only: str = ""
+    """Why nothing can be changed here, and as of when it is shown; empty where something can."""
+    scratch: TemporaryDirectory[str] | None = None
+    """A private folder for what a read-only workspace cannot keep itself."""
+
+    @property
+    def cache(self) -> Path:
+        """A folder for what can be made again at any time."""
+        return (Path(self.scratch.name) if self.scratch else self.folder) / "cache"
+
+    def here(self, person: Person) -> Person:
+        """A person in the role that they can have here."""
+        return replace(person, role=Role.ONLOOKER) if self.read_only else person
 
     def acting_as(self, person: Person) -> Self:
         """The same workspace in somebody's name: what they may not do is refused."""
+        person = self.here(person)
         return replace(
             self,
             person=person,
@@ -65,13 +90,17 @@ class Workspace:
 
     def supervise(self) -> None:
         """See to it that queued runs start and cancelled ones stop."""
+        if self.read_only:
+            return
         ensure_supervisor(
             self._url(),
             self.folder,
             stale_seconds=self.settings.stale_seconds,
+            silence_seconds=self.settings.silence_seconds,
             outage_seconds=self.settings.outage_seconds,
         )
 
+    @guarded(Operation.ADD_DATASET)
     def add_dataset(
         self,
         *,
@@ -90,7 +119,6 @@ class Workspace:
         # Here, because workers open workspaces in interpreters that need not read datasets.
         from backend.ingest.importer import import_dataset
 
-        self.person.require(Role.OPERATOR, "add a dataset")
         return import_dataset(
             self.database,
             name=name,
@@ -101,6 +129,23 @@ class Workspace:
             progress=progress,
         )
 
+    @guarded(Operation.MAKE_QUEUE)
+    def make_queue(self, new: NewQueue, *, ids: Iterable[int] | None = None) -> QueueRow:
+        """Make a review queue in the present person's name; see ``Queues.make``."""
+        return Queues(self.database).make(new, created_by=self.person.name or "somebody", ids=ids)
+
+    @guarded(Operation.CLOSE_QUEUE)
+    def close_queue(self, queue: QueueRow, on: bool) -> None:
+        """Take one's own queue out of everybody's list, or put it back.
+
+        Raises:
+            Forbidden: Somebody else made it.
+        """
+        if queue.created_by != self.person.name:
+            raise Forbidden("only whoever made a queue closes it", hint=f"ask {queue.created_by}")
+        Queues(self.database).set_closed(queue, on)
+
+    @guarded(Operation.FREEZE)
     def freeze(
         self,
         name: str,
@@ -115,13 +160,13 @@ class Workspace:
             Forbidden: Only operators may.
             RunError: A run is still going.
         """
-        self.person.require(Role.OPERATOR, "freeze a set")
         for run_id in run_ids:
             run = self.runs.get(run_id)
             if run.status in ACTIVE:
                 raise RunError(f"run {run_id} is {run.status}", hint="wait for it, or cancel it")
         return freeze(self.database, name, run_ids, balance=balance, progress=progress)
 
+    @guarded(Operation.EXPORT)
     def export(
         self,
         set_row: SetRow,
@@ -139,12 +184,12 @@ class Workspace:
         """
         from backend.export import export_set
 
-        self.person.require(Role.OPERATOR, "export a set")
         return export_set(
             self.database, set_row, format=format, out=out, split=split, bundle=bundle,
             progress=progress,
         )  # fmt: skip
 
+    @guarded(Operation.EVALUATE)
     def evaluate(
         self,
         training_id: int,
@@ -170,7 +215,6 @@ class Workspace:
             EngineError: It is to be asked of a server that does not have it.
             Forbidden: Only operators may.
         """
-        self.person.require(Role.OPERATOR, "evaluate a checkpoint")
         view = self.trainer.view(training_id)
         path = judge_of(view, checkpoint)
         if options is not None and asks_servers(engine, options):
@@ -213,6 +257,7 @@ class Workspace:
         """For what waits while the database is away."""
         return Patience(self.settings.outage_seconds)
 
+    @guarded(Operation.RULE_ON_ALL)
     def rule_on_all(
         self,
         prediction_ids: Sequence[int],
@@ -228,12 +273,12 @@ class Workspace:
         Raises:
             Forbidden: Only operators may.
         """
-        self.person.require(Role.OPERATOR, "rule on many predictions at once")
         return BulkRulings(self.database).add(
             prediction_ids, ruling, note=note, tags=tags, reviewer=self.person.name, token=token,
             progress=progress,
         )  # fmt: skip
 
+    @guarded(Operation.UNDO_ACT)
     def undo_act(
         self, token: str, *, progress: Callable[[int], None] | None = None
     ) -> tuple[int, int]:
@@ -242,19 +287,23 @@ class Workspace:
         Raises:
             Forbidden: Only operators may.
         """
-        self.person.require(Role.OPERATOR, "take back many rulings at once")
         return BulkRulings(self.database).undo(token, reviewer=self.person.name, progress=progress)
 
     def reconcile(self) -> None:
         """Find runs whose process is gone and mark them; finish what was cut off without one."""
+        if self.read_only:
+            return
         reconcile(self.jobs, self.folder, stale_seconds=self.settings.stale_seconds)
         self.launcher.finish_deciding()
+        clear_abandoned(self.database)
 
     def _url(self) -> str:
         return self.database.url.render_as_string(hide_password=False)
 
     def close(self) -> None:
         self.database.close()
+        if self.scratch is not None:
+            self.scratch.cleanup()
 
 
 def settings_for(folder: Path | None) -> Settings:
@@ -270,15 +319,24 @@ def tools_of(settings: Settings) -> Tools:
 
 
 def open_workspace(settings: Settings) -> Workspace:
-    """Open a workspace, making or upgrading it where needed.
+    """Open a workspace, making or upgrading it where needed. One that is there and cannot be written is
+    opened to be looked at.
 
     Raises:
         StoreError: The folder or its database cannot be used.
         NewerWorkspace: It was made by a newer Winnow.
     """
     folder = settings.workspace
+    DECODING.limit = settings.decode_memory
+    if not _changeable(settings):
+        return _open_to_look(settings)
     try:
-        (folder / "logs").mkdir(parents=True, exist_ok=True)
+        make_private(folder, settings.shared_gid)
+        make_folder(folder / "logs")
+        if settings.database_url is None and not (folder / "winnow.db").exists():
+            # Before SQLite does it, which gives its other files the mode of this one.
+            with suppress(FileExistsError):
+                write_whole(folder / "winnow.db", b"", replace=False)
     except OSError as error:
         raise StoreError(
             f"{folder}: cannot be used as a workspace ({error.strerror})",
@@ -286,6 +344,43 @@ def open_workspace(settings: Settings) -> Workspace:
         ) from error
     database = Database(settings.database_url or folder / "winnow.db")
     upgrade(database)
+    return _wired(settings, database)
+
+
+def _changeable(settings: Settings) -> bool:
+    """Whether a workspace can be written, or there is none yet."""
+    file = Database.file_of(settings.database)
+    there = settings.workspace.is_dir() and (file is None or file.exists())
+    return not there or (
+        os.access(settings.workspace, os.W_OK) and (file is None or writable(file))
+    )
+
+
+def _open_to_look(settings: Settings) -> Workspace:
+    """Open what cannot be written: an SQLite database in a private copy of now."""
+    scratch = TemporaryDirectory(prefix="winnow-read-only-")
+    try:
+        words, file = "read-only", Database.file_of(settings.database)
+        if file is None:
+            database = Database(settings.database)
+            database.read_only = True
+            upgrade(database)
+        else:
+            copy_database(file, Path(scratch.name) / file.name)
+            words += f"; as of {datetime.now().astimezone():%Y-%m-%d %H:%M}"
+            database = Database(Path(scratch.name) / file.name)
+            # An older schema is brought up to date in the copy.
+            upgrade(database)
+            database.read_only = True
+    except BaseException:
+        scratch.cleanup()
+        raise
+    space = replace(_wired(settings, database), read_only=words, scratch=scratch)
+    return space.acting_as(LOCAL)
+
+
+def _wired(settings: Settings, database: Database) -> Workspace:
+    folder = settings.workspace
     return Workspace(
         settings=settings,
         folder=folder,
@@ -302,5 +397,6 @@ def open_workspace(settings: Settings) -> Workspace:
             folder,
             worker_arguments=["--workspace", str(folder)],
             pythons=dict(settings.engine_pythons),
+            variables=settings.of_workers,
         ),
     )

@@ -21,7 +21,7 @@ from backend.demo.judge import measure_judge, shipped_judge
 from backend.domain.pairs import MediaKind
 from backend.domain.reading import parse_verdict
 from backend.engines.models import pixel_factor
-from backend.media.images import MAX_PIXELS
+from backend.media.sizes import MAX_PIXELS
 from backend.training.consistency import Inference, mean_loss
 from backend.training.data import Row
 from backend.training.local.collate import Collator, Micro

@@ -17,7 +17,8 @@ from streamlit import config
 
 from backend.errors import WinnowError
 from dashboard.exposure import check_exposure
-from dashboard.identity import login_configured
+from dashboard.identity import login_configured, login_origins
+from dashboard.origins import Door, DoorMiddleware
 from dashboard.routes import routes
 from dashboard.session import SessionMiddleware
 from dashboard.space import forget, shared
@@ -35,10 +36,13 @@ async def _lifespan(_app: st.App) -> AsyncIterator[dict[str, Any]]:
 
 # Before the server starts: a refusal of its lifespan would be printed with a traceback around it.
 try:
-    check_exposure(
-        config.get_option("server.address"),
-        login=login_configured(),
-        allow_open=shared().settings.allow_open,
+    address = config.get_option("server.address")
+    settings = shared().settings
+    check_exposure(address, login=login_configured(), allow_open=settings.allow_open)
+    door = Door(
+        settings.public_urls | login_origins(),
+        "https" if config.get_option("server.sslCertFile") else "http",
+        address,
     )
 except WinnowError as error:
     sys.exit(f"error: {error}" + (f"\nhint: {error.hint}" if error.hint else ""))
@@ -47,6 +51,7 @@ app = st.App(
     # Resolved: this package may have been found through a link (backend/jobs/own_path.py).
     Path(__file__).resolve().parent / "main.py",
     routes=routes,
-    middleware=[Middleware(SessionMiddleware)],
+    # Before Streamlit's own routes, and so asked about them too.
+    middleware=[Middleware(DoorMiddleware, door=door), Middleware(SessionMiddleware)],
     lifespan=_lifespan,
 )

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import streamlit as st
 from streamlit import config
 from streamlit.errors import StreamlitAuthError
 
+from backend.domain.origins import Origin
 from backend.domain.people import Person, Role
 from backend.errors import Forbidden, SettingsError, UsageError
 from backend.store.people import People
@@ -38,6 +40,14 @@ def login_configured() -> bool:
             "the file with the login cannot be read",
             hint="the server's log says what is wrong with secrets.toml",
         ) from error
+
+
+def login_origins() -> frozenset[Origin]:
+    """Where a login brings people back to: the server's own address, as they call it."""
+    back = st.secrets["auth"].get("redirect_uri") if login_configured() else None
+    parts = urlsplit(back) if isinstance(back, str) else None
+    origin = Origin.parse(f"{parts.scheme}://{parts.netloc}") if parts else None
+    return frozenset({origin} if origin else ())
 
 
 def _secrets_exist() -> bool:

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from backend.curation.queues import NewQueue, QueueKind, Queues
+from backend.curation.queues import NewQueue, QueueKind
 from dashboard.navigation import go
-from dashboard.space import person, space
+from dashboard.space import space
 
 _MADE = "opened_queues"
 
@@ -21,10 +21,8 @@ def open_in_review(ids: Sequence[int], title: str, *, at: int = 0) -> None:
     kept = st.session_state.setdefault(_MADE, {})
     number = kept.get(tuple(ids))
     if number is None:
-        queue = Queues(space().database).make(
-            NewQueue(kind=QueueKind.FILTER, title=title, listed=False),
-            created_by=person().name or "somebody",
-            ids=ids,
+        queue = space().make_queue(
+            NewQueue(kind=QueueKind.FILTER, title=title, listed=False), ids=ids
         )
         number = kept[tuple(ids)] = queue.id
     go("review", queue=str(number), at=str(at))

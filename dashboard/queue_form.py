@@ -7,11 +7,13 @@ from typing import Any
 
 import streamlit as st
 
-from backend.curation.queues import NewQueue, QueueKind, Queues
+from backend.curation.queues import NewQueue, QueueKind
+from backend.domain.operations import Operation
 from backend.domain.reading import Flaw
 from backend.store.queues import QueueRow
 from backend.store.runs import RunRow
 from backend.workspace import Workspace
+from dashboard.roles import i_may
 from dashboard.text import clean
 from dashboard.words import spaced
 
@@ -46,8 +48,10 @@ KINDS = {
 }
 
 
-def new_queue(space: Workspace, runs: list[RunRow], person: str) -> QueueRow | None:
+def new_queue(space: Workspace, runs: list[RunRow]) -> QueueRow | None:
     """Draw the form; the queue, when it has just been made."""
+    if not i_may(Operation.MAKE_QUEUE):
+        return None
     names = {run.id: f"{run.id} · {clean(run.model, 60)}" for run in reversed(runs)}
     choices = [kind for kind in KINDS if kind is not QueueKind.FILTER]
     with st.container(border=True):
@@ -73,7 +77,7 @@ def new_queue(space: Workspace, runs: list[RunRow], person: str) -> QueueRow | N
         if not st.button("Make queue", type="primary"):
             return None
         with st.spinner("Choosing predictions"):
-            return Queues(space.database).make(
+            return space.make_queue(
                 NewQueue(
                     kind=kind,
                     title=_title(kind, [run for run in runs if run.id in chosen]),
@@ -81,8 +85,7 @@ def new_queue(space: Workspace, runs: list[RunRow], person: str) -> QueueRow | N
                     blind=blind,
                     rulings_wanted=2 if two else 1,
                     **options,
-                ),
-                created_by=person,
+                )
             )
 
 

@@ -1,11 +1,11 @@
-"""What the present person sees. What they may do is decided by the backend."""
+"""What the present person sees. What they may do is decided by the backend, by the same table."""
 
 from __future__ import annotations
 
-from backend.domain.people import Role
+from backend.domain.operations import Operation, may
 from dashboard.space import person
 
 
-def is_operator() -> bool:
-    """Whether to draw what only operators may use."""
-    return person().role is Role.OPERATOR
+def i_may(operation: Operation) -> bool:
+    """Whether to draw what does this."""
+    return may(person(), operation)

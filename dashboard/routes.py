@@ -6,11 +6,14 @@ holds up Streamlit's event loop.
 
 from __future__ import annotations
 
+import os
 from pathlib import Path, PurePosixPath
+from typing import BinaryIO
 
 from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
 
 from backend.domain.pairs import MediaKind
 from backend.errors import Forbidden, MediaError
@@ -31,10 +34,28 @@ _HEADERS = {
 }
 
 
+class OpenedFile(FileResponse):
+    """An answer from a file that is open already: its path may lead elsewhere by now."""
+
+    def __init__(self, file: BinaryIO, media_type: str) -> None:
+        # /dev/fd opens what the descriptor is of, for each range anew.
+        super().__init__(
+            f"/dev/fd/{file.fileno()}",
+            media_type=media_type,
+            headers=_HEADERS,
+            stat_result=os.fstat(file.fileno()),
+        )
+        self._file = file
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        with self._file:
+            await super().__call__(scope, receive, send)
+
+
 @answering
 def medium(request: Request) -> Response:
     """A medium as it lies on the disk, with HTTP Range; images that browsers cannot show as WebP."""
-    path, name, kind, _ = _asked_for(request)
+    file, name, kind, _ = _asked_for(request)
     content_type = CONTENT_TYPES.get(name.suffix.lower())
     if content_type is None or not content_type.startswith(kind.value):
         if kind is MediaKind.VIDEO:
@@ -42,21 +63,22 @@ def medium(request: Request) -> Response:
                 f"{name.name}: browsers do not play this kind of file",
                 hint="convert it to MP4 (H.264) or WebM (VP9)",
             )
-        path, content_type = browser_image(path, _cache()), "image/webp"
-    if not path.is_file():
-        raise MediaError(f"{name.name}: no such file")
-    return FileResponse(path, media_type=content_type, headers=_HEADERS)
+        with file:
+            shown = browser_image(file, _cache())
+        return FileResponse(shown, media_type="image/webp", headers=_HEADERS)
+    return OpenedFile(file, content_type)
 
 
 @answering
 def thumb(request: Request) -> Response:
     """A thumbnail, made at the first request."""
-    path, _, kind, size = _asked_for(request)
-    small = thumbnail(path, kind, size or 320, _cache())
+    file, _, kind, size = _asked_for(request)
+    with file:
+        small = thumbnail(file, kind, size or 320, _cache())
     return FileResponse(small, media_type="image/webp", headers=_HEADERS)
 
 
-def _asked_for(request: Request) -> tuple[Path, PurePosixPath, MediaKind, int]:
+def _asked_for(request: Request) -> tuple[BinaryIO, PurePosixPath, MediaKind, int]:
     """The file, its name in the dataset (a link's end may be called by a hash), kind and size."""
     session = session_in(request.headers.get("cookie", ""))
     if session is None:
@@ -66,11 +88,11 @@ def _asked_for(request: Request) -> tuple[Path, PurePosixPath, MediaKind, int]:
     pair_id, side, size = opened(session, request.path_params["token"])
     found = locate(shared().database, pair_id)
     path = found.first if side == "first" else found.second
-    return found.root.resolve(path), PurePosixPath(path), found.kind, size
+    return found.root.open(path), PurePosixPath(path), found.kind, size
 
 
 def _cache() -> Path:
-    return shared().folder / "cache" / "thumbnails"
+    return shared().cache / "thumbnails"
 
 
 routes = [

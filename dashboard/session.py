@@ -16,9 +16,8 @@ from urllib.parse import urlencode
 
 import streamlit as st
 from starlette.concurrency import run_in_threadpool
-from starlette.datastructures import MutableHeaders
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import Request
-from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from streamlit.web.server.starlette.starlette_server_config import USER_COOKIE_NAME
 
@@ -35,34 +34,19 @@ _ID = re.compile(r"[0-9a-f]{32}")
 _YEAR_S = 365 * 24 * 3600
 _TOKEN_S = 24 * 3600
 _LONGEST_LINK = 4_000
-_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 class SessionMiddleware:
-    """Gives every page view a session, and refuses host names that are not this server's.
-
-    The second is what stops a foreign page that points a name of its own at this machine
-    (DNS rebinding).
-    """
+    """Gives every page view a session. Behind the door (:mod:`dashboard.origins`), which it trusts."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] not in ("http", "websocket"):
+        if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        headers = dict(scope["headers"])
-        if not host_allowed(headers.get(b"host", b"").decode("latin-1")):
-            if scope["type"] == "http":
-                refusal = JSONResponse(
-                    {"message": "this server is not known by that name",
-                     "hint": "name it in WINNOW_HOSTS"}, 403)  # fmt: skip
-                await refusal(scope, receive, send)
-            else:
-                await send({"type": "websocket.close", "code": 1008})
-            return
-        cookies = headers.get(b"cookie", b"").decode("latin-1")
+        cookies = Headers(scope=scope).get("cookie", "")
 
         async def sending(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -79,7 +63,7 @@ class SessionMiddleware:
                     out.append("set-cookie", _cookie(secrets.token_hex(16), scope))
             await send(message)
 
-        await self._app(scope, receive, sending if scope["type"] == "http" else send)
+        await self._app(scope, receive, sending)
 
 
 def _cookie(session: str, scope: Scope) -> str:
@@ -117,6 +101,8 @@ def _end(cookies: str) -> str:
 def come_back_to(page: str, query: Mapping[str, str]) -> None:
     """Have the next login of this browser end on one of our pages, where its link led."""
     wanted = f"{page}?{urlencode(query)}" if query else page
+    if shared().read_only:
+        return
     if (session := session_id()) and len(wanted) <= _LONGEST_LINK:
         People(shared().database).keep(f"session:{session}", wanted=wanted)
 
@@ -124,14 +110,6 @@ def come_back_to(page: str, query: Mapping[str, str]) -> None:
 def ended(session: str) -> bool:
     """Whether somebody has logged in or out in this session's browser since it began."""
     return bool(People(shared().database).settings(f"session:{session}").get("ended"))
-
-
-def host_allowed(host: str) -> bool:
-    """Whether the dashboard may be asked for under this ``Host`` header."""
-    name = host.rsplit(":", 1)[0] if not host.endswith("]") else host
-    name = name.strip("[]").lower()
-    settings = shared().settings
-    return name in _LOOPBACK or name in settings.hosts or "*" in settings.hosts
 
 
 def session_in(cookies: str) -> str | None:
@@ -181,4 +159,4 @@ def person_of(request: Request) -> Person:
         raise Forbidden("this call comes from another browser", hint="reload the page")
     if expires < time.time():
         raise Forbidden("the page was open for too long", hint="reload it; nothing is lost")
-    return Person(name, Role(role))
+    return shared().here(Person(name, Role(role)))

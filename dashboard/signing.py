@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import secrets
 import threading
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from typing import Any
 from itsdangerous import BadSignature, URLSafeSerializer
 
 from backend.errors import Forbidden, StoreError
+from backend.files import write_whole
 
 _KEY_FILE = "secret.key"
 _lock = threading.Lock()
@@ -49,6 +50,9 @@ def _key(folder: Path) -> str:
                 _make(path)
             key = path.read_text(encoding="ascii").strip()
         except OSError as error:
+            if not os.access(folder, os.W_OK):
+                # A read-only workspace: one for as long as this server runs.
+                return secrets.token_hex(32)
             raise StoreError(f"{path}: cannot be used ({error.strerror})") from error
     if len(key) < 32:
         raise StoreError(f"{path}: is no key", hint="delete the file; a new one is made")
@@ -56,16 +60,6 @@ def _key(folder: Path) -> str:
 
 
 def _make(path: Path) -> None:
-    partial = path.with_suffix(f".{secrets.token_hex(4)}")
-    descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w", encoding="ascii") as file:
-        file.write(secrets.token_hex(32))
-        file.flush()
-        os.fsync(file.fileno())
-    try:
-        # Of two servers that start at once, the first one's key stays.
-        os.link(partial, path)
-    except FileExistsError:
-        pass
-    finally:
-        partial.unlink()
+    # Of two servers that start at once, the first one's key stays.
+    with suppress(FileExistsError):
+        write_whole(path, secrets.token_hex(32), replace=False, secret=True)

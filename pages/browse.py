@@ -5,8 +5,9 @@ from __future__ import annotations
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from backend.curation.queues import MOST_ITEMS, NewQueue, QueueKind, Queues
+from backend.curation.queues import MOST_ITEMS, NewQueue, QueueKind
 from backend.domain.browse import BrowseFilter
+from backend.domain.operations import Operation
 from backend.store.browse import PAGE, Browse, Cursor, Hit
 from backend.store.people import People
 from backend.store.runs import RunRow
@@ -21,6 +22,7 @@ from dashboard.empty import empty
 from dashboard.navigation import go
 from dashboard.opening import open_in_review
 from dashboard.page import errors_shown, page
+from dashboard.roles import i_may
 from dashboard.space import person, space
 from dashboard.text import md
 from dashboard.urls import follow, write
@@ -120,13 +122,13 @@ def count_line(wanted: BrowseFilter, count: int | None, counted: DeltaGenerator)
 def on_all(wanted: BrowseFilter, count: int | None, *, any_hit: bool) -> None:
     """What can be done with all matches."""
     if st.button(
-        "Review these", disabled=not any_hit, help=f"makes a queue; at most {MOST_ITEMS:,}"
+        "Review these",
+        disabled=not (any_hit and i_may(Operation.MAKE_QUEUE)),
+        help=f"makes a queue; at most {MOST_ITEMS:,}",
     ):
         ids = Browse(space().database).ids(wanted, at_most=MOST_ITEMS)
-        queue = Queues(space().database).make(
-            NewQueue(kind=QueueKind.FILTER, title=f"{len(ids):,} matches from Browse"),
-            created_by=person().name or "somebody",
-            ids=ids,
+        queue = space().make_queue(
+            NewQueue(kind=QueueKind.FILTER, title=f"{len(ids):,} matches from Browse"), ids=ids
         )
         go("review", queue=str(queue.id))
     # Under another key after each act: it closes when that is done.
@@ -173,7 +175,7 @@ def browse(runs: list[RunRow]) -> None:
         wanted = filter_column(runs, known_facets(space().database))
     with right, errors_shown():
         matches(wanted, refused)
-        if who and kept != wanted.to_query():
+        if who and kept != wanted.to_query() and i_may(Operation.KEEP_SETTINGS):
             people.keep(who, browse=wanted.to_query())
 
 

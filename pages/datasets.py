@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
+from backend.domain.operations import Operation
 from dashboard.datasets.adding import add_form, imports
 from dashboard.datasets.pairs import gallery
 from dashboard.datasets.report import facts, issues
@@ -11,7 +12,7 @@ from dashboard.empty import empty, not_there
 from dashboard.navigation import page_link
 from dashboard.numbers import many
 from dashboard.page import page
-from dashboard.roles import is_operator
+from dashboard.roles import i_may
 from dashboard.space import space
 from dashboard.text import clean, md
 from dashboard.urls import follow, write
@@ -20,7 +21,7 @@ with page(None):
     datasets = space().datasets.list()
     left, right = st.columns([5, 2], vertical_alignment="center")
     left.header("Datasets", anchor=False)
-    if datasets and is_operator():
+    if datasets and i_may(Operation.ADD_DATASET):
         line = right.container(horizontal=True, horizontal_alignment="right")
         with line.popover("Add a dataset", icon=":material/add:"):
             add_form(space())
@@ -31,7 +32,7 @@ with page(None):
             "A dataset is a file of pairs: a caption, two images or videos, and which one people "
             "prefer. The file stays where it is; its rows are read and checked.",
         )
-        if is_operator():
+        if i_may(Operation.ADD_DATASET):
             with st.container(border=True):
                 add_form(space())
     elif (asked := st.query_params.get("name")) and asked not in {row.name for row in datasets}:
@@ -60,7 +61,7 @@ with page(None):
                 label_visibility="collapsed",
                 format_func={"pairs": "Pairs", "report": "What was found wrong"}.__getitem__,
             )  # fmt: skip
-            if dataset.status == "ready" and dataset.judgeable and is_operator():
+            if dataset.status == "ready" and dataset.judgeable and i_may(Operation.START_RUN):
                 page_link("runs", "Start a run over it", new="1", dataset=dataset.name)
         if tab == "report":
             issues(space(), dataset)

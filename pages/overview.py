@@ -6,6 +6,7 @@ import streamlit as st
 
 from backend.curation.queues import Queues
 from backend.domain.jobs import OPEN
+from backend.domain.operations import Operation
 from backend.store.overview import Overview
 from backend.store.runs import RunRow
 from dashboard.navigation import page_link
@@ -16,7 +17,7 @@ from dashboard.overview.funnel import funnel
 from dashboard.overview.history import acceptance_chart, accuracy_chart, history_numbers
 from dashboard.overview.waiting import needs_a_person
 from dashboard.page import errors_shown, page
-from dashboard.roles import is_operator
+from dashboard.roles import i_may
 from dashboard.runs.card import card_style
 from dashboard.runs.detail import live_card
 from dashboard.space import space
@@ -37,7 +38,7 @@ def first_step() -> None:
         st.write("The first step is a dataset: a file of pairs with the recorded preference.")
         with st.container(horizontal=True, vertical_alignment="center"), errors_shown():
             page_link("datasets", "Add a dataset")
-            if is_operator() and st.button("Try the demo", key="start_demo",
+            if i_may(Operation.START_DEMO) and st.button("Try the demo", key="start_demo",
                                            help="Renders pairs and judges them with a small model"):  # fmt: skip
                 start_demo(space())
                 st.rerun()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from backend.curation.queues import Queues
+from backend.domain.operations import Operation
 from backend.errors import NotFound
 from backend.store.people import People
 from backend.store.queues import QueueRow
@@ -13,6 +14,7 @@ from dashboard.empty import empty
 from dashboard.identity import ask_name
 from dashboard.page import errors_shown, page
 from dashboard.queue_form import new_queue, queue_state, shown_title
+from dashboard.roles import i_may
 from dashboard.session import api_token, workspace_mark
 from dashboard.space import person, space
 from dashboard.text import md
@@ -63,7 +65,7 @@ def room(queue: QueueRow) -> None:
 
 def set_closed(queue: QueueRow, on: bool) -> None:
     """Close one's own queue, or open it again."""
-    Queues(space().database).set_closed(queue, on)
+    space().close_queue(queue, on)
 
 
 def queues_list(queues: list[QueueRow]) -> None:
@@ -91,9 +93,9 @@ def queue_card(queue: QueueRow) -> None:
             st.caption(f"{queue_state(queue)} · by {md(queue.created_by)}")
             st.progress(min(1.0, queue.done / queue.items))
         with right.container(gap="xsmall"):
-            if st.button("Open", key=f"open_{queue.id}", width="stretch"):
+            if i_may(Operation.RULE) and st.button("Open", key=f"open_{queue.id}", width="stretch"):
                 open_queue(queue)
-            if queue.created_by == person().name:
+            if queue.created_by == person().name and i_may(Operation.CLOSE_QUEUE):
                 st.button(
                     "Reopen" if queue.closed else "Close",
                     key=f"close_{queue.id}",
@@ -119,7 +121,7 @@ def choose() -> None:
         return
     left, right = st.columns([3, 2], gap="medium")
     with right, errors_shown():
-        made = new_queue(space(), runs, person().name)
+        made = new_queue(space(), runs)
         if made is not None:
             open_queue(made)
     with left:
@@ -128,7 +130,10 @@ def choose() -> None:
 
 inside = bool(st.query_params.get("queue"))
 with page(None if inside else "Review"):
-    if ask_name():
+    if not i_may(Operation.RULE):
+        st.info("Nobody can rule here now. Browse shows every prediction.")
+        queues_list(Queues(space().database).newest())
+    elif ask_name():
         queue = None
         with errors_shown():
             queue = asked_for()

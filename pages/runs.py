@@ -5,12 +5,13 @@ from __future__ import annotations
 import streamlit as st
 
 from backend.domain.jobs import OPEN
+from backend.domain.operations import Operation
 from backend.errors import NotFound
 from backend.store.runs import RunRow
 from dashboard.empty import empty
 from dashboard.numbers import many
 from dashboard.page import page
-from dashboard.roles import is_operator
+from dashboard.roles import i_may
 from dashboard.runs.card import card_style, draw_card
 from dashboard.runs.detail import live_card, run_detail
 from dashboard.runs.launch import launch_form, load_form, nothing_to_judge
@@ -31,7 +32,11 @@ def header(title: str, *, back: bool) -> None:
     with right.container(horizontal=True, horizontal_alignment="right"):
         if back and st.button("All runs", icon=":material/arrow_back:", key="all_runs"):
             show()
-        if not back and is_operator() and st.button("New run", type="primary", key="new_run"):
+        if (
+            not back
+            and i_may(Operation.START_RUN)
+            and st.button("New run", type="primary", key="new_run")
+        ):
             show(new="1")
 
 
@@ -77,7 +82,7 @@ def entry(run: RunRow, *, live: bool) -> None:
 
 def new_run(runs: list[RunRow]) -> None:
     """The launch form, filled from another run where the URL names one."""
-    if not is_operator():
+    if not i_may(Operation.START_RUN):
         empty("Operators start runs", "You can look at every run and review its predictions.")
         return
     datasets = [row for row in space().datasets.list() if row.status == "ready"]

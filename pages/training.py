@@ -8,13 +8,14 @@ import streamlit as st
 
 from backend.curation.sets import list_sets
 from backend.domain.jobs import OPEN
+from backend.domain.operations import Operation
 from backend.errors import NotFound
 from backend.store.runs import RunRow
 from backend.store.trainings import TrainingRow
 from dashboard.empty import empty
 from dashboard.numbers import many
 from dashboard.page import page
-from dashboard.roles import is_operator
+from dashboard.roles import i_may
 from dashboard.runs.card import card_style
 from dashboard.space import space
 from dashboard.training.card import draw_card
@@ -42,7 +43,7 @@ def header(title: str, rows: list[TrainingRow], *, back: bool) -> None:
             show(compare=f"{rows[-2].id},{rows[-1].id}")
         if (
             not back
-            and is_operator()
+            and i_may(Operation.START_TRAINING)
             and st.button("New training", type="primary", key="new_training")
         ):
             show(new="1")
@@ -102,7 +103,7 @@ def entry(row: TrainingRow, results: dict[int, list[RunRow]], *, live: bool) -> 
 
 def new_training(rows: list[TrainingRow]) -> None:
     """The form, filled from another training where the URL names one."""
-    if not is_operator():
+    if not i_may(Operation.START_TRAINING):
         empty("Operators start trainings", "You can look at every training and its curves.")
         return
     sets = list_sets(space().database)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import shutil
 from pathlib import Path
 from typing import Annotated
 
@@ -16,6 +15,7 @@ from backend.demo.judge import measure_judge, shipped_judge
 from backend.demo.steps import run_demo
 from backend.engines.base import EngineOptions
 from backend.engines.registry import resolve_engine
+from backend.files import copy_new
 
 app = typer.Typer(help="Try everything on rendered pairs.", invoke_without_command=True)
 
@@ -67,7 +67,8 @@ def build_judge(
             stop_after=stop_after,
         )
     if out is not None:
-        shutil.copytree(judge, out, dirs_exist_ok=True)
+        for path in sorted(judge.iterdir()):
+            copy_new(path, out / path.name)
     say(f"judge in {out or judge}; `winnow demo measure-judge --judge {out or judge}` measures it")
 
 

@@ -22,10 +22,11 @@ from backend.datasets.registry import parse_spec
 from backend.domain.pairs import MediaKind
 from backend.errors import DatasetError, ExportError, UsageError
 from backend.export import export_samples, export_set
+from backend.export.claim import check_free
 from backend.export.convert import ConvertReport, convert_t2i, convert_t2v
-from backend.export.exporter import is_our_export
 from backend.inference.launch import RunRequest
 from backend.ingest.importer import import_dataset
+from backend.media.opening import open_regular
 from backend.store.datasets import DatasetRow
 from backend.workspace import Workspace
 
@@ -203,13 +204,7 @@ def _check_output(out: Path) -> None:
     """Refuse a folder that cannot be exported to before a judge has worked for it."""
     if not _writable(out):
         raise ExportError(f"{out}: cannot be made or written", hint="give another --output-dir")
-    if out.exists() and not is_our_export(out):
-        strangers = [path for path in out.iterdir() if not path.name.endswith(".partial")]
-        if strangers:
-            raise ExportError(
-                f"{out} is not empty and holds no export of Winnow's",
-                hint="give an empty folder, or delete what is in it",
-            )
+    check_free(out)
 
 
 def _writable(folder: Path) -> bool:
@@ -248,7 +243,7 @@ def _name_of(kind: MediaKind, data: str, root: Path | None) -> str:
     for source, path in parse_spec(data):
         digest.update(f"\0{source.name}\0{path}\0".encode("utf-8", "surrogateescape"))
         try:
-            with path.open("rb") as stream:
+            with open_regular(path) as stream:
                 digest.update(hashlib.file_digest(stream, "sha256").digest())
         except OSError as error:
             raise DatasetError(

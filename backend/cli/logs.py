@@ -11,6 +11,8 @@ import typer
 
 from backend.cli.output import say
 
+_LONGEST_LINE = 1 << 16  # bytes; a longer one is printed in pieces
+
 Follow = Annotated[bool, typer.Option("--follow", "-f", help="Go on reading")]
 
 
@@ -26,11 +28,12 @@ def print_log(path: Path, alive: Callable[[], bool], *, follow: bool) -> None:
         if path.exists():
             with path.open("rb") as stream:
                 stream.seek(position)
-                for line in iter(stream.readline, b""):
-                    if going_on and not line.endswith(b"\n"):
+                for line in iter(lambda: stream.readline(_LONGEST_LINE), b""):
+                    if going_on and not line.endswith(b"\n") and len(line) < _LONGEST_LINE:
                         break
                     position += len(line)
-                    say(line.decode(errors="replace").rstrip("\r\n"))
+                    # Of a progress bar that draws over itself, its last state.
+                    say(line.decode(errors="replace").rstrip("\r\n").rsplit("\r", 1)[-1])
         if not going_on:
             return
         time.sleep(0.5)

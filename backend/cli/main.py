@@ -5,15 +5,19 @@ from __future__ import annotations
 import errno
 import os
 import sys
+import traceback
 from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import typer
 
 from backend.cli import datasets, demo, doctor, files, loop, review, runs, serve, sets, train
-from backend.cli.output import err, given, note, say
+from backend.cli.output import given, note, say
 from backend.errors import UsageError, WinnowError
+from backend.foreign_text import brief, quoted
+from backend.terminal import safe_streams
 
 app = typer.Typer(
     name="winnow",
@@ -42,6 +46,7 @@ def _say_version(asked: bool) -> None:
         raise typer.Exit
 
 
+_LONGEST_USAGE = 400
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
@@ -67,7 +72,11 @@ def main(arguments: list[str] | None = None) -> int:
     is a failure: a file that is missing or holds something else, a name that this workspace lacks, and
     a source or a policy that is none, because both may be words or files.
     """
-    words = list(sys.argv[1:] if arguments is None else arguments)
+    with safe_streams():
+        return _run(list(sys.argv[1:] if arguments is None else arguments))
+
+
+def _run(words: list[str]) -> int:
     try:
         result = app(_take_globals(words), standalone_mode=False, prog_name="winnow")
         sys.stdout.flush()
@@ -77,15 +86,13 @@ def main(arguments: list[str] | None = None) -> int:
     except typer.Exit as leave:
         return leave.exit_code
     except WinnowError as error:
-        if given.debug:
-            err.print_exception()
+        _trace()
         _show(error.message, error.hint)
         return 2 if isinstance(error, UsageError) else 1
     except UnicodeEncodeError as error:
-        if given.debug:
-            err.print_exception()
+        _trace()
         # Words of the command line that are no UTF-8 come in as half surrogate pairs.
-        _show(f"{error.object[:200]!r} is not UTF-8", "give another name, or write it in UTF-8")
+        _show(f"{quoted(error.object)} is not UTF-8", "give another name, or write it in UTF-8")
         return 1
     except BrokenPipeError:
         return _unread()
@@ -96,18 +103,26 @@ def main(arguments: list[str] | None = None) -> int:
         raise
     except Exception as error:  # noqa: BLE001 - the last edge before the user
         if hasattr(error, "show") and hasattr(error, "exit_code"):
-            # A usage error of the parser, whose class Typer took over from Click and made private.
-            error.show()
-            return int(error.exit_code)
-        if given.debug:
-            err.print_exception()
+            # A usage error of the parser, whose class Typer took over from Click and made private. Rich
+            # lays it out, and its words quote the command line.
+            usage: Any = error
+            usage.message = brief(usage.message, _LONGEST_USAGE)
+            usage.show()
+            return int(usage.exit_code)
+        _trace()
         if isinstance(error, OSError) and error.errno in _FULL:
             _drop_output()
             _show(f"the disk is full ({error.strerror})", "free some space and try again")
             return 1
-        line = (str(error) or type(error).__name__).splitlines()[0]
+        line = brief((str(error) or type(error).__name__).splitlines()[0])
         _show(f"unexpected: {type(error).__name__}: {line}", "run again with --debug and report it")
         return 1
+
+
+def _trace() -> None:
+    """The traceback of the error that is being handled, where it was asked for."""
+    if given.debug:
+        sys.stderr.write(traceback.format_exc())
 
 
 def _unread() -> int:
@@ -123,7 +138,7 @@ def _drop_output() -> None:
 
 
 def _show(message: str, hint: str | None) -> None:
-    note(f"error: {' '.join(message.split())}")
+    note(f"error: {message}")
     if hint:
         note(f"hint: {hint}")
 

@@ -16,6 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
+from backend.foreign_text import visible
 from backend.workspace import Workspace, open_workspace, settings_for
 
 # Into a file or a pipe there is no width to keep to, and folded cells could not be searched.
@@ -41,6 +42,8 @@ def workspace() -> Iterator[Workspace]:
     """The workspace that ``--workspace`` or ``WINNOW_WORKSPACE`` names, with dead runs marked."""
     opened = open_workspace(settings_for(given.workspace))
     try:
+        if opened.read_only:
+            note(f"{opened.folder} is {opened.read_only}")
         opened.reconcile()
         yield opened
     finally:
@@ -48,29 +51,30 @@ def workspace() -> Iterator[Workspace]:
 
 
 def say(text: str) -> None:
-    """One line for a person. Never markup: names in it come from anywhere."""
-    out.print(Text(clean(text)))
+    """One line for a person, into a pipe as well: nothing in it acts on a terminal."""
+    out.print(_shown(text))
 
 
 def note(text: str) -> None:
     """One line beside the result, on standard error."""
-    err.print(Text(clean(text)))
+    err.print(_shown(text))
 
 
-def clean(text: str) -> str:
-    """Without control characters, so that hostile names cannot move the cursor or colour a line."""
-    return "".join(c if c.isprintable() or c in "\n\t" else "�" for c in text)
+def _shown(text: str) -> Text:
+    # Never markup, and never two lines: names in it come from anywhere.
+    return Text(visible(text).replace("\n", "\\n"))
 
 
 def print_json(value: Any) -> None:
-    """A JSON document on standard output."""
-    sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False, default=str) + "\n")
+    """A JSON document on standard output, in ASCII: whatever a text holds, it arrives as it is, and
+    does nothing to a terminal."""
+    sys.stdout.write(json.dumps(value, indent=2, default=str) + "\n")
 
 
 def print_lines(rows: Iterable[Mapping[str, Any]]) -> None:
-    """JSON lines on standard output, one row at a time."""
+    """JSON lines on standard output, one row at a time, as :func:`print_json` writes."""
     for row in rows:
-        sys.stdout.write(json.dumps(row, ensure_ascii=False, default=str) + "\n")
+        sys.stdout.write(json.dumps(row, default=str) + "\n")
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
@@ -79,7 +83,7 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Non
     for column in columns:
         table.add_column(column, overflow="fold")
     for row in rows:
-        table.add_row(*(Text(clean("" if cell is None else str(cell))) for cell in row))
+        table.add_row(*(_shown("" if cell is None else str(cell)) for cell in row))
     out.print(table)
 
 
@@ -92,5 +96,12 @@ def progress_bar() -> Iterator[Progress]:
         MofNCompleteColumn(),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=err, disable=not err.is_terminal) as progress:
+    with Progress(
+        *columns,
+        console=err,
+        disable=not err.is_terminal,
+        # Else what others write meanwhile would reach the terminal as Rich reads it, colours and all.
+        redirect_stdout=False,
+        redirect_stderr=False,
+    ) as progress:
         yield progress

@@ -13,6 +13,7 @@ from backend.cli.output import Json, print_json, print_lines, say, workspace
 from backend.curation.ruling_rows import RulingRows
 from backend.errors import ReviewError, UsageError
 from backend.export.files import JsonLines
+from backend.media.opening import open_regular
 from backend.workspace import Workspace
 
 app = typer.Typer(help="Record what people decide about predictions.", no_args_is_help=True)
@@ -109,7 +110,7 @@ def _lines(file: Path) -> Iterator[str]:
     """The lines of a file, empty ones too, so that they can be told by their number."""
     number = 0
     try:
-        with file.open("rb") as stream:
+        with open_regular(file) as stream:
             for number, line in enumerate(stream, start=1):
                 yield line.decode("utf-8-sig" if number == 1 else "utf-8")
     except UnicodeDecodeError as error:

@@ -9,7 +9,7 @@ from backend.cli.output import (
 )
 from backend.domain.reading import explain, flaws_of, reasoning_of
 from backend.inference.launch import ACTIVE
-from backend.store.runs import RunRow
+from backend.store.runs import NOTICE, RunRow
 from backend.workspace import Workspace
 
 
@@ -87,3 +87,5 @@ def summary(space: Workspace, run: RunRow) -> None:
             f"{run.progress.get('tokens_per_s', 0)} tokens/s"
             + (f", {eta:.0f} s left" if eta is not None else "")
         )
+        if notice := run.progress.get(NOTICE):
+            say(str(notice))

@@ -12,7 +12,6 @@ from backend.cli.engine_options import watch
 from backend.cli.logs import Follow, print_log
 from backend.cli.output import (
     Json,
-    clean,
     print_json,
     print_lines,
     print_table,
@@ -161,7 +160,7 @@ def predictions(
             print_lines(prediction_json(row, explained=explain) for row in rows)
             return
         for row in rows:
-            caption = " ".join(clean(row["prompt"]).split())[:60]
+            caption = " ".join(row["prompt"].split())[:60]
             say(
                 f"{row['index']:>6} {row['order']:<8}{row['sample']:>2}  "
                 f"{row['answer'] or '-':<7}{row['preference']:<7}{row['effective']:<9}"
@@ -169,6 +168,4 @@ def predictions(
             )
             if explain:
                 for step in read_steps(row["text"]):
-                    say(
-                        f"        {step.what}: {step.result}, by “{step.rule}”, in: {clean(step.words)}"
-                    )
+                    say(f"        {step.what}: {step.result}, by “{step.rule}”, in: {step.words}")

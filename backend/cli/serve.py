@@ -51,14 +51,13 @@ def serve(
     environment = {**os.environ, "WINNOW_WORKSPACE": str(settings.workspace)}
     if allow_open:
         environment["WINNOW_ALLOW_OPEN"] = "yes"
-        environment.setdefault("WINNOW_HOSTS", "*")
     environment["PYTHONPATH"] = python_path(settings.workspace)
     # -P: the folder that the person is in may have a `dashboard` or a `backend` of its own.
     command = [
         sys.executable, "-P", "-m", "dashboard",
         "--server.address", address, "--server.port", str(number),
     ]  # fmt: skip
-    url = f"http://{address if address in _LOOPBACK else socket.getfqdn()}:{number}"
+    url = f"http://{address if address in _LOOPBACK else socket.gethostname()}:{number}"
     threading.Thread(target=_announce, args=(url, number, address, browser), daemon=True).start()
     return _until_it_ends(command, environment)
 

@@ -17,6 +17,7 @@ from typing import Any
 from backend.datasets.base import RowProblem
 from backend.domain.pairs import MediaKind
 from backend.domain.prompts import caption_from, default_instruction
+from backend.media.opening import open_regular
 
 Templates = Mapping[MediaKind, Sequence[str]]
 
@@ -47,7 +48,8 @@ def templates_beside(path: Path) -> Templates:
         for kind in MediaKind
     }
     try:
-        manifest = json.loads((path.parent / "manifest.json").read_text(encoding="utf-8"))
+        with open_regular(path.parent / "manifest.json") as file:
+            manifest = json.loads(file.read())
         if not any(file["name"] == path.name for file in manifest["files"]):
             return found
         for run in manifest["lineage"]["runs"]:

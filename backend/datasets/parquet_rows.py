@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import pyarrow.parquet as pq
 from backend.datasets.base import BrokenRow, SourceRow
 from backend.datasets.row_keys import Keys, read_row
 from backend.errors import DatasetError
+from backend.media.opening import open_regular
 
 _BATCH = 2_000
 
@@ -36,14 +38,15 @@ def parquet_rows(
         DatasetError: The file is no Parquet file, lacks one of the columns ``needed``, holds media in
             one of them, or is damaged.
     """
+    held = ExitStack()
     try:
-        opened = pq.ParquetFile(path)
+        opened = pq.ParquetFile(held.enter_context(open_regular(path)))
     except (pa.ArrowException, OSError) as error:
         raise DatasetError(
             f"{path}: cannot be read as Parquet ({error})",
             hint="the file is damaged, cut off or of another format: get it again",
         ) from error
-    with opened:
+    with held:
         present = opened.schema_arrow.names
         missing = [column for column in needed if column not in present]
         if missing:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import codecs
+import io
 from pathlib import Path
 from typing import TextIO
 
 from backend.errors import DatasetError
+from backend.media.opening import open_regular
 
 _SIGNS = (
     (b"PAR1", "a Parquet file"),
@@ -31,10 +33,21 @@ def open_text(path: Path, wanted: str, *, newline: str) -> TextIO:
 
     Raises:
         DatasetError: It is text of another encoding, or no text.
-        OSError: It cannot be read.
+        OSError: It cannot be read, or is no regular file.
     """
-    with path.open("rb") as file:
-        start = file.read(4096)
+    file = open_regular(path)
+    try:
+        _refuse_others(path, wanted, file.read(4096))
+        file.seek(0)
+        return io.TextIOWrapper(
+            file, encoding="utf-8-sig", errors="surrogateescape", newline=newline
+        )
+    except BaseException:
+        file.close()
+        raise
+
+
+def _refuse_others(path: Path, wanted: str, start: bytes) -> None:
     for sign, name in _SIGNS:
         if start.startswith(sign):
             raise DatasetError(
@@ -49,4 +62,3 @@ def open_text(path: Path, wanted: str, *, newline: str) -> TextIO:
             f"{path}: is {encoding} text, where UTF-8 is read",
             hint=f"convert it: iconv -f {encoding} -t UTF-8 OLD > NEW",
         )
-    return path.open(encoding="utf-8-sig", errors="surrogateescape", newline=newline)

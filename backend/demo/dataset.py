@@ -7,7 +7,6 @@ preferences are deliberately the other way round, as in real data, so that there
 from __future__ import annotations
 
 import json
-import os
 import random
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +26,7 @@ from backend.demo.scenes import (
     scene_for,
 )
 from backend.domain.pairs import MediaKind
+from backend.files import WholeFile, write_whole
 
 IMAGE_PAIRS = 160
 VIDEO_PAIRS = 60
@@ -114,19 +114,18 @@ def write_demo(
         },
     }
     # Last, because it says that everything else is there.
-    _write_whole(files.truth, json.dumps(truth).encode())
+    write_whole(files.truth, json.dumps(truth).encode(), sync=False)
     return files
 
 
 def _write_images(file: Path, pairs: list[DemoPair]) -> None:
     folder = file.parent / "images"
-    folder.mkdir(parents=True, exist_ok=True)
     rows: list[dict[str, Any]] = []
     for number, pair in enumerate(pairs):
         paths = []
         for side, scene, seed in zip("ab", pair.scenes, pair.seeds, strict=True):
             path = folder / f"{number:04d}{side}.jpg"
-            _write_whole(path, encode_jpeg(render_image(scene, random.Random(seed))))
+            write_whole(path, encode_jpeg(render_image(scene, random.Random(seed))), sync=False)
             paths.append(f"images/{path.name}")
         rows.append(
             {
@@ -138,13 +137,11 @@ def _write_images(file: Path, pairs: list[DemoPair]) -> None:
                 "confidence": 0.9,
             }
         )
-    _write_whole(file, json.dumps(rows, indent=1).encode())
+    write_whole(file, json.dumps(rows, indent=1).encode(), sync=False)
 
 
 def _write_videos(file: Path, pairs: list[DemoPair]) -> None:
     folder = file.parent.parent / "videos"
-    folder.mkdir(parents=True, exist_ok=True)
-    file.parent.mkdir(parents=True, exist_ok=True)
     columns: dict[str, list[Any]] = {"prompt": [], "file_name1": [], "file_name2": []}
     aspects = ("Alignment", "Coherence", "Preference")
     for side in (1, 2):
@@ -154,17 +151,12 @@ def _write_videos(file: Path, pairs: list[DemoPair]) -> None:
         columns["prompt"].append(pair.caption.text)
         for side, scene, seed in zip((1, 2), pair.scenes, pair.seeds, strict=True):
             name = f"{number:04d}_{side}.mp4"
-            _write_whole(folder / name, encode_mp4(render_clip(scene, random.Random(seed))))
+            write_whole(
+                folder / name, encode_mp4(render_clip(scene, random.Random(seed))), sync=False
+            )
             columns[f"file_name{side}"].append(name)
             score = 0.7 if (side == 1) == pair.recorded_first else 0.3
             for aspect in aspects:
                 columns[f"weighted_results{side}_{aspect}"].append(score)
-    partial = file.with_name(file.name + ".partial")
-    pq.write_table(pa.table(columns), partial)
-    os.replace(partial, file)
-
-
-def _write_whole(path: Path, data: bytes) -> None:
-    partial = path.with_name(path.name + ".partial")
-    partial.write_bytes(data)
-    os.replace(partial, path)
+    with WholeFile(file, sync=False) as table:
+        pq.write_table(pa.table(columns), table.stream)

@@ -19,7 +19,7 @@ from backend.engines.base import Completion, EngineOptions, Medium, Request
 from backend.engines.registry import load_engine
 from backend.errors import DemoError
 from backend.media.images import read_image
-from backend.media.video import read_video
+from backend.media.reading import read_video
 
 JUDGE_FOLDER = Path(__file__).parent / "judge"
 HELD_OUT_SEED = 90_001

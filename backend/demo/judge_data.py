@@ -44,7 +44,8 @@ from backend.domain.prompts import (
     judge_messages,
     noun,
 )
-from backend.media.video import VideoFrames, read_video
+from backend.media.reading import read_video
+from backend.media.video import VideoFrames
 
 if TYPE_CHECKING:
     import torch

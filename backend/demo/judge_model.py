@@ -7,16 +7,16 @@ the judge is given the product's real prompt, and a small model can afford to re
 
 from __future__ import annotations
 
-import json
 import random
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from backend.demo.scenes import DEFECTS, random_caption, scene_for
 from backend.demo.wording import verdict_text
 from backend.domain.pairs import MediaKind
 from backend.domain.prompts import CAPTION_PLACE, default_instruction
+from backend.files import make_folder, write_json
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast, Qwen2_5_VLForConditionalGeneration
@@ -165,9 +165,9 @@ def build_model(tokenizer: PreTrainedTokenizerFast) -> Qwen2_5_VLForConditionalG
 
 def save_processor(tokenizer: PreTrainedTokenizerFast, folder: Path) -> None:
     """Write tokenizer and processor files, so that ``AutoProcessor`` loads ``folder``."""
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     tokenizer.save_pretrained(folder)
-    _write_json(
+    write_json(
         folder / "preprocessor_config.json",
         {
             "image_processor_type": "Qwen2VLImageProcessor",
@@ -175,7 +175,7 @@ def save_processor(tokenizer: PreTrainedTokenizerFast, folder: Path) -> None:
             **_PROCESSOR,
         },
     )
-    _write_json(
+    write_json(
         folder / "video_preprocessor_config.json",
         {
             "video_processor_type": "Qwen2VLVideoProcessor",
@@ -183,7 +183,3 @@ def save_processor(tokenizer: PreTrainedTokenizerFast, folder: Path) -> None:
             **_PROCESSOR,
         },
     )
-
-
-def _write_json(path: Path, value: dict[str, Any]) -> None:
-    path.write_text(json.dumps(value, indent=2) + "\n", encoding="utf-8")

@@ -13,7 +13,6 @@ from __future__ import annotations
 import json
 import logging
 import math
-import os
 import random
 import re
 import time
@@ -34,6 +33,7 @@ from backend.demo.judge_model import build_model, build_tokenizer, save_processo
 from backend.demo.judge_sight import build_heads, sight_loss
 from backend.domain.pairs import MediaKind
 from backend.errors import DemoError
+from backend.files import make_folder, write_whole
 
 if TYPE_CHECKING:
     import torch
@@ -192,7 +192,7 @@ def train_judge(
     from transformers import AutoProcessor
 
     plan = plan or JudgeTraining()
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     torch.manual_seed(plan.seed)
     tokenizer = build_tokenizer()
     model = build_model(tokenizer)
@@ -238,22 +238,20 @@ def train_judge(
 
 
 def _save_model(model: Any, folder: Path) -> None:
-    from safetensors.torch import save_file
+    from safetensors.torch import save
 
     weights = {
         name: value.detach().half().contiguous()
         for name, value in model.state_dict().items()
         if name != "lm_head.weight"  # tied to the embeddings
     }
-    partial = folder / "model.safetensors.partial"
-    save_file(weights, partial, metadata={"format": "pt"})
-    os.replace(partial, folder / "model.safetensors")
+    write_whole(folder / "model.safetensors", save(weights, metadata={"format": "pt"}))
 
 
 def _save_state(
     path: Path, trained: nn.ModuleDict, optimizer: Any, plan: JudgeTraining, step: int
 ) -> None:
-    from safetensors.torch import save_file
+    from safetensors.torch import save
 
     tensors: dict[str, torch.Tensor] = {}
     for name, parameter in trained.named_parameters():
@@ -261,9 +259,8 @@ def _save_state(
         # Empty for what no phase has asked for so far.
         for moment, value in optimizer.state[parameter].items():
             tensors[f"{moment}.{name}"] = value.detach().clone()
-    partial = path.with_suffix(".partial")
-    save_file(tensors, partial, metadata={"plan": json.dumps(asdict(plan)), "done": str(step)})
-    os.replace(partial, path)
+    about = {"plan": json.dumps(asdict(plan)), "done": str(step)}
+    write_whole(path, save(tensors, metadata=about))
 
 
 def _load_state(path: Path, trained: nn.ModuleDict, optimizer: Any, plan: JudgeTraining) -> int:

@@ -9,6 +9,7 @@ from pathlib import Path
 from backend.curation import sets as curated
 from backend.demo.dataset import write_demo
 from backend.demo.judge import shipped_judge
+from backend.domain.operations import Operation, require
 from backend.engines.base import EngineOptions
 from backend.export import export_set
 from backend.inference.launch import Launcher, RunRequest
@@ -47,7 +48,7 @@ def run_demo(
         Forbidden: Only operators may.
         EngineUnavailable: What the judge runs on is not installed; nothing has been rendered then.
     """
-    launcher.check("start the demo")
+    require(launcher.person, Operation.START_DEMO)
     options = EngineOptions(batch_size=16, max_new_tokens=256)
     requests = [
         RunRequest(dataset=name, model=str(shipped_judge()), engine="transformers", options=options)

@@ -1,18 +1,18 @@
-"""Who is asking, and what they may do."""
+"""Who is asking. What they may do: :mod:`backend.domain.operations`."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
 
-from backend.errors import Forbidden
-
 
 class Role(StrEnum):
-    """What a person may do. An operator may do all that a reviewer may."""
+    """What a person may do. Each may do all that the ones before it may."""
 
+    ONLOOKER = "onlooker"
+    """Looks. Everybody at a workspace that cannot be written."""
     REVIEWER = "reviewer"
-    """Looks, rules, makes queues."""
+    """Also rules and makes queues."""
     OPERATOR = "operator"
     """Also starts, stops and deletes what costs machines or data."""
 
@@ -23,18 +23,6 @@ class Person:
 
     name: str
     role: Role
-
-    def require(self, role: Role, what: str) -> None:
-        """Refuse ``what`` to somebody whose role does not allow it.
-
-        Raises:
-            Forbidden: The person is only a reviewer.
-        """
-        if role is Role.OPERATOR and self.role is not Role.OPERATOR:
-            raise Forbidden(
-                f"{self.name or 'a reviewer'} may not {what}",
-                hint="an operator can; operators are named in WINNOW_OPERATORS",
-            )
 
 
 LOCAL = Person("", Role.OPERATOR)

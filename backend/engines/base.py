@@ -8,15 +8,17 @@ and the media of one shown pair and nothing else.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal, Protocol
 
 from PIL import Image
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from backend.domain.pairs import MediaKind
 from backend.domain.prompts import Message
-from backend.media.images import MAX_PIXELS
+from backend.engines.addresses import refuse_credentials
+from backend.media.held import Held
+from backend.media.sizes import MAX_PIXELS
 from backend.media.video import VideoFrames
 
 Medium = Image.Image | VideoFrames
@@ -30,7 +32,8 @@ class Request:
     Attributes:
         id: The caller's own, given back with the completion.
         messages: From ``domain.prompts.judge_messages``; their media parts name a side.
-        media: The decoded medium of each side, in shown order.
+        media: The decoded medium of each side, in shown order; an engine lets go of them as soon as it
+            has made its inputs of them, see :meth:`let_go`.
         paths: Where each medium was read from, for engines that send files. Absolute.
         seed: Of this one completion; ``None`` leaves it to the engine.
     """
@@ -38,9 +41,29 @@ class Request:
     id: int
     kind: MediaKind
     messages: tuple[Message, ...]
-    media: Mapping[Literal["first", "second"], Medium]
+    media: Mapping[str, Medium]
     paths: Mapping[Literal["first", "second"], str] = field(default_factory=dict)
     seed: int | None = None
+
+    def let_go(self, *, instead: int = 0) -> None:
+        """The engine needs :attr:`media` no longer: the next ones may be decoded.
+
+        Must not wait for further requests: these may be waiting for the memory.
+
+        Args:
+            instead: Bytes that it made of them and keeps until the request is answered.
+        """
+        if isinstance(self.media, Held):
+            self.media.let_go(instead=instead)
+
+    def taken(self) -> Request:
+        """The same request with its media as the engine's own, no longer counted as decoded ahead.
+
+        For engines that collect several requests before they make inputs of any.
+        """
+        taken = replace(self, media=dict(self.media))
+        self.let_go()
+        return taken
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,18 +125,43 @@ class EngineOptions(BaseModel):
     api_key_env: str = Field(
         "OPENAI_API_KEY", description="Name of the variable with the endpoints' API key"
     )
+    request_timeout_s: float = Field(
+        600.0, gt=0, le=86_400, description="Seconds in which an endpoint is to answer a request"
+    )
     scripted_file: str | None = Field(None, description="Texts that the scripted engine replays")
     scripted_latency: float = Field(0.0, ge=0, description="Seconds each scripted answer takes")
+
+    @field_validator("endpoints")
+    @classmethod
+    def _without_credentials(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        """They are stored with the run. A UsageError, with its hint, passes pydantic as it is."""
+        for url in value:
+            refuse_credentials(url)
+        return value
+
+
+class Pulse:
+    """An engine's signs of life, finer than its outcomes: tokens, steps, answers of any kind."""
+
+    def __init__(self) -> None:
+        self.beats = 0
+
+    def beat(self) -> None:
+        """The engine has got on with something. Called from any thread, often."""
+        self.beats += 1
 
 
 class Engine(Protocol):
     """A loaded judge."""
 
+    pulse: Pulse
+
     def generate(self, requests: Iterator[Request]) -> Iterator[Outcome]:
         """Answer every request, yielding as each finishes, in any order.
 
         Pulls lazily: at most ``batch_size`` requests are taken before an outcome is given back
-        for one of them. One request that fails gives a :class:`Failure`.
+        for one of them. One request that fails gives a :class:`Failure`. The media of each are let go
+        of (:meth:`Request.let_go`) before the next outcome or request is waited for.
 
         Raises:
             EngineError: The engine as a whole can go on no longer.

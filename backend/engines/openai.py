@@ -9,8 +9,9 @@ from __future__ import annotations
 import asyncio
 import base64
 import io
-import os
+import json
 import random
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -18,26 +19,41 @@ from typing import Any
 import httpx
 from PIL import Image
 
+from backend.domain.foreign import quoted
 from backend.domain.pairs import MediaKind
 from backend.domain.prompts import TextPart
-from backend.engines.base import Completion, EngineOptions, Failure, Medium, Outcome, Request
+from backend.engines.base import EngineOptions, Failure, Medium, Outcome, Request
 from backend.engines.chat import one_line
-from backend.engines.endpoints import EndpointPool
+from backend.engines.chat_answer import completion, error_words, model_names
+from backend.engines.endpoints import Endpoint, EndpointPool
+from backend.engines.servers import (
+    Reply,
+    api_key,
+    ask,
+    base_url,
+    open_client,
+    refuse_redirect,
+)
 from backend.engines.streaming import AsyncEngine
 from backend.errors import EngineError, UsageError
 from backend.media.video import FRAME_FACTOR, MAX_FRAMES, VideoFrames
 
 ATTEMPTS = 6
 """Tries of one request at endpoints that could be reached."""
+TIMEOUTS = 2
+"""Of these, how many may end at the deadline."""
+
+MIB = 1 << 20
 
 JPEG_QUALITY = 95
 _LONGEST_PAUSE = 60.0
 _ASK_S = 5.0
-_OURSELVES = ("all://localhost", "all://127.0.0.1", "all://[::1]")
-"""A proxy has no business between us and this machine."""
-_TIMEOUT = httpx.Timeout(600.0, connect=10.0, pool=None)
+_ERROR_BYTES = 1 << 16
+_GATEWAY = frozenset({502, 503, 504})
+"""What a proxy says for a server that does not answer it."""
 _TRANSIENT = frozenset({408, 409, 425, 429})
 _NEEDED_FOR_VIDEO = "trust-request-mm-kwargs"
+_PLAIN_HINT = "have the server, or the proxy before it, heed Accept-Encoding: identity"
 _VIDEO_HINT = f"start `vllm serve` with --{_NEEDED_FOR_VIDEO}, then resume the run"
 _REFUSED = {
     401: "the API key is missing or wrong; set the variable that api_key_env names",
@@ -53,9 +69,10 @@ class OpenAIEngine(AsyncEngine):
         model: The name under which the servers offer the judge.
         pool_options: Pauses of :class:`~backend.engines.endpoints.EndpointPool`.
         backoff: Seconds before the first retry; doubles each time, with jitter.
+        probe_s: Seconds in which an endpoint that answers nothing is to give a sign of life.
 
     Raises:
-        UsageError: There is no endpoint, or one is no http(s) URL.
+        UsageError: There is no endpoint, one is no http(s) URL, or the key cannot be sent.
     """
 
     def __init__(
@@ -64,10 +81,13 @@ class OpenAIEngine(AsyncEngine):
         options: EngineOptions,
         *,
         backoff: float = 0.5,
+        probe_s: float = 10.0,
         pool_options: dict[str, float] | None = None,
     ) -> None:
         self._model = model
         self._backoff = backoff
+        self._probe_s = probe_s
+        self._key = api_key(options)
         self._urls = tuple(base_url(url) for url in options.endpoints)
         if not self._urls:
             raise UsageError("the openai engine needs an endpoint", hint="http://localhost:8000/v1")
@@ -75,82 +95,116 @@ class OpenAIEngine(AsyncEngine):
         super().__init__(options)
 
     async def start(self) -> None:
-        self._client = httpx.AsyncClient(
-            headers=_headers(self.options),
-            timeout=_TIMEOUT,
-            limits=httpx.Limits(max_connections=None, max_keepalive_connections=None),
-            mounts=dict.fromkeys(_OURSELVES),
-        )
+        self._client = open_client(self.options)
         self._pool = EndpointPool(self._urls, self.options.batch_size, **self._pool_options)
+        self._watch = asyncio.create_task(self._pool.watch(self._lives))
 
     async def stop(self) -> None:
+        self._watch.cancel()
+        await asyncio.gather(self._watch, return_exceptions=True)
         await self._client.aclose()
 
     async def answer(self, request: Request) -> Outcome:
-        payload = await asyncio.to_thread(chat_payload, self._model, request, self.options)
+        body = await asyncio.to_thread(chat_body, self._model, request, self.options)
+        seconds = self.options.request_timeout_s
         problem = ""
-        attempt = 0
-        while attempt < ATTEMPTS:
+        attempt = hangs = 0
+        last: Endpoint | None = None
+        while attempt < ATTEMPTS and hangs < ATTEMPTS:
             pause = 0.0
-            async with self._pool.lend() as endpoint:
-                try:
-                    response = await self._client.post(
-                        f"{endpoint.url}/chat/completions", json=payload
-                    )
-                except (httpx.ConnectError, httpx.ConnectTimeout):
-                    # Nobody was there, so this says nothing about the request: it is not counted.
-                    self._pool.unreachable(endpoint)
+            try:
+                async with self._pool.lend(seconds, rather_not=last) as endpoint:
+                    last = endpoint
+                    url = f"{endpoint.url}/chat/completions"
+                    reply = await ask(self._client, url, limit=self._limit(), body=body)
+            except (httpx.ConnectError, httpx.ConnectTimeout):
+                # Nobody was there, so this says nothing about the request: it is not counted.
+                self._pool.unreachable(_lent(last))
+                continue
+            except httpx.HTTPError as error:
+                self._pool.unreachable(_lent(last))
+                problem = f"{_lent(last).url}: {quoted(one_line(error))}"
+                attempt += 1
+            except TimeoutError:
+                # A server that has hung says nothing about the request either, unless each does that
+                # is given this one.
+                if _lent(last).hung:
+                    hangs += 1
+                    problem = f"{_lent(last).url}: accepts requests and does not answer"
                     continue
-                except httpx.TransportError as error:
-                    self._pool.unreachable(endpoint)
-                    problem = f"{endpoint.url}: {one_line(error)}"
-                    attempt += 1
-                else:
-                    status = response.status_code
-                    if status < 400:
-                        self._pool.heard(endpoint)
-                        return completion(request.id, response)
-                    problem = f"{endpoint.url}: {status} {_said(response)}"
-                    if status >= 500:
-                        self._pool.server_error(endpoint)
-                    elif status in _TRANSIENT:
-                        self._pool.heard(endpoint)
-                    elif status in _REFUSED:
-                        raise EngineError(problem, hint=_REFUSED[status])
-                    elif _NEEDED_FOR_VIDEO in problem:
-                        # Each video would be refused; without these it would be mistimed.
-                        raise EngineError(
-                            f"{endpoint.url} takes no timing of videos", hint=_VIDEO_HINT
-                        )
-                    else:
-                        self._pool.heard(endpoint)
-                        return Failure(id=request.id, error=problem)
-                    asked = retry_after(response)
-                    if asked is not None:
-                        self._pool.rest(endpoint, asked)
-                    attempt += 1
-                    pause = self._backoff * 2.0 ** (attempt - 1) * random.uniform(0.5, 1.5)
+                self._pool.server_error(_lent(last))
+                problem = f"{_lent(last).url}: no whole answer within {seconds:g} s"
+                attempt += ATTEMPTS // TIMEOUTS
+            else:
+                outcome = self._read(request, endpoint, reply)
+                if not isinstance(outcome, str):
+                    return outcome
+                problem = outcome
+                attempt += 1
+                pause = self._backoff * 2.0 ** (attempt - 1) * random.uniform(0.5, 1.5)
             # Outside of the loan: a request that waits takes no place from one that could go.
             await asyncio.sleep(min(pause, _LONGEST_PAUSE))
         return Failure(
-            id=request.id, error=problem, hint=f"gave up after {ATTEMPTS} tries; retry it later"
+            id=request.id, error=problem, hint="gave up after several tries; resume the run"
         )
 
+    def _read(self, request: Request, endpoint: Endpoint, reply: Reply) -> Outcome | str:
+        """What came of a try; a line on what went wrong where the request may be tried again.
 
-def base_url(url: str) -> str:
-    """An endpoint's URL without a slash at its end; a bare host gets the usual ``/v1``.
+        Raises:
+            EngineError: Every request would meet the same.
+        """
+        status = reply.status
+        self.pulse.beat()
+        refuse_redirect(endpoint.url, reply)
+        if status < 400:
+            self._pool.heard(endpoint)
+            if reply.encoding:
+                said = f"answers in the encoding {reply.encoding}, which it was not asked for"
+                return Failure(id=request.id, error=f"{endpoint.url}: {said}", hint=_PLAIN_HINT)
+            if reply.cut:
+                most = f"{self._limit() / MIB:.0f} MiB"
+                return Failure(id=request.id, error=f"{endpoint.url}: the answer is over {most}")
+            return completion(request.id, reply.body, key=self._key)
+        words = error_words(reply.body[:_ERROR_BYTES], reply.reason, key=self._key)
+        problem = f"{endpoint.url}: {status} {words}"
+        if status >= 500:
+            self._pool.server_error(endpoint)
+        elif status in _TRANSIENT:
+            self._pool.heard(endpoint)
+        elif status in _REFUSED:
+            raise EngineError(problem, hint=_REFUSED[status])
+        elif _NEEDED_FOR_VIDEO.encode() in reply.body:
+            # Each video would be refused; without these it would be mistimed.
+            raise EngineError(f"{endpoint.url} takes no timing of videos", hint=_VIDEO_HINT)
+        else:
+            self._pool.heard(endpoint)
+            return Failure(id=request.id, error=problem)
+        asked = retry_after(reply.headers)
+        if asked is not None:
+            self._pool.rest(endpoint, asked)
+        return problem
 
-    Raises:
-        UsageError: It is no http or https URL.
-    """
-    try:
-        parsed = httpx.URL(url.strip())
-    except httpx.InvalidURL as error:
-        raise UsageError(f"{url}: is no URL", hint="http://localhost:8000/v1") from error
-    if parsed.scheme not in ("http", "https") or not parsed.host:
-        raise UsageError(f"{url}: is no http URL", hint="http://localhost:8000/v1")
-    plain = str(parsed).rstrip("/")
-    return plain if parsed.path.strip("/") else f"{plain}/v1"
+    def _limit(self) -> int:
+        """Bytes of an answer: its text may stand in it twice, and each token be many escapes."""
+        return min(16 * MIB, MIB + 1024 * self.options.max_new_tokens)
+
+    async def _lives(self, endpoint: Endpoint) -> bool:
+        """Whether it answers anything at all: it may be busy, but it is there."""
+        try:
+            async with asyncio.timeout(self._probe_s):
+                reply = await ask(self._client, f"{endpoint.url}/models", limit=_ERROR_BYTES)
+        except (httpx.HTTPError, TimeoutError):
+            return False
+        if reply.status in _GATEWAY:
+            return False
+        self.pulse.beat()
+        return True
+
+
+def _lent(endpoint: Endpoint | None) -> Endpoint:
+    assert endpoint is not None
+    return endpoint
 
 
 def served_models(url: str, options: EngineOptions) -> list[str] | None:
@@ -159,25 +213,22 @@ def served_models(url: str, options: EngineOptions) -> list[str] | None:
     Raises:
         EngineError: The server refuses to say.
     """
-    at = f"{base_url(url)}/models"
+    return asyncio.run(_served_models(f"{base_url(url)}/models", options))
+
+
+async def _served_models(at: str, options: EngineOptions) -> list[str] | None:
     try:
-        with httpx.Client(
-            headers=_headers(options), timeout=_ASK_S, mounts=dict.fromkeys(_OURSELVES)
-        ) as client:
-            response = client.get(at)
-    except httpx.TransportError:
+        async with asyncio.timeout(_ASK_S), open_client(options) as client:
+            reply = await ask(client, at, limit=MIB)
+    except (httpx.HTTPError, TimeoutError):
         return None
-    if response.status_code >= 500:
+    refuse_redirect(at, reply)
+    if reply.status >= 500:
         return None
-    if response.status_code >= 400:
-        raise EngineError(
-            f"{at}: {response.status_code} {_said(response)}",
-            hint=_REFUSED.get(response.status_code),
-        )
-    try:
-        return [str(model["id"]) for model in response.json()["data"]]
-    except (ValueError, KeyError, TypeError):
-        return []
+    if reply.status >= 400:
+        words = error_words(reply.body[:_ERROR_BYTES], reply.reason, key=api_key(options))
+        raise EngineError(f"{at}: {reply.status} {words}", hint=_REFUSED.get(reply.status))
+    return [] if reply.cut else model_names(reply.body)
 
 
 def check_served(model: str, options: EngineOptions) -> None:
@@ -191,15 +242,18 @@ def check_served(model: str, options: EngineOptions) -> None:
         if models is None:
             raise EngineError(f"nobody answers at {url}", hint=f"such as `vllm serve {model}`")
         if model not in models:
+            offered = ", ".join(quoted(name) for name in models[:5]) or "no model"
             raise EngineError(
-                f"the server at {url} offers {', '.join(models[:5]) or 'no model'}, not {model}",
+                f"the server at {url} offers {offered}, not {model}",
                 hint="have it offer the judge under the name of its folder (--served-model-name)",
             )
 
 
-def _headers(options: EngineOptions) -> dict[str, str]:
-    key = os.environ.get(options.api_key_env)
-    return {"Authorization": f"Bearer {key}"} if key else {}
+def chat_body(model: str, request: Request, options: EngineOptions) -> bytes:
+    """The bytes of :func:`chat_payload`; they take the place of the request's media in memory."""
+    body = json.dumps(chat_payload(model, request, options)).encode()
+    request.let_go(instead=len(body))
+    return body
 
 
 def chat_payload(model: str, request: Request, options: EngineOptions) -> dict[str, Any]:
@@ -266,33 +320,9 @@ def _jpeg(image: Image.Image) -> str:
     return base64.b64encode(buffer.getvalue()).decode("ascii")
 
 
-def completion(identity: int, response: httpx.Response) -> Outcome:
-    """What a server's answer says; a :class:`Failure` when it is not a chat completion."""
-    try:
-        body = response.json()
-        choice = body["choices"][0]
-        message = choice["message"]
-        text = message.get("content") or ""
-        # Servers with a reasoning parser take <think>…</think> out of the text.
-        reasoning = message.get("reasoning") or message.get("reasoning_content")
-        usage = body.get("usage") or {}
-        finish = choice.get("finish_reason")
-    except (ValueError, KeyError, IndexError, TypeError, AttributeError) as error:
-        return Failure(id=identity, error=f"not a chat completion ({one_line(error)})")
-    if reasoning:
-        text = f"<think>\n{reasoning.strip()}\n</think>\n{text.lstrip()}"
-    return Completion(
-        id=identity,
-        text=text,
-        finish_reason=finish,
-        prompt_tokens=usage.get("prompt_tokens"),
-        completion_tokens=usage.get("completion_tokens"),
-    )
-
-
-def retry_after(response: httpx.Response) -> float | None:
+def retry_after(headers: Mapping[str, str]) -> float | None:
     """Seconds that ``Retry-After`` asks for, as a number or a date; at most a minute."""
-    value = response.headers.get("retry-after")
+    value = headers.get("retry-after")
     if value is None:
         return None
     try:
@@ -300,16 +330,6 @@ def retry_after(response: httpx.Response) -> float | None:
     except ValueError:
         try:
             seconds = (parsedate_to_datetime(value) - datetime.now(UTC)).total_seconds()
-        except (ValueError, TypeError):
+        except (ValueError, TypeError, OverflowError):
             return None
     return min(max(0.0, seconds), _LONGEST_PAUSE)
-
-
-def _said(response: httpx.Response) -> str:
-    try:
-        body = response.json()
-        error = body.get("error", body)
-        text = error.get("message") if isinstance(error, dict) else error
-    except (ValueError, AttributeError):
-        text = response.text
-    return " ".join(str(text or response.reason_phrase).split())[:300]

@@ -67,6 +67,7 @@ class ScriptedEngine(AsyncEngine):
         super().__init__(options)
 
     async def answer(self, request: Request) -> Outcome:
+        request.let_go()
         if self.options.scripted_latency:
             await asyncio.sleep(self.options.scripted_latency)
         answer = self._answers[request.id % len(self._answers)]

@@ -15,7 +15,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Coroutine, Generator, Iterator
 from typing import Any, TypeVar
 
-from backend.engines.base import EngineOptions, Failure, Outcome, Request
+from backend.engines.base import EngineOptions, Failure, Outcome, Pulse, Request
 from backend.engines.chat import one_line
 from backend.errors import EngineError
 
@@ -60,6 +60,7 @@ class AsyncEngine(ABC):
 
     def __init__(self, options: EngineOptions) -> None:
         self.options = options
+        self.pulse = Pulse()
         self._runner = LoopThread(type(self).__name__)
         self._closed = False
         try:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from backend.domain.devices import STANDS_FOR
-from backend.engines.base import Completion, EngineOptions, Failure, Outcome, Request
+from backend.engines.base import Completion, EngineOptions, Failure, Outcome, Pulse, Request
 from backend.engines.chat import one_line
 from backend.engines.processing import prompt_inputs
 from backend.errors import EngineError, EngineUnavailable
@@ -42,6 +42,7 @@ class TransformersEngine:
             ) from error
         self._torch = torch
         self._options = options
+        self.pulse = Pulse()
         self._device = _device(torch, options.device)
         dtype = getattr(torch, options.dtype, None) if options.dtype != "auto" else None
         if dtype is None:
@@ -70,7 +71,8 @@ class TransformersEngine:
         With a temperature, completions are drawn from the seeds of their batch together, so they
         are the same again only for the same batches.
         """
-        while batch := list(islice(requests, self._options.batch_size)):
+        taken = (request.taken() for request in requests)
+        while batch := list(islice(taken, self._options.batch_size)):
             by_kind = sorted(batch, key=lambda request: request.kind)
             for _, group in groupby(by_kind, key=lambda request: request.kind):
                 yield from self._answer(list(group))
@@ -148,7 +150,7 @@ class TransformersEngine:
                 "top_k": 0,
             }
             torch.manual_seed(_batch_seed(requests))
-        costs = _Costs(torch)
+        costs = _Costs(torch, self.pulse)
         with torch.inference_mode():
             output = self._model.generate(
                 **inputs,
@@ -182,12 +184,13 @@ class _Costs:
     """Notes what each token costs while ``generate`` draws it; called as one of its logits processors,
     which stand before temperature and the like."""
 
-    def __init__(self, torch: Any) -> None:
-        self._torch = torch
+    def __init__(self, torch: Any, pulse: Pulse) -> None:
+        self._torch, self._pulse = torch, pulse
         self._next: Any = None
         self._nats: list[Any] = []
 
     def __call__(self, input_ids: Any, scores: Any) -> Any:
+        self._pulse.beat()
         self._take(input_ids)
         self._next = self._torch.log_softmax(scores.float(), dim=-1)
         return scores

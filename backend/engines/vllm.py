@@ -13,7 +13,15 @@ from typing import Any
 
 from backend.domain.devices import shown_gpus
 from backend.domain.pairs import MediaKind
-from backend.engines.base import Completion, EngineOptions, Failure, Medium, Outcome, Request
+from backend.engines.base import (
+    Completion,
+    EngineOptions,
+    Failure,
+    Medium,
+    Outcome,
+    Pulse,
+    Request,
+)
 from backend.engines.chat import media_in_order, one_line
 from backend.engines.models import pixel_limit
 from backend.engines.processing import prompt_text
@@ -55,6 +63,7 @@ class VLLMEngine(AsyncEngine):
             from vllm.engine.arg_utils import AsyncEngineArgs
             from vllm.sampling_params import RequestOutputKind
             from vllm.v1.engine.async_llm import AsyncLLM
+            from vllm.v1.metrics.loggers import StatLoggerBase
         except ImportError as error:
             raise EngineUnavailable(
                 f"vLLM cannot be imported ({one_line(error)})", hint="pip install '.[vllm]'"
@@ -66,7 +75,8 @@ class VLLMEngine(AsyncEngine):
                 self._model, trust_remote_code=self.options.trust_remote_code
             )
             arguments = AsyncEngineArgs(**engine_arguments(self._model, self.options, self._on_cpu))
-            self._llm = AsyncLLM.from_engine_args(arguments)
+            steps = _steps(StatLoggerBase, self.pulse)
+            self._llm = AsyncLLM.from_engine_args(arguments, stat_loggers=[steps])
             tasks = await self._llm.get_supported_tasks()
         except Exception as error:
             # vLLM raises whatever its workers and its configuration checks raise.
@@ -94,6 +104,7 @@ class VLLMEngine(AsyncEngine):
         except EngineError as error:
             return Failure(id=request.id, error=one_line(error), hint=error.hint)
         media = [vllm_medium(medium) for medium in media_in_order(request)]
+        request.let_go()
         prompt = {"prompt": text, "multi_modal_data": {request.kind.value: media}}
         sampling = self._sampling(
             temperature=self.options.temperature,
@@ -129,6 +140,20 @@ class VLLMEngine(AsyncEngine):
             completion_tokens=tokens,
             nats=None if whole is None or not tokens else -whole / tokens,
         )
+
+
+def _steps(base: Any, pulse: Pulse) -> type[Any]:
+    """Takes vLLM's statistics, which come with every step, for signs of life: answers come whole."""
+
+    class Steps(base):  # type: ignore[misc]
+        def __init__(self, *_: Any, **__: Any) -> None: ...
+
+        def record(self, *_: Any, **__: Any) -> None:
+            pulse.beat()
+
+        def log_engine_initialized(self) -> None: ...
+
+    return Steps
 
 
 def engine_arguments(model: str, options: EngineOptions, on_cpu: bool) -> dict[str, Any]:

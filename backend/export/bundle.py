@@ -3,48 +3,51 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import shutil
 from pathlib import Path
+from typing import IO, BinaryIO, Self
 
 from backend.domain.pairs import MediaKind
 from backend.errors import ExportError, MediaError
+from backend.export.claim import MEDIA
+from backend.export.files import write_errors
 from backend.export.rows import TrainingRow
+from backend.files import Folder, WholeFile
 from backend.media.frames_file import write_frames
 from backend.media.paths import MediaRoot
 from backend.media.reading import read_medium
 from backend.media.video import VideoFrames
 
-MEDIA = "media"
-"""Where they lie."""
+_CHUNK = 1 << 20
+_HINT = "bring it back or make room, or export without copying media"
 
 
 class Bundler:
     """Puts media into the export, each once.
 
-    They have their final folder when all are there: what an export that failed leaves behind is
-    known as half, and does not stand in the way of the next one.
-
     Args:
+        folder: Where the export is written.
+        out: Where it will lie.
         copies: Take every medium along, named by relative paths.
         frames: Write videos anew, with the judge's frames alone; where nothing else is taken along, named
             by absolute paths, as the media beside them are.
     """
 
-    def __init__(self, out: Path, *, copies: bool, frames: bool) -> None:
-        self._media, self._copies, self._frames = out / MEDIA, copies, frames
-        self._partial = out / f"{MEDIA}.partial"
+    def __init__(self, folder: Folder, out: Path, *, copies: bool, frames: bool) -> None:
+        self._out, self._copies, self._frames = out / MEDIA, copies, frames
         self._known: dict[object, str] = {}
-        if not (copies or frames):
-            return
-        try:
-            shutil.rmtree(self._partial, ignore_errors=True)
-            self._partial.mkdir()
-        except OSError as error:
-            raise ExportError(
-                f"{self._partial}: cannot be written ({error.strerror})",
-                hint="make the folder writable, or export without copying media",
-            ) from error
+        self._media: Folder | None = None
+        if copies or frames:
+            with write_errors(self._out):
+                self._media = folder.fresh(MEDIA)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._media is not None:
+            self._media.sync()
+            self._media.close()
 
     def bundled(self, row: TrainingRow, root: MediaRoot) -> TrainingRow:
         """The row with the names that its media have in the export.
@@ -57,46 +60,40 @@ class Bundler:
         first, second = (self._taken(row, root, path) for path in row.media)
         return row._replace(first=first, second=second)
 
-    def finish(self) -> None:
-        """Give the media their final folder."""
-        if not self._partial.exists():
-            return
-        try:
-            os.replace(self._partial, self._media)
-        except OSError as error:
-            raise ExportError(
-                f"{self._media}: cannot be written ({error.strerror})",
-                hint="another folder stands in its place; move it away",
-            ) from error
-
     def _taken(self, row: TrainingRow, root: MediaRoot, path: str) -> str:
         as_frames = self._frames and row.kind is MediaKind.VIDEO
         key = (path, row.video_fps, row.max_pixels) if as_frames else path
         if key not in self._known:
-            source = root.resolve(path)
             name = hashlib.sha256(str(key).encode("utf-8", "surrogatepass")).hexdigest()[:24]
             # Of the name in the dataset: what a link leads to may be called by its content's hash.
             name += ".mp4" if as_frames else Path(path).suffix.lower()
             try:
-                if as_frames:
-                    _write_shown(row, source, self._partial / name)
-                else:
-                    shutil.copyfile(source, self._partial / name)
+                with (
+                    root.open(path) as source,
+                    WholeFile(self._out / name, within=self._media, sync=False) as file,
+                ):
+                    if as_frames:
+                        _write_shown(row, source, file.stream)
+                    else:
+                        shutil.copyfileobj(source, file.stream, _CHUNK)
             except MediaError as error:
-                raise ExportError(error.message, hint=error.hint) from error
+                raise ExportError(error.message, hint=error.hint or _HINT) from error
             except OSError as error:
                 raise ExportError(
-                    f"{source}: cannot be copied ({error.strerror})",
-                    hint="bring it back or make room, or export without copying media",
+                    f"{path}: cannot be copied ({error.strerror})",
+                    hint=_HINT,
                 ) from error
-            folder = MEDIA if self._copies else str(self._media.absolute())
+            folder = MEDIA if self._copies else str(self._out.absolute())
             self._known[key] = f"{folder}/{name}"
         return self._known[key]
 
 
-def _write_shown(row: TrainingRow, source: Path, target: Path) -> None:
+def _write_shown(row: TrainingRow, source: BinaryIO, target: IO[bytes]) -> None:
     shown = read_medium(
         source, row.kind, fps=row.video_fps, max_pixels=row.max_pixels, factor=row.factor
     )
     assert isinstance(shown, VideoFrames)
-    write_frames(target, shown.frames, fps=row.video_fps)
+    try:
+        write_frames(target, shown.frames, fps=row.video_fps)
+    except MediaError as error:
+        raise MediaError(f"{source.name}: {error.message}") from error

@@ -6,8 +6,6 @@ import hashlib
 import importlib.metadata
 import json
 import os
-import shutil
-import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -17,17 +15,17 @@ from typing import Any
 
 from backend.domain.pairs import MediaKind
 from backend.errors import ExportError, UsageError
-from backend.export.bundle import MEDIA, Bundler
-from backend.export.files import WholeFile, write_json
+from backend.export.bundle import Bundler
+from backend.export.claim import MADE_BY, MANIFEST, MARKER, Claim, FolderClaim, manifest_in
+from backend.export.files import ExportFile, described, write_errors
 from backend.export.formats import FORMATS
 from backend.export.missing import Missing
 from backend.export.rows import RowMaker, TrainingRow
+from backend.files import Folder, read_regular
+from backend.files.folders import Kind
 from backend.media.paths import MediaRoot
 from backend.store.database import Database
 from backend.store.sets import SetRow, Sets
-
-MANIFEST = "manifest.json"
-_MADE_BY = "winnow"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +37,7 @@ class Manifest:
         validation_rows: Those of them that were held out.
         missing_media: A line on media that were not there when their rows were written.
         left_out: Rows that no trainer would read as they were judged, by what their texts spell.
+        media: Whether there is a folder of media.
         joined: Rows whose two media stand in one turn, because the judge's template is not known.
     """
 
@@ -54,6 +53,7 @@ class Manifest:
     joined: int
     split: float
     bundle: bool
+    media: bool
     lineage: dict[str, Any]
     created_at: float
 
@@ -76,7 +76,7 @@ class Manifest:
 
     def to_mapping(self) -> dict[str, Any]:
         return {
-            "made_by": _MADE_BY,
+            "made_by": MADE_BY,
             "winnow": importlib.metadata.version("winnow"),
             "format": self.format,
             "set": {
@@ -91,6 +91,7 @@ class Manifest:
             "notes": self.notes,
             "split": self.split,
             "bundle": self.bundle,
+            "media": self.media,
             "files": list(self.files),
             "lineage": self.lineage,
             "created_at": self.created_at,
@@ -106,9 +107,12 @@ def export_set(
     split: float = 0.0,
     bundle: bool = False,
     judge: str | None = None,
+    below: Path | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> Manifest:
     """Write a frozen set into ``out``; memory does not grow with the set.
+
+    An earlier export in it is valid until the new one is complete, and stays where that fails.
 
     Args:
         split: Share of pairs, drawn by their key, that goes into validation files. All predictions
@@ -116,23 +120,77 @@ def export_set(
         bundle: Copy the media into ``out/media`` and name them by relative paths.
         judge: The model that will be trained on the rows, where it is not the one that judged: its
             chat template decides how they are written.
+        below: Links in ``out`` are followed down to this one and no further; all of them when not given.
 
     Raises:
-        ExportError: The folder holds something else, a medium lies outside of its data root or is
-            missing (``bundle``), or the disk is full. An earlier export is gone by then: a folder
-            without its manifest is never taken for a complete one.
+        ExportError: The folder holds something else, another export is written into it now, a medium
+            lies outside of its data root or is missing (``bundle``), or the disk is full.
         UsageError: Unknown format.
     """
     if format not in FORMATS:
         raise UsageError(f"unknown format {format!r}", hint=f"one of {', '.join(FORMATS)}")
-    _claim(out)
+    with FolderClaim(out, below=below) as claim:
+        manifest = _write(
+            database, set_row, claim.staging, out,
+            format=format, split=split, bundle=bundle, judge=judge, progress=progress,
+        )  # fmt: skip
+        claim.commit()
+    if progress:
+        progress(manifest.rows)
+    return manifest
+
+
+def export_samples(database: Database, set_row: SetRow, file: Path) -> Manifest:
+    """Write the filtered samples of a set of one medium, and beside them their statistics, alone.
+
+    Args:
+        file: Such as ``filtered_samples.json``; the statistics are ``filtered_samples_stats.txt`` then.
+
+    Raises:
+        ExportError: As of :func:`export_set`. What stood there before is untouched then.
+    """
+    # Of one length, whatever the file is called.
+    marker = f"{MARKER}-{hashlib.sha256(os.fsencode(file.name)).hexdigest()[:12]}"
+    statistics = f"{file.stem}_stats.txt"
+    with Claim(file.parent, marker=marker) as claim:
+        for name in (statistics, file.name):
+            if claim.folder.kind(name) in (Kind.FOLDER, Kind.OTHER):
+                raise ExportError(
+                    f"{file.with_name(name)}: is no file that can be replaced",
+                    hint="give another file",
+                )
+        manifest = _write(database, set_row, claim.staging, file.parent, format="lightrft")
+        with write_errors(file):
+            claim.staging.rename("filtered_samples_stats.txt", claim.folder, statistics)
+            claim.staging.rename("filtered_samples.json", claim.folder, file.name)
+            claim.folder.sync()
+    return manifest
+
+
+def _write(
+    database: Database,
+    set_row: SetRow,
+    folder: Folder,
+    out: Path,
+    *,
+    format: str,
+    split: float = 0.0,
+    bundle: bool = False,
+    judge: str | None = None,
+    progress: Callable[[int], None] | None = None,
+) -> Manifest:
+    """Write all of an export into an empty folder.
+
+    Args:
+        out: Where it will lie.
+    """
     kinds = {kind for kind in MediaKind if set_row.counts.get(kind.value)}
-    writer = FORMATS[format](out, kinds, split=split > 0)
+    writer = FORMATS[format](folder, kinds, split=split > 0)
     count = validation = 0
     left_out: Counter[str] = Counter()
     frames = writer.frames and MediaKind.VIDEO in kinds
-    bundler, missing = Bundler(out, copies=bundle, frames=frames), Missing()
-    with writer.stack:
+    missing = Missing()
+    with Bundler(folder, out, copies=bundle, frames=frames) as bundler, writer.stack:
         for row, root in _rows(database, set_row, judge):
             if word := writer.misread(row):
                 left_out[word] += 1
@@ -146,15 +204,16 @@ def export_set(
             validation += held_out
             if progress and count % 1000 == 0:
                 progress(count)
-    bundler.finish()
-    described = [file.describe() for file in writer.files.values()]
-    described += [_write_extra(out / name, value) for name, value in writer.extras()]
+    rows = {name: file.rows for name, file in writer.files.items()}
+    for name, value in writer.extras():
+        _write_extra(folder, name, value)
+        rows[name] = 0
     manifest = Manifest(
         format=format,
         set_name=set_row.name,
         set_version=set_row.version,
         content_hash=set_row.content_hash or "",
-        files=tuple(described),
+        files=tuple(described(folder, name, count) for name, count in rows.items()),
         rows=count,
         validation_rows=validation,
         missing_media=missing.line(),
@@ -162,37 +221,11 @@ def export_set(
         joined=writer.joined,
         split=split,
         bundle=bundle,
+        media=bundle or frames,
         lineage=set_row.lineage,
         created_at=time.time(),
     )
-    write_json(out / MANIFEST, manifest.to_mapping())
-    if progress:
-        progress(count)
-    return manifest
-
-
-def export_samples(database: Database, set_row: SetRow, file: Path) -> Manifest:
-    """Write the filtered samples of a set of one medium, and beside them their statistics, alone.
-
-    Args:
-        file: Such as ``filtered_samples.json``; the statistics are ``filtered_samples_stats.txt`` then.
-
-    Raises:
-        ExportError: As of :func:`export_set`.
-    """
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=f".{file.name}.", dir=file.parent) as beside:
-            folder = Path(beside) / "export"
-            manifest = export_set(database, set_row, format="lightrft", out=folder)
-            os.replace(
-                folder / "filtered_samples_stats.txt", file.with_name(f"{file.stem}_stats.txt")
-            )
-            os.replace(folder / "filtered_samples.json", file)
-    except OSError as error:
-        raise ExportError(
-            f"{file}: cannot be written ({error.strerror})", hint="give another file"
-        ) from error
+    _write_extra(folder, MANIFEST, manifest.to_mapping())
     return manifest
 
 
@@ -204,7 +237,7 @@ def set_of_file(database: Database, file: Path) -> SetRow:
     """
     hint = "name the set with --set; `winnow set list` shows those there are"
     try:
-        made = json.loads((file.parent / MANIFEST).read_text(encoding="utf-8"))
+        made = json.loads(read_regular(file.parent / MANIFEST))
         known = {one["name"]: one["sha256"] for one in made["files"]}
         of = made["set"]
         with file.open("rb") as stream:
@@ -226,35 +259,10 @@ def set_of_file(database: Database, file: Path) -> SetRow:
 def is_our_export(folder: Path) -> bool:
     """Whether ``folder`` holds a complete export of Winnow's."""
     try:
-        made = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        with Folder.at(folder, make=False) as opened:
+            return manifest_in(opened) is not None
+    except OSError:
         return False
-    return isinstance(made, dict) and made.get("made_by") == _MADE_BY
-
-
-def _claim(out: Path) -> None:
-    """Make the folder, or take over one that holds an earlier export; refuse any other."""
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        strangers = [path.name for path in out.iterdir() if not path.name.endswith(".partial")]
-    except OSError as error:
-        raise ExportError(
-            f"{out}: cannot be written ({error.strerror})",
-            hint="give another folder, or make this one writable",
-        ) from error
-    if strangers and not is_our_export(out):
-        raise ExportError(
-            f"{out} is not empty and holds no export of Winnow's",
-            hint="give an empty folder, or delete what is in it",
-        )
-    if strangers:
-        earlier = json.loads((out / MANIFEST).read_text())
-        for file in earlier["files"]:
-            (out / Path(file["name"]).name).unlink(missing_ok=True)
-        if earlier.get("bundle") or getattr(FORMATS.get(earlier.get("format")), "frames", False):
-            shutil.rmtree(out / MEDIA, ignore_errors=True)
-        # First, so that a folder without it is never taken for a complete export.
-        (out / MANIFEST).unlink()
 
 
 def _rows(
@@ -269,12 +277,15 @@ def _rows(
         yield maker.row(item), maker.root
 
 
-def _write_extra(path: Path, value: Any) -> dict[str, Any]:
-    """Write a small file, text or a JSON value; what the manifest says of it."""
-    with WholeFile(path) as file:
-        text = value if isinstance(value, str) else json.dumps(value, indent=2) + "\n"
-        file.write(text.encode())
-    return file.describe()
+def _write_extra(folder: Folder, name: str, value: Any) -> None:
+    """Write a small file, text or a JSON value."""
+    with ExportFile(folder.path / name, within=folder) as file:
+        text = value if isinstance(value, str) else _json(value)
+        file.write(text.encode("utf-8", "surrogateescape"))
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, indent=2, ensure_ascii=False, default=str) + "\n"
 
 
 def _held_out(key: str, split: float) -> bool:

@@ -1,55 +1,40 @@
-"""Files that appear whole: written under another name, synced, then renamed."""
+"""The files of an export, by format: each is there whole or not at all."""
 
 from __future__ import annotations
 
 import errno
 import hashlib
 import json
-import os
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any, Self
+from typing import Any, Self
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from backend import files
 from backend.domain.json_text import dump_json
 from backend.errors import ExportError
+from backend.files import Folder
 
-BUFFER = 1 << 18
 
-
-class WholeFile:
-    """A file that is there complete or not at all.
+class ExportFile(files.WholeFile):
+    """A file that is there complete or not at all, and what an export says of it.
 
     Raises:
         ExportError: The file cannot be written, for instance because the disk is full. No half file
-            is left under the final name.
+            is left.
     """
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, path: Path, *, within: Folder | None = None) -> None:
+        super().__init__(path, within=within)
         self.rows = 0
-        self._partial = path.with_name(path.name + ".partial")
-        self._stream: IO[bytes] | None = None
 
     def __enter__(self) -> Self:
-        with _write_errors(self.path):
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            self._stream = self._partial.open("wb", buffering=BUFFER)
-        return self
-
-    def write(self, data: bytes) -> None:
-        assert self._stream is not None
-        try:
-            self._stream.write(data)
-        except OSError as error:
-            raise _cannot_write(self.path, error) from error
-
-    def finish(self) -> None:
-        """What a format writes after its last row."""
+        with write_errors(self.path):
+            return super().__enter__()
 
     def __exit__(
         self,
@@ -57,34 +42,18 @@ class WholeFile:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        assert self._stream is not None
-        if kind is not None:
-            with suppress(OSError):  # closing writes what is buffered, for which there is no room
-                self._stream.close()
-            self._partial.unlink(missing_ok=True)
-            return
+        with write_errors(self.path):
+            super().__exit__(kind, error, traceback)
+
+    def write(self, data: bytes) -> None:
+        """Write on."""
         try:
-            with _write_errors(self.path):
-                self.finish()
-                self._stream.flush()
-                os.fsync(self._stream.fileno())
-                self._stream.close()
-                os.replace(self._partial, self.path)
-        except ExportError:
-            with suppress(OSError):
-                self._stream.close()
-            self._partial.unlink(missing_ok=True)
-            raise
-
-    def describe(self) -> dict[str, Any]:
-        """Name, rows, bytes and SHA-256, for the manifest."""
-        with self.path.open("rb") as stream:
-            digest = hashlib.file_digest(stream, "sha256").hexdigest()
-        size = self.path.stat().st_size
-        return {"name": self.path.name, "rows": self.rows, "bytes": size, "sha256": digest}
+            self.stream.write(data)
+        except OSError as error:
+            raise cannot_write(self.path, error) from error
 
 
-class JsonArray(WholeFile):
+class JsonArray(ExportFile):
     """A JSON array, one row a line, never whole in memory."""
 
     def add(self, row: Mapping[str, Any]) -> None:
@@ -111,7 +80,7 @@ def first_row_of_ours(path: Path) -> dict[str, Any] | None:
     return row if isinstance(row, dict) else None
 
 
-class JsonLines(WholeFile):
+class JsonLines(ExportFile):
     """One JSON object a line."""
 
     def add(self, row: Mapping[str, Any]) -> None:
@@ -119,13 +88,13 @@ class JsonLines(WholeFile):
         self.rows += 1
 
 
-class ParquetFile(WholeFile):
+class ParquetFile(ExportFile):
     """A Parquet file, written in row groups."""
 
     GROUP = 10_000
 
-    def __init__(self, path: Path, schema: pa.Schema) -> None:
-        super().__init__(path)
+    def __init__(self, path: Path, schema: pa.Schema, *, within: Folder | None = None) -> None:
+        super().__init__(path, within=within)
         self._schema = schema
         self._waiting: list[Mapping[str, Any]] = []
         self._writer: pq.ParquetWriter | None = None
@@ -142,38 +111,33 @@ class ParquetFile(WholeFile):
             self._writer.close()
 
     def _flush(self) -> None:
-        with _write_errors(self.path):
+        with write_errors(self.path):
             if self._writer is None:
-                self._writer = pq.ParquetWriter(self._stream, self._schema)
+                self._writer = pq.ParquetWriter(self.stream, self._schema)
             self._writer.write_table(pa.Table.from_pylist(self._waiting, schema=self._schema))
         self._waiting = []
 
 
-def write_json(path: Path, value: Any) -> None:
-    """A small JSON document, whole."""
-    with WholeFile(path) as file:
-        file.write(json.dumps(value, indent=2, ensure_ascii=False, default=str).encode() + b"\n")
+def described(folder: Folder, name: str, rows: int) -> dict[str, Any]:
+    """Name, rows, bytes and SHA-256 of a file, for the manifest."""
+    with folder.reading(name) as stream:
+        digest = hashlib.file_digest(stream, "sha256").hexdigest()
+        return {"name": name, "rows": rows, "bytes": stream.tell(), "sha256": digest}
 
 
-class _write_errors:
+@contextmanager
+def write_errors(path: Path) -> Iterator[None]:
     """Turn what the disk says into one line."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, _: object
-    ) -> None:
-        if isinstance(error, OSError):
-            raise _cannot_write(self._path, error) from error
+    try:
+        yield
+    except OSError as error:
+        raise cannot_write(path, error) from error
 
 
-def _cannot_write(path: Path, error: OSError) -> ExportError:
+def cannot_write(path: Path, error: OSError) -> ExportError:
+    """What the disk said, and what to do about it."""
     full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
     hint = "check that the folder can be written, or give another"
     if full:
         hint = "free some space and export again"
-    return ExportError(f"{path}: cannot be written ({error.strerror})", hint=hint)
+    return ExportError(f"{path}: cannot be written ({error.strerror or error})", hint=hint)

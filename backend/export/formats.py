@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from pathlib import Path
+from functools import partial
 from typing import Any
 
 import pyarrow as pa
 
 from backend.domain.pairs import MediaKind, Preference
 from backend.domain.prompts import answer_text, noun
-from backend.export.files import JsonArray, JsonLines, ParquetFile, WholeFile
+from backend.export.files import ExportFile, JsonArray, JsonLines, ParquetFile
 from backend.export.rows import TrainingRow
+from backend.files import Folder
 
 
 class Writer:
@@ -35,7 +36,7 @@ class Writer:
     frames = False
     places: tuple[str, ...] = ()
 
-    def __init__(self, folder: Path, kinds: set[MediaKind], *, split: bool) -> None:
+    def __init__(self, folder: Folder, kinds: set[MediaKind], *, split: bool) -> None:
         self.folder = folder
         self.kinds = kinds
         self.split = split
@@ -60,10 +61,11 @@ class Writer:
         """Small files to write beside the rows: name, and text or a JSON value."""
         return iter(())
 
-    def open(self, name: str, make: Callable[[Path], WholeFile]) -> Any:
+    def open(self, name: str, make: Callable[..., ExportFile]) -> Any:
         """The file of that name, opened once."""
         if name not in self.files:
-            self.files[name] = self.stack.enter_context(make(self.folder / name))
+            file = make(self.folder.path / name, within=self.folder)
+            self.files[name] = self.stack.enter_context(file)
         return self.files[name]
 
     def name(self, base: str, part: str, kind: MediaKind | None, ending: str) -> str:
@@ -84,7 +86,7 @@ class LightRFT(Writer):
 
     as_chat = True
 
-    def __init__(self, folder: Path, kinds: set[MediaKind], *, split: bool) -> None:
+    def __init__(self, folder: Folder, kinds: set[MediaKind], *, split: bool) -> None:
         super().__init__(folder, kinds, split=split)
         self._counts: Counter[str] = Counter()
 
@@ -217,7 +219,7 @@ class Parquet(Writer):
 
     def add(self, row: TrainingRow, part: str) -> None:
         name = self.name("winnow", part, None, ".parquet")
-        self.open(name, lambda path: ParquetFile(path, _SCHEMA)).add(_flat(row))
+        self.open(name, partial(ParquetFile, schema=_SCHEMA)).add(_flat(row))
 
 
 class Jsonl(Writer):

@@ -9,8 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import os
-import secrets
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -22,6 +20,7 @@ from typing import Any
 from backend.domain.pairs import Order
 from backend.domain.reading import Flaw, flaws_of
 from backend.domain.statistics import wilson_interval
+from backend.files import write_json
 from backend.store.analysis import CAPTION_LENGTHS, AnalysisRows, Group
 from backend.store.database import Database
 from backend.store.runs import RunRow, Runs
@@ -231,15 +230,12 @@ def _read(path: Path) -> Analysis | None:
 
 def _keep(path: Path, found: Analysis) -> None:
     """Keep what was added up; a cache that cannot be written costs time and nothing else."""
-    partial = path.with_suffix(f".{secrets.token_hex(4)}.partial")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
         for old in path.parent.glob(f"{path.name.rsplit('-', 1)[0]}-*.json"):
             old.unlink(missing_ok=True)
-        partial.write_text(json.dumps({
+        write_json(path, {
             "groups": found.groups, "exact": found.exact, "both_orders": found.both_orders,
             "caption_lengths": found.caption_lengths, "dimensions": found.dimensions,
-        }), encoding="utf-8")  # fmt: skip
-        os.replace(partial, path)
+        }, sync=False)  # fmt: skip
     except OSError as error:
         log.warning("%s cannot be kept: %s", path, error)

@@ -22,6 +22,7 @@ from backend.errors import DatasetError, RunError
 from backend.inference.deciding import decide_pairs, redecide
 from backend.inference.pipeline import Place, new_prediction
 from backend.inference.spec import RunSpec
+from backend.media.opening import open_regular
 from backend.store.database import Database
 from backend.store.datasets import Datasets
 from backend.store.predictions import Predictions
@@ -134,7 +135,7 @@ def _check(datasets: Datasets, dataset_id: int, file: Path) -> _Checked:
 
 def _lines(file: Path, digest: Any = None) -> Iterator[Line]:
     try:
-        with file.open("rb") as stream:
+        with open_regular(file) as stream:
             for number, line in enumerate(stream, start=1):
                 if digest is not None:
                     digest.update(line)

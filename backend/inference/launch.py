@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 
 from sqlalchemy import Connection
 
@@ -14,8 +15,9 @@ from backend.datasets.registry import SOURCES
 from backend.domain.devices import named_gpus, shown_gpus
 from backend.domain.filtering import PRESETS, Policy, load_policy
 from backend.domain.jobs import JobStatus
+from backend.domain.operations import Operation, guarded
 from backend.domain.pairs import MediaKind, OrderPolicy
-from backend.domain.people import LOCAL, Person, Role
+from backend.domain.people import LOCAL, Person
 from backend.engines.base import EngineOptions
 from backend.engines.models import check_model
 from backend.engines.registry import LOADING, ResolvedEngine, has_gpu, resolve_engine
@@ -25,6 +27,7 @@ from backend.inference.reparsing import Preview, Reparsed, preview_reparse, repa
 from backend.inference.spec import RunSpec, instructions
 from backend.jobs.devices import parse_devices
 from backend.jobs.gpus import gpu_uuids, list_gpus
+from backend.jobs.handover import forget, hand_over
 from backend.jobs.own_path import python_path
 from backend.store.database import Database
 from backend.store.datasets import DatasetRow, Datasets
@@ -67,6 +70,7 @@ class Launcher:
     Args:
         worker_arguments: What a worker needs to open the same workspace.
         pythons: Interpreter of each engine that has one of its own.
+        variables: Of a worker's environment, whatever its supervisor's says.
         person: In whose name; every method refuses what that person may not do.
     """
 
@@ -77,13 +81,15 @@ class Launcher:
         *,
         worker_arguments: list[str],
         pythons: dict[str, str],
+        variables: Mapping[str, str] = MappingProxyType({}),
         person: Person = LOCAL,
     ) -> None:
-        self._person = person
+        self.person = person
         self._db = database
         self._folder = folder
         self._worker_arguments = worker_arguments
         self._pythons = pythons
+        self._variables = variables
         self._datasets = Datasets(database)
         self._runs = Runs(database)
         self._jobs = Jobs(database)
@@ -95,17 +101,11 @@ class Launcher:
             self._folder,
             worker_arguments=self._worker_arguments,
             pythons=self._pythons,
+            variables=self._variables,
             person=person,
         )
 
-    def check(self, what: str) -> None:
-        """Refuse ``what`` to somebody who is no operator.
-
-        Raises:
-            Forbidden: Only operators may.
-        """
-        self._person.require(Role.OPERATOR, what)
-
+    @guarded(Operation.START_RUN)
     def start(
         self,
         request: RunRequest,
@@ -123,10 +123,10 @@ class Launcher:
             EngineError: The model is none, or no engine can run it, or its texts or its device are
                 not there.
             RunError: The dataset is not ready.
-            UsageError: A number is larger than any run can have, or the device is none.
+            UsageError: A number is larger than any run can have, the device is none, an endpoint is no
+                URL, or the variable with the endpoints' key is named and not set.
             Forbidden: Only operators may.
         """
-        self._person.require(Role.OPERATOR, "start a run")
         _check_numbers(request)
         dataset = self._datasets.get(request.dataset)
         if dataset.status != "ready":
@@ -139,6 +139,7 @@ class Launcher:
         if engine.name == "scripted" and not Path(texts or "").is_file():
             raise EngineError(f"{texts}: no such file", hint="--scripted-file FILE")
         check_device(engine.name, request.options)
+        check_servers(engine.name, request.options)
         model = self._model(request.model, engine.name)
         spec = RunSpec(
             model=model,
@@ -172,18 +173,23 @@ class Launcher:
                 connection=connection,
             )
             self._runs.set_job(connection, run_id, job_id)
+            # Before the supervisor can see the job.
+            self._hand_over(job_id, engine.name, request.options)
             if noted is not None:
                 noted(connection, run_id)
         return run_id, engine
 
+    @guarded(Operation.RESUME_RUN)
     def resume(self, run_id: int) -> None:
         """Queue what a run has left: what was cut off, and pairs that failed.
 
+        The API key is the one of this process's environment.
+
         Raises:
+            UsageError: The variable with the endpoints' key is named and not set.
             RunError: The run was imported, is still going, or has nothing left.
             Forbidden: Only operators may.
         """
-        self._person.require(Role.OPERATOR, "resume a run")
         run = self._runs.get(run_id)
         if run.job_id is None:
             raise RunError(
@@ -199,8 +205,13 @@ class Launcher:
         with self._db.read() as connection:
             # The worker would write its progress over the mark.
             refuse_while(connection, run_id, "reparsing")
-        self._jobs.requeue(run.job_id)
+        spec = RunSpec.model_validate(run.spec)
+        check_servers(spec.engine, spec.options)
+        with self._db.write() as connection:
+            self._jobs.requeue(run.job_id, connection=connection)
+            self._hand_over(run.job_id, spec.engine, spec.options)
 
+    @guarded(Operation.CANCEL_RUN)
     def cancel(self, run_id: int) -> RunRow:
         """Ask for a run to be stopped; the supervisor stops its whole process group.
 
@@ -208,16 +219,17 @@ class Launcher:
             RunError: The run is not going.
             Forbidden: Only operators may.
         """
-        self._person.require(Role.OPERATOR, "cancel a run")
         run = self._runs.get(run_id)
         if run.job_id is None or run.status not in ACTIVE:
             raise RunError(
                 f"run {run_id} is {run.status}; there is nothing to cancel",
                 hint="`winnow run list` shows what is going",
             )
-        self._jobs.request_cancel(run.job_id)
+        if self._jobs.request_cancel(run.job_id) is JobStatus.CANCELLED:
+            forget(self._folder, run.job_id)
         return run
 
+    @guarded(Operation.DECIDE_ANEW)
     def refilter(self, run_id: int, policy: Policy) -> int:
         """Decide a run anew under ``policy``; returns how many predictions changed.
 
@@ -225,9 +237,9 @@ class Launcher:
             RunError: The run is still going, or its import was cut off.
             Forbidden: Only operators may.
         """
-        self._person.require(Role.OPERATOR, "decide a run anew")
         return self._redecide(self._at_rest(run_id), policy)
 
+    @guarded(Operation.PARSE_AGAIN)
     def reparse(self, run_id: int, *, progress: Callable[[int], None] | None = None) -> Reparsed:
         """Read a run's texts again and decide it anew under its own policy; see
         :func:`backend.inference.reparsing.reparse`.
@@ -236,7 +248,6 @@ class Launcher:
             RunError: The run is still going, or its import was cut off.
             Forbidden: Only operators may.
         """
-        self._person.require(Role.OPERATOR, "parse a run again")
         run = self._at_rest(run_id)
         spec = RunSpec.model_validate(run.spec)
         dataset = self._datasets.by_id(run.dataset_id)
@@ -312,6 +323,14 @@ class Launcher:
         # Here, because the supervisor that starts the worker may live in another environment.
         return path | shown_gpus(device, os.environ, gpu_uuids) if engine in LOADING else path
 
+    def _hand_over(self, job_id: int, engine: str, options: EngineOptions) -> None:
+        """What the run is to find in its environment: it may be started from an earlier command's."""
+        variables = dict(self._variables)
+        if engine == "openai":
+            # Empty where there is none: then it uses none, whatever an earlier command had.
+            variables[options.api_key_env] = os.environ.get(options.api_key_env, "")
+        hand_over(self._folder, job_id, variables)
+
     def _command(self, engine: str, run_id: int) -> list[str]:
         python = self._pythons.get(engine, sys.executable)
         return [python, "-m", "backend.worker", str(run_id), *self._worker_arguments]
@@ -345,6 +364,21 @@ def devices_of(engine: str, options: EngineOptions) -> str:
     if options.device != "auto":
         return options.device
     return "cuda" if Path("/dev/nvidiactl").exists() else "cpu"
+
+
+def check_servers(engine: str, options: EngineOptions) -> None:
+    """Refuse endpoints that could not be asked.
+
+    Raises:
+        UsageError: One is no URL, or the variable with their key is named and not set.
+    """
+    if engine == "openai":
+        # Here, because few commands need what speaks to servers.
+        from backend.engines.servers import base_url, check_api_key
+
+        for url in options.endpoints:
+            base_url(url)
+        check_api_key(options)
 
 
 def check_device(engine: str, options: EngineOptions) -> None:

@@ -15,6 +15,7 @@ import queue
 import time
 from collections import deque
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Event, Lock, Thread
@@ -23,12 +24,15 @@ from typing import Any
 from backend.domain.filtering import Policy
 from backend.domain.pairs import Order, ShownPair
 from backend.domain.prompts import judge_messages
-from backend.engines.base import Completion, Engine, Failure, Outcome, Request
+from backend.engines.base import Completion, Engine, Failure, Medium, Outcome, Request
 from backend.engines.models import pixel_factor
+from backend.errors import EngineHung
 from backend.inference.deciding import decide_pairs
 from backend.inference.parsing import parsed
 from backend.inference.spec import RunSpec
+from backend.inference.watch import EngineWatch
 from backend.inference.work import Decoded, decode_ahead, decode_media, pending_work
+from backend.media.held import Held
 from backend.media.paths import MediaRoot
 from backend.store.database import Database
 from backend.store.datasets import Datasets
@@ -47,6 +51,7 @@ COMMIT_ROWS = 256
 MOST_WAITING = 16 * COMMIT_ROWS
 """Outcomes that wait to be stored until the engine is given nothing new."""
 RATE_WINDOW_SECONDS = 30.0
+_LAST_COMMIT_S = 60.0
 _ROOM_POLL_S = 0.05
 
 
@@ -119,6 +124,7 @@ class Pipeline:
         total: int,
         links_to: Sequence[str] = (),
         stop: Event | None = None,
+        watch: EngineWatch | None = None,
         patience: Patience | None = None,
     ) -> None:
         self._db = database
@@ -129,14 +135,16 @@ class Pipeline:
         self._policy = policy
         self._total = total
         self._stop = stop or Event()
+        self._watch = watch
         self._patience = patience or Patience(stop=self._stop)
         self._datasets = Datasets(database)
         self._predictions = Predictions(database)
         self._failures = Failures(database)
         self._runs = Runs(database)
-        self._places: dict[int, Place] = {}
+        self._asked: dict[int, tuple[Place, Held[Medium]]] = {}
         self._lock = Lock()
         self._outcomes: queue.Queue[tuple[Place, Outcome] | None] = queue.Queue()
+        self._committer = Thread(target=self._commit_loop, name="commit", daemon=True)
         self._error: BaseException | None = None
         self._rates = _Rates(total)
 
@@ -144,30 +152,62 @@ class Pipeline:
         """Answer everything that is still open, or stop early when asked to.
 
         Raises:
+            EngineHung: See :meth:`give_up`.
             EngineError: The engine can go on no longer. What it had finished is stored.
             StoreError: Predictions could not be stored, for instance because the disk is full.
             StoreUnavailable: The database was away for longer than is waited for it.
         """
         done = self._patience.call(lambda: self._runs.prediction_count(self._run_id))
         self._rates.start(done)
-        committer = Thread(target=self._commit_loop, name="commit", daemon=True)
-        committer.start()
+        self._committer.start()
+        try:
+            with self._watch.answering(engine.pulse) if self._watch else nullcontext():
+                self._drive(engine)
+        finally:
+            self._outcomes.put(None)
+            self._committer.join()
+        if self._error:
+            raise self._error
+
+    def give_up(self, error: EngineHung) -> None:
+        """Store what is answered, and take nothing more from an engine that has hung.
+
+        From another thread than the one that is held up in :meth:`run`; that one raises ``error``,
+        should it ever get out of there.
+        """
+        self._error = self._error or error
+        self._outcomes.put(None)
+        if self._committer.ident is not None:
+            self._committer.join(_LAST_COMMIT_S)
+
+    def _drive(self, engine: Engine) -> None:
         outcomes = engine.generate(self._requests())
         try:
             for outcome in outcomes:
+                self._alive()
                 with self._lock:
-                    place = self._places.pop(outcome.id)
+                    place, held = self._asked.pop(outcome.id)
+                held.end()
                 self._outcomes.put((place, outcome))
                 if self._error or self._stop.is_set():
                     break
         finally:
             close = getattr(outcomes, "close", None)
+            # First, because what the engine still pulls may be waiting for their memory.
+            self._let_go()
             if close:
                 close()
-            self._outcomes.put(None)
-            committer.join()
-        if self._error:
-            raise self._error
+            self._let_go()
+
+    def _alive(self) -> None:
+        if self._watch:
+            self._watch.alive()
+
+    def _let_go(self) -> None:
+        with self._lock:
+            left = [held for _, held in self._asked.values()]
+        for held in left:
+            held.end()
 
     def _requests(self) -> Iterator[Request]:
         spec = self._spec
@@ -182,7 +222,7 @@ class Pipeline:
         factor = pixel_factor(spec.model)
         decoded = decode_ahead(
             work,
-            lambda item: decode_media(item, self._media, spec, factor),
+            lambda item, share: decode_media(item, self._media, spec, factor, share),
             workers=DECODE_WORKERS,
             ahead=max(2 * DECODE_WORKERS, spec.options.batch_size // 2),
             stop=self._stop,
@@ -198,20 +238,30 @@ class Pipeline:
                     failure = Failure(id=-1, error=item.error.message, hint=item.error.hint)
                     self._outcomes.put((place, failure))
                     continue
+                media = item.shown(order)
                 with self._lock:
-                    self._places[number] = place
-                yield self._request(number, item, shown, sample)
+                    self._asked[number] = place, media
+                self._alive()
+                try:
+                    yield self._request(number, item, media, shown, sample)
+                except GeneratorExit:
+                    item.give_back()
+                    raise
                 number += 1
                 if self._stop.is_set() or self._error:
+                    item.give_back()
                     return
 
     def _wait_for_room(self) -> None:
         while self._outcomes.qsize() > MOST_WAITING and not (self._stop.is_set() or self._error):
+            # It is we who hold the engine up.
+            self._alive()
             time.sleep(_ROOM_POLL_S)
 
-    def _request(self, number: int, item: Decoded, shown: ShownPair, sample: int) -> Request:
-        assert item.media is not None and item.paths is not None
-        first, second = shown.order.arrange(*item.media)
+    def _request(
+        self, number: int, item: Decoded, media: Held[Medium], shown: ShownPair, sample: int
+    ) -> Request:
+        assert item.paths is not None
         first_path, second_path = shown.order.arrange(*item.paths)
         return Request(
             id=number,
@@ -219,7 +269,7 @@ class Pipeline:
             messages=judge_messages(
                 shown.kind, self._spec.instruction_for(shown.kind, shown.prompt)
             ),
-            media={"first": first, "second": second},
+            media=media,
             paths={"first": first_path, "second": second_path},
             seed=completion_seed(self._spec.seed, shown.pair_key, shown.order, sample),
         )

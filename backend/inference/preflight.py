@@ -15,6 +15,7 @@ from backend.errors import NotFound, WinnowError
 from backend.inference.launch import (
     RunRequest,
     check_device,
+    check_servers,
     default_order,
     devices_of,
     judged_pairs,
@@ -47,6 +48,7 @@ def preflight(
     checks.append(check)
     if engine is not None:
         checks += _model(request, engine)
+        checks += _servers(request, engine)
         checks += _device(request, engine)
     if dataset is not None:
         checks.append(_disk(database, folder, dataset, request))
@@ -128,6 +130,14 @@ def _model(request: RunRequest, engine: str) -> list[Check]:
             )
         ]  # fmt: skip
     return [Check("Model", Level.OK, f"{size / _GB:.2f} GB of weights")]
+
+
+def _servers(request: RunRequest, engine: str) -> list[Check]:
+    try:
+        check_servers(engine, request.options)
+    except WinnowError as error:
+        return [_stop("Servers", error)]
+    return []
 
 
 def model_bytes(model: str) -> int | None:

@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass
-from pathlib import Path
-from threading import Event
+from threading import Event, Lock
 
-from backend.domain.pairs import MediaKind, Order, Pair, shown_orders
+from backend.domain.pairs import Order, Pair, shown_orders
 from backend.engines.base import Medium
-from backend.errors import MediaError, WinnowError
+from backend.errors import WinnowError
 from backend.inference.spec import RunSpec
+from backend.media.budget import DECODING, Share
+from backend.media.held import Held
 from backend.media.paths import MediaRoot
-from backend.media.reading import read_medium
+from backend.media.reading import opened_medium
 from backend.store.datasets import Datasets
 from backend.store.outage import Patience
 from backend.store.predictions import Key, Predictions
@@ -31,14 +33,46 @@ class PairWork:
     missing: tuple[tuple[Order, int], ...]
 
 
-@dataclass(frozen=True, slots=True)
 class Decoded:
-    """Work with its media in dataset order, or with the reason why they cannot be had."""
+    """Work with its media in dataset order, or with the reason why they cannot be had.
 
-    work: PairWork
-    paths: tuple[str, str] | None = None
-    media: tuple[Medium, Medium] | None = None
-    error: WinnowError | None = None
+    The media count towards the memory budget until every request about them has let go of them.
+    """
+
+    def __init__(
+        self,
+        work: PairWork,
+        share: Share,
+        *,
+        paths: tuple[str, str] | None = None,
+        media: tuple[Medium, Medium] | None = None,
+        error: WinnowError | None = None,
+    ) -> None:
+        self.work, self.paths, self.error = work, paths, error
+        self.media = media
+        self._share = share
+        self._left = len(work.missing)
+        self._lock = Lock()
+        if media is None:
+            share.give_back()
+
+    def shown(self, order: Order) -> Held[Medium]:
+        """The media of one request, in its order; called once for each that is missing."""
+        assert self.media is not None
+        first, second = order.arrange(*self.media)
+        return Held({"first": first, "second": second}, self._let_go)
+
+    def give_back(self) -> None:
+        """Nobody will ask about the pair any more."""
+        self.media = None
+        self._share.give_back()
+
+    def _let_go(self) -> None:
+        with self._lock:
+            self._left -= 1
+            last = self._left == 0
+        if last:
+            self.give_back()
 
 
 def pending_work(
@@ -82,48 +116,62 @@ def pending_work(
                 yield PairWork(pair_id, pair, missing)
 
 
-def decode_media(work: PairWork, root: MediaRoot, spec: RunSpec, factor: int) -> Decoded:
+def decode_media(
+    work: PairWork, root: MediaRoot, spec: RunSpec, factor: int, share: Share | None = None
+) -> Decoded:
     """Read both media of a pair; a failure is a value, so that it reaches the right pair.
 
     Args:
         factor: Of the model, see :func:`backend.engines.models.pixel_factor`.
+        share: A place in the queue for memory, if there is one already.
     """
+    share = share or DECODING.share()
+    options, sides = spec.options, (work.pair.first, work.pair.second)
     try:
-        paths = tuple(root.resolve(ref.path) for ref in (work.pair.first, work.pair.second))
-        first, second = (_decode(path, work.pair.kind, spec, factor) for path in paths)
+        with ExitStack() as stack:
+            files = [stack.enter_context(root.open(side.path)) for side in sides]
+            first, second = (
+                stack.enter_context(
+                    opened_medium(
+                        file, file.name, work.pair.kind, fps=options.video_fps,
+                        max_pixels=options.max_pixels, factor=factor,
+                    )
+                )
+                for file in files
+            )  # fmt: skip
+            share.take(max(first.peak, first.kept + second.peak))
+            media = first.decode(), second.decode()
+            share.resize(first.kept + second.kept)
     except WinnowError as error:
-        return Decoded(work, error=error)
-    except (OSError, ValueError, MemoryError) as error:
-        return Decoded(work, error=MediaError(f"{work.pair.first.path}: {error}"))
-    return Decoded(work, (str(paths[0]), str(paths[1])), (first, second))
-
-
-def _decode(path: Path, kind: MediaKind, spec: RunSpec, factor: int) -> Medium:
-    options = spec.options
-    return read_medium(
-        path, kind, fps=options.video_fps, max_pixels=options.max_pixels, factor=factor
-    )
+        return Decoded(work, share, error=error)
+    return Decoded(work, share, paths=(files[0].name, files[1].name), media=media)
 
 
 def decode_ahead(
     work: Iterator[PairWork],
-    decode: Callable[[PairWork], Decoded],
+    decode: Callable[[PairWork, Share], Decoded],
     *,
     workers: int,
     ahead: int,
     stop: Event,
 ) -> Iterator[Decoded]:
-    """Decode up to ``ahead`` pairs before they are asked for, in order, on ``workers`` threads."""
+    """Decode up to ``ahead`` pairs before they are asked for, in order, on ``workers`` threads.
+
+    Memory is given out in the same order: no pair waits for another one behind it.
+    """
     pool = ThreadPoolExecutor(workers, thread_name_prefix="decode")
-    waiting: deque[Future[Decoded]] = deque()
+    waiting: deque[tuple[Share, Future[Decoded]]] = deque()
     try:
         for item in work:
             if stop.is_set():
                 return
-            waiting.append(pool.submit(decode, item))
+            share = DECODING.share()
+            waiting.append((share, pool.submit(decode, item, share)))
             if len(waiting) > ahead:
-                yield waiting.popleft().result()
+                yield waiting.popleft()[1].result()
         while waiting and not stop.is_set():
-            yield waiting.popleft().result()
+            yield waiting.popleft()[1].result()
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
+        for share, _ in waiting:
+            share.give_back()

@@ -19,6 +19,7 @@ from backend.errors import DatasetError, MediaError, UsageError
 from backend.ingest.convert import find_data_root, find_link_folders, new_pair
 from backend.ingest.media_check import MediaCheck
 from backend.ingest.report import Read, Report, faults
+from backend.media.opening import open_regular
 from backend.store.database import Database
 from backend.store.datasets import DatasetRow, Datasets, NewIssue, NewPair
 
@@ -68,8 +69,11 @@ def import_dataset(
         )
     parts = parse_spec(spec)
     for _, path in parts:
-        if not path.is_file():
-            raise DatasetError(f"{path}: no such file", hint="the form is SOURCE:PATH")
+        try:
+            open_regular(path).close()
+        except OSError as error:
+            said = "no such file" if isinstance(error, FileNotFoundError) else error.strerror
+            raise DatasetError(f"{path}: {said}", hint="the form is SOURCE:PATH") from error
     root, prefixes = find_data_root(parts, data_root)
     links = None if links_to is None else find_link_folders(links_to)
     return _Import(db, name, parts, root, prefixes, data_root is not None, kind, links).run(

@@ -9,6 +9,7 @@ from pathlib import Path
 from backend.domain.pairs import MediaKind
 from backend.errors import MediaError
 from backend.media.images import probe_media
+from backend.media.opening import open_resolved, unopened
 from backend.media.paths import resolve_media
 
 _WORKERS = 16  # mostly waiting for the disk, or a network file system
@@ -43,15 +44,12 @@ class MediaCheck:
     def _problem(self, medium: tuple[str, MediaKind]) -> tuple[str, str] | None:
         path, kind = medium
         try:
-            file = resolve_media(self._root, path, self._links_to)
-            if not file.exists():
-                return "missing", f"{path}: no such file"
-            if not file.is_file():
-                return "unreadable", f"{path}: is not a file"
-            probe_media(file, kind)
-        except MediaError as error:
-            line = error.message.replace(str(self._root) + "/", "")
-            return "unreadable", f"{line}; {error.hint}" if error.hint else line
-        except OSError as error:
-            return "unreadable", f"{path}: {error.strerror}"
+            with open_resolved(resolve_media(self._root, path, self._links_to)) as file:
+                probe_media(file, kind)
+        except FileNotFoundError:
+            return "missing", f"{path}: no such file"
+        except (MediaError, OSError) as error:
+            found = unopened(path, error) if isinstance(error, OSError) else error
+            line = found.message.replace(str(self._root) + "/", "")
+            return "unreadable", f"{line}; {found.hint}" if found.hint else line
         return None

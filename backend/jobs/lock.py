@@ -7,6 +7,8 @@ import os
 import time
 from pathlib import Path
 
+from backend.files import make_folder, open_lock
+
 _POLL_S = 0.02
 
 
@@ -19,8 +21,8 @@ class SupervisorLock:
 
     def acquire(self, *, wait: float = 0.0) -> bool:
         """Take the lock, within so many seconds; whether it is ours now."""
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        make_folder(self.path.parent)
+        descriptor = open_lock(self.path)
         deadline = time.monotonic() + wait
         while True:
             try:
@@ -43,7 +45,7 @@ class SupervisorLock:
     def is_held(self) -> bool:
         """Whether some process supervises the workspace. Takes a shared lock for an instant."""
         try:
-            descriptor = os.open(self.path, os.O_RDWR | os.O_CLOEXEC)
+            descriptor = open_lock(self.path, make=False)
         except FileNotFoundError:
             return False
         try:

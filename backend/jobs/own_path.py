@@ -6,6 +6,8 @@ import os
 import secrets
 from pathlib import Path
 
+from backend.files import make_folder
+
 _ROOT = Path(__file__).resolve().parents[2]
 _OURS = ("backend", "dashboard")
 
@@ -21,7 +23,7 @@ def python_path(folder: Path, root: Path = _ROOT) -> str:
         root: Where our packages lie.
     """
     links = folder.absolute() / ".packages"
-    links.mkdir(parents=True, exist_ok=True)
+    make_folder(links, below=folder)
     for name in _OURS:
         link, target = links / name, root / name
         if link.is_symlink() and link.readlink() == target:

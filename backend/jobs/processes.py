@@ -16,6 +16,7 @@ from pathlib import Path
 
 import psutil
 
+from backend.files import make_folder, open_appending
 from backend.jobs.marks import MARK
 
 log = logging.getLogger(__name__)
@@ -53,8 +54,8 @@ def spawn(
     Raises:
         OSError: The command or its log file cannot be opened.
     """
-    log_path.parent.mkdir(parents=True, exist_ok=True)
-    with log_path.open("ab") as output:
+    make_folder(log_path.parent)
+    with open_appending(log_path) as output:
         child = subprocess.Popen(  # noqa: S603 (a list, and no shell)
             list(argv),
             env={**os.environ, **env},

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from backend.domain.jobs import ACTIVE, EXIT_UNAVAILABLE, Job, JobStatus
+from backend.foreign_text import brief
 from backend.jobs.lock import SupervisorLock
 from backend.jobs.marks import mark_of
 from backend.jobs.processes import is_alive, pid_exists, reap, stop_group, stop_marked
@@ -19,7 +20,6 @@ log = logging.getLogger(__name__)
 
 _RESUME = "resume it: nothing that was committed is lost"
 _LOG_TAIL_BYTES = 4096
-_LINE_CHARS = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,4 +146,4 @@ def last_line(path: Path) -> str:
     except OSError:
         return ""
     lines = [line.strip() for line in tail.splitlines() if line.strip()]
-    return lines[-1][:_LINE_CHARS] if lines else ""
+    return brief(lines[-1]) if lines else ""

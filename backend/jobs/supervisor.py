@@ -18,6 +18,7 @@ from pathlib import Path
 from backend.domain.jobs import ACTIVE, OPEN, Job, JobStatus
 from backend.errors import StoreError, StoreUnavailable
 from backend.jobs.devices import overlap
+from backend.jobs.handover import sweep, take
 from backend.jobs.lock import SupervisorLock
 from backend.jobs.marks import MARK, mark_of
 from backend.jobs.processes import (
@@ -36,6 +37,9 @@ log = logging.getLogger(__name__)
 SUPERVISOR_MODULE = "backend.supervisor"
 _LOCK_WAIT_S = 2.0
 _LINGER_S = 30.0
+_LONGEST_STEP_S = 2.0
+SILENCE_S = 900.0
+"""Without a beat for so long, a worker whose process lives has hung."""
 _STORE_RETRY_S = 1.0
 LONGEST_END_S = 420.0
 """What a cancelled job is given to end by itself, as long as it says that it is at it."""
@@ -61,15 +65,27 @@ class Supervisor:
         grace: Seconds between SIGTERM and SIGKILL for a cancelled job. One whose own process goes on
             beating meanwhile, because it saves what it has, is waited for up to
             :data:`LONGEST_END_S`.
+        silence_seconds: A worker that lives and does not beat for so long is ended. Its engine may hold
+            the interpreter's lock, so that nothing in it can notice.
     """
 
     def __init__(
-        self, jobs: JobTable, folder: Path, *, stale_seconds: float = 30.0, grace: float = 10.0
+        self,
+        jobs: JobTable,
+        folder: Path,
+        *,
+        stale_seconds: float = 30.0,
+        grace: float = 10.0,
+        silence_seconds: float = SILENCE_S,
     ) -> None:
         self._jobs = jobs
         self._folder = folder
         self._stale_seconds = stale_seconds
         self._grace = grace
+        self._silence_seconds = silence_seconds
+        self._looked = time.monotonic()
+        # The last beat of each job, and the seconds that we have seen no other.
+        self._beats: dict[int, tuple[float, float]] = {}
         self._host = socket.gethostname()
         self._exit_codes: dict[int, int] = {}
         self._watched: dict[int, _Watched] = {}
@@ -91,6 +107,7 @@ class Supervisor:
             grace=self._grace,
         )
         self._cancel()
+        self._end_silent()
         self._watch()
         self._start()
         return bool(self._watched) or bool(self._jobs.list(*sorted(OPEN)))
@@ -133,6 +150,25 @@ class Supervisor:
     def _stop(self, job_id: int, pid: int, pid_started: float) -> bool:
         mark = mark_of(self._folder, job_id)
         return stop_group(pid, pid_started, mark=mark, grace=self._grace)
+
+    def _end_silent(self) -> None:
+        # Counted here and in short steps: while the store was away or this machine slept, nobody beat.
+        now = time.monotonic()
+        step = min(now - self._looked, _LONGEST_STEP_S)
+        self._looked = now
+        before, self._beats = self._beats, {}
+        for job in self._active_here():
+            if job.heartbeat_at is None or job.pid is None or job.pid_started is None:
+                continue
+            beat, silent = before.get(job.id, (0.0, 0.0))
+            silent = silent + step if beat == job.heartbeat_at else 0.0
+            self._beats[job.id] = (job.heartbeat_at, silent)
+            if silent < self._silence_seconds or not self._stop(job.id, job.pid, job.pid_started):
+                continue
+            error = f"its process lived and gave no sign of life for {silent:.0f} s; it was ended"
+            hint = "resume it: nothing that was committed is lost"
+            self._jobs.finish(job.id, JobStatus.INTERRUPTED, error=error, hint=hint, pid=job.pid)
+            log.warning("job %d: %s", job.id, error)
 
     def _watch(self) -> None:
         """Remember who runs, and clear up behind jobs that ended by themselves."""
@@ -190,7 +226,7 @@ class Supervisor:
         try:
             pid, started = spawn(
                 job.argv,
-                env={**job.env, MARK: mark_of(self._folder, job.id)},
+                env={**take(self._folder, job.id), **job.env, MARK: mark_of(self._folder, job.id)},
                 log_path=Path(job.log_path),
                 cwd=self._folder,
             )
@@ -230,6 +266,7 @@ def supervise(
     *,
     stale_seconds: float = 30.0,
     grace: float = 10.0,
+    silence_seconds: float = SILENCE_S,
     interval: float = 0.3,
     idle_seconds: float = 5.0,
     outage_seconds: float = 300.0,
@@ -243,8 +280,16 @@ def supervise(
         StoreUnavailable: It was away for longer.
     """
     lock = SupervisorLock(folder)
-    supervisor = Supervisor(jobs, folder, stale_seconds=stale_seconds, grace=grace)
+    supervisor = Supervisor(
+        jobs,
+        folder,
+        stale_seconds=stale_seconds,
+        grace=grace,
+        silence_seconds=silence_seconds,
+    )
     while lock.acquire(wait=_LOCK_WAIT_S):
+        with suppress(StoreError):
+            sweep(folder, {job.id for job in jobs.list(JobStatus.QUEUED)})
         try:
             _loop(
                 supervisor,
@@ -289,7 +334,12 @@ def _loop(
 
 
 def ensure_supervisor(
-    db_url: str, folder: Path, *, stale_seconds: float = 30.0, outage_seconds: float = 300.0
+    db_url: str,
+    folder: Path,
+    *,
+    stale_seconds: float = 30.0,
+    silence_seconds: float = SILENCE_S,
+    outage_seconds: float = 300.0,
 ) -> None:
     """Start the workspace's supervisor unless there is one. Call it after the job is committed.
 
@@ -300,6 +350,7 @@ def ensure_supervisor(
             since a command line can be read by everybody.
         folder: The workspace's folder, for the lock and the supervisor's log.
         stale_seconds: See :func:`~backend.jobs.reconcile.settle_dead`.
+        silence_seconds: See :class:`Supervisor`.
         outage_seconds: See :func:`supervise`.
     """
     reap()
@@ -314,6 +365,11 @@ def ensure_supervisor(
         # inherit it into other interpreters.
         cwd=Path(__file__).resolve().parents[2],
         stdin=json.dumps(
-            {"db_url": db_url, "stale_seconds": stale_seconds, "outage_seconds": outage_seconds}
+            {
+                "db_url": db_url,
+                "stale_seconds": stale_seconds,
+                "silence_seconds": silence_seconds,
+                "outage_seconds": outage_seconds,
+            }
         ).encode(),
     )

@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import Any
 
 from backend.domain.jobs import OPEN
-from backend.domain.people import Role
+from backend.domain.operations import Operation, guarded
 from backend.errors import RunError, TrainingError
 from backend.loop.checks import check_loop
 from backend.loop.driver import driving
@@ -18,6 +18,7 @@ from backend.store.loops import Loops
 from backend.workspace import Workspace
 
 
+@guarded(Operation.START_LOOP)
 def start(space: Workspace, spec: LoopSpec) -> int:
     """Write down a new loop; returns its id. :func:`run` does it.
 
@@ -25,13 +26,13 @@ def start(space: Workspace, spec: LoopSpec) -> int:
         WinnowError: Something would stop it later; see :func:`backend.loop.checks.check_loop`.
         Forbidden: Only operators may.
     """
-    space.person.require(Role.OPERATOR, "start a loop")
     check_loop(space, spec)
     return Loops(space.database).add(
         spec.model_dump(mode="json"), LoopState().model_dump(mode="json")
     )
 
 
+@guarded(Operation.GO_ON_WITH_LOOP)
 def run(
     space: Workspace,
     loop_id: int,
@@ -56,7 +57,6 @@ def run(
         UsageError: The changes come too late, or make no sense.
         Forbidden: Only operators may.
     """
-    space.person.require(Role.OPERATOR, "go on with a loop")
     with driving(space, loop_id) as (row, hold):
         rounds = Rounds(space, row, hold, say)
         try:
@@ -89,6 +89,7 @@ def _go_on(
         rounds.advance()
 
 
+@guarded(Operation.CANCEL_LOOP)
 def cancel(space: Workspace, loop_id: int) -> None:
     """Give a loop up: whoever drives it stops, and so does what it has started.
 
@@ -99,7 +100,6 @@ def cancel(space: Workspace, loop_id: int) -> None:
         RunError: It is done.
         Forbidden: Only operators may.
     """
-    space.person.require(Role.OPERATOR, "cancel a loop")
 
     def ended(state: dict[str, Any]) -> dict[str, Any]:
         if state["step"] == Step.DONE:

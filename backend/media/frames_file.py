@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from pathlib import Path
+from typing import IO
 
 import av
 import numpy as np
@@ -12,12 +12,13 @@ from numpy.typing import NDArray
 from backend.errors import MediaError
 
 
-def write_frames(path: Path, frames: NDArray[np.uint8], *, fps: float) -> None:
+def write_frames(target: IO[bytes], frames: NDArray[np.uint8], *, fps: float) -> None:
     """Write frames as a lossless H.264 MP4 of that frame rate.
 
     Programs that take ``fps`` frames a second of it take these, whatever their rule.
 
     Args:
+        target: An open file, which can be sought in.
         frames: ``[T, H, W, 3]`` uint8 RGB.
 
     Raises:
@@ -29,7 +30,7 @@ def write_frames(path: Path, frames: NDArray[np.uint8], *, fps: float) -> None:
         # No file can say it exactly: a hair slower, because whoever rounds down would miss a frame.
         rate = Fraction(round(fps * 9_999), 10_000)
     try:
-        with av.open(str(path.absolute()), "w", format="mp4") as container:
+        with av.open(target, "w", format="mp4") as container:
             stream = container.add_stream("libx264rgb", rate=rate)
             # Whole ticks a frame: a length that is rounded down is a frame less to some readers.
             stream.time_base = 1 / rate
@@ -42,4 +43,4 @@ def write_frames(path: Path, frames: NDArray[np.uint8], *, fps: float) -> None:
     except (av.FFmpegError, ValueError, IndexError) as error:
         if isinstance(error, OSError) and error.errno:
             raise
-        raise MediaError(f"{path}: its frames cannot be encoded ({error})") from error
+        raise MediaError(f"the frames of a video cannot be encoded ({error})") from error

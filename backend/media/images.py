@@ -1,165 +1,216 @@
-"""Images: any file as 8-bit RGB by Pillow, and the sizes that the Qwen-VL family works with."""
+"""Images: any file as 8-bit RGB by Pillow, at the size that is needed of it."""
 
 from __future__ import annotations
 
-import dataclasses
 import functools
-import math
-import struct
-import zlib
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageFile, ImageOps
 
 from backend.domain.pairs import MediaKind
 from backend.errors import MediaError
-from backend.media.paths import media_kind
-from backend.media.video import VideoFrames, probe_video
+from backend.media.budget import DECODING
+from backend.media.failing import decoding
+from backend.media.opening import open_regular
+from backend.media.sizes import QWEN_FACTOR, refuse_giants, smart_resize
+from backend.media.video import probe_video
 
-__all__ = [
-    "MAX_DECODED_PIXELS",
-    "media_kind",
-    "probe_media",
-    "read_image",
-    "resize_frames",
-    "smart_resize",
-]
+WHOLE_PIXELS = 4096 * 4096
+"""Images up to this size are decoded whole, pixel by pixel as ever. Only of larger ones is a reduced
+picture resized, which is at least twice as large as the result in each direction."""
 
-MAX_DECODED_PIXELS = 100_000_000
-"""An image with more pixels is refused before it is decoded (300 MB as RGB)."""
+MAX_IMAGE_BYTES = 1_000_000_000
+"""Some decoders read the whole file before they say how large the picture is."""
 
-QWEN_FACTOR = 28
-"""Sides are multiples of it in Qwen2-VL and Qwen2.5-VL; see ``backend.engines.models``."""
+_SPARE = 2
+_BAND_PIXELS = 4_000_000
+_TURNED = (5, 6, 7, 8)
+"""EXIF orientations that turn by a quarter."""
 
-QWEN_MAX_PIXELS = 16384 * 28 * 28
-"""``qwen_vl_utils.MAX_PIXELS``."""
+Size = tuple[int, int]
+"""Width and height, as Pillow has them."""
 
-MAX_PIXELS = 360 * QWEN_FACTOR * QWEN_FACTOR
-"""At which judges are asked and trained unless told otherwise; LightRFT's default for training."""
 
-_MAX_ASPECT = 200
+class OpenImage:
+    """An image whose header was read, and which knows what decoding it takes.
 
-# What Pillow raises on bytes that are no image, or not the whole of one.
-_BROKEN = (
-    OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError, OverflowError, TypeError,
-    struct.error, zlib.error, Image.DecompressionBombError,
-)  # fmt: skip
+    Args:
+        fit: From the size as a person sees it to the size that is wanted; ``None`` leaves it.
+        whole: Up to so many pixels it is decoded whole before it is resized.
+        resample: Pillow's filter.
+
+    Attributes:
+        peak: Bytes that decoding needs at most, estimated.
+        kept: Bytes of the result.
+    """
+
+    def __init__(
+        self,
+        opened: ImageFile.ImageFile,
+        name: str,
+        fit: Callable[[Size], Size] | None,
+        *,
+        whole: int = WHOLE_PIXELS,
+        resample: Image.Resampling = Image.Resampling.BICUBIC,
+    ) -> None:
+        self._image, self._name, self._fit = opened, name, fit
+        self._resample = resample
+        turned = _is_turned(opened)
+        self._target = fit(_swapped(opened.size, turned)) if fit else _swapped(opened.size, turned)
+        self._least: Size | None = None
+        if fit is not None and opened.width * opened.height > whole:
+            least = _SPARE * self._target[0], _SPARE * self._target[1]
+            self._least = _swapped(least, turned)
+            # JPEG's own way: its blocks are decoded at a half, a quarter or an eighth.
+            opened.draft(opened.mode, self._least)
+        self.kept = 4 * self._target[0] * self._target[1]
+        self.peak = _loaded_bytes(opened) + self.kept
+        if not self._least and (turned or not _is_plain(opened)):
+            self.peak += 4 * opened.width * opened.height
+
+    def decode(self) -> Image.Image:
+        """The image in RGB, as a person would see it, at the size that is wanted.
+
+        Raises:
+            MediaError: It is cut off or broken.
+        """
+        with decoding(self._name, "image"):
+            return self._decoded()
+
+    def _decoded(self) -> Image.Image:
+        image: Image.Image = self._image
+        before = image.size
+        image.load()
+        if not self._least and image.size != before:
+            # Pillow's mind of a turned 16-bit TIFF is another one by now.
+            self._target = self._fit(image.size) if self._fit else image.size
+        by = 1
+        if self._least:
+            by = max(1, min(image.width // self._least[0], image.height // self._least[1]))
+        if by > 1 or not _is_plain(image):
+            image = _in_rgb(image, by)
+        ImageOps.exif_transpose(image, in_place=True)
+        if image.size != self._target:
+            return image.resize(self._target, self._resample)
+        return image.copy() if image is self._image else image
+
+
+@contextmanager
+def opened_image(
+    stream: BinaryIO,
+    name: str,
+    fit: Callable[[Size], Size] | None,
+    *,
+    whole: int = WHOLE_PIXELS,
+    resample: Image.Resampling = Image.Resampling.BICUBIC,
+) -> Iterator[OpenImage]:
+    """Read the header of an image.
+
+    Raises:
+        MediaError: It is no image, or too large to be decoded.
+    """
+    with decoding(name, "image"):
+        image = _opened(stream, name)
+        found = OpenImage(image, name, fit, whole=whole, resample=resample)
+    with image:
+        yield found
 
 
 def read_image(
-    path: Path, *, max_pixels: int | None = None, factor: int = QWEN_FACTOR
+    source: Path | BinaryIO, *, max_pixels: int | None = None, factor: int = QWEN_FACTOR
 ) -> Image.Image:
     """Decode an image as a person would see it, in RGB.
 
     The EXIF orientation is applied, transparency is laid on white, 16-bit greyscale is scaled to
-    8 bits, and of an animation the first frame is taken.
+    8 bits, and of an animation the first frame is taken. Waits for its share of the memory.
 
     Args:
+        source: A file, or its bytes: a stream that is called by its ``name``.
         max_pixels: Resize as :func:`smart_resize` says, with this upper bound.
         factor: Of the model that will look: 28, or 32 for Qwen3-VL.
 
     Raises:
         MediaError: The file is missing, no image, cut off, or too large to be decoded.
     """
-    try:
-        with _open(path) as opened:
-            opened.load()
-            image = _to_rgb(ImageOps.exif_transpose(opened))
-    except _BROKEN as error:
-        raise _media_error(path, error) from error
+    with (
+        opened(source, "image") as (stream, name),
+        opened_image(stream, name, judges_fit(name, max_pixels, factor)) as image,
+        DECODING.hold(image.peak),
+    ):
+        return image.decode()
+
+
+def read_small(stream: BinaryIO, edge: int, name: str) -> Image.Image:
+    """Decode an image whose longer side has at most ``edge`` pixels, as fast as its format allows.
+
+    Raises:
+        MediaError: See :func:`read_image`.
+    """
+
+    def fit(size: Size) -> Size:
+        scale = min(1.0, edge / max(size))
+        return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
+
+    with (
+        opened_image(stream, name, fit, whole=0, resample=Image.Resampling.LANCZOS) as image,
+        DECODING.hold(image.peak),
+    ):
+        return image.decode()
+
+
+def judges_fit(name: str, max_pixels: int | None, factor: int) -> Callable[[Size], Size] | None:
+    """The size at which a judge is shown an image, or ``None`` where it is left to its processor."""
     if max_pixels is None:
-        return image
-    try:
-        height, width = smart_resize(
-            image.height, image.width, factor=factor, max_pixels=max_pixels
-        )
-    except ValueError as error:
-        raise MediaError(f"{path}: {error}") from error
-    if (width, height) == image.size:
-        return image
-    return image.resize((width, height), Image.Resampling.BICUBIC)
+        return None
+
+    def fit(size: Size) -> Size:
+        try:
+            height, width = smart_resize(size[1], size[0], factor=factor, max_pixels=max_pixels)
+        except ValueError as error:
+            raise MediaError(f"{name}: {error}") from error
+        return width, height
+
+    return fit
 
 
-def smart_resize(
-    height: int,
-    width: int,
-    *,
-    factor: int = QWEN_FACTOR,
-    min_pixels: int | None = None,
-    max_pixels: int = QWEN_MAX_PIXELS,
-) -> tuple[int, int]:
-    """The size at which a Qwen-VL model looks at an image.
-
-    Both sides become multiples of ``factor``, the area comes to lie within ``min_pixels`` and
-    ``max_pixels``, and the aspect ratio changes as little as that allows. Defined by
-    ``smart_resize`` in ``qwen_vl_utils/vision_process.py`` (github.com/QwenLM/Qwen2.5-VL), and in
-    transformers' ``models/qwen2_vl/image_processing_qwen2_vl.py``.
-
-    Args:
-        factor: Pixels of one token's side; 28, or 32 for Qwen3-VL.
-        min_pixels: By default that of four tokens.
-
-    Returns:
-        Height and width in pixels.
+@contextmanager
+def opened(source: Path | BinaryIO, kind: str) -> Iterator[tuple[BinaryIO, str]]:
+    """A medium's bytes and name, from a path or from a stream that is left open.
 
     Raises:
-        ValueError: One side is more than 200 times the other.
+        MediaError: It is missing or no regular file.
     """
-    if max(height, width) > _MAX_ASPECT * min(height, width):
-        raise ValueError(f"aspect ratio of {width}x{height} is above {_MAX_ASPECT}")
-    if min_pixels is None:
-        min_pixels = 4 * factor * factor
-    # Python's round (half to even) is part of the definition.
-    new_height = max(factor, round(height / factor) * factor)
-    new_width = max(factor, round(width / factor) * factor)
-    if new_height * new_width > max_pixels:
-        shrink = math.sqrt(height * width / max_pixels)
-        new_height = max(factor, math.floor(height / shrink / factor) * factor)
-        new_width = max(factor, math.floor(width / shrink / factor) * factor)
-    elif new_height * new_width < min_pixels:
-        grow = math.sqrt(min_pixels / (height * width))
-        new_height = math.ceil(height * grow / factor) * factor
-        new_width = math.ceil(width * grow / factor) * factor
-    return new_height, new_width
+    if not isinstance(source, Path):
+        yield source, str(getattr(source, "name", kind))
+        return
+    with decoding(str(source), kind):
+        stream = open_regular(source)
+    with stream:
+        yield stream, str(source)
 
 
-def resize_frames(
-    frames: VideoFrames, max_pixels: int, *, factor: int = QWEN_FACTOR
-) -> VideoFrames:
-    """The same frames at the size that :func:`smart_resize` gives under ``max_pixels`` a frame.
-
-    Raises:
-        MediaError: One side of the video is more than 200 times the other.
-    """
-    _, old_height, old_width, _ = frames.frames.shape
-    try:
-        height, width = smart_resize(old_height, old_width, factor=factor, max_pixels=max_pixels)
-    except ValueError as error:
-        raise MediaError(f"a video cannot be resized: {error}") from error
-    if (height, width) == (old_height, old_width):
-        return frames
-    resized = np.empty((len(frames.frames), height, width, 3), dtype=np.uint8)
-    for position, frame in enumerate(frames.frames):
-        picture = Image.fromarray(frame).resize((width, height), Image.Resampling.BICUBIC)
-        resized[position] = np.asarray(picture)
-    return dataclasses.replace(frames, frames=resized)
-
-
-def probe_media(path: Path, kind: MediaKind) -> None:
+def probe_media(source: Path | BinaryIO, kind: MediaKind) -> None:
     """A cheap check that a file is what it should be: its header is read, nothing is decoded.
 
     Raises:
         MediaError: The file is missing, empty, or not readable as ``kind``.
     """
-    if kind is MediaKind.VIDEO:
-        probe_video(path)
-        return
-    try:
-        with _open(path) as image:
+    with opened(source, kind.value) as (stream, name):
+        if kind is MediaKind.VIDEO:
+            probe_video(stream, name)
+            return
+        # Plugins of some formats read the whole file to find the header.
+        with (
+            DECODING.hold(_length(stream)),
+            decoding(name, "image"),
+            _opened(stream, name) as image,
+        ):
             image.verify()
-    except _BROKEN as error:
-        raise _media_error(path, error) from error
 
 
 @functools.cache
@@ -170,17 +221,85 @@ def _formats() -> tuple[str, ...]:
     return tuple(name for name in wanted if name in Image.OPEN)
 
 
-def _open(path: Path) -> Image.Image:
-    image = Image.open(path, formats=_formats())
-    if image.width * image.height > MAX_DECODED_PIXELS:
+def _opened(stream: BinaryIO, name: str) -> ImageFile.ImageFile:
+    if _length(stream) > MAX_IMAGE_BYTES:
+        raise MediaError(
+            f"{name}: too large to decode ({_length(stream):,} bytes)",
+            hint=f"the limit is {MAX_IMAGE_BYTES // 1_000_000:,} MB for one image",
+        )
+    image = Image.open(stream, formats=_formats())
+    try:
+        refuse_giants(name, image.width, image.height)
+    except MediaError:
         image.close()
-        raise Image.DecompressionBombError(f"{image.width}x{image.height} pixels")
+        raise
     return image
 
 
-def _to_rgb(image: Image.Image) -> Image.Image:
+def _length(stream: BinaryIO) -> int:
+    length = stream.seek(0, os.SEEK_END)
+    stream.seek(0)
+    return length
+
+
+def _loaded_bytes(image: ImageFile.ImageFile) -> int:
+    """Bytes of the decoded image as its plugin and Pillow hold them."""
+    pixel = {"1": 1, "L": 1, "P": 1}.get(image.mode, 2 if image.mode.startswith("I;16") else 4)
+    if image.format in ("WEBP", "AVIF"):
+        pixel += 8  # the decoder's own picture, and its bytes on the way to Pillow
+    elif image.format == "TIFF":
+        pixel += 4  # a strip may be the whole picture; also, Pillow turns it in memory
+    elif image.format == "JPEG" and image.info.get("progressive"):
+        # All coefficients, of the size that was not drafted.
+        return pixel * image.width * image.height + 6 * _undrafted(image)
+    return pixel * image.width * image.height
+
+
+def _undrafted(image: ImageFile.ImageFile) -> int:
+    scale = (*getattr(image, "decoderconfig", ()), 1)[0] or 1
+    return image.width * image.height * scale * scale
+
+
+def _is_turned(image: ImageFile.ImageFile) -> bool:
+    """Whether a person sees the sides of an unloaded image exchanged."""
+    # Of a TIFF, the size is that of the turned image already.
+    turns = image.getexif().get(ExifTags.Base.Orientation, 1) in _TURNED
+    return turns and image.format != "TIFF"
+
+
+def _swapped(size: Size, turned: bool) -> Size:
+    return (size[1], size[0]) if turned else size
+
+
+def _is_plain(image: Image.Image) -> bool:
+    return image.mode == "RGB" and not image.has_transparency_data
+
+
+def _in_rgb(image: Image.Image, by: int) -> Image.Image:
+    """A loaded image in RGB, at the ``by``-th part of its width and height.
+
+    Converted band by band: copies of all of it, in wider modes, may take gigabytes.
+    """
+    scale = _scale_to_eight_bits(image)
+    made = Image.new("RGB", (-(-image.width // by), -(-image.height // by)))
+    for top, band in _bands(image, by):
+        band = _to_rgb(band, scale)
+        made.paste(band.reduce(by) if by > 1 else band, (0, top // by))
+    made.info = {name: value for name, value in image.info.items() if name != "transparency"}
+    return made
+
+
+def _bands(image: Image.Image, by: int = 1) -> Iterator[tuple[int, Image.Image]]:
+    """Pieces of full width, top row first; the height of each but the last is a multiple of ``by``."""
+    rows = max(1, _BAND_PIXELS // image.width // by) * by
+    for top in range(0, image.height, rows):
+        yield top, image.crop((0, top, image.width, min(image.height, top + rows)))
+
+
+def _to_rgb(image: Image.Image, scale: float) -> Image.Image:
     if image.mode.startswith("I") or image.mode == "F":
-        return Image.fromarray(_to_eight_bits(image)).convert("RGB")
+        values = np.nan_to_num(np.asarray(image).astype(np.float64)) * scale
+        return Image.fromarray(np.clip(np.rint(values), 0, 255).astype(np.uint8)).convert("RGB")
     if image.has_transparency_data:
         rgba = image.convert("RGBA")
         white = Image.new("RGBA", rgba.size, "white")
@@ -188,27 +307,11 @@ def _to_rgb(image: Image.Image) -> Image.Image:
     return image.convert("RGB")
 
 
-def _to_eight_bits(image: Image.Image) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
-    """Greyscale of more than 8 bits, by scaling; Pillow's own conversion clips at 255."""
-    values = np.asarray(image).astype(np.float64)
+def _scale_to_eight_bits(image: Image.Image) -> float:
+    """By what greyscale of more than 8 bits is multiplied; Pillow's own conversion clips at 255."""
+    if image.mode not in ("I", "F"):
+        return 255 / 0xFFFF
+    top = max(float(np.nan_to_num(np.asarray(band)).max(initial=0)) for _, band in _bands(image))
     if image.mode == "F":
-        values = np.nan_to_num(values)
-        scale = 255.0 if values.max(initial=0) <= 1 else 1.0
-    elif image.mode.startswith("I;16") or values.max(initial=0) <= 0xFFFF:
-        scale = 255 / 0xFFFF
-    else:
-        scale = 255 / values.max()
-    return np.clip(np.rint(values * scale), 0, 255).astype(np.uint8)
-
-
-def _media_error(path: Path, error: BaseException) -> MediaError:
-    if isinstance(error, FileNotFoundError):
-        return MediaError(f"{path}: no such file")
-    if isinstance(error, Image.DecompressionBombError):
-        return MediaError(
-            f"{path}: too large to decode ({error})",
-            hint=f"the limit is {MAX_DECODED_PIXELS // 1_000_000} million pixels; scale it down",
-        )
-    if isinstance(error, UnidentifiedImageError):
-        return MediaError(f"{path}: is not an image of a known format")
-    return MediaError(f"{path}: cannot be read as an image ({error})")
+        return 255.0 if top <= 1 else 1.0
+    return 255 / 0xFFFF if top <= 0xFFFF else 255 / top

@@ -2,7 +2,8 @@
 
 Dataset files come from strangers, and the files they name are served to browsers and sent to
 engines. A path that leads to a file elsewhere is refused before anything is opened. Symbolic links are
-followed at every opening, so that a link that was changed since is judged by where it leads now.
+followed at every opening, so that a link that was changed since is judged by where it leads now; one
+that is put there between looking and opening is not followed (see :mod:`backend.media.opening`).
 """
 
 from __future__ import annotations
@@ -10,11 +11,13 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Sequence
+from io import BufferedReader
 from pathlib import Path, PurePosixPath
 from unicodedata import normalize
 
 from backend.domain.pairs import MediaKind
 from backend.errors import MediaError
+from backend.media.opening import open_medium
 
 IMAGE_SUFFIXES = frozenset(
     {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".avif"}
@@ -109,6 +112,14 @@ class MediaRoot:
             MediaError: See there.
         """
         return resolve_media(Path(self._root), path, self._links_to)
+
+    def open(self, path: str) -> BufferedReader:
+        """The file itself, opened; what stands at its path is judged by the descriptor.
+
+        Raises:
+            MediaError: As :func:`resolve_media` says; or it is missing, or no regular file.
+        """
+        return open_medium(self.resolve(path))
 
     def join(self, path: str) -> str:
         """The file that ``path`` names, below the data root as that is written.

@@ -8,52 +8,58 @@ from __future__ import annotations
 
 import hashlib
 import os
-import secrets
 import threading
 from pathlib import Path
+from typing import BinaryIO
 
-import av
 from PIL import Image
 
 from backend.domain.pairs import MediaKind
 from backend.errors import MediaError
-from backend.media.images import read_image
+from backend.files import WholeFile
+from backend.media.images import read_image, read_small
+from backend.media.video import first_frame
 
-# Decoding a large image takes up to 300 MB; a page of thumbnails asks for fifty at once.
+# A page of thumbnails asks for fifty at once, and wants to be answered meanwhile.
 _DECODERS = threading.BoundedSemaphore(3)
 _QUALITY = 80
 _CONVERTED = 0
 """As ``edge``: full size, only the format changes."""
 
 
-def thumbnail(source: Path, kind: MediaKind, edge: int, cache: Path) -> Path:
+def thumbnail(source: BinaryIO, kind: MediaKind, edge: int, cache: Path) -> Path:
     """The thumbnail of an image, or of a video's first frame.
 
     Args:
+        source: The medium, from :meth:`backend.media.paths.MediaRoot.open`.
         edge: The longer side has at most so many pixels.
 
     Returns:
         A WebP file below ``cache``.
 
     Raises:
-        MediaError: The medium is missing or cannot be decoded.
+        MediaError: The medium cannot be decoded.
     """
     target = _place(source, edge, cache)
     if target.exists():
         return target
+    name = Path(source.name).name
     with _DECODERS:
         if not target.exists():
-            image = _first_frame(source) if kind is MediaKind.VIDEO else read_image(source)
-            image.thumbnail((edge, edge), Image.Resampling.LANCZOS)
+            if kind is MediaKind.VIDEO:
+                image = first_frame(source, name)
+                image.thumbnail((edge, edge), Image.Resampling.LANCZOS)
+            else:
+                image = read_small(source, edge, name)
             _write(image, target)
     return target
 
 
-def browser_image(source: Path, cache: Path) -> Path:
+def browser_image(source: BinaryIO, cache: Path) -> Path:
     """An image that no browser shows (TIFF, 16-bit, …), as a WebP of the same size.
 
     Raises:
-        MediaError: It is missing or cannot be decoded.
+        MediaError: It cannot be decoded.
     """
     target = _place(source, _CONVERTED, cache)
     if target.exists():
@@ -64,35 +70,18 @@ def browser_image(source: Path, cache: Path) -> Path:
     return target
 
 
-def _place(source: Path, edge: int, cache: Path) -> Path:
-    try:
-        state = source.stat()
-    except OSError as error:
-        raise MediaError(f"{source.name}: no such file") from error
-    key = f"{source}\0{state.st_size}\0{state.st_mtime_ns}\0{edge}".encode(
+def _place(source: BinaryIO, edge: int, cache: Path) -> Path:
+    state = os.fstat(source.fileno())
+    key = f"{source.name}\0{state.st_size}\0{state.st_mtime_ns}\0{edge}".encode(
         "utf-8", "surrogateescape"
     )
     digest = hashlib.sha256(key).hexdigest()
     return cache / digest[:2] / f"{digest[2:40]}.webp"
 
 
-def _first_frame(source: Path) -> Image.Image:
-    try:
-        # "file:", because FFmpeg would read some names as protocols.
-        with av.open(f"file:{source.absolute()}") as container:
-            for frame in container.decode(video=0):
-                return Image.fromarray(frame.to_ndarray(format="rgb24"))
-    except (av.FFmpegError, OSError, ValueError, IndexError) as error:
-        raise MediaError(f"{source.name}: cannot be read as a video ({error})") from error
-    raise MediaError(f"{source.name}: the video has no frames")
-
-
 def _write(image: Image.Image, target: Path) -> None:
-    partial = target.with_suffix(f".{secrets.token_hex(4)}.partial")
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        image.save(partial, format="WEBP", quality=_QUALITY, method=2)
-        os.replace(partial, target)
-    except (OSError, ValueError) as error:
-        partial.unlink(missing_ok=True)
+        with WholeFile(target, sync=False) as file:
+            image.save(file.stream, format="WEBP", quality=_QUALITY, method=2)
+    except Exception as error:
         raise MediaError(f"{target}: the thumbnail cannot be written ({error})") from error

@@ -6,22 +6,44 @@ file, also where its frame rate varies, or the judge sees a motion that is too s
 
 from __future__ import annotations
 
+import os
+import time
+from array import array
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
-from pathlib import Path
-from typing import IO
+from itertools import groupby
+from typing import BinaryIO
 
 import av
 import numpy as np
+from av.container import InputContainer
 from numpy.typing import NDArray
+from PIL import Image
 
 from backend.errors import MediaError
+from backend.media.failing import decoding
+from backend.media.sizes import MAX_DECODED_PIXELS, refuse_giants, smart_resize
 
 FRAME_FACTOR = 2
 """Qwen-VL merges frames in twos (``temporal_patch_size``); the number of frames is a multiple."""
 
 MAX_FRAMES = 768
 """Upper bound on sampled frames, as in ``qwen_vl_utils.FPS_MAX_FRAMES``."""
+
+MOST_FRAMES = 1_000_000
+"""Of one video: with more it is refused (nine hours at 30 a second)."""
+LONGEST_SECONDS = 600.0
+"""For decoding one video."""
+
+# What a playlist or a script of FFmpeg's names would be opened without being looked at.
+_CONTAINERS = (
+    "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,asf,flv,gif,h264,hevc,ivf,mpeg,mpegts,mpegvideo,ogg"
+)
+_OPTIONS = {"format_whitelist": _CONTAINERS, "protocol_whitelist": "none"}
+_WITHIN_DECODER = 16
+"""Frames that a decoder keeps back for reference and for order, besides one for each of its threads."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,12 +81,17 @@ class VideoFrames:
 
 
 def sample_indices(
-    times: list[Fraction], duration: Fraction, fps: float, max_frames: int = MAX_FRAMES
+    stamps: Sequence[int],
+    base: Fraction,
+    duration: Fraction,
+    fps: float,
+    max_frames: int = MAX_FRAMES,
 ) -> list[int]:
     """Which source frames are on screen at ``0, 1/fps, 2/fps, …``.
 
     Args:
-        times: Presentation time of every source frame in seconds, ascending, starting at 0.
+        stamps: Presentation time of every source frame in units of ``base``, ascending from 0.
+        base: Seconds.
         duration: Length of the video in seconds, the last frame included.
         fps: Frames a second to take.
 
@@ -78,112 +105,206 @@ def sample_indices(
     indices: list[int] = []
     current = 0
     for k in range(count):
-        while current + 1 < len(times) and times[current + 1] <= k * step:
+        latest = k * step / base
+        while current + 1 < len(stamps) and stamps[current + 1] <= latest:
             current += 1
         indices.append(current)
     return indices
 
 
-def read_video(
-    source: Path | IO[bytes], *, fps: float, max_frames: int = MAX_FRAMES, name: str | None = None
-) -> VideoFrames:
-    """Decode a video and keep the frames on screen at ``fps``.
+class OpenVideo:
+    """A video whose frames are known and not yet decoded.
 
-    The container is read twice: once for the time of every frame (packets only, nothing is
-    decoded), once to decode, in which only the chosen frames are converted to RGB.
+    Attributes:
+        peak: Bytes that decoding needs at most, estimated.
+        kept: Bytes of the result.
+    """
+
+    def __init__(
+        self,
+        stream: BinaryIO,
+        name: str,
+        *,
+        fps: float,
+        max_pixels: int | None,
+        factor: int,
+        max_frames: int,
+    ) -> None:
+        self._stream, self._name, self._fps = stream, name, fps
+        self._limit, self._factor = max_pixels, factor
+        stamps, base, self._duration, width, height = _frame_times(stream, name)
+        if not stamps:
+            raise MediaError(f"{name}: the video has no frames")
+        refuse_giants(name, width, height)
+        self._total = len(stamps)
+        self._indices = sample_indices(stamps, base, self._duration, fps, max_frames)
+        height, width = self._size(height, width) if width and height else (1, 1)
+        self.kept = 3 * len(self._indices) * width * height
+        self.peak = self.kept + 3 * width * height * (_WITHIN_DECODER + (os.cpu_count() or 1))
+
+    def decode(self) -> VideoFrames:
+        """The frames on screen at the wanted rate, each brought to its size as soon as it is decoded.
+
+        Raises:
+            MediaError: It breaks off before the last one.
+        """
+        with decoding(self._name, "video"):
+            return self._decoded()
+
+    def _decoded(self) -> VideoFrames:
+        frames: NDArray[np.uint8] | None = None
+        filled = 0
+        # An index that stands several times is one frame, which is shown so often.
+        runs = [(index, len(list(same))) for index, same in groupby(self._indices)]
+        done = 0
+        started = time.monotonic()
+        with _container(self._stream) as container:
+            stream = container.streams.video[0]
+            stream.thread_type = "AUTO"
+            stream.codec_context.options = {"max_pixels": str(MAX_DECODED_PIXELS)}
+            for number, frame in enumerate(container.decode(video=0)):
+                if time.monotonic() - started > LONGEST_SECONDS:
+                    raise MediaError(
+                        f"{self._name}: takes more than {LONGEST_SECONDS:.0f} seconds to decode",
+                        hint="cut it, or encode it anew at a smaller size",
+                    )
+                index, times = runs[done]
+                if number < index:
+                    continue
+                picture = self._shown(frame)
+                if frames is None:
+                    frames = np.empty((len(self._indices), *picture.shape), dtype=np.uint8)
+                frames[filled : filled + times] = picture
+                filled, done = filled + times, done + 1
+                if done == len(runs):
+                    break
+        if frames is None or done < len(runs):
+            raise MediaError(
+                f"{self._name}: only {done} of {len(runs)} needed frames could be decoded",
+                hint="the file is cut off; download or encode it again",
+            )
+        seconds = float(self._duration)
+        return VideoFrames(
+            frames=frames,
+            indices=tuple(self._indices),
+            source_fps=self._total / seconds if seconds > 0 else self._fps,
+            total_frames=self._total,
+            duration=seconds,
+        )
+
+    def _shown(self, frame: av.VideoFrame) -> NDArray[np.uint8]:
+        refuse_giants(self._name, frame.width, frame.height)
+        picture: NDArray[np.uint8] = frame.to_ndarray(format="rgb24")
+        height, width = self._size(*picture.shape[:2])
+        if (height, width) == picture.shape[:2]:
+            return picture
+        return np.asarray(
+            Image.fromarray(picture).resize((width, height), Image.Resampling.BICUBIC)
+        )
+
+    def _size(self, height: int, width: int) -> tuple[int, int]:
+        if self._limit is None:
+            return height, width
+        try:
+            return smart_resize(height, width, factor=self._factor, max_pixels=self._limit)
+        except ValueError as error:
+            raise MediaError(f"{self._name}: {error}") from error
+
+
+def open_video(
+    stream: BinaryIO,
+    name: str,
+    *,
+    fps: float,
+    max_pixels: int | None = None,
+    factor: int = 1,
+    max_frames: int = MAX_FRAMES,
+) -> OpenVideo:
+    """Read the times of a video's frames.
+
+    The container is read twice: here for the time of every frame (packets only, nothing is
+    decoded), and to decode, where only the chosen frames are converted to RGB.
+
+    Args:
+        max_pixels: Resize frames as :func:`~backend.media.sizes.smart_resize` says, with this upper
+            bound for each; ``None`` leaves them as they are.
+        factor: Of the model, where they are resized.
 
     Raises:
-        MediaError: The file is missing, is no video, or breaks off before the last chosen frame.
+        MediaError: It is no video, or one of too many frames or pixels.
     """
-    label = name or str(source)
-    try:
-        times, duration = _frame_times(source)
-    except (av.FFmpegError, OSError, ValueError) as error:
-        raise MediaError(f"{label}: cannot be read as a video ({error})") from error
-    if not times:
-        raise MediaError(f"{label}: the video has no frames")
-    indices = sample_indices(times, duration, fps, max_frames)
-    wanted = set(indices)
-    kept: dict[int, NDArray[np.uint8]] = {}
-    try:
-        _rewind(source)
-        with av.open(_openable(source)) as container:
-            container.streams.video[0].thread_type = "AUTO"
-            for index, frame in enumerate(container.decode(video=0)):
-                if index in wanted:
-                    kept[index] = frame.to_ndarray(format="rgb24")
-                    if index == indices[-1]:
-                        break
-    except (av.FFmpegError, OSError, ValueError, IndexError) as error:
-        raise MediaError(f"{label}: breaks off while decoding ({error})") from error
-    if not wanted <= kept.keys():
-        raise MediaError(
-            f"{label}: only {len(kept)} of {len(wanted)} needed frames could be decoded",
-            hint="the file is cut off; download or encode it again",
+    with decoding(name, "video"):
+        return OpenVideo(
+            stream, name, fps=fps, max_pixels=max_pixels, factor=factor, max_frames=max_frames
         )
-    seconds = float(duration)
-    return VideoFrames(
-        frames=np.stack([kept[index] for index in indices]),
-        indices=tuple(indices),
-        source_fps=len(times) / seconds if seconds > 0 else fps,
-        total_frames=len(times),
-        duration=seconds,
-    )
 
 
-def probe_video(path: Path) -> None:
+def first_frame(stream: BinaryIO, name: str) -> Image.Image:
+    """The first frame of a video, in RGB.
+
+    Raises:
+        MediaError: It is no video, or has no frames.
+    """
+    with decoding(name, "video"), _container(stream) as container:
+        video = container.streams.video[0]
+        refuse_giants(name, video.width, video.height)
+        video.codec_context.options = {"max_pixels": str(MAX_DECODED_PIXELS)}
+        for frame in container.decode(video=0):
+            refuse_giants(name, frame.width, frame.height)
+            return Image.fromarray(frame.to_ndarray(format="rgb24"))
+    raise MediaError(f"{name}: the video has no frames")
+
+
+def probe_video(stream: BinaryIO, name: str) -> None:
     """Check that a file opens as a container with a video stream; no frame is decoded.
 
     Raises:
         MediaError: It does not.
     """
-    try:
-        with av.open(_openable(path)) as container:
-            found = bool(container.streams.video)
-    except (av.FFmpegError, OSError, ValueError) as error:
-        if isinstance(error, FileNotFoundError):
-            raise MediaError(f"{path}: no such file") from error
-        raise MediaError(f"{path}: cannot be read as a video ({error})") from error
-    if not found:
-        raise MediaError(f"{path}: has no video stream")
+    with decoding(name, "video"), _container(stream):
+        pass
 
 
-def _frame_times(source: Path | IO[bytes]) -> tuple[list[Fraction], Fraction]:
-    """Presentation times of all frames from 0, in seconds, and the length of the video."""
-    _rewind(source)
-    with av.open(_openable(source)) as container:
-        if not container.streams.video:
-            raise ValueError("no video stream")
+def _frame_times(source: BinaryIO, name: str) -> tuple[array[int], Fraction, Fraction, int, int]:
+    """Presentation times of all frames from 0 and their unit in seconds, the length of the video in
+    seconds, and its width and height."""
+    with _container(source) as container:
         stream = container.streams.video[0]
+        width, height = stream.width or 0, stream.height or 0
         base = stream.time_base or Fraction(1, 1000)
-        stamps: list[int] = []
+        stamps = array("q")
         last_length = 0
         newest = None
         for packet in container.demux(stream):
             if packet.pts is None or packet.size == 0:
                 continue
             stamps.append(packet.pts)
+            if len(stamps) > MOST_FRAMES:
+                raise MediaError(
+                    f"{name}: has more than {MOST_FRAMES:,} frames", hint="cut it into pieces"
+                )
             if newest is None or packet.pts > newest:
                 newest, last_length = packet.pts, packet.duration or 0
         rate = stream.average_rate or stream.guessed_rate
-    stamps.sort()
     if not stamps:
-        return [], Fraction(0)
-    times = [(stamp - stamps[0]) * base for stamp in stamps]
+        return stamps, base, Fraction(0), width, height
+    first = min(stamps)
+    stamps = array("q", sorted(stamp - first for stamp in stamps))
+    last = stamps[-1] * base
     if last_length:
         tail = last_length * base
     elif rate:
         tail = 1 / Fraction(rate)
     else:
-        tail = times[-1] / max(1, len(times) - 1)
-    return times, times[-1] + tail
+        tail = last / max(1, len(stamps) - 1)
+    return stamps, base, last + tail, width, height
 
 
-def _openable(source: Path | IO[bytes]) -> str | IO[bytes]:
-    # A bare path could be read by FFmpeg as a protocol ("concat:…", "http:…"); file: cannot.
-    return f"file:{source.absolute()}" if isinstance(source, Path) else source
-
-
-def _rewind(source: Path | IO[bytes]) -> None:
-    if not isinstance(source, Path):
-        source.seek(0)
+@contextmanager
+def _container(source: BinaryIO) -> Iterator[InputContainer]:
+    # Never by a path: what stands there by now may be another file, or none that may be read.
+    source.seek(0)
+    with av.open(source, options=_OPTIONS) as container:
+        if not container.streams.video:
+            raise ValueError("no video stream")
+        yield container

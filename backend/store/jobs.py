@@ -233,15 +233,18 @@ class Jobs:
             )
             return True
 
-    def requeue(self, job_id: int) -> int:
+    def requeue(self, job_id: int, *, connection: Connection | None = None) -> int:
         """Queue an ended job again; returns the number of the new attempt.
+
+        Args:
+            connection: The caller's transaction.
 
         Raises:
             RunError: The job is not failed, cancelled or interrupted.
             NotFound: There is no such job.
         """
-        with self._db.write() as connection:
-            job = _get(connection, job_id)
+        with self._writing(connection) as within:
+            job = _get(within, job_id)
             if job.status not in RESUMABLE:
                 raise RunError(
                     f"job {job_id} is {job.status}, it cannot be resumed",
@@ -255,7 +258,7 @@ class Jobs:
                 "cancel_requested": False,
                 "earlier_s": None if job.earlier_s is None else job.earlier_s + worked,
             }
-            _set(connection, job, JobStatus.QUEUED, **changes)
+            _set(within, job, JobStatus.QUEUED, **changes)
             return attempt
 
     def reachable_s(self) -> float:

@@ -19,6 +19,9 @@ from backend.store.unfinished import read_mark
 NATS = "nats_per_token"
 """In a run's progress: what a token of its texts cost the judge that wrote it; ``None`` when unknown."""
 
+NOTICE = "notice"
+"""In a run's progress: what a person should know of it now, such as that its engine is silent."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunRow:
@@ -140,6 +143,15 @@ class Runs:
     ) -> None:
         """Replace the live rates; the counts themselves are read from the predictions."""
         connection.execute(update(runs).where(runs.c.id == run_id).values(progress=dict(progress)))
+
+    def say(self, run_id: int, notice: str | None) -> None:
+        """Say something in a run's progress until its next predictions replace it."""
+        with self._db.write() as connection:
+            progress = connection.execute(
+                select(runs.c.progress).where(runs.c.id == run_id)
+            ).scalar_one()
+            kept = {name: value for name, value in progress.items() if name != NOTICE}
+            self.set_progress(connection, run_id, {**kept, NOTICE: notice} if notice else kept)
 
     def counts(self, run_id: int) -> dict[str, Any]:
         """Done, failed, accepted and rejected, and rejected by reason. By indexes alone."""

@@ -100,7 +100,7 @@ def write_dataset_info(folder: Path) -> None:
             entry = {**info, "file_name": f"{export.name}/{info['file_name']}"}
             merged[f"{export.name}_{name}"] = entry
     if merged:
-        write_whole(folder / "data" / "dataset_info.json", merged)
+        write_whole(folder / "data" / "dataset_info.json", merged, below=folder)
 
 
 @dataclass(frozen=True, slots=True)

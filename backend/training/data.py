@@ -166,7 +166,7 @@ def check_media(folder: Path, progress: Callable[[int], None] | None = None) -> 
         if progress and len(now) % 1000 == 0:
             progress(len(now))
     if not before:
-        write_whole(folder / "data" / MEDIA, now)
+        write_whole(folder / "data" / MEDIA, now, below=folder)
     return len(now)
 
 

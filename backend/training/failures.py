@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from backend.foreign_text import brief
 from backend.jobs.reconcile import last_line
 
 _TAIL = 60_000
-_LINE_CHARS = 300
 _MEANINGS = (
     (
         re.compile(r"CUDA out of memory|OutOfMemoryError|CUDA error: out of memory", re.I),
@@ -70,4 +70,4 @@ def _raised(tail: str) -> str | None:
     if f"{_TORCHRUN}multiprocessing.errors.ChildFailedError" not in tail:
         return None
     found = [line for line in _RAISED.findall(tail) if not line.startswith(_TORCHRUN)]
-    return found[-1][:_LINE_CHARS] if found else None
+    return brief(found[-1]) if found else None

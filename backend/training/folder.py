@@ -29,6 +29,7 @@ from pathlib import Path
 from typing import Any
 
 from backend.errors import TrainingError
+from backend.files import make_folder, open_lock, write_json
 from backend.training.spec import TrainingSpec
 
 CLAIM = "training.json"
@@ -41,19 +42,17 @@ STOP = "stop"
 _LOCK = "training.lock"
 
 
-def write_whole(path: Path, value: Any) -> None:
+def write_whole(path: Path, value: Any, *, below: Path | None = None) -> None:
     """A small JSON document that appears whole.
+
+    Args:
+        below: The training's folder, below which no link is followed.
 
     Raises:
         TrainingError: It cannot be written.
     """
-    partial = path.with_name(path.name + ".partial")
     try:
-        with partial.open("w", encoding="utf-8") as stream:
-            json.dump(value, stream, indent=2, ensure_ascii=False)
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.replace(partial, path)
+        write_json(path, value, below=below)
     except OSError as error:
         raise TrainingError(
             f"{path}: cannot be written ({error.strerror})",
@@ -64,6 +63,8 @@ def write_whole(path: Path, value: Any) -> None:
 def read_json(path: Path) -> dict[str, Any]:
     """A JSON object, or an empty one where there is none to read."""
     try:
+        if not path.is_file():  # a FIFO would keep us waiting
+            return {}
         value = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError):
         return {}
@@ -144,7 +145,7 @@ def claim(folder: Path, owner: str, spec: TrainingSpec) -> None:
     """
     check_free(folder, owner)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
     except OSError as error:
         raise TrainingError(
             f"{folder}: cannot be made ({error.strerror})", hint="give another --output-dir"
@@ -186,7 +187,7 @@ def joined(folder: Path) -> Iterator[None]:
 @contextlib.contextmanager
 def _lock(folder: Path) -> Iterator[int]:
     try:
-        descriptor = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        descriptor = open_lock(folder / _LOCK)
     except OSError as error:
         raise TrainingError(
             f"{folder}: cannot be used ({error.strerror})", hint="give another --output-dir"

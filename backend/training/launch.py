@@ -14,7 +14,8 @@ from sqlalchemy import Connection
 
 from backend.domain.devices import shown_gpus
 from backend.domain.jobs import OPEN, JobStatus
-from backend.domain.people import LOCAL, Person, Role
+from backend.domain.operations import Operation, guarded
+from backend.domain.people import LOCAL, Person
 from backend.domain.preflight import Check, Level
 from backend.errors import TrainingError
 from backend.jobs.gpus import gpu_uuids
@@ -48,7 +49,7 @@ class TrainingLauncher:
     def __init__(
         self, database: Database, folder: Path, *, tools: Tools, person: Person = LOCAL
     ) -> None:
-        self._db, self._folder, self._tools, self._person = database, folder, tools, person
+        self._db, self._folder, self._tools, self.person = database, folder, tools, person
         self._trainings = Trainings(database)
         self._jobs = Jobs(database)
 
@@ -81,6 +82,7 @@ class TrainingLauncher:
         """
         return plan_of(spec, load_trainer(spec.trainer, self._tools))
 
+    @guarded(Operation.START_TRAINING)
     def start(
         self,
         spec: TrainingSpec,
@@ -100,7 +102,6 @@ class TrainingLauncher:
                 another training's.
             Forbidden: Only operators may.
         """
-        self._person.require(Role.OPERATOR, "start a training")
         checks = self.preflight(spec)
         for check in checks:
             if check.level is Level.FAIL:
@@ -112,6 +113,7 @@ class TrainingLauncher:
                 (on_warning or _log_warning)(check)
         return self._queue(spec, noted)
 
+    @guarded(Operation.STOP_TRAINING)
     def stop(self, training_id: int) -> None:
         """Ask for a training to be stopped; the supervisor stops its whole process group.
 
@@ -119,7 +121,6 @@ class TrainingLauncher:
             TrainingError: It is not going.
             Forbidden: Only operators may.
         """
-        self._person.require(Role.OPERATOR, "stop a training")
         row = self._trainings.get(training_id)
         if row.status not in OPEN:
             raise TrainingError(
@@ -128,6 +129,7 @@ class TrainingLauncher:
             )
         self._jobs.request_cancel(row.job_id)
 
+    @guarded(Operation.RESUME_TRAINING)
     def resume(self, training_id: int) -> None:
         """Queue a training again; it goes on from its newest whole checkpoint.
 
@@ -135,7 +137,6 @@ class TrainingLauncher:
             TrainingError: It is going, or finished.
             Forbidden: Only operators may.
         """
-        self._person.require(Role.OPERATOR, "resume a training")
         row = self._trainings.get(training_id)
         if row.status in OPEN or row.status == JobStatus.FINISHED:
             raise TrainingError(
@@ -144,6 +145,7 @@ class TrainingLauncher:
             )
         self._jobs.requeue(row.job_id)
 
+    @guarded(Operation.CLEAR_TRAINING)
     def clear(self, training_id: int) -> None:
         """Delete the output folder of a training that has ended, so that it can be used again.
 
@@ -152,7 +154,6 @@ class TrainingLauncher:
                 that is open has one of its checkpoints for a model.
             Forbidden: Only operators may.
         """
-        self._person.require(Role.OPERATOR, "clear a training")
         row = self._trainings.get(training_id)
         clear_folder(self._db, row, owner_of(self._folder, training_id))
 

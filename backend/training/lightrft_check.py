@@ -6,13 +6,13 @@ goes without CUDA: ``GRMDataset`` and its batches, ``GenerativeRewardModelVL`` a
 
 from __future__ import annotations
 
-import json
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from backend.domain.pairs import MediaKind
+from backend.files import write_json
 from backend.training.data import Row
 from backend.training.lightrft_rows import T2I_SOURCE, T2V_SOURCE
 from backend.training.self_check import Job, Losses, in_order, token_losses
@@ -71,6 +71,6 @@ def write_rows(folder: Path, rows: Sequence[Row]) -> list[str]:
         ]
         if written:
             path = folder / f"{kind.value}.json"
-            path.write_text(json.dumps(written), encoding="utf-8")
+            write_json(path, written)
             sources.append(f"{source}:{path}")
     return sources

@@ -61,7 +61,10 @@ def add_processor(pretrained: str, final: Path) -> None:
         source, target = Path(pretrained, name), final / name
         if source.is_file() and not target.exists():
             copied.append(target.with_name(name + ".partial"))
-            shutil.copyfile(source, copied[-1])
+            copied[-1].unlink(missing_ok=True)
+            # A link that somebody puts there is not written through.
+            with source.open("rb") as stream, copied[-1].open("xb") as copy:
+                shutil.copyfileobj(stream, copy)
     for partial in copied:
         os.replace(partial, partial.with_suffix(""))
 

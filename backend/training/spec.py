@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validat
 from pydantic_core import PydanticCustomError
 
 from backend.domain.pairs import MediaKind
-from backend.media.images import MAX_PIXELS
+from backend.media.sizes import MAX_PIXELS
 
 DataFormat = Literal["lightrft", "sharegpt", "sharegpt-frames", "parquet", "jsonl"]
 """The formats of :data:`backend.export.FORMATS`."""

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from itertools import pairwise
 from pathlib import Path
 
+from backend.files import write_whole
 from backend.training.base import Checkpoint, Command, Metric
 from backend.training.folder import STOP
 
@@ -54,7 +55,7 @@ def end(
         meanwhile: Called again and again while it is waited for.
     """
     if command.heeds_stop:
-        (folder / STOP).touch()
+        write_whole(folder / STOP, "")
     else:
         child.terminate()
     deadline = time.monotonic() + grace

@@ -19,6 +19,7 @@ from starlette.routing import Route
 
 from backend.curation.audit import audit
 from backend.curation.queues import QueueKind, Queues, Sent
+from backend.domain.operations import Operation, require
 from backend.domain.people import Person
 from backend.errors import Forbidden, NotFound, UsageError, WinnowError
 from backend.store.audits import Audits, QueueRuling
@@ -83,13 +84,14 @@ def answer(value: Any) -> Response:
     return Response(json.dumps(value), media_type="application/json", headers=_HEADERS)
 
 
-def reviewer_of(request: Request) -> Person:
+def reviewer_of(request: Request, operation: Operation = Operation.RULE) -> Person:
     """Who rules.
 
     Raises:
-        Forbidden: The call is not a person's, or they have not said who they are.
+        Forbidden: The call is not a person's, they may not, or they have not said who they are.
     """
     person = person_of(request)
+    require(person, operation)
     if not person.name:
         raise Forbidden("a ruling needs a reviewer", hint="reload the page and say your name")
     return person
@@ -226,7 +228,7 @@ def release(request: Request, body: dict[str, Any]) -> Response:
 @posting
 def settings(request: Request, body: dict[str, Any]) -> Response:
     """Keep a reviewer's keys, or whether they like to review blind; what is not named stays."""
-    name = reviewer_of(request).name
+    name = reviewer_of(request, Operation.KEEP_SETTINGS).name
     people = People(shared().database)
     if "keys" in body:
         keys = body["keys"]

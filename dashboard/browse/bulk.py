@@ -13,13 +13,14 @@ from typing import Any
 import streamlit as st
 
 from backend.domain.browse import BrowseFilter
+from backend.domain.operations import Operation
 from backend.errors import ReviewError, WinnowError
 from backend.store.browse import Browse
 from backend.store.people import People
 from dashboard import background
 from dashboard.numbers import many
 from dashboard.page import fragment, show
-from dashboard.roles import is_operator
+from dashboard.roles import i_may
 from dashboard.space import person, space
 
 _CHOICES = {
@@ -41,7 +42,7 @@ def acts() -> int:
 def bulk_ruling(wanted: BrowseFilter, count: int) -> None:
     """The form. The count is shown, and must be confirmed, before anything is stored."""
     who = person()
-    if not is_operator():
+    if not i_may(Operation.RULE_ON_ALL):
         st.caption("Operators rule on all matches at once; reviewers one by one.")
         return
     if not who.name:
@@ -84,7 +85,7 @@ def undo_line() -> None:
     """What this person last did to many at once: how far it is, and its undo."""
     who = person()
     act = People(space().database).settings(who.name).get("last_act") if who.name else None
-    if not act:
+    if not act or not i_may(Operation.UNDO_ACT):
         return
     doing = background.find(("bulk", act["token"]))
     undoing = background.find(("undo", act["token"]))

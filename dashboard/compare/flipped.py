@@ -6,7 +6,7 @@ from typing import Any
 
 import streamlit as st
 
-from backend.curation.queues import MOST_ITEMS, NewQueue, QueueKind, Queues
+from backend.curation.queues import MOST_ITEMS, NewQueue, QueueKind
 from backend.domain.pairs import MediaKind
 from backend.domain.prompts import noun
 from backend.inference.compare import Comparison
@@ -20,7 +20,6 @@ from dashboard.media import media_url, thumb_url
 from dashboard.navigation import go
 from dashboard.numbers import many
 from dashboard.page import errors_shown
-from dashboard.space import person
 from dashboard.text import clean
 from dashboard.urls import follow, number_in_url, write
 
@@ -75,10 +74,9 @@ def flipped_pairs(space: Workspace, a: RunRow, b: RunRow, found: Comparison) -> 
 
 def _review(space: Workspace, a: RunRow, b: RunRow, run: RunRow, outcome: str) -> None:
     with st.spinner("Making the queue"):
-        queue = Queues(space.database).make(
+        queue = space.make_queue(
             NewQueue(kind=QueueKind.FILTER, run_ids=(run.id,),
                      title=f"Runs {a.id} (A) and {b.id} (B), {WORDS[outcome]}: reasoning of run {run.id}"),
-            created_by=person().name or "somebody",
             ids=Comparisons(space.database).predictions_said(a.id, b.id, outcome, of_run=run.id),
         )  # fmt: skip
     go("review", queue=str(queue.id))

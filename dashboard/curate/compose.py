@@ -8,6 +8,7 @@ import streamlit as st
 from backend.curation.balance import Balance
 from backend.curation.preview import Preview, preview, untrainable_line
 from backend.curation.sets import check_name
+from backend.domain.operations import Operation
 from backend.errors import ReviewError
 from backend.inference.launch import ACTIVE
 from backend.store.reviews import Reviews
@@ -18,7 +19,7 @@ from dashboard.labels import label
 from dashboard.navigation import page_link
 from dashboard.numbers import many, percent
 from dashboard.page import errors_shown
-from dashboard.roles import is_operator
+from dashboard.roles import i_may
 from dashboard.text import clean, md
 from dashboard.theme import FIRST, RUN_A, RUN_B, SECOND, WAITING, chart
 
@@ -63,7 +64,7 @@ def compose(space: Workspace, runs: list[RunRow]) -> str | None:
         some = seen is not None and bool(seen.items)
         # The name does not switch it: a button that waits for a name to be sent misses the very
         # click that sends it.
-        if not is_operator():
+        if not i_may(Operation.FREEZE):
             st.caption("Operators freeze sets.")
         elif st.button("Freeze", type="primary", disabled=not some) and named:
             if not name:

@@ -10,7 +10,8 @@ from typing import Any
 
 from backend.curation.sets import SetRow
 from backend.errors import WinnowError
-from backend.export.exporter import MANIFEST, is_our_export
+from backend.export.claim import MANIFEST
+from backend.export.exporter import is_our_export
 from backend.workspace import Workspace
 from dashboard import background
 from dashboard.background import Task

@@ -7,6 +7,7 @@ from typing import Any
 import streamlit as st
 
 from backend.curation.sets import SetRow
+from backend.domain.operations import Operation
 from backend.export import FORMATS
 from backend.store.previews import Previews
 from backend.workspace import Workspace
@@ -17,7 +18,7 @@ from dashboard.navigation import page_link
 from dashboard.numbers import ago, many
 from dashboard.opening import open_in_review
 from dashboard.page import errors_shown, fragment
-from dashboard.roles import is_operator
+from dashboard.roles import i_may
 from dashboard.text import clean, md
 
 _FORMATS = {
@@ -77,7 +78,7 @@ def _holds(row: SetRow) -> str:
 
 
 def _export_form(space: Workspace, row: SetRow) -> None:
-    if not is_operator():
+    if not i_may(Operation.EXPORT):
         st.caption("Operators export sets.")
         return
     format_ = st.selectbox(

@@ -8,6 +8,7 @@ import streamlit as st
 
 from backend.demo.steps import run_demo
 from backend.domain.jobs import OPEN, JobStatus
+from backend.domain.operations import Operation, require
 from backend.errors import RunError, WinnowError
 from backend.workspace import Workspace
 from dashboard.background import Task, begin, find, forget
@@ -21,7 +22,7 @@ def start_demo(space: Workspace) -> None:
     Raises:
         Forbidden: Only operators may.
     """
-    space.launcher.check("start the demo")
+    require(space.person, Operation.START_DEMO)
 
     def wait(run_id: int) -> None:
         while (run := space.runs.get(run_id)).status in OPEN:

@@ -8,7 +8,7 @@ from pathlib import Path
 import streamlit as st
 
 from backend.inference.progress import RunCounts, run_counts
-from backend.store.runs import RunRow
+from backend.store.runs import NOTICE, RunRow
 from backend.workspace import Workspace
 from dashboard.models import model_name
 from dashboard.numbers import ago, compact, lasting, percent, with_interval
@@ -60,6 +60,8 @@ def card_html(run: RunRow, counts: RunCounts) -> str:
 def _state(run: RunRow, counts: RunCounts) -> str:
     said = STATE.get(run.status, escape(run.status))
     begun = counts.done or counts.failed or run.job_id is None
+    if run.status == "running" and (notice := run.progress.get(NOTICE)):
+        return f"{said} · {escape(clean(str(notice)))}"
     return said if begun or run.status != "running" else f"{said}, loading the model"
 
 

@@ -8,6 +8,7 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from backend.domain.jobs import OPEN, RESUMABLE, JobStatus
+from backend.domain.operations import Operation
 from backend.domain.pairs import MediaKind
 from backend.engines.models import pixel_limit
 from backend.inference.analysis import Analysis, analyse
@@ -20,7 +21,7 @@ from dashboard.empty import empty
 from dashboard.navigation import page_link
 from dashboard.numbers import many, percent
 from dashboard.page import errors_shown, fragment
-from dashboard.roles import is_operator
+from dashboard.roles import i_may
 from dashboard.runs.card import draw_card
 from dashboard.runs.charts import analysis_charts
 from dashboard.runs.log import draw_log
@@ -90,22 +91,22 @@ def live_card(space: Workspace, run: RunRow) -> None:
 
 def _actions(space: Workspace, run: RunRow, going: bool) -> None:
     with st.container(horizontal=True, gap="small", vertical_alignment="center"), errors_shown():
-        if is_operator():
-            if going and st.button("Cancel", key="cancel_run"):
-                space.launcher.cancel(run.id)
-                space.supervise()
-                st.rerun()
-            resumable = run.job_id is not None and run.status in RESUMABLE
-            counts = run_counts(space.runs.counts(run.id), run.policy) if resumable else None
-            left = counts.total - counts.done if counts else 0
-            about = f"{left:,} are left, failed ones included"
-            if left > 0 and st.button("Resume", key="resume_run", help=about):
-                space.launcher.resume(run.id)
-                space.supervise()
-                st.rerun()
-            if run.job_id is not None and st.button("Run again with changes", key="again_run"):
-                st.query_params.from_dict({"new": "1", "from": str(run.id)})
-                st.rerun()
+        if going and i_may(Operation.CANCEL_RUN) and st.button("Cancel", key="cancel_run"):
+            space.launcher.cancel(run.id)
+            space.supervise()
+            st.rerun()
+        resumable = run.job_id is not None and run.status in RESUMABLE
+        counts = run_counts(space.runs.counts(run.id), run.policy) if resumable else None
+        left = counts.total - counts.done if counts and i_may(Operation.RESUME_RUN) else 0
+        about = f"{left:,} are left, failed ones included"
+        if left > 0 and st.button("Resume", key="resume_run", help=about):
+            space.launcher.resume(run.id)
+            space.supervise()
+            st.rerun()
+        again = run.job_id is not None and i_may(Operation.START_RUN)
+        if again and st.button("Run again with changes", key="again_run"):
+            st.query_params.from_dict({"new": "1", "from": str(run.id)})
+            st.rerun()
         page_link("browse", "Browse its predictions", run=str(run.id))
         page_link("compare", "Compare with another run", b=str(run.id))
         if run.status in _BEFORE:
@@ -204,7 +205,7 @@ def analysis_of(space: Workspace, run: RunRow) -> Analysis | None:
             json.dumps(run.policy, sort_keys=True),
             run.progress.get("decided"),
         ),
-        lambda: analyse(space.database, space.folder, run, keep=not going),
+        lambda: analyse(space.database, space.folder, run, keep=not going and not space.read_only),
         words=f"Adding up {count:,} predictions",
         height=480,
     )

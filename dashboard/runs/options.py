@@ -73,6 +73,7 @@ GROUPS: dict[str, tuple[Option, ...]] = {
     "Servers": (
         _engine("endpoints", "lines", "one base URL a line, for engine openai: `http://host:8000/v1`"),
         _engine("api_key_env", "text", "name of the variable that holds the key, not the key"),
+        _engine("request_timeout_s", "float", "raise it for a server that takes long over one answer", 1, 86_400, 60),
     ),
     "Replay": (
         _engine("scripted_file", "text", "for engine scripted: the file of texts"),

@@ -13,6 +13,7 @@ import streamlit as st
 from backend.domain.filtering import PRESETS as POLICIES
 from backend.domain.filtering import Policy
 from backend.domain.pairs import OrderPolicy
+from backend.engines.addresses import refuse_credentials
 from backend.engines.registry import ENGINES
 from backend.errors import UsageError, WinnowError
 from backend.store.people import People
@@ -73,7 +74,7 @@ def keep(space: Workspace, given: str) -> None:
     """Keep the form as it stands; the same name again replaces it.
 
     Raises:
-        UsageError: The name cannot be used, or there are too many.
+        UsageError: The name cannot be used, there are too many, or an endpoint holds credentials.
     """
     name = " ".join(given.split())
     if not name or len(name) > LONGEST_NAME or not name.isprintable():
@@ -83,7 +84,10 @@ def keep(space: Workspace, given: str) -> None:
     own = kept_presets(space)
     if name not in own and len(own) >= MOST:
         raise UsageError(f"{MOST} presets are kept at most", hint="delete one first")
-    People(space.database).keep_within(person().name, _KEPT, name, _form())
+    form = _form()
+    for url in form["options"].get("endpoints", ()):
+        refuse_credentials(url)
+    People(space.database).keep_within(person().name, _KEPT, name, form)
 
 
 def _form() -> dict[str, Any]:

@@ -6,6 +6,7 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from backend.domain.filtering import Policy
+from backend.domain.operations import Operation
 from backend.domain.reading import Flaw, flaws_of
 from backend.inference.analysis import Analysis
 from backend.inference.reparsing import Preview
@@ -15,7 +16,7 @@ from backend.workspace import Workspace
 from dashboard.background import ready
 from dashboard.numbers import many, percent
 from dashboard.page import errors_shown
-from dashboard.roles import is_operator
+from dashboard.roles import i_may
 from dashboard.runs.policy import load_policy_state, policy_fields, untagged_words
 from dashboard.theme import ACCEPTED, REJECTED, WAITING, chart
 from dashboard.words import reason
@@ -113,7 +114,7 @@ def _untagged(policy: Policy, found: Analysis) -> None:
 def _apply(space: Workspace, run: RunRow, policy: Policy) -> None:
     if message := st.session_state.pop(_DONE, None):
         st.success(message)
-    if not is_operator():
+    if not (i_may(Operation.DECIDE_ANEW) and i_may(Operation.PARSE_AGAIN)):
         return
     same = {**policy.to_mapping(), "name": ""} == {**run.policy, "name": ""}
     with st.container(horizontal=True, gap="small"):

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import streamlit as st
 
+from backend.domain.operations import Operation
 from backend.training.base import Checkpoint
 from backend.training.view import View
-from dashboard.roles import is_operator
+from dashboard.roles import i_may
 from dashboard.text import md, visible
 
 EVALUATE = "evaluate"
@@ -55,7 +56,7 @@ def _one(view: View, checkpoint: Checkpoint) -> None:
     )
     note = "a judge loads from it" if checkpoint.judge else "shards to resume from; no judge yet"
     line.markdown(f"**{checkpoint_name(checkpoint)}** · {note}", width="content")
-    if checkpoint.judge and is_operator():
+    if checkpoint.judge and i_may(Operation.EVALUATE):
         place = place_of(view, checkpoint.path)
         if line.button("Evaluate", key=f"measure_{view.row.id}_{place}"):
             st.query_params[EVALUATE] = place

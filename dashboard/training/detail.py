@@ -10,13 +10,14 @@ from pathlib import Path
 import streamlit as st
 
 from backend.domain.jobs import OPEN, JobStatus
+from backend.domain.operations import Operation
 from backend.store.trainings import TrainingRow
 from backend.training.command import places_in
 from backend.training.view import View
 from backend.workspace import Workspace
 from dashboard.empty import empty
 from dashboard.page import errors_shown, fragment
-from dashboard.roles import is_operator
+from dashboard.roles import i_may
 from dashboard.runs.log import TAIL_LINES, log_tail
 from dashboard.text import MAX_SHOWN, clean, md, visible
 from dashboard.training.card import draw_card
@@ -94,8 +95,7 @@ def _live(going: bool, every: float, draw: Callable[[], None]) -> None:
 
 def _actions(space: Workspace, row: TrainingRow, going: bool) -> None:
     with st.container(horizontal=True, gap="small", vertical_alignment="center"), errors_shown():
-        if is_operator():
-            _operate(space, row, going)
+        _operate(space, row, going)
         if len(space.trainings.list()) > 1 and st.button("Compare its curves", key="compare_with"):
             other = [one.id for one in space.trainings.list() if one.id != row.id][-1]
             st.query_params.from_dict({"compare": f"{other},{row.id}"})
@@ -105,20 +105,24 @@ def _actions(space: Workspace, row: TrainingRow, going: bool) -> None:
 
 
 def _operate(space: Workspace, row: TrainingRow, going: bool) -> None:
-    if going and st.button("Stop", key="stop_training"):
+    if going and i_may(Operation.STOP_TRAINING) and st.button("Stop", key="stop_training"):
         space.trainer.stop(row.id)
         space.supervise()
         st.rerun()
     about = "goes on from the newest whole checkpoint, or from the beginning where there is none"
-    ended_early = not going and row.status != JobStatus.FINISHED
+    ended_early = (
+        i_may(Operation.RESUME_TRAINING) and not going and row.status != JobStatus.FINISHED
+    )
     if ended_early and st.button("Resume", key="resume_training", help=about):
         space.trainer.resume(row.id)
         space.supervise()
         st.rerun()
-    if st.button("Train again with changes", key="again_training"):
+    if i_may(Operation.START_TRAINING) and st.button(
+        "Train again with changes", key="again_training"
+    ):
         st.query_params.from_dict({"new": "1", "from": str(row.id)})
         st.rerun()
-    if not going and Path(row.output_dir).exists():
+    if i_may(Operation.CLEAR_TRAINING) and not going and Path(row.output_dir).exists():
         with st.popover("Clear"):
             st.write(
                 "Deletes this folder with its checkpoints, curves and exported rows. The training "
@@ -169,7 +173,7 @@ def _checkpoints(space: Workspace, row: TrainingRow, going: bool) -> None:
     with right, errors_shown():
         view = view_of(space, row)
         chosen = chosen_checkpoint(view)
-        if chosen is not None and is_operator():
+        if chosen is not None and i_may(Operation.EVALUATE):
             evaluate_form(space, view, chosen)
         st.markdown("**How well they judge**")
         measuring = still_measuring(space, view)

@@ -14,7 +14,7 @@ from sqlalchemy import insert
 from streamlit.testing.v1 import AppTest
 
 from backend.curation.queues import NewQueue, QueueKind, Queues
-from backend.export.exporter import MANIFEST
+from backend.export.claim import MANIFEST
 from backend.store.schema import jobs
 from backend.workspace import Workspace, open_workspace, settings_for
 from benchmarks import big_workspace

@@ -234,6 +234,18 @@ def test_a_preset_of_ones_own_is_kept_offered_to_its_maker_alone_and_deleted(
     assert label not in buttons(open_page("runs", new="1"))
 
 
+def test_credentials_in_an_endpoint_are_neither_shown_in_a_command_nor_kept(
+    demo_space: Workspace, open_page: Open
+) -> None:
+    test = open_page("runs", new="1", **{"from": "1"})
+    test.text_area(key="launch_endpoints").input("http://user:s3cr3t@a:1/v1").run()
+    assert "no credentials" in test.error[0].value
+    test.text_input(key="launch_preset_name").input("mine")
+    test.button(key="preset_keep").click().run()
+    assert not any("s3cr3t" in shown.value for shown in (*test.error, *test.code))
+    assert not People(demo_space.database).settings("Ada").get("run_presets")
+
+
 @pytest.mark.parametrize("name", ["", "   ", "consensus of 4", "x\u202ey"])
 def test_a_name_that_no_preset_can_have_is_refused(
     demo_space: Workspace, open_page: Open, name: str

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 from backend.demo.dataset import write_demo
 from backend.domain.pairs import MediaKind, MediaRef, Order, Pair, Preference
 from backend.domain.prompts import default_instruction, fill_instruction
-from backend.media.images import MAX_PIXELS
+from backend.media.sizes import MAX_PIXELS
 from backend.training.consistency import Inference, TokenLoss
 from backend.training.data import Row
 

@@ -14,7 +14,7 @@ from backend.domain.pairs import MediaKind
 from backend.domain.preflight import Check, Level
 from backend.engines.base import Completion, EngineOptions
 from backend.engines.transformers import TransformersEngine
-from backend.media.images import MAX_PIXELS
+from backend.media.sizes import MAX_PIXELS
 from backend.training.base import Command
 from backend.training.consistency import (
     Inference,

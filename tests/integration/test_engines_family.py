@@ -62,7 +62,7 @@ def test_what_is_in_the_pixels_changes_what_is_computed(model: Path) -> None:
 def test_an_image_resized_beforehand_is_not_resized_again_by_the_models_processor(
     model: Path,
 ) -> None:
-    from backend.media.images import smart_resize
+    from backend.media.sizes import smart_resize
 
     factor = pixel_factor(str(model))
     assert factor == {"qwen2_vl": 28, "qwen3_vl": 32}[model.name.rstrip("0123456789")]

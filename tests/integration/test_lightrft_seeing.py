@@ -18,7 +18,7 @@ import pytest
 
 from backend.domain.pairs import MediaKind
 from backend.engines.models import pixel_factor
-from backend.media.images import MAX_PIXELS
+from backend.media.sizes import MAX_PIXELS
 from backend.training import lightrft_entry
 from backend.training.data import Row
 from backend.training.lightrft_check import write_rows

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from backend.errors import TrainingError
+from backend.files import make_folder
 from backend.training.base import Checkpoint
 from backend.training.folder import FINAL, read_json, write_whole
 from backend.training.local.model import Judge
@@ -64,7 +65,7 @@ def save(folder: Path, judge: Judge, optimizer: Any | None, step: int, keep: int
     partial = target.with_name(target.name + ".partial")
     try:
         shutil.rmtree(partial, ignore_errors=True)
-        partial.mkdir(parents=True)
+        make_folder(partial, below=folder)
         judge.save(partial)
         if optimizer is not None:
             _save_state(partial / _TENSORS, judge, optimizer)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import time
 from pathlib import Path
 from typing import Any
 
+from backend.files import make_folder, open_appending, write_whole
 from backend.training.base import Metric
 from backend.training.folder import METRICS, TENSORBOARD
 
@@ -33,15 +33,14 @@ class Journal:
     def __init__(self, folder: Path, done: int) -> None:
         path = folder / METRICS
         before = [metric for metric in read_metrics(folder) if metric.step <= done]
-        partial = path.with_name(path.name + ".partial")
-        partial.write_text("".join(_line(metric) for metric in before), encoding="utf-8")
-        os.replace(partial, path)
-        self._file = path.open("a", encoding="utf-8")
+        write_whole(path, "".join(_line(metric) for metric in before))
+        self._file = open_appending(path)
+        make_folder(folder / TENSORBOARD, below=folder)
         self._board = _board(folder / TENSORBOARD, done)
 
     def write(self, metric: Metric) -> None:
         """Add one step."""
-        self._file.write(_line(metric))
+        self._file.write(_line(metric).encode())
         self._file.flush()
         if self._board is not None:
             for name, tag in _TAGS.items():

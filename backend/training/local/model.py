@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import inspect
 import json
-import os
-import shutil
 from pathlib import Path
 from typing import Any
 
 from backend.engines.chat import one_line
 from backend.errors import TrainerUnavailable, TrainingError
+from backend.files import copy_new, make_folder, write_json
 from backend.training.spec import TrainingSpec
 
 _WEIGHTS = (".safetensors", ".bin", ".pt", ".pth", ".gguf")
@@ -79,12 +78,12 @@ class Judge:
         Raises:
             TrainingError: Weights that were trained are no numbers any more, in that dtype.
         """
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
         source = Path(self._source)
         if source.is_dir():
             for path in sorted(source.iterdir()):
                 if path.is_file() and _belongs(path):
-                    shutil.copyfile(path, folder / path.name)
+                    copy_new(path, folder / path.name)
         else:
             self.processor.save_pretrained(folder)
         self._base.save_pretrained(folder, state_dict=self._weights())
@@ -172,6 +171,4 @@ def _say_dtype(path: Path, architecture: str, dtype: Any) -> None:
     for part in ("text_config", "vision_config"):
         if isinstance(config.get(part), dict):
             config[part].pop("dtype", None)
-    partial = path.with_name(path.name + ".partial")
-    partial.write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
-    os.replace(partial, path)
+    write_json(path, config)

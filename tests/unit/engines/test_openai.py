@@ -20,7 +20,8 @@ from PIL import Image
 from backend.domain.captions import BREAK
 from backend.domain.pairs import MediaKind
 from backend.engines.base import Completion, EngineOptions, Failure, Outcome
-from backend.engines.openai import OpenAIEngine, base_url, chat_payload, sampled_fps
+from backend.engines.openai import OpenAIEngine, chat_payload, sampled_fps
+from backend.engines.servers import base_url
 from backend.errors import EngineError, UsageError
 
 FAST = {"first_pause": 0.05, "last_pause": 0.1, "give_up_after": 0.8}

@@ -13,8 +13,9 @@ import pytest
 from backend.curation.sets import freeze
 from backend.errors import ExportError, UsageError, WinnowError
 from backend.export import exporter, is_our_export
+from backend.export.claim import MANIFEST
 from backend.export.convert import convert_t2i
-from backend.export.exporter import MANIFEST, export_set
+from backend.export.exporter import export_set
 from backend.store.sets import SetRow
 from backend.workspace import Workspace
 from tests.workspaces import build_workspace
@@ -62,12 +63,21 @@ def test_a_folder_that_holds_something_else_is_refused_and_left_as_it_is(
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
 
 
-def test_an_export_over_an_earlier_one_that_breaks_off_is_not_taken_for_complete(
-    space: Workspace, frozen: SetRow, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def contents(folder: Path) -> dict[str, bytes]:
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
+
+
+@pytest.mark.parametrize("bundle", [False, True])
+def test_an_export_that_breaks_off_leaves_the_earlier_one_as_it_was(
+    space: Workspace, frozen: SetRow, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bundle: bool
 ) -> None:
     out = tmp_path / "o"
-    export_set(space.database, frozen, format="lightrft", out=out)
-    assert is_our_export(out)
+    export_set(space.database, frozen, format="lightrft", out=out, bundle=bundle)
+    before = contents(out)
 
     def crash(_key: str, _split: float) -> bool:
         raise KeyboardInterrupt
@@ -75,9 +85,9 @@ def test_an_export_over_an_earlier_one_that_breaks_off_is_not_taken_for_complete
     with monkeypatch.context() as patch:
         patch.setattr(exporter, "_held_out", crash)
         with pytest.raises(KeyboardInterrupt):
-            export_set(space.database, frozen, format="jsonl", out=out)
-    assert not is_our_export(out)
-    assert list(out.iterdir()) == []
+            export_set(space.database, frozen, format="jsonl", out=out, bundle=True)
+    assert is_our_export(out)
+    assert contents(out) == before
     manifest = export_set(space.database, frozen, format="jsonl", out=out)
     assert {path.name for path in out.iterdir()} == {MANIFEST, "winnow.jsonl"}
     assert manifest.rows == frozen.counts["items"]
@@ -99,8 +109,8 @@ def test_a_bundle_that_could_not_be_finished_does_not_stand_in_the_way_of_the_ne
     finally:
         away.rename(gone)
     assert caught.value.hint
-    assert not is_our_export(out)
-    assert not (out / "media").exists()
+    assert is_our_export(out) == over_an_earlier_one
+    assert (out / "media").exists() == over_an_earlier_one
     export_set(space.database, frozen, format="jsonl", out=out, bundle=True)
     named = {row[side] for row in lines(out / "winnow.jsonl") for side in ("first", "second")}
     assert {path.relative_to(out).as_posix() for path in (out / "media").iterdir()} == named

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from backend.errors import ExportError
-from backend.export.files import JsonArray, JsonLines, WholeFile
+from backend.export.files import ExportFile, JsonArray, JsonLines, described
+from backend.files import Folder, whole
 
 
 @pytest.mark.parametrize("rows", [[], [{"a": 1}], [{"a": "ü"}, {"b": [None, 1.5]}]])
@@ -19,7 +20,8 @@ def test_an_array_of_any_length_is_json(tmp_path: Path, rows: list[dict[str, obj
         for row in rows:
             file.add(row)
     assert json.loads((tmp_path / "a.json").read_text(encoding="utf-8")) == rows
-    said = file.describe()
+    with Folder.at(tmp_path) as folder:
+        said = described(folder, "a.json", file.rows)
     assert (said["rows"], said["bytes"]) == (len(rows), (tmp_path / "a.json").stat().st_size)
     assert said["sha256"] == hashlib.sha256((tmp_path / "a.json").read_bytes()).hexdigest()
 
@@ -41,40 +43,19 @@ def test_an_error_in_the_middle_leaves_what_was_there_before(tmp_path: Path) -> 
     assert [path.name for path in tmp_path.iterdir()] == ["a.json"]
 
 
+@pytest.mark.parametrize("bytes_written", [1 << 20, 3])
 def test_a_device_that_is_full_is_told_in_one_line_with_a_hint(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bytes_written: int
 ) -> None:
-    # The kernel's own full device, in the place of the partial file.
-    full = Path("/dev/full")
-    if not full.exists():
-        pytest.skip("there is no /dev/full here")
-    opened = Path.open
-    monkeypatch.setattr(
-        Path, "open",
-        lambda self, *a, **k: opened(full if self.name.endswith(".partial") else self, *a, **k),
-    )  # fmt: skip
-    with (
-        pytest.raises(ExportError, match="No space left") as caught,
-        WholeFile(tmp_path / "a.json") as file,
-    ):
-        file.write(b"x" * (1 << 20))
-    assert caught.value.hint == "free some space and export again"
-    assert not (tmp_path / "a.json").exists()
-
-
-def test_what_is_only_buffered_when_the_device_is_full_is_told_too(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+    # The kernel's own full device, in the place of the file that has no name yet. Few bytes stay in
+    # the buffer until the file is closed.
     if not Path("/dev/full").exists():
         pytest.skip("there is no /dev/full here")
-    opened = Path.open
-    monkeypatch.setattr(
-        Path,
-        "open",
-        lambda self, *a, **k: opened(
-            Path("/dev/full") if self.name.endswith(".partial") else self, *a, **k
-        ),
-    )
-    with pytest.raises(ExportError, match="No space left"), WholeFile(tmp_path / "a.json") as file:
-        file.write(b"few")
-    assert not (tmp_path / "a.json").exists()
+    monkeypatch.setattr(whole, "_unnamed", lambda *_: os.open("/dev/full", os.O_RDWR))
+    with (
+        pytest.raises(ExportError, match="No space left") as caught,
+        ExportFile(tmp_path / "a.json") as file,
+    ):
+        file.write(b"x" * bytes_written)
+    assert caught.value.hint == "free some space and export again"
+    assert list(tmp_path.iterdir()) == []

@@ -15,9 +15,9 @@ from backend.curation.sets import get_set
 from backend.domain.pairs import MediaKind
 from backend.errors import ExportError
 from backend.export.exporter import export_set
-from backend.media.images import MAX_PIXELS
-from backend.media.reading import read_medium
-from backend.media.video import VideoFrames, read_video
+from backend.media.reading import read_medium, read_video
+from backend.media.sizes import MAX_PIXELS
+from backend.media.video import VideoFrames
 from backend.workspace import Workspace
 from tests.workspaces import build_workspace
 

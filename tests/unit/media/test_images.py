@@ -9,8 +9,8 @@ from PIL import Image
 
 from backend.domain.pairs import MediaKind
 from backend.errors import MediaError
-from backend.media.images import probe_media, read_image, resize_frames, smart_resize
-from backend.media.video import VideoFrames
+from backend.media.images import probe_media, read_image
+from backend.media.sizes import smart_resize
 
 
 def test_exif_orientation_is_applied(tmp_path):
@@ -119,18 +119,6 @@ def test_smart_resize_refuses_extreme_aspect_ratios(tmp_path):
     Image.new("RGB", (2010, 10)).save(tmp_path / "a.png")
     with pytest.raises(MediaError, match="aspect"):
         read_image(tmp_path / "a.png", max_pixels=100_000)
-
-
-def test_resized_frames_keep_their_timing():
-    frames = VideoFrames(
-        frames=np.full((2, 280, 560, 3), 77, np.uint8),
-        indices=(0, 5), source_fps=10.0, total_frames=10, duration=1.0,
-    )  # fmt: skip
-    resized = resize_frames(frames, 50 * 28 * 28)
-    assert resized.frames.shape == (2, 140, 280, 3)
-    assert (resized.frames == 77).all()
-    assert resized.metadata() == frames.metadata()
-    assert resize_frames(resized, 50 * 28 * 28) is resized
 
 
 @pytest.mark.parametrize("factor", [28, 32])

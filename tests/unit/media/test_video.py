@@ -8,7 +8,7 @@ import pytest
 from backend.domain.pairs import MediaKind
 from backend.errors import MediaError
 from backend.media.images import probe_media
-from backend.media.video import read_video
+from backend.media.reading import read_video
 
 
 def write_video(path: Path, milliseconds: list[int]) -> None:

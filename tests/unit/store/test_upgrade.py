@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -222,3 +224,44 @@ INSERT INTO reviews (id, prediction_id, run_id, ruling, shown_order, note, tags,
  (6, 2, 1, 'accept', 'dataset', '', '{}', 'ann', '{}', 24),
  (7, 1, 1, 'accept', 'dataset', '', '{}', 'cid', '{}', 25)
 """
+
+
+def test_credentials_that_an_older_version_stored_in_urls_are_taken_out(tmp_path: Path) -> None:
+    db = Database(tmp_path / "w.db")
+    url, asked = "https://user:s3cr3t/@x@h:1/v1", "http://h/v1?api_key=s3cr3t"
+    spec = json.dumps({"options": {"endpoints": [url, asked, "http://plain:8000/v1"]}})
+    words = f"{asked}/chat/completions: 500 mail me@h; https://user:s3cr3t@h:1/v1: 503"
+    with db.write() as connection:
+        command.upgrade(alembic_config(connection), "0005")
+        for statement in _OLD_ROWS.strip().split(";\n")[:4]:
+            connection.execute(text(statement))
+        values = {"spec": spec, "lineage": json.dumps({"runs": [{"spec": json.loads(spec)}]}),
+                  "words": words, "own": json.dumps({"run_presets": {"p": json.loads(spec)}})}  # fmt: skip
+        for statement in (
+            "UPDATE runs SET spec = :spec",
+            "UPDATE jobs SET error = :words, hint = 'no URL: what? me@h'",
+            "INSERT INTO loops (spec, state, created_at) VALUES (:spec, '{}', 0)",
+            "INSERT INTO people (name, settings) VALUES ('ann', :own)",
+            "INSERT INTO failures (run_id, pair_id, shown_order, sample, error, attempts, created_at)"
+            " VALUES (1, 1, 'dataset', 0, :words, 1, 0)",
+        ):
+            used = {name: value for name, value in values.items() if f":{name}" in statement}
+            connection.execute(text(statement), used)
+    upgrade(db)
+    with db.read() as connection:
+        stored = connection.execute(text("SELECT spec FROM runs")).scalar_one()
+        errors = connection.execute(text("SELECT error, hint FROM jobs")).first()
+        told = connection.execute(text("SELECT error FROM failures")).scalar_one()
+    assert json.loads(stored)["options"]["endpoints"] == [
+        "https://h:1/v1", "http://h/v1", "http://plain:8000/v1",
+    ]  # fmt: skip
+    assert told == "http://h/v1: 500 mail me@h; https://h:1/v1: 503"
+    assert errors is not None and tuple(errors) == (told, "no URL: what? me@h")
+    db.close()
+    assert "s3cr3t" not in dump(tmp_path / "w.db")
+
+
+def dump(file: Path) -> str:
+    """Every row that a database holds."""
+    with closing(sqlite3.connect(file)) as opened:
+        return "\n".join(opened.iterdump())
