@@ -16,6 +16,7 @@ from backend.curation.tokens import digest, row_token, token_in
 from backend.domain.json_text import load_json
 from backend.domain.pairs import Order
 from backend.errors import NotFound, ReviewError
+from backend.foreign_text import quoted
 from backend.store.database import Database
 from backend.store.outage import Patience
 from backend.store.review_batch import ReviewBatch
@@ -23,7 +24,7 @@ from backend.store.reviews import Reviews
 from backend.store.together import write_again
 
 CHUNK = 250
-PAUSE_S = 0.03
+PAUSE_S = 0.01
 _ROW = 'a line is {"key": … or "index": row, "order": "dataset"|"swapped", "sample": 0, "ruling": "accept", …}'
 
 
@@ -101,7 +102,7 @@ class RulingRows:
         new = 0
         for number, chunk in enumerate(_chunks(lines)):
             if number:
-                # SQLite hands its lock to whoever asks first, and those who wait look now and then.
+                # Those who wait for their turn to write look for it every few milliseconds.
                 time.sleep(PAUSE_S)
             record = partial(self._record, run_id, chunk)
             try:
@@ -149,7 +150,7 @@ class RulingRows:
             prediction = found.get((line.name, line.order, line.sample))
             if prediction is None:
                 raise ReviewError(
-                    f"line {line.number}: run {run_id} has no prediction {line.name}, order "
+                    f"line {line.number}: run {run_id} has no prediction {quoted(line.name)}, order "
                     f"{line.order}, sample {line.sample}",
                     hint="`winnow run predictions` lists key, index, order and sample",
                 )
@@ -251,8 +252,8 @@ def _line(
     order, sample = row.get("order", Order.DATASET.value), row.get("sample", 0)
     if key is None and index is None:
         raise ReviewError("neither key nor index names the pair", hint=_ROW)
-    if order not in {item.value for item in Order}:
-        raise ReviewError(f"order {order!r} is neither dataset nor swapped", hint=_ROW)
+    if not isinstance(order, str) or order not in {item.value for item in Order}:
+        raise ReviewError(f"order {quoted(order)} is neither dataset nor swapped", hint=_ROW)
     if type(sample) is not int or (key is None and type(index) is not int):
         raise ReviewError("index and sample must be whole numbers", hint=_ROW)
     ruling = str(row.get("ruling"))
