@@ -27,7 +27,7 @@ from benchmarks.databases import add_pairs, databases
 from benchmarks.rulings_import import prediction, store
 
 BATCH = 256
-PAIRS = 200_000
+PAIRS = 40_000
 
 
 def write(url: str, run: int, stop: Event, acknowledged: Any, errors: Any) -> None:
