@@ -49,6 +49,7 @@ from pydantic import (
 
 from backend.domain.origins import Origin
 from backend.errors import SettingsError
+from backend.foreign_text import quoted
 
 _ENGINE_PYTHON = re.compile(r"WINNOW_(?!TEST_)([A-Z0-9_]+)_PYTHON")
 _VARIABLES = {
@@ -228,7 +229,7 @@ class Settings(BaseModel):
         for url in filter(None, (part.strip() for part in value.split(","))):
             origin = Origin.parse(url.removesuffix("/"))
             if origin is None:
-                raise ValueError(f"{url!r} is no address of a server")
+                raise ValueError(f"{quoted(url)} is no address of a server")
             found.add(origin)
         return found
 

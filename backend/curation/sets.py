@@ -27,6 +27,7 @@ from backend.curation.balance import Balance, keeping
 from backend.curation.preview import untrainable, untrainable_line
 from backend.domain.pairs import Order
 from backend.errors import ReviewError, StoreError
+from backend.foreign_text import quoted
 from backend.jobs.processes import is_alive, pid_exists, this_process
 from backend.store.database import Database
 from backend.store.sets import ItemRow, SetRow, Sets
@@ -53,7 +54,7 @@ def check_name(name: str) -> None:
     """
     if not _NAME.fullmatch(name):
         raise ReviewError(
-            f"a set cannot be called {name!r}",
+            f"a set cannot be called {quoted(name)}",
             hint="letters, digits and . _ - only, beginning with a letter or a digit: grm-t2i",
         )
 

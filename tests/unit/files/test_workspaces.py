@@ -86,7 +86,8 @@ def test_exports_and_thumbnails_in_it_are_private_and_exports_elsewhere_follow_t
     space = build_workspace(tmp_path / "ws", images=3, videos=1)
     frozen = freeze(space.database, "s", [1])
     picture = next((tmp_path / "ws" / "media" / "t2i").rglob("*.jpg"))
-    browser_image(picture, space.folder / "cache" / "thumbs")
+    with picture.open("rb") as source:
+        browser_image(source, space.folder / "cache" / "thumbs")
     export_set(
         space.database, frozen, format="jsonl", out=space.folder / "exports" / "s", bundle=True
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -52,6 +52,7 @@ class Watched:
         )
         self.stop, self.hung = threading.Event(), threading.Event()
         self.said: list[str | None] = []
+        self.once_said: Callable[[], object] = lambda: None
         self.errors: list[EngineHung] = []
         self.watch = EngineWatch(
             silence_s=silence_s, load_s=0.3, stop=self.stop, said=self._say, hung=self._end
@@ -76,6 +77,7 @@ class Watched:
     def _say(self, notice: str | None) -> None:
         self.said.append(notice)
         self.space.runs.say(self.run_id, notice)
+        self.once_said()
 
     def _end(self, error: EngineHung) -> None:
         self.errors.append(error)
@@ -122,15 +124,15 @@ def test_a_hung_engine_is_said_then_ended_and_what_it_answered_is_stored_and_the
 
 
 def test_an_engine_that_writes_tokens_for_long_is_left_alone(space: Workspace) -> None:
-    watched, engine = Watched(space), Hangs(3, beats=True)
-    threading.Timer(1.5, engine.release.set).start()
+    watched, engine = Watched(space, silence_s=1.5), Hangs(3, beats=True)
+    threading.Timer(2.5, engine.release.set).start()
     watched.pipeline.run(engine)
     assert (watched.count(), watched.said, watched.errors) == (PAIRS, [], [])
 
 
 def test_an_engine_that_goes_on_after_it_was_said_is_all_well_again(space: Workspace) -> None:
-    watched, engine = Watched(space, silence_s=3.0), Hangs(3)
-    threading.Timer(1.6, engine.release.set).start()
+    watched, engine = Watched(space, silence_s=6.0), Hangs(3)
+    watched.once_said = engine.release.set
     watched.pipeline.run(engine)
     assert watched.count() == PAIRS and not watched.errors
     assert watched.said and watched.said[0]
