@@ -8,7 +8,7 @@ LLAMAFACTORY_VENV := .venv-llamafactory
 SWIFT_VENV := .venv-swift
 ARGS ?=
 
-.PHONY: setup setup-vllm demo serve screenshots test test-python check-extras check-trainers lint format clean
+.PHONY: setup setup-vllm demo serve screenshots test drills test-python check-extras check-trainers lint format clean
 
 setup: $(VENV)/.ready
 
@@ -50,6 +50,11 @@ test: setup
 	$(BIN)/python -m pytest -n 2 tests/unit tests/dashboard; failed=$$?; \
 	wait $$others; exit $$failed
 	$(BIN)/python -m pytest -n 2 --dist loadfile tests/integration tests/browser
+
+# Kill, load, fuzz and security, five minutes each (docs/reliability.md): make drills ARGS='kill --seed 7 --minutes 1'
+drills: export OMP_NUM_THREADS := 1
+drills: setup
+	$(BIN)/python -m tests.drills $(ARGS)
 
 # LLaMA-Factory and ms-swift by our own command lines, on the demo's judge; about ten minutes the first time.
 check-trainers: setup

@@ -5,6 +5,7 @@ variable                   meaning                                           def
 ========================== ================================================= =======================
 WINNOW_WORKSPACE           the workspace's folder                            ./winnow-workspace
 WINNOW_DATABASE_URL        an SQLAlchemy URL (SQLite or PostgreSQL)          winnow.db in the folder
+WINNOW_SHARED_GROUP        the group that shares the workspace's files       nobody but their owner
 WINNOW_<ENGINE>_PYTHON     the interpreter in which that engine runs         this interpreter
 WINNOW_LIGHTRFT_PYTHON     the interpreter in which LightRFT trains          this interpreter
 LIGHTRFT_HOME              LightRFT's checkout                               none
@@ -27,6 +28,7 @@ WINNOW_PUBLIC_URL          addresses under which browsers reach the          thi
 
 from __future__ import annotations
 
+import grp
 import os
 import re
 import shutil
@@ -47,11 +49,13 @@ from pydantic import (
 
 from backend.domain.origins import Origin
 from backend.errors import SettingsError
+from backend.foreign_text import quoted
 
 _ENGINE_PYTHON = re.compile(r"WINNOW_(?!TEST_)([A-Z0-9_]+)_PYTHON")
 _VARIABLES = {
     "workspace": "WINNOW_WORKSPACE",
     "database_url": "WINNOW_DATABASE_URL",
+    "shared_group": "WINNOW_SHARED_GROUP",
     "heartbeat_seconds": "WINNOW_HEARTBEAT_SECONDS",
     "stale_seconds": "WINNOW_STALE_SECONDS",
     "silence_seconds": "WINNOW_SILENCE_SECONDS",
@@ -66,6 +70,7 @@ _VARIABLES = {
 _HINTS = {
     "workspace": "give a folder, or leave it unset for ./winnow-workspace",
     "database_url": "give sqlite:///FILE or postgresql+psycopg://USER@HOST/NAME, or leave it unset",
+    "shared_group": "give the name of a group that you are in, or leave it unset",
     "engine_pythons": "give the path of a Python interpreter that has the engine installed",
     "heartbeat_seconds": "give a number of seconds, such as 2",
     "stale_seconds": "give a number of seconds that is at least three heartbeats, such as 30",
@@ -86,6 +91,7 @@ class Settings(BaseModel):
     Attributes:
         workspace: The workspace's folder, absolute.
         database_url: The database, or ``None`` for ``winnow.db`` in the folder.
+        shared_group: The group that shares the workspace; without one it is its owner's alone.
         engine_pythons: Interpreters by engine or trainer name; one that is not in it runs in this one.
         heartbeat_seconds: Time between a worker's signs of life.
         stale_seconds: Age of a sign of life that counts as death.
@@ -105,6 +111,7 @@ class Settings(BaseModel):
 
     workspace: Path = Path("winnow-workspace")
     database_url: str | None = None
+    shared_group: str | None = None
     engine_pythons: dict[str, str] = Field(default_factory=dict)
     heartbeat_seconds: float = Field(default=2.0, gt=0, le=600)
     stale_seconds: float = Field(default=30.0, gt=0, le=86_400)
@@ -181,6 +188,21 @@ class Settings(BaseModel):
             raise ValueError(f"{folder} is not a folder")
         return folder
 
+    @property
+    def shared_gid(self) -> int | None:
+        """The id of the group that shares the workspace."""
+        return None if self.shared_group is None else grp.getgrnam(self.shared_group).gr_gid
+
+    @field_validator("shared_group")
+    @classmethod
+    def _known_group(cls, value: str | None) -> str | None:
+        if value is not None:
+            try:
+                grp.getgrnam(value)
+            except KeyError as error:
+                raise ValueError("there is no such group") from error
+        return value
+
     @field_validator("database_url")
     @classmethod
     def _supported_database(cls, value: str | None) -> str | None:
@@ -207,7 +229,7 @@ class Settings(BaseModel):
         for url in filter(None, (part.strip() for part in value.split(","))):
             origin = Origin.parse(url.removesuffix("/"))
             if origin is None:
-                raise ValueError(f"{url!r} is no address of a server")
+                raise ValueError(f"{quoted(url)} is no address of a server")
             found.add(origin)
         return found
 

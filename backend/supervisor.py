@@ -10,8 +10,10 @@ import logging
 import sys
 from pathlib import Path
 
+from backend.curation.sets import clear_abandoned
 from backend.domain.jobs import EXIT_UNAVAILABLE
 from backend.errors import StoreUnavailable
+from backend.files import keep_private
 from backend.jobs.supervisor import SILENCE_S, supervise
 from backend.store.database import Database
 from backend.store.jobs import Jobs
@@ -23,8 +25,10 @@ def main() -> None:
     """Read what to supervise, and do it until nothing is left to do."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     given = json.load(sys.stdin)
+    keep_private(Path(sys.argv[1]))
     database = Database(given["db_url"])
     try:
+        clear_abandoned(database)
         supervise(
             Jobs(database),
             Path(sys.argv[1]),

@@ -24,7 +24,7 @@ from backend.domain.jobs import EXIT_UNAVAILABLE
 from backend.errors import StoreError, StoreUnavailable, TrainingError, WinnowError
 from backend.export.claim import MANIFEST
 from backend.export.exporter import export_set, is_our_export
-from backend.files import Folder, make_folder
+from backend.files import Folder, make_folder, narrow_umask
 from backend.jobs.gpus import gpu_uuids
 from backend.jobs.heartbeat import Heartbeat
 from backend.jobs.marks import MARK
@@ -137,6 +137,8 @@ def _train(
     """Everything of one training; false when it was stopped."""
     spec, folder = TrainingSpec.model_validate(row.spec), Path(row.output_dir)
     trainer = load_trainer(spec.trainer, workspace.tools)
+    # A folder elsewhere is as open as the person wants it: their umask goes on deciding there.
+    narrow_umask(folder)
     claim(folder, owner_of(workspace.folder, row.id), spec)
     with held(folder) as lock:
         patience.call(lambda: workspace.trainings.set_progress(row.id, {"stage": "exporting"}))

@@ -19,6 +19,7 @@ from backend.domain.jobs import EXIT_UNAVAILABLE
 from backend.engines.base import Engine
 from backend.engines.registry import LOADING, load_engine
 from backend.errors import EngineHung, StoreUnavailable, WinnowError
+from backend.files import narrow_umask
 from backend.inference.deciding import redecide
 from backend.inference.launch import judged_pairs
 from backend.inference.pipeline import Pipeline
@@ -55,6 +56,7 @@ def main(arguments: list[str] | None = None) -> int:
         settings = settings_for(given.workspace)
         patience = Patience(settings.outage_seconds, stop=stop)
         workspace = patience.call(lambda: open_workspace(settings))
+        narrow_umask(workspace.folder)
         try:
             return _work(workspace, given.run, stop, patience)
         finally:

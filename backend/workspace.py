@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Self
 
 from sqlalchemy import Connection
@@ -12,13 +16,15 @@ from sqlalchemy import Connection
 from backend.curation.bulk import BulkRulings
 from backend.curation.queues import NewQueue, Queues
 from backend.curation.rulings import Rulings
-from backend.curation.sets import Balance, SetRow, freeze
+from backend.curation.sets import Balance, SetRow, clear_abandoned, freeze
 from backend.domain.operations import Operation, guarded
 from backend.domain.pairs import OrderPolicy
-from backend.domain.people import LOCAL, Person
+from backend.domain.people import LOCAL, Person, Role
 from backend.engines.base import EngineOptions
 from backend.engines.registry import asks_servers
 from backend.errors import Forbidden, RunError, StoreError
+from backend.files import make_folder, write_whole
+from backend.files.workspaces import make_private
 from backend.inference.launch import ACTIVE, Launcher, RunRequest
 from backend.jobs.reconcile import reconcile
 from backend.jobs.supervisor import ensure_supervisor
@@ -31,6 +37,7 @@ from backend.store.outage import Patience
 from backend.store.predictions import Predictions
 from backend.store.queues import QueueRow
 from backend.store.runs import Runs
+from backend.store.snapshot import copy_database, writable
 from backend.store.trainings import Trainings
 from backend.store.upgrade import upgrade
 from backend.training.judging import asked_with, judge_of
@@ -57,9 +64,23 @@ class Workspace:
     trainings: Trainings
     trainer: TrainingLauncher
     person: Person = LOCAL
+    read_only: str = ""
+    """Why nothing can be changed here, and as of when it is shown; empty where something can."""
+    scratch: TemporaryDirectory[str] | None = None
+    """A private folder for what a read-only workspace cannot keep itself."""
+
+    @property
+    def cache(self) -> Path:
+        """A folder for what can be made again at any time."""
+        return (Path(self.scratch.name) if self.scratch else self.folder) / "cache"
+
+    def here(self, person: Person) -> Person:
+        """A person in the role that they can have here."""
+        return replace(person, role=Role.ONLOOKER) if self.read_only else person
 
     def acting_as(self, person: Person) -> Self:
         """The same workspace in somebody's name: what they may not do is refused."""
+        person = self.here(person)
         return replace(
             self,
             person=person,
@@ -69,6 +90,8 @@ class Workspace:
 
     def supervise(self) -> None:
         """See to it that queued runs start and cancelled ones stop."""
+        if self.read_only:
+            return
         ensure_supervisor(
             self._url(),
             self.folder,
@@ -268,14 +291,19 @@ class Workspace:
 
     def reconcile(self) -> None:
         """Find runs whose process is gone and mark them; finish what was cut off without one."""
+        if self.read_only:
+            return
         reconcile(self.jobs, self.folder, stale_seconds=self.settings.stale_seconds)
         self.launcher.finish_deciding()
+        clear_abandoned(self.database)
 
     def _url(self) -> str:
         return self.database.url.render_as_string(hide_password=False)
 
     def close(self) -> None:
         self.database.close()
+        if self.scratch is not None:
+            self.scratch.cleanup()
 
 
 def settings_for(folder: Path | None) -> Settings:
@@ -291,7 +319,8 @@ def tools_of(settings: Settings) -> Tools:
 
 
 def open_workspace(settings: Settings) -> Workspace:
-    """Open a workspace, making or upgrading it where needed.
+    """Open a workspace, making or upgrading it where needed. One that is there and cannot be written is
+    opened to be looked at.
 
     Raises:
         StoreError: The folder or its database cannot be used.
@@ -299,8 +328,15 @@ def open_workspace(settings: Settings) -> Workspace:
     """
     folder = settings.workspace
     DECODING.limit = settings.decode_memory
+    if not _changeable(settings):
+        return _open_to_look(settings)
     try:
-        (folder / "logs").mkdir(parents=True, exist_ok=True)
+        make_private(folder, settings.shared_gid)
+        make_folder(folder / "logs")
+        if settings.database_url is None and not (folder / "winnow.db").exists():
+            # Before SQLite does it, which gives its other files the mode of this one.
+            with suppress(FileExistsError):
+                write_whole(folder / "winnow.db", b"", replace=False)
     except OSError as error:
         raise StoreError(
             f"{folder}: cannot be used as a workspace ({error.strerror})",
@@ -308,6 +344,43 @@ def open_workspace(settings: Settings) -> Workspace:
         ) from error
     database = Database(settings.database_url or folder / "winnow.db")
     upgrade(database)
+    return _wired(settings, database)
+
+
+def _changeable(settings: Settings) -> bool:
+    """Whether a workspace can be written, or there is none yet."""
+    file = Database.file_of(settings.database)
+    there = settings.workspace.is_dir() and (file is None or file.exists())
+    return not there or (
+        os.access(settings.workspace, os.W_OK) and (file is None or writable(file))
+    )
+
+
+def _open_to_look(settings: Settings) -> Workspace:
+    """Open what cannot be written: an SQLite database in a private copy of now."""
+    scratch = TemporaryDirectory(prefix="winnow-read-only-")
+    try:
+        words, file = "read-only", Database.file_of(settings.database)
+        if file is None:
+            database = Database(settings.database)
+            database.read_only = True
+            upgrade(database)
+        else:
+            copy_database(file, Path(scratch.name) / file.name)
+            words += f"; as of {datetime.now().astimezone():%Y-%m-%d %H:%M}"
+            database = Database(Path(scratch.name) / file.name)
+            # An older schema is brought up to date in the copy.
+            upgrade(database)
+            database.read_only = True
+    except BaseException:
+        scratch.cleanup()
+        raise
+    space = replace(_wired(settings, database), read_only=words, scratch=scratch)
+    return space.acting_as(LOCAL)
+
+
+def _wired(settings: Settings, database: Database) -> Workspace:
+    folder = settings.workspace
     return Workspace(
         settings=settings,
         folder=folder,

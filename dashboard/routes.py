@@ -92,7 +92,7 @@ def _asked_for(request: Request) -> tuple[BinaryIO, PurePosixPath, MediaKind, in
 
 
 def _cache() -> Path:
-    return shared().folder / "cache" / "thumbnails"
+    return shared().cache / "thumbnails"
 
 
 routes = [

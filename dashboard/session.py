@@ -101,6 +101,8 @@ def _end(cookies: str) -> str:
 def come_back_to(page: str, query: Mapping[str, str]) -> None:
     """Have the next login of this browser end on one of our pages, where its link led."""
     wanted = f"{page}?{urlencode(query)}" if query else page
+    if shared().read_only:
+        return
     if (session := session_id()) and len(wanted) <= _LONGEST_LINK:
         People(shared().database).keep(f"session:{session}", wanted=wanted)
 
@@ -157,4 +159,4 @@ def person_of(request: Request) -> Person:
         raise Forbidden("this call comes from another browser", hint="reload the page")
     if expires < time.time():
         raise Forbidden("the page was open for too long", hint="reload it; nothing is lost")
-    return Person(name, Role(role))
+    return shared().here(Person(name, Role(role)))

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import streamlit as st
 
+from backend.domain.operations import Operation
 from dashboard.identity import keep_name, login_configured, present_person
 from dashboard.page import errors_shown
+from dashboard.roles import i_may
 from dashboard.space import shared
 from dashboard.text import md
 
@@ -16,10 +18,10 @@ def sidebar() -> None:
         who = present_person()
         st.space("small")
         if login_configured():
-            st.caption(f"{md(who.name)} · {who.role.value}")
+            st.caption(f"{md(who.name)} · {shared().here(who).role.value}")
             if st.button("Log out", type="tertiary"):
                 st.logout()
-        else:
+        elif i_may(Operation.KEEP_SETTINGS):
             # A form, so that Enter keeps the name as the button does.
             with (
                 # Another name is another popover: it closes when the name is kept.
@@ -33,4 +35,7 @@ def sidebar() -> None:
                 if st.form_submit_button("Keep") and given != who.name:
                     keep_name(given)
                     st.rerun()
+        if words := shared().read_only:
+            st.markdown(f":material/lock: {words[:1].upper()}{words[1:]}",
+                        help="The workspace's folder cannot be written: look, and change nothing.")  # fmt: skip
         st.caption(md(shared().folder.name, 24), help=f"The workspace is {md(shared().folder)}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 import threading
 from contextlib import suppress
@@ -50,6 +51,9 @@ def _key(folder: Path) -> str:
                 _make(path)
             key = path.read_text(encoding="ascii").strip()
         except OSError as error:
+            if not os.access(folder, os.W_OK):
+                # A read-only workspace: one for as long as this server runs.
+                return secrets.token_hex(32)
             raise StoreError(f"{path}: cannot be used ({error.strerror})") from error
     if len(key) < 32:
         raise StoreError(f"{path}: is no key", hint="delete the file; a new one is made")

@@ -42,4 +42,4 @@ def person() -> Person:
     """Who this script runs for."""
     from dashboard.identity import present_person
 
-    return present_person()
+    return shared().here(present_person())

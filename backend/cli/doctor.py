@@ -8,6 +8,7 @@ import sys
 
 from backend.cli.output import Json, print_json, say, workspace
 from backend.engines.registry import available_engines
+from backend.files.workspaces import access_of
 from backend.store.database import ping, sqlite_driver, warn_about_old_sqlite
 
 PACKAGES = (
@@ -31,22 +32,25 @@ def doctor(json: Json = False) -> None:
     ]
     with workspace() as space:
         ping(space.database)
+        mode, exposed = access_of(space.folder)
         report = {
             "python": sys.version.split()[0],
             "sqlite": sqlite_driver().sqlite_version,
             "workspace": str(space.folder),
+            "workspace_mode": mode,
             "database": space.database.url.render_as_string(),
             "free_gb": round(shutil.disk_usage(space.folder).free / 1e9, 1),
             "packages": packages,
             "engines": engines,
             "engine_pythons": dict(space.settings.engine_pythons),
-            "warnings": [text for text in (warn_about_old_sqlite(),) if text],
+            "warnings": [text for text in (warn_about_old_sqlite(), exposed) if text],
         }
     if json:
         print_json(report)
         return
     say(f"python {report['python']}, SQLite {report['sqlite']}")
-    say(f"workspace {report['workspace']} ({report['free_gb']} GB free)")
+    free = f"{report['free_gb']} GB free"
+    say(f"workspace {report['workspace']} (mode {report['workspace_mode']}, {free})")
     say("packages: " + ", ".join(f"{name} {version or '-'}" for name, version in packages.items()))
     for engine in engines:
         say(f"engine {engine['name']}: {'yes' if engine['available'] else 'no'} - {engine['why']}")

@@ -16,6 +16,7 @@ from backend.cli.output import note, progress_bar
 from backend.domain.prompts import CAPTION_PLACE, check_instruction
 from backend.engines.base import EngineOptions
 from backend.errors import NotFound, RunError, UsageError
+from backend.foreign_text import brief
 from backend.inference.launch import ACTIVE
 from backend.store.runs import RunRow
 from backend.workspace import Workspace
@@ -80,7 +81,7 @@ def _text_of(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path}: cannot be read as an instruction ({error})") from error
+        raise UsageError(f"{path}: cannot be read as an instruction ({brief(error)})") from error
 
 
 def watch(space: Workspace, run_id: int) -> RunRow:

@@ -16,6 +16,7 @@ from backend.cli.training_options import Preset, with_preset
 from backend.cli.variables import note_variables, training_variables, variables_named
 from backend.domain.jobs import OPEN, JobStatus
 from backend.errors import RunError, UsageError
+from backend.foreign_text import quoted
 from backend.inference.progress import run_counts
 from backend.loop import Changes, LoopSpec, LoopState, Step, driver_of, run, start
 from backend.loop import cancel as cancel_loop
@@ -76,7 +77,7 @@ def loop(
     if dataset is None or model is None or not model.strip():
         raise UsageError("a loop needs a dataset and a model", hint="--dataset NAME --model FOLDER")
     if trainer not in ("local", "lightrft", "command"):
-        raise UsageError(f"unknown trainer {trainer!r}", hint="local, lightrft or command")
+        raise UsageError(f"unknown trainer {quoted(trainer)}", hint="local, lightrft or command")
     device = judging["options"].device
     given = training_values(train or [])
     # What stands for LightRFT's scripts reads their variables; see `winnow train start`.

@@ -42,6 +42,8 @@ def workspace() -> Iterator[Workspace]:
     """The workspace that ``--workspace`` or ``WINNOW_WORKSPACE`` names, with dead runs marked."""
     opened = open_workspace(settings_for(given.workspace))
     try:
+        if opened.read_only:
+            note(f"{opened.folder} is {opened.read_only}")
         opened.reconcile()
         yield opened
     finally:

@@ -25,6 +25,7 @@ from backend.cli.run_start import import_run, start
 from backend.domain.filtering import Reason
 from backend.domain.reading import explain as read_steps
 from backend.errors import RunError, UsageError
+from backend.foreign_text import quoted
 from backend.inference.launch import ACTIVE
 from backend.store.failures import Failures
 
@@ -150,9 +151,9 @@ def predictions(
 ) -> None:
     """Every prediction: JSON lines with --json, else a line each."""
     if decision not in (None, "accepted", "rejected"):
-        raise UsageError(f"unknown decision {decision!r}", hint="accepted or rejected")
+        raise UsageError(f"unknown decision {quoted(decision)}", hint="accepted or rejected")
     if reason not in (None, *Reason):
-        raise UsageError(f"unknown reason {reason!r}", hint=f"one of {', '.join(Reason)}")
+        raise UsageError(f"unknown reason {quoted(reason)}", hint=f"one of {', '.join(Reason)}")
     with workspace() as space:
         space.runs.get(run)
         rows = space.predictions.iter_rows(run, decision=decision, reason=reason)

@@ -105,10 +105,11 @@ def _port(asked: int | None, address: str) -> int:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
                 probe.bind((address, port))
-            except OSError as error:
+            except (OSError, TypeError, UnicodeError) as error:  # a text that no host's name can be
                 if asked is not None:
+                    reason = getattr(error, "strerror", None) or error
                     raise UsageError(
-                        f"port {port} on {address} cannot be used ({error.strerror})",
+                        f"port {port} on {address} cannot be used ({reason})",
                         hint="leave --port out for the next free one",
                     ) from error
                 continue

@@ -12,6 +12,7 @@ from backend.curation import sets as curated
 from backend.curation.preview import untrainable, untrainable_line
 from backend.errors import UsageError
 from backend.export import FORMATS, export_set
+from backend.foreign_text import quoted
 
 app = typer.Typer(help="Freeze curated sets.", no_args_is_help=True)
 
@@ -97,7 +98,7 @@ def export(
     if not 0 <= split < 1:
         raise UsageError(f"--split {split}: must be at least 0 and below 1")
     if format not in FORMATS:
-        raise UsageError(f"unknown format {format!r}", hint=f"one of {', '.join(FORMATS)}")
+        raise UsageError(f"unknown format {quoted(format)}", hint=f"one of {', '.join(FORMATS)}")
     with workspace() as space, progress_bar() as bar:
         row = curated.get_set(space.database, name)
         task = bar.add_task("rows", total=row.counts.get("items"))

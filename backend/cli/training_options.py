@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from backend.cli.output import say
 from backend.domain.preflight import Check, Level
 from backend.errors import UsageError
+from backend.foreign_text import quoted
 from backend.training.spec import PRESETS, LoraSpec
 
 Preset = Annotated[
@@ -38,7 +39,7 @@ def with_preset(name: str | None, given: Mapping[str, Any]) -> dict[str, Any]:
         UsageError: There is no such preset.
     """
     if name is not None and name not in PRESETS:
-        raise UsageError(f"unknown preset {name!r}", hint=f"one of {', '.join(PRESETS)}")
+        raise UsageError(f"unknown preset {quoted(name)}", hint=f"one of {', '.join(PRESETS)}")
     values = dict(PRESETS[name]) if name else {}
     values |= {key: value for key, value in given.items() if value is not None}
     if values.get("lora") is False:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import random
+import time
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from threading import Lock
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from backend.curation.choosing import RANDOM_KINDS
 from backend.domain.rulings import SETTLING, Ruling, effective_decision
@@ -17,6 +20,10 @@ from backend.store.database import Database
 from backend.store.queues import QueueRow
 
 RESAMPLES = 400
+_QUICK = 100
+"""Rulings that are counted in a few milliseconds."""
+_LEAST_KEPT_S, _KEPT_FOR, _MOST_KEPT = 2.0, 20.0, 50
+"""Figures are kept for seconds, or for so many times as long as counting took; of so many queues."""
 _TARGETS = (0.10, 0.05, 0.02)
 _PACE_WINDOW = 50
 _LONGEST_GAP_S = 120.0
@@ -96,10 +103,49 @@ def audit(
         all_chosen: There is nothing left in the queue for this reviewer to choose. Before that, what
             colleagues have said in a blind queue is left out of every number.
     """
-    everybody = Audits(database).counted(queue)
-    own = [row for row in everybody if row.reviewer == reviewer]
+    everybody = _counted(database, queue)
+    own = everybody.by_reviewer.get(reviewer, [])
     hides = queue.blind and not all_chosen
-    rows = own if hides else everybody
+    found = _summary(own, queue, estimates=False) if hides else everybody.summary
+    return {**found, "why": _HIDDEN if hides else found["why"], "pace_s": pace(own)}
+
+
+class _Counted:
+    """The rulings of a queue that count, and what they say."""
+
+    def __init__(self, queue: QueueRow, rows: Sequence[QueueRuling]) -> None:
+        self.rows = len(rows)
+        self.by_reviewer: dict[str, list[QueueRuling]] = defaultdict(list)
+        for row in rows:
+            self.by_reviewer[row.reviewer].append(row)
+        self.summary = _summary(rows, queue, estimates=queue.kind in RANDOM_KINDS)
+
+
+_kept: WeakKeyDictionary[Database, dict[tuple[int, float], tuple[float, _Counted]]] = (
+    WeakKeyDictionary()
+)
+_counting = Lock()
+
+
+def _counted(database: Database, queue: QueueRow) -> _Counted:
+    """Counted anew at each call as long as that is quick; then for everybody at once, and not all the
+    time: each reviewer asks after each ruling."""
+    place = (queue.id, queue.created_at)
+    with _counting:
+        kept = _kept.setdefault(database, {})
+        until, counted = kept.get(place, (0.0, None))
+        begun = time.monotonic()
+        if counted is None or begun >= until:
+            counted = _Counted(queue, Audits(database).counted(queue))
+            now = time.monotonic()
+            if counted.rows > _QUICK:
+                kept[place] = (now + max(_LEAST_KEPT_S, _KEPT_FOR * (now - begun)), counted)
+            while len(kept) > _MOST_KEPT:
+                del kept[next(iter(kept))]
+    return counted
+
+
+def _summary(rows: Sequence[QueueRuling], queue: QueueRow, *, estimates: bool) -> dict[str, Any]:
     settled = [row for row in rows if row.ruling in SETTLING]
     random = queue.kind in RANDOM_KINDS
     shares = {
@@ -110,14 +156,10 @@ def audit(
     }
     return {
         "rulings": len(rows),
-        **{
-            name: Share.of(outcomes).to_json(random=random and not hides)
-            for name, outcomes in shares.items()
-        },
-        "why": _HIDDEN if hides else None if random else _NOT_RANDOM,
+        **{name: Share.of(outcomes).to_json(random=estimates) for name, outcomes in shares.items()},
+        "why": None if random else _NOT_RANDOM,
         "reviewers": len({row.reviewer for row in rows}),
         "agreement": _agreement_json(settled, random=random),
-        "pace_s": pace(own),
     }
 
 

@@ -23,7 +23,7 @@ from backend.curation.rulings import Rulings, check_texts
 from backend.domain.rulings import Ruling
 from backend.errors import ReviewError, WinnowError
 from backend.store.blindness import Blindness
-from backend.store.claims import Claims, Slot
+from backend.store.claims import Claims, Place, Slot
 from backend.store.database import Database
 from backend.store.picks import Picks
 from backend.store.queues import QueueRow, QueueRows
@@ -36,6 +36,7 @@ CLAIM_S = 150.0
 """How long a pair stays with a reviewer whose page shows no sign of life; it shows one a minute."""
 AWAY_S = 600.0
 """How long it stays with one who looks at something else: a page behind another is silent."""
+_NOT_SOONER_S = 15.0
 _CHUNK = 5_000
 _LEAST_HANDED_OUT = 8
 _LONGEST_TITLE = 300
@@ -171,8 +172,7 @@ class Queues:
         """
         expires = time.time() + CLAIM_S
 
-        def work(connection: Connection) -> Handed:
-            self._claims.lock(connection, queue.id)
+        def look(connection: Connection) -> tuple[Handed, list[int]]:
             slots = []
             if exact:
                 wanted = self._claims.slot(connection, queue.id, start, reviewer)
@@ -185,22 +185,25 @@ class Queues:
                 limit=4 * count,
             )
             share = free[: min(count, max(_LEAST_HANDED_OUT, len(free) // 4))]
-            self._claims.claim(
-                connection,
-                queue.id,
-                reviewer,
-                [
-                    slot.position
-                    for slot in [*slots, *share]
-                    if not slot.mine and slot.rulings < queue.rulings_wanted
-                ],
-                expires,
-            )
-            return Handed(
-                slots=[*slots, *share], expires_at=expires, at_end=len(share) == len(free)
-            )
+            handed = [*slots, *share]
+            new = [
+                slot.position
+                for slot in handed
+                if not slot.mine and slot.rulings < queue.rulings_wanted
+            ]
+            at_end = len(share) == len(free)
+            return Handed(slots=handed, expires_at=expires, at_end=at_end), new
 
-        return write_together(self._db, work)
+        def work(connection: Connection) -> Handed:
+            self._claims.lock(connection, queue.id)
+            handed, new = look(connection)
+            self._claims.claim(connection, queue.id, reviewer, new, expires)
+            return handed
+
+        # At the end of a queue there is often nothing to claim, and nobody waits to learn that.
+        with self._db.read() as connection:
+            handed, new = look(connection)
+        return write_together(self._db, work) if new else handed
 
     def ruled_before(
         self, queue: QueueRow, reviewer: str, *, position: int, count: int
@@ -211,7 +214,9 @@ class Queues:
     def renew(self, queue: QueueRow, reviewer: str, *, away: bool = False) -> float:
         """Keep the reviewer's items for longer; until when."""
         expires = time.time() + (AWAY_S if away else CLAIM_S)
-        self._claims.renew(queue.id, reviewer, expires)
+        # Each ruling brings a sign of life; what was renewed just now needs no write for it.
+        if self._claims.must_renew(queue.id, reviewer, expires - _NOT_SOONER_S, expires):
+            self._claims.renew(queue.id, reviewer, expires)
         return expires
 
     def release(self, queue: QueueRow, reviewer: str, before: float) -> None:
@@ -244,8 +249,8 @@ class Queues:
         self._reviews.lock(connection, [one.prediction_id for one in sent])
         for one in sent:
             try:
-                place = self._claims.place(connection, one.queue_id, one.position)
-                if place is None or place[0] != one.prediction_id:
+                place = self._claims.place(connection, one.queue_id, one.position, reviewer)
+                if place is None or place.prediction_id != one.prediction_id:
                     raise ReviewError(
                         f"queue {one.queue_id} has another pair at {one.position + 1}",
                         hint="reload the page",
@@ -267,7 +272,7 @@ class Queues:
                 refused.append((one.token, error))
                 continue
             if new:
-                self._note_progress(connection, reviewer, one, made_at=place[1])
+                self._note_progress(connection, reviewer, one, place)
             stored.append(one.token)
         return stored, refused
 
@@ -280,11 +285,12 @@ class Queues:
         return one.unblinded if opened is None else opened
 
     def _note_progress(
-        self, connection: Connection, reviewer: str, one: Sent, *, made_at: float
+        self, connection: Connection, reviewer: str, one: Sent, place: Place
     ) -> None:
         # Below the ruling that is undone may lie another of the same reviewer in this queue, and what
         # a note stands beside may have been said before there was this queue.
         done = one.ruling not in (Ruling.UNDO, Ruling.NOTE) or self._rulings.has_ruled(
-            connection, one.prediction_id, reviewer, since=made_at
+            connection, one.prediction_id, reviewer, since=place.made_at
         )
-        self._claims.set_done(connection, one.queue_id, one.position, reviewer, done=done)
+        if done != place.mine:
+            self._claims.set_done(connection, one.queue_id, one.position, reviewer, done=done)

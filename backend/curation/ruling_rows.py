@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 from sqlalchemy import Connection
 
@@ -16,6 +16,7 @@ from backend.curation.tokens import digest, row_token, token_in
 from backend.domain.json_text import load_json
 from backend.domain.pairs import Order
 from backend.errors import NotFound, ReviewError
+from backend.foreign_text import brief, quoted
 from backend.store.database import Database
 from backend.store.outage import Patience
 from backend.store.review_batch import ReviewBatch
@@ -252,7 +253,7 @@ def _line(
     if key is None and index is None:
         raise ReviewError("neither key nor index names the pair", hint=_ROW)
     if order not in {item.value for item in Order}:
-        raise ReviewError(f"order {order!r} is neither dataset nor swapped", hint=_ROW)
+        raise ReviewError(f"order {quoted(order)} is neither dataset nor swapped", hint=_ROW)
     if type(sample) is not int or (key is None and type(index) is not int):
         raise ReviewError("index and sample must be whole numbers", hint=_ROW)
     ruling = str(row.get("ruling"))
@@ -266,7 +267,7 @@ def _line(
         token = content if seen[content] == 1 else digest([content, seen[content]])
     return _Line(
         number=number,
-        name=index if key is None else str(key),
+        name=str(key) if key is not None else cast(int, index),
         order=order,
         sample=sample,
         ruling=ruling,
@@ -284,9 +285,11 @@ def _mapping(raw: str | Mapping[str, Any]) -> Mapping[str, Any]:
     if isinstance(raw, Mapping):
         return raw
     try:
-        row = load_json(raw)
-    except (TypeError, ValueError, RecursionError) as error:
-        raise ReviewError(f"invalid JSON ({error})", hint="one JSON object a line") from error
+        row = load_json(raw, unique=True)
+    except (TypeError, ValueError) as error:
+        raise ReviewError(
+            f"invalid JSON ({brief(error)})", hint="one JSON object a line"
+        ) from error
     if not isinstance(row, dict):
         raise ReviewError("is no JSON object", hint="one JSON object a line")
     return row

@@ -12,6 +12,7 @@ from backend.curation.tokens import new_token
 from backend.domain.pairs import Preference
 from backend.domain.rulings import Ruling, why_not_trainable
 from backend.errors import NotFound, ReviewError
+from backend.foreign_text import quoted
 from backend.store.database import Database
 from backend.store.reviews import Reviewable, ReviewRow, Reviews
 from backend.store.together import write_together
@@ -126,7 +127,7 @@ class Rulings:
         known = None if token is None else self._reviews.by_token(connection, token)
         if known is not None and known.prediction_id != prediction_id:
             raise ReviewError(
-                f"token {token!r} belongs to a ruling on prediction {known.prediction_id}",
+                f"token {quoted(token)} belongs to a ruling on prediction {known.prediction_id}",
                 hint="use a token of its own for each ruling",
             )
         return known
@@ -221,7 +222,7 @@ def checked(
     try:
         kind = Ruling(ruling)
     except ValueError as error:
-        raise ReviewError(f"{ruling!r} is no ruling", hint=f"one of: {_RULINGS}") from error
+        raise ReviewError(f"{quoted(ruling)} is no ruling", hint=f"one of: {_RULINGS}") from error
     if not reviewer.strip():
         raise ReviewError("a ruling needs a reviewer", hint="say who decided")
     if len(reviewer) > LONGEST_NAME:
@@ -244,7 +245,7 @@ def checked(
     try:
         return kind, None if relabel is None else Preference(relabel)
     except ValueError as error:
-        raise ReviewError(f"{relabel!r} is no label", hint="first, second or tie") from error
+        raise ReviewError(f"{quoted(relabel)} is no label", hint="first, second or tie") from error
 
 
 def check_texts(texts: Mapping[str, str]) -> None:

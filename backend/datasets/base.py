@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 from backend.domain.pairs import MediaKind, OrderPolicy, Preference
+from backend.foreign_text import quoted
 
 UNREADABLE_HINT = "see whether the file is there, and whether you may read it"
 
@@ -81,9 +82,9 @@ def text_field(item: Mapping[str, Any], key: str) -> str:
     """
     value = item.get(key)
     if isinstance(value, bytes) or (isinstance(value, dict) and "bytes" in value):
-        raise RowProblem(f"{key!r} holds the medium itself; only paths of files are read")
+        raise RowProblem(f"{quoted(key)} holds the medium itself; only paths of files are read")
     if isinstance(value, str) and value:
         return value
     if value is None:
-        raise RowProblem(f"no {key!r}")
-    raise RowProblem(f"{key!r} is {'empty' if value == '' else 'not a text'}")
+        raise RowProblem(f"no {quoted(key)}")
+    raise RowProblem(f"{quoted(key)} is {'empty' if value == '' else 'not a text'}")

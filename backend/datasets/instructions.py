@@ -7,7 +7,6 @@ searched for the forms in use; where none is found, or more than one, nothing is
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from backend.datasets.base import RowProblem
+from backend.domain.json_text import load_json
 from backend.domain.pairs import MediaKind
 from backend.domain.prompts import caption_from, default_instruction
 from backend.media.opening import open_regular
@@ -49,7 +49,7 @@ def templates_beside(path: Path) -> Templates:
     }
     try:
         with open_regular(path.parent / "manifest.json") as file:
-            manifest = json.loads(file.read())
+            manifest = load_json(file.read())
         if not any(file["name"] == path.name for file in manifest["files"]):
             return found
         for run in manifest["lineage"]["runs"]:
@@ -57,7 +57,7 @@ def templates_beside(path: Path) -> Templates:
                 template = run["spec"]["instruction"][kind.value]
                 if isinstance(template, str) and template not in found[kind]:
                     found[kind].append(template)
-    except (OSError, ValueError, LookupError, TypeError, RecursionError):
+    except (OSError, ValueError, LookupError, TypeError):
         pass
     return found
 

@@ -14,7 +14,7 @@ from typing import Any, TextIO
 from backend.datasets.base import UNREADABLE_HINT, BrokenRow, SourceRow
 from backend.datasets.row_keys import Keys, read_row
 from backend.datasets.text_files import open_text
-from backend.domain.json_text import load_json
+from backend.domain.json_text import is_too_deep, load_json
 from backend.errors import DatasetError
 
 BUFFER = 1 << 20
@@ -79,14 +79,24 @@ def json_array(path: Path) -> Iterator[Any]:
 
 def _lines(file: TextIO) -> Iterator[tuple[int, Any]]:
     row = 0
-    for number, line in enumerate(file, 1):
+    lines = iter(lambda: file.readline(MAX_OBJECT), "")
+    for number, line in enumerate(lines, 1):
         if line.isspace():
             continue
         try:
+            if len(line) == MAX_OBJECT and not line.endswith("\n"):
+                _pass_over_line(file)
+                raise json.JSONDecodeError(f"more than {MAX_OBJECT:,} characters", "", 0)
             yield row, load_json(line)
-        except (json.JSONDecodeError, RecursionError) as error:
+        except json.JSONDecodeError as error:
             yield row, BrokenRow(row, f"line {number}: invalid JSON ({_reason(error)})")
         row += 1
+
+
+def _pass_over_line(file: TextIO) -> None:
+    """Read to the end of a line that is too long to be kept."""
+    while (piece := file.readline(BUFFER)) and not piece.endswith("\n"):
+        pass
 
 
 def _array(path: Path, file: TextIO) -> Iterator[tuple[int, Any]]:
@@ -114,7 +124,10 @@ def _array(path: Path, file: TextIO) -> Iterator[tuple[int, Any]]:
                 if not separated:
                     raise json.JSONDecodeError("Expecting ',' delimiter", buffer, at)
                 value, end = _DECODER.raw_decode(buffer, at)
-            except (json.JSONDecodeError, RecursionError) as error:
+                if is_too_deep(value):
+                    raise RecursionError
+            # A number of thousands of digits is a bare ValueError.
+            except (ValueError, RecursionError) as error:
                 problem = error
             else:
                 yield row, value
@@ -165,4 +178,6 @@ def _cut_off(error: Exception, buffer: str) -> bool:
 
 
 def _reason(error: Exception) -> str:
-    return error.msg if isinstance(error, json.JSONDecodeError) else "nested too deeply"
+    if isinstance(error, json.JSONDecodeError):
+        return error.msg
+    return "nested too deeply" if isinstance(error, RecursionError) else "a number is too long"

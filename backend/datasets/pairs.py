@@ -20,6 +20,7 @@ from backend.datasets.row_keys import Keys, read_row
 from backend.datasets.text_files import open_text
 from backend.domain.pairs import MediaKind, OrderPolicy, Preference
 from backend.errors import DatasetError
+from backend.foreign_text import brief, quoted
 
 COLUMNS = ("prompt", "first", "second", "preference")
 _TABLES = frozenset({".csv", ".tsv", ".tab"})
@@ -69,7 +70,7 @@ def read_preference(value: Any) -> Preference:
         return _WORDS[word]
     number = isinstance(value, int | float) or word.removesuffix(".0").isdecimal()
     hint = "; what a number means differs from file to file: write the word" if number else ""
-    raise RowProblem(f"preference {value!r} is not first, second or tie{hint}")
+    raise RowProblem(f"preference {quoted(value)} is not first, second or tie{hint}")
 
 
 def _table_rows(path: Path) -> Iterator[SourceRow | BrokenRow]:
@@ -96,7 +97,9 @@ def _table_rows(path: Path) -> Iterator[SourceRow | BrokenRow]:
                     yield BrokenRow(row, f"line {reader.reader.line_num}: {problem}")
                 row += 1
     except csv.Error as error:
-        raise DatasetError(f"{path}: cannot be read as CSV ({error})", hint=_HEADER) from error
+        raise DatasetError(
+            f"{path}: cannot be read as CSV ({brief(error)})", hint=_HEADER
+        ) from error
     except OSError as error:
         raise DatasetError(
             f"{path}: cannot be read ({error.strerror})", hint=UNREADABLE_HINT
@@ -114,7 +117,7 @@ def _reader(path: Path, file: TextIO, header: str) -> csv.DictReader[str]:
         lacks = [name for name in COLUMNS if name not in names]
         twice = [name for name in COLUMNS if names.count(name) > 1]
         if twice:
-            raise DatasetError(f"{path}: names the column {twice[0]!r} twice", hint=_HEADER)
+            raise DatasetError(f"{path}: names the column {quoted(twice[0])} twice", hint=_HEADER)
         if not lacks:
             return csv.DictReader(
                 file, restkey="", delimiter=separator, quoting=quoting, strict=True
@@ -126,7 +129,9 @@ def _reader(path: Path, file: TextIO, header: str) -> csv.DictReader[str]:
 def _refuse_quotes(item: dict[str, str | None]) -> None:
     for name, value in item.items():
         if value and value.startswith('"'):
-            raise RowProblem(f"{name!r} is in quotes, which mean two things between tabs: use CSV")
+            raise RowProblem(
+                f"{quoted(name)} is in quotes, which mean two things between tabs: use CSV"
+            )
 
 
 def _convert(row: int, item: dict[str, Any]) -> SourceRow:

@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 from backend.datasets.base import BrokenRow, SourceRow
 from backend.datasets.row_keys import Keys, read_row
 from backend.errors import DatasetError
+from backend.foreign_text import brief, quoted
 from backend.media.opening import open_regular
 
 _BATCH = 2_000
@@ -43,7 +44,7 @@ def parquet_rows(
         opened = pq.ParquetFile(held.enter_context(open_regular(path)))
     except (pa.ArrowException, OSError) as error:
         raise DatasetError(
-            f"{path}: cannot be read as Parquet ({error})",
+            f"{path}: cannot be read as Parquet ({brief(error)})",
             hint="the file is damaged, cut off or of another format: get it again",
         ) from error
     with held:
@@ -73,7 +74,8 @@ def parquet_rows(
                     row += 1
         except (pa.ArrowException, OSError) as error:
             raise DatasetError(
-                f"{path}: the file breaks off at row {row} ({error})", hint="get the file again"
+                f"{path}: the file breaks off at row {row} ({brief(error)})",
+                hint="get the file again",
             ) from error
 
 
@@ -91,6 +93,6 @@ def _refuse_media(path: Path, schema: pa.Schema, columns: Sequence[str]) -> None
         held = schema.field(name).type
         if pa.types.is_struct(held) or pa.types.is_binary(held) or pa.types.is_large_binary(held):
             raise DatasetError(
-                f"{path}: column {name!r} holds the media themselves ({held}), not paths of files",
+                f"{path}: column {quoted(name)} holds the media themselves ({held}), not paths of files",
                 hint="write each medium to a file, and the files' paths into the column",
             )

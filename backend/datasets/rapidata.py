@@ -14,6 +14,7 @@ from backend.datasets.base import BrokenRow, RowProblem, SourceRow, text_field
 from backend.datasets.parquet_rows import parquet_rows
 from backend.datasets.row_keys import Keys
 from backend.domain.pairs import MediaKind, OrderPolicy, Preference
+from backend.foreign_text import quoted
 
 _ASPECTS = ("Alignment", "Coherence", "Preference")
 _ROUNDING = 1e-6  # of sums of three scores stored in single precision
@@ -59,7 +60,7 @@ class Rapidata:
             # Not Path.exists, which raises where a name is too long for any file.
             found = [one for one in places if os.path.exists(root / one)]  # noqa: PTH110
             if len(found) > 1:
-                raise RowProblem(f"{name!r} may be {' or '.join(found)}: both are there")
+                raise RowProblem(f"{quoted(name)} may be {' or '.join(found)}: both are there")
             return (found or places)[0]
 
         convert = functools.partial(_convert, place)
@@ -98,7 +99,7 @@ def _score(item: dict[str, Any], column: str) -> float:
     if value is None:
         return 0.0
     if not isinstance(value, int | float | Decimal) or math.isinf(value):
-        raise RowProblem(f"{column!r} is {value!r}, which is no number")
+        raise RowProblem(f"{quoted(column)} is {quoted(value)}, which is no number")
     return 0.0 if math.isnan(value) else float(value)
 
 

@@ -10,6 +10,7 @@ from backend.datasets.imagegen_cot_reward import ImageGenCoTReward
 from backend.datasets.pairs import Pairs
 from backend.datasets.rapidata import I2V_FOLDERS, Rapidata
 from backend.errors import DatasetError
+from backend.foreign_text import quoted
 
 __all__ = ["SOURCES", "BrokenRow", "Source", "SourceRow", "parse_spec"]
 
@@ -34,10 +35,10 @@ def parse_spec(spec: str) -> list[tuple[Source, Path]]:
         name, colon, path = part.strip().partition(":")
         if not colon or not path:
             raise DatasetError(
-                f"{part.strip()!r} is not SOURCE:PATH",
+                f"{quoted(part.strip())} is not SOURCE:PATH",
                 hint=f"write SOURCE:PATH for each file; {known}",
             )
         if name not in SOURCES:
-            raise DatasetError(f"unknown source {name!r}", hint=known)
+            raise DatasetError(f"unknown source {quoted(name)}", hint=known)
         parsed.append((SOURCES[name], Path(path).expanduser().absolute()))
     return parsed

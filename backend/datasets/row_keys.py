@@ -12,6 +12,7 @@ from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from backend.datasets.base import BrokenRow, RowProblem, SourceRow
+from backend.foreign_text import quoted
 
 _NO = frozenset({"", "0", "0.0", "false", "no", "none", "null", "nan"})
 _YES = frozenset({"1", "1.0", "true", "yes"})
@@ -70,7 +71,7 @@ class Keys:
         for name in others:
             meaning = self.meaning(name)
             if meaning and _says_something(item[name], flag=meaning in (_IS_TIE, _IS_EXCHANGED)):
-                raise RowProblem(f"{name[:80]!r} {meaning}")
+                raise RowProblem(f"{quoted(name)} {meaning}")
         return tuple(
             sorted(
                 name for name in others if item[name] is not None and not self._keeps(item[name])
@@ -137,7 +138,7 @@ def flag_field(item: Mapping[str, Any], key: str) -> bool:
     word = str(value).strip().lower()
     if word in _NO or word in _YES:
         return word in _YES
-    raise RowProblem(f"{key!r} is {value!r}, which is neither true nor false")
+    raise RowProblem(f"{quoted(key)} is {quoted(value)}, which is neither true nor false")
 
 
 def read_row(

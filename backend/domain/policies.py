@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from backend.domain.reading import ANSWER_FORM, Flaw, flaw_mask
 from backend.errors import PolicyError
+from backend.foreign_text import quoted
 
 _KEEP = ("all", "one_per_pair")
 UNTAGGED = ("single", "all", "none")
@@ -116,7 +117,7 @@ def _is_number(value: object) -> bool:
 
 
 def _bad(key: str, value: object, hint: str) -> PolicyError:
-    return PolicyError(f"a policy's {key} cannot be {str(value)[:80]!r}", hint=hint)
+    return PolicyError(f"a policy's {key} cannot be {quoted(str(value))}", hint=hint)
 
 
 def _keys_hint() -> str:
@@ -150,7 +151,7 @@ def load_policy(name_or_mapping: str | Mapping[str, Any]) -> Policy:
     preset = PRESETS.get(name_or_mapping)
     if preset is None:
         raise PolicyError(
-            f"there is no policy named {name_or_mapping!r}",
+            f"there is no policy named {quoted(name_or_mapping)}",
             hint=f"use one of: {', '.join(PRESETS)}; or a file that holds a policy",
         )
     return preset

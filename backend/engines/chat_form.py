@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -11,6 +10,8 @@ from typing import Any
 
 from jinja2 import TemplateError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+from backend.domain.json_text import load_json
 
 _CHATML = "<|im_end|>\n<|im_start|>user\n"
 _ONE, _OTHER = "winnow-first-turn", "winnow-second-turn"
@@ -119,7 +120,7 @@ def _cached(model: str, name: str) -> Path | None:
 
 def _object(text: str | None) -> dict[str, Any]:
     try:
-        value = json.loads(text or "{}")
-    except (ValueError, RecursionError):
+        value = load_json(text or "{}")
+    except ValueError:
         return {}
     return value if isinstance(value, dict) else {}

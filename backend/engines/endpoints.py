@@ -21,6 +21,8 @@ from backend.errors import EngineError
 _STRIKES = 3
 """Server errors in a row after which an endpoint counts as dead."""
 
+_LONGEST_PATIENCE = 4
+
 
 @dataclass(slots=True, eq=False)
 class Endpoint:
@@ -33,6 +35,7 @@ class Endpoint:
     rests_until: float = 0.0
     hung: bool = False
     """It accepts and does not answer: no request may wait for it."""
+    hangs: int = 0
     quiet_since: float = 0.0
     tries: set[asyncio.Timeout] = field(default_factory=set)
     """Deadlines of what is in flight."""
@@ -124,9 +127,13 @@ class EndpointPool:
                 endpoint
                 for endpoint in self.endpoints
                 if (endpoint.hung and endpoint.rests_until <= now)
-                or (endpoint.in_flight and now - endpoint.quiet_since >= self._quiet_after)
+                or (endpoint.in_flight and now - endpoint.quiet_since >= self._patience(endpoint))
             ]
             await asyncio.gather(*(self._ask(endpoint, lives) for endpoint in asked))
+
+    def _patience(self, endpoint: Endpoint) -> float:
+        """Longer after each hang: one that is deaf under its load would lose it again and again."""
+        return self._quiet_after * 2.0 ** min(endpoint.hangs, _LONGEST_PATIENCE)
 
     async def _ask(self, endpoint: Endpoint, lives: Callable[[Endpoint], Awaitable[bool]]) -> None:
         began = self._clock()
@@ -137,6 +144,7 @@ class EndpointPool:
         elif alive:
             endpoint.quiet_since = self._clock()
         elif endpoint.hung or endpoint.quiet_since <= began:
+            endpoint.hangs += not endpoint.hung
             endpoint.hung = True
             self.unreachable(endpoint)
             for deadline in endpoint.tries:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import re
 from pathlib import Path
 from typing import Any
 
+from backend.domain.json_text import load_json
 from backend.domain.pairs import MediaKind
 from backend.errors import EngineError
 
@@ -96,7 +96,7 @@ def pixel_limit(model: str, kind: MediaKind) -> int | None:
 def _read(path: Path) -> dict[str, Any]:
     """A JSON object, or an empty one where there is none to read."""
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
+        value = load_json(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
         return {}
     return value if isinstance(value, dict) else {}

@@ -10,6 +10,7 @@ from pathlib import Path
 from backend.engines.base import Engine, EngineOptions
 from backend.engines.models import check_model
 from backend.errors import EngineUnavailable, UsageError
+from backend.foreign_text import quoted
 
 ENGINES = ("vllm", "transformers", "openai", "scripted")
 
@@ -73,7 +74,7 @@ def resolve_engine(name: str, *, model: str, options: EngineOptions) -> Resolved
         EngineError: ``model`` is plainly no model, and the engine loads it itself.
     """
     if name not in (*ENGINES, "auto"):
-        raise UsageError(f"unknown engine {name!r}", hint=f"auto, {', '.join(ENGINES)}")
+        raise UsageError(f"unknown engine {quoted(name)}", hint=f"auto, {', '.join(ENGINES)}")
     known = {engine.name: engine for engine in available_engines()}
     if name == "auto":
         best = _best(known, options)
@@ -149,7 +150,7 @@ def load_engine(name: str, model: str, options: EngineOptions) -> Engine:
         from backend.engines.vllm import VLLMEngine
 
         return VLLMEngine(model, options)
-    raise UsageError(f"unknown engine {name!r}", hint=f"one of {', '.join(ENGINES)}")
+    raise UsageError(f"unknown engine {quoted(name)}", hint=f"one of {', '.join(ENGINES)}")
 
 
 def _installed(package: str) -> bool:

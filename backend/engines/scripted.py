@@ -9,13 +9,14 @@ in which they finish.
 from __future__ import annotations
 
 import asyncio
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
+from backend.domain.json_text import load_json
 from backend.engines.base import Completion, EngineOptions, Outcome, Request
 from backend.engines.streaming import AsyncEngine
 from backend.errors import EngineError, UsageError
+from backend.foreign_text import brief
 
 _HINT = 'one JSON object a line: {"text": "…", "finish_reason": "stop"}'
 
@@ -40,7 +41,7 @@ def read_script(path: Path) -> list[ScriptedAnswer]:
                 _answer(path, number, line) for number, line in enumerate(file, 1) if line.strip()
             ]
     except (OSError, UnicodeDecodeError) as error:
-        raise EngineError(f"{path}: cannot be read ({error})", hint=_HINT) from error
+        raise EngineError(f"{path}: cannot be read ({brief(error)})", hint=_HINT) from error
     if not answers:
         raise EngineError(f"{path}: holds no answers", hint=_HINT)
     return answers
@@ -48,7 +49,7 @@ def read_script(path: Path) -> list[ScriptedAnswer]:
 
 def _answer(path: Path, number: int, line: str) -> ScriptedAnswer:
     try:
-        value = json.loads(line)
+        value = load_json(line)
     except ValueError as error:
         raise EngineError(f"{path}:{number}: invalid JSON", hint=_HINT) from error
     text = value.get("text") if isinstance(value, dict) else None

@@ -19,6 +19,7 @@ from backend.engines.base import Completion, EngineOptions, Failure, Outcome, Pu
 from backend.engines.chat import one_line
 from backend.engines.processing import prompt_inputs
 from backend.errors import EngineError, EngineUnavailable
+from backend.foreign_text import brief
 
 log = logging.getLogger(__name__)
 
@@ -37,7 +38,7 @@ class TransformersEngine:
             from transformers import AutoModelForImageTextToText, AutoProcessor
         except ImportError as error:
             raise EngineUnavailable(
-                f"the transformers engine cannot be imported ({error})",
+                f"the transformers engine cannot be imported ({brief(error)})",
                 hint="pip install '.[transformers]'",
             ) from error
         self._torch = torch

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from backend.domain.json_text import load_json
 from backend.domain.pairs import MediaKind
 from backend.errors import ExportError, UsageError
 from backend.export.bundle import Bundler
@@ -23,6 +24,7 @@ from backend.export.missing import Missing
 from backend.export.rows import RowMaker, TrainingRow
 from backend.files import Folder, read_regular
 from backend.files.folders import Kind
+from backend.foreign_text import quoted
 from backend.media.paths import MediaRoot
 from backend.store.database import Database
 from backend.store.sets import SetRow, Sets
@@ -128,7 +130,7 @@ def export_set(
         UsageError: Unknown format.
     """
     if format not in FORMATS:
-        raise UsageError(f"unknown format {format!r}", hint=f"one of {', '.join(FORMATS)}")
+        raise UsageError(f"unknown format {quoted(format)}", hint=f"one of {', '.join(FORMATS)}")
     with FolderClaim(out, below=below) as claim:
         manifest = _write(
             database, set_row, claim.staging, out,
@@ -237,7 +239,7 @@ def set_of_file(database: Database, file: Path) -> SetRow:
     """
     hint = "name the set with --set; `winnow set list` shows those there are"
     try:
-        made = json.loads(read_regular(file.parent / MANIFEST))
+        made = load_json(read_regular(file.parent / MANIFEST))
         known = {one["name"]: one["sha256"] for one in made["files"]}
         of = made["set"]
         with file.open("rb") as stream:

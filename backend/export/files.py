@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import hashlib
-import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from backend import files
-from backend.domain.json_text import dump_json
+from backend.domain.json_text import dump_json, load_json
 from backend.errors import ExportError
 from backend.files import Folder
 
@@ -74,7 +73,7 @@ def first_row_of_ours(path: Path) -> dict[str, Any] | None:
     with path.open("rb") as stream:
         line = stream.readline() if stream.readline(3) == b"[\n" else b""
     try:
-        row = json.loads(line.rstrip(b",\n"))
+        row = load_json(line.rstrip(b",\n"))
     except ValueError:
         return None
     return row if isinstance(row, dict) else None

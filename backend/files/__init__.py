@@ -6,7 +6,7 @@ an error of its own what could not be written.
 
 from backend.files.folders import Folder, make_folder
 from backend.files.opening import open_appending, open_lock, read_regular
-from backend.files.private import keep_private
+from backend.files.private import keep_private, narrow_umask
 from backend.files.whole import WholeFile, copy_new, write_json, write_whole
 
 __all__ = [
@@ -15,6 +15,7 @@ __all__ = [
     "copy_new",
     "keep_private",
     "make_folder",
+    "narrow_umask",
     "open_appending",
     "open_lock",
     "read_regular",

@@ -35,6 +35,16 @@ def mode_below(path: Path) -> int | None:
     return None
 
 
+def narrow_umask(path: Path) -> None:
+    """Have what others' libraries make in this process, and what it starts, be as private as ``path``.
+
+    Does nothing where the umask decides.
+    """
+    mode = mode_below(path)
+    if mode is not None:
+        os.umask(0o777 & ~mode)
+
+
 def of_file(mode: int | None) -> int:
     """The mode of a file in a folder of such a mode."""
     return 0o666 if mode is None else mode & 0o666

@@ -17,6 +17,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+from backend.domain.json_text import load_json
 from backend.domain.pairs import Order
 from backend.domain.reading import Flaw, flaws_of
 from backend.domain.statistics import wilson_interval
@@ -213,7 +214,7 @@ def _mark(run: RunRow, count: int) -> str:
 
 def _read(path: Path) -> Analysis | None:
     try:
-        kept: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        kept: dict[str, Any] = load_json(path.read_text(encoding="utf-8"))
         return Analysis(
             groups=tuple(Group(*row) for row in kept["groups"]),
             exact=bool(kept["exact"]),

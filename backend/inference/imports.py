@@ -19,6 +19,7 @@ from backend.domain.json_text import load_json
 from backend.domain.pairs import Order, Pair
 from backend.engines.base import Completion
 from backend.errors import DatasetError, RunError
+from backend.foreign_text import brief, quoted
 from backend.inference.deciding import decide_pairs, redecide
 from backend.inference.pipeline import Place, new_prediction
 from backend.inference.spec import RunSpec
@@ -31,6 +32,7 @@ from backend.store.unfinished import ABANDONED_S, Unfinished, check_mark, read_m
 
 CHUNK = 500
 MAX_SAMPLE = 1 << 16
+_LONGEST_LINE = 1 << 24  # bytes; a file without newlines must not fill the memory
 _ORDERS = tuple(Order)
 _HINT = 'each line is {"index": row or "key": …, "order": "dataset"|"swapped", "sample": 0, "text": "…"}'
 
@@ -136,7 +138,10 @@ def _check(datasets: Datasets, dataset_id: int, file: Path) -> _Checked:
 def _lines(file: Path, digest: Any = None) -> Iterator[Line]:
     try:
         with open_regular(file) as stream:
-            for number, line in enumerate(stream, start=1):
+            lines = iter(lambda: stream.readline(_LONGEST_LINE + 1), b"")
+            for number, line in enumerate(lines, start=1):
+                if len(line) > _LONGEST_LINE:
+                    raise DatasetError(f"{file}:{number}: a line of more than 16 MiB", hint=_HINT)
                 if digest is not None:
                     digest.update(line)
                 if not line.strip():
@@ -149,7 +154,7 @@ def _lines(file: Path, digest: Any = None) -> Iterator[Line]:
 def _object(where: str, line: bytes) -> dict[str, Any]:
     try:
         row = load_json(line)
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise DatasetError(f"{where}: invalid JSON", hint=_HINT) from error
     if (
         not isinstance(row, dict)
@@ -160,7 +165,7 @@ def _object(where: str, line: bytes) -> dict[str, Any]:
     wrong = [name for name, kind in (("index", int), ("key", str))
              if row.get(name) is not None and (type(row[name]) is not kind or not _storable(row[name]))]  # fmt: skip
     if wrong:
-        raise DatasetError(f"{where}: {wrong[0]} {row[wrong[0]]!r} names no pair", hint=_HINT)
+        raise DatasetError(f"{where}: {wrong[0]} {quoted(row[wrong[0]])} names no pair", hint=_HINT)
     return row
 
 
@@ -186,17 +191,17 @@ def _places(datasets: Datasets, dataset_id: int, file: Path, chunk: list[Line]) 
 def _place(where: str, row: dict[str, Any], found: dict[int | str, tuple[int, Pair]]) -> Place:
     name = row["key"] if row.get("index") is None else row["index"]
     if name not in found:
-        raise DatasetError(f"{where}: the dataset has no pair {name!r}", hint=_HINT)
+        raise DatasetError(f"{where}: the dataset has no pair {quoted(name)}", hint=_HINT)
     pair_id, pair = found[name]
     if row.get("key") not in (None, pair.key):
         raise DatasetError(
-            f"{where}: index {name} is the pair {pair.key}, not {row['key']}",
+            f"{where}: index {name} is the pair {pair.key}, not {brief(row['key'])}",
             hint="leave out one of the two, or see whether the texts are another dataset's",
         )
     try:
         order = Order(row.get("order", Order.DATASET))
     except ValueError as error:
-        raise DatasetError(f"{where}: unknown order {row['order']!r}", hint=_HINT) from error
+        raise DatasetError(f"{where}: unknown order {quoted(row['order'])}", hint=_HINT) from error
     sample = row.get("sample", 0)
     if type(sample) is not int or not 0 <= sample < MAX_SAMPLE:
         raise DatasetError(f"{where}: sample must be 0 to {MAX_SAMPLE - 1}", hint=_HINT)

@@ -16,6 +16,7 @@ from pathlib import Path
 from backend.datasets.registry import BrokenRow, Source, parse_spec
 from backend.domain.pairs import MediaKind, Preference
 from backend.errors import DatasetError, MediaError, UsageError
+from backend.foreign_text import quoted
 from backend.ingest.convert import find_data_root, find_link_folders, new_pair
 from backend.ingest.media_check import MediaCheck
 from backend.ingest.report import Read, Report, faults
@@ -158,7 +159,8 @@ class _Import:
         if found.spec != self._spec or found.data_root != str(self._root):
             what = f"from {found.spec}, data root {found.data_root}"
             raise DatasetError(
-                f"there is a dataset {self._name!r} already, {what}", hint="give another --name"
+                f"there is a dataset {quoted(self._name)} already, {what}",
+                hint="give another --name",
             )
         return found
 
@@ -246,7 +248,7 @@ class _Import:
 
     def _changed(self, what: str) -> DatasetError:
         return DatasetError(
-            f"the files of dataset {self._name!r} have changed since it was added: {what}",
+            f"the files of dataset {quoted(self._name)} have changed since it was added: {what}",
             hint="pairs never change once added; add the files under another name",
         )
 

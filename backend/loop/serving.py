@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from backend.domain.foreign import quoted
 from backend.engines.base import EngineOptions
 from backend.engines.openai import check_served, served_models
 from backend.errors import RunError, UsageError
@@ -150,7 +151,7 @@ class JudgeServer:
             models = served_models(url, options)
             if models is not None:
                 raise RunError(
-                    f"a server answers at {url} already, and offers {', '.join(models[:5])}",
+                    f"a server answers at {url} already, and offers {quoted(', '.join(models[:5]))}",
                     hint="stop it: the loop starts its own for each judge",
                 )
 

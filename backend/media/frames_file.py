@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backend.errors import MediaError
+from backend.foreign_text import brief
 
 
 def write_frames(target: IO[bytes], frames: NDArray[np.uint8], *, fps: float) -> None:
@@ -43,4 +44,4 @@ def write_frames(target: IO[bytes], frames: NDArray[np.uint8], *, fps: float) ->
     except (av.FFmpegError, ValueError, IndexError) as error:
         if isinstance(error, OSError) and error.errno:
             raise
-        raise MediaError(f"the frames of a video cannot be encoded ({error})") from error
+        raise MediaError(f"the frames of a video cannot be encoded ({brief(error)})") from error

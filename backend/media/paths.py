@@ -17,6 +17,7 @@ from unicodedata import normalize
 
 from backend.domain.pairs import MediaKind
 from backend.errors import MediaError
+from backend.foreign_text import quoted
 from backend.media.opening import open_medium
 
 IMAGE_SUFFIXES = frozenset(
@@ -52,7 +53,7 @@ def resolve_media(data_root: Path, path: str, links_to: Sequence[str] = ()) -> P
         named = os.path.join(data_root, name_on_disk(data_root, path))
         resolved = os.path.realpath(named)
     except (OSError, ValueError) as error:  # NUL, or characters no file name can hold
-        raise MediaError(f"{path[:200]!r}: is not a file name") from error
+        raise MediaError(f"{quoted(path)}: is not a file name") from error
     if any(_lies_in(root, resolved) for root in roots):
         return Path(resolved)
     # Not Path.resolve, which follows links: this is about what was written.

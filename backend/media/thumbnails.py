@@ -17,6 +17,7 @@ from PIL import Image
 from backend.domain.pairs import MediaKind
 from backend.errors import MediaError
 from backend.files import WholeFile
+from backend.foreign_text import brief
 from backend.media.images import read_image, read_small
 from backend.media.video import first_frame
 
@@ -84,4 +85,4 @@ def _write(image: Image.Image, target: Path) -> None:
         with WholeFile(target, sync=False) as file:
             image.save(file.stream, format="WEBP", quality=_QUALITY, method=2)
     except Exception as error:
-        raise MediaError(f"{target}: the thumbnail cannot be written ({error})") from error
+        raise MediaError(f"{target}: the thumbnail cannot be written ({brief(error)})") from error

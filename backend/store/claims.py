@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, delete, exists, func, insert, select, update
 
@@ -27,6 +28,16 @@ class Slot:
     rulings: int
     mine: bool
     """The asking reviewer has ruled on it."""
+
+
+class Place(NamedTuple):
+    """What a ruling on a place of a queue needs to know of it."""
+
+    prediction_id: int
+    made_at: float
+    """When the queue was made."""
+    mine: bool
+    """The reviewer has ruled on it."""
 
 
 class Claims:
@@ -109,16 +120,16 @@ class Claims:
         return Slot(position=position, mine=mine, **row._mapping)
 
     def place(
-        self, connection: Connection, queue_id: int, position: int
-    ) -> tuple[int, float] | None:
-        """The prediction at one place of a queue, and when the queue was made; ``None`` when there
-        is no such place."""
+        self, connection: Connection, queue_id: int, position: int, reviewer: str
+    ) -> Place | None:
+        """One place of a queue; ``None`` when there is no such place."""
         row = connection.execute(
-            select(queue_items.c.prediction_id, review_queues.c.created_at)
+            select(queue_items.c.prediction_id, review_queues.c.created_at, queue_claims.c.done)
             .join(review_queues, review_queues.c.id == queue_items.c.queue_id)
+            .outerjoin(queue_claims, _claimed_item() & (queue_claims.c.reviewer == reviewer))
             .where(queue_items.c.queue_id == queue_id, queue_items.c.position == position)
         ).first()
-        return None if row is None else (row.prediction_id, row.created_at)
+        return None if row is None else Place(row.prediction_id, row.created_at, bool(row.done))
 
     def ruled_before(self, queue_id: int, position: int, reviewer: str, limit: int) -> list[Slot]:
         """What this reviewer has ruled on before ``position``, the last ``limit`` in order."""
@@ -168,6 +179,24 @@ class Claims:
                 for position in positions
             ],
         )
+
+    def must_renew(self, queue_id: int, reviewer: str, earliest: float, latest: float) -> bool:
+        """Whether something of what this reviewer has on the screen is kept for a time outside of
+        these two."""
+        claims = queue_claims.c
+        query = (
+            select(claims.position)
+            .where(
+                claims.queue_id == queue_id,
+                claims.reviewer == reviewer,
+                claims.done.is_(False),
+                claims.expires_at > time.time(),
+                ~claims.expires_at.between(earliest, latest),
+            )
+            .limit(1)
+        )
+        with self._db.read() as connection:
+            return connection.execute(query).first() is not None
 
     def renew(self, queue_id: int, reviewer: str, expires_at: float) -> None:
         """Keep what this reviewer has on the screen for longer."""

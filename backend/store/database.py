@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import logging
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -26,6 +27,7 @@ from sqlalchemy.dialects import sqlite as sqlite_dialect
 from backend.domain.json_text import load_json
 from backend.errors import StoreError, StoreUnavailable
 from backend.store.outage import Presence, is_outage
+from backend.store.turns import poll, turn
 
 log = logging.getLogger(__name__)
 
@@ -62,9 +64,14 @@ class Database:
     Args:
         url: An SQLAlchemy URL, or the path of an SQLite file.
 
+    Attributes:
+        read_only: Refuse what anybody decides, because it would be lost: this is a copy, or not ours.
+
     Raises:
         StoreError: The database's driver is not installed.
     """
+
+    read_only = False
 
     def __init__(self, url: str | Path) -> None:
         parsed = make_url(f"sqlite+pysqlite:///{url}") if isinstance(url, Path) else make_url(url)
@@ -93,6 +100,17 @@ class Database:
             event.listen(self.engine, "connect", _set_pragmas)
             event.listen(self.engine, "begin", _begin)
 
+    @staticmethod
+    def file_of(url: str) -> Path | None:
+        """The file of an SQLite database; ``None`` where it has none."""
+        parsed = make_url(url)
+        named = parsed.get_backend_name() == "sqlite" and parsed.database not in (
+            None,
+            "",
+            ":memory:",
+        )
+        return Path(str(parsed.database)) if named else None
+
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """A short read transaction, which sees the database as it was at its first query. Fetch and
@@ -109,19 +127,22 @@ class Database:
             yield connection
 
     @contextmanager
-    def write(self, *, durable: bool = False) -> Iterator[Connection]:
+    def write(self, *, durable: bool = False, derived: bool = False) -> Iterator[Connection]:
         """A write transaction: committed at the end of the block, rolled back on an exception.
 
         Args:
             durable: Wait until the commit is on the disk. For what people decide; what a judge
                 wrote can be made again and is committed without waiting.
+            derived: What is written can be made from the rest at any time: an index.
 
         Raises:
-            StoreError: The database cannot be written: the disk is full, say.
+            StoreError: The database cannot be written: it is read-only, or the disk is full, say.
             StoreUnavailable: It cannot be written just now: it is away, or another writer held it
                 longer than the busy timeout. Where the connection broke in the commit, all of it may
                 have been stored.
         """
+        if self.read_only and not derived:
+            raise StoreError("this workspace is read-only", hint="make its folder writable")
         with self._errors(), self.engine.connect() as connection:
             if self.is_sqlite:
                 # Outside a transaction, or SQLite ignores it.
@@ -157,8 +178,29 @@ def _set_pragmas(connection: Any, _record: Any) -> None:
 
 
 def _begin(connection: Connection) -> None:
-    write = connection.get_execution_options().get("winnow_write", False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+    if not connection.get_execution_options().get("winnow_write", False):
+        connection.exec_driver_sql("BEGIN")
+        return
+    raw: Any = connection.connection.dbapi_connection
+    patience_s = BUSY_TIMEOUT_MS / 1000
+    with turn(connection.engine.url.database, patience_s):
+        # SQLite's own waiting looks ten times a second in the end; the first in line looks often.
+        raw.execute("PRAGMA busy_timeout=0")
+        try:
+            poll(lambda: _begin_now(raw), time.monotonic() + patience_s)
+            if not raw.in_transaction:
+                connection.exec_driver_sql("BEGIN IMMEDIATE")  # says why it cannot be
+        finally:
+            raw.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
+
+
+def _begin_now(raw: Any) -> bool:
+    """Whether waiting is over: it has begun, or another reason than the lock is against it."""
+    try:
+        raw.execute("BEGIN IMMEDIATE")
+    except sqlite_driver().OperationalError as error:
+        return " is locked" not in str(error)
+    return True
 
 
 def warn_about_old_sqlite() -> str | None:

@@ -12,6 +12,7 @@ from sqlalchemy import ColumnElement, Table, bindparam, delete, false, func, sel
 from sqlalchemy.dialects import postgresql, sqlite
 
 from backend.errors import NotFound
+from backend.foreign_text import quoted
 from backend.media.paths import MediaRoot
 from backend.store.database import Database
 from backend.store.dataset_links import links_of, replace_links
@@ -105,7 +106,7 @@ class Datasets(PairReading, DatasetIssues):
         if found is None:
             names = ", ".join(row.name for row in self.list()[:20])
             raise NotFound(
-                f"there is no dataset {name!r}",
+                f"there is no dataset {quoted(name)}",
                 hint=f"datasets: {names}" if names else "add one with `winnow dataset add`",
             )
         return found

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, case, delete, func, insert, select, update
 
 from backend.errors import NotFound
 from backend.store.database import Database
@@ -192,26 +192,33 @@ class QueueRows:
 
     def progress(self, queue: QueueRow, reviewer: str) -> tuple[int, int, int]:
         """Items with every ruling they want, items this reviewer has ruled on, and items that
-        only other reviewers can have right now."""
+        only other reviewers can have right now.
+
+        Counted over the claims, of which there are as many as rulings, and not over the items.
+        """
         claims = queue_claims.c
+        theirs = (
+            (claims.reviewer != reviewer)
+            & claims.done.is_(False)
+            & (claims.expires_at > time.time())
+        )
+        places = (
+            select(
+                func.sum(case((claims.done.is_(True), 1), else_=0)).label("rulings"),
+                func.max(case((claims.done & (claims.reviewer == reviewer), 1), else_=0)).label(
+                    "mine"
+                ),
+                func.max(case((theirs, 1), else_=0)).label("held"),
+            )
+            .where(claims.queue_id == queue.id)
+            .group_by(claims.position)
+            .subquery()
+        )
+        query = select(
+            func.count().filter(places.c.rulings >= queue.rulings_wanted),
+            func.sum(places.c.mine),
+            func.sum(places.c.held),
+        )
         with self._db.read() as connection:
-            done = connection.execute(
-                select(func.count()).where(
-                    queue_items.c.queue_id == queue.id,
-                    queue_items.c.rulings >= queue.rulings_wanted,
-                )
-            ).scalar_one()
-            mine = connection.execute(
-                select(func.count()).where(
-                    claims.queue_id == queue.id, claims.reviewer == reviewer, claims.done.is_(True)
-                )
-            ).scalar_one()
-            held = connection.execute(
-                select(func.count(claims.position.distinct())).where(
-                    claims.queue_id == queue.id,
-                    claims.reviewer != reviewer,
-                    claims.done.is_(False),
-                    claims.expires_at > time.time(),
-                )
-            ).scalar_one()
-        return int(done), int(mine), int(held)
+            done, mine, held = connection.execute(query).one()
+        return int(done or 0), int(mine or 0), int(held or 0)

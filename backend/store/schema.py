@@ -256,8 +256,11 @@ curated_sets = Table(
     metadata,
     Column("id", _Id, primary_key=True),
     Column("name", String(200), nullable=False),
+    # Given when it is frozen, so that a freeze that is cut off uses none up; negative until then.
     Column("version", Integer, nullable=False),
-    Column("status", String(20), nullable=False),  # freezing, frozen
+    Column("status", String(20), nullable=False),  # freezing, given up, frozen
+    # host, pid, started, token of who does it, beat_at; null once it is frozen
+    Column("freezing", JSON(none_as_null=True)),
     Column("content_hash", String(64)),  # SHA-256 over the items in order; set when frozen
     Column(
         "lineage", JSON, nullable=False

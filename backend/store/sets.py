@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ from backend.store.schema import (
 )
 
 PAGE = 5_000
+_NAME_LOCK = 730_946  # any number, as long as it is always the same
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -213,47 +215,89 @@ class Sets:
                 return
             last = (fresh[-1].pair_id, fresh[-1].shown_order, fresh[-1].sample)
 
-    def add(self, connection: Connection, name: str, lineage: dict[str, Any]) -> tuple[int, int]:
-        """A new version of ``name``, being frozen; returns its id and version."""
-        newest = connection.execute(
-            select(func.max(curated_sets.c.version)).where(curated_sets.c.name == name)
-        ).scalar()
-        version = (newest or 0) + 1
+    def add(
+        self, connection: Connection, name: str, lineage: dict[str, Any], freezing: dict[str, Any]
+    ) -> int:
+        """A set that is being frozen, without a version yet; returns its id.
+
+        Args:
+            freezing: Who does it.
+        """
         result = connection.execute(
             insert(curated_sets).values(
                 name=name,
-                version=version,
+                version=-1 - secrets.randbelow(2**31 - 1),
                 status="freezing",
+                freezing=freezing,
                 lineage=lineage,
                 counts={},
                 created_at=time.time(),
             )
         )
         key: tuple[Any, ...] = tuple(result.inserted_primary_key or ())
-        return int(key[0]), version
+        return int(key[0])
+
+    def beat(self, connection: Connection, set_id: int, freezing: dict[str, Any]) -> bool:
+        """Write down that the freezing goes on; false when the set was cleared away."""
+        result = connection.execute(
+            update(curated_sets)
+            .where(curated_sets.c.id == set_id, curated_sets.c.status == "freezing")
+            .values(freezing=freezing)
+        )
+        return result.rowcount == 1
 
     def add_items(self, connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
         """Append items."""
         if rows:
             connection.execute(insert(set_items), list(rows))
 
+    def lock_name(self, connection: Connection, name: str) -> None:
+        """Until the end of the transaction nobody else gives a version of that name."""
+        if connection.dialect.name == "postgresql":  # SQLite has one writer at a time
+            lock = func.pg_advisory_xact_lock(_NAME_LOCK, func.hashtext(name))
+            connection.execute(select(lock))
+
     def finish(
         self, connection: Connection, set_id: int, content_hash: str, counts: dict[str, Any]
-    ) -> None:
-        """Mark a set as frozen."""
-        connection.execute(
-            update(curated_sets)
-            .where(curated_sets.c.id == set_id)
-            .values(status="frozen", content_hash=content_hash, counts=counts)
-        )
+    ) -> int | None:
+        """Mark a set as frozen; its version, the next one of its name, or ``None`` when it was cleared
+        away.
 
-    def abandoned(self, *, before: float) -> Sequence[int]:
-        """Sets whose freezing began before then and never ended."""
-        query = select(curated_sets.c.id).where(
-            curated_sets.c.status == "freezing", curated_sets.c.created_at < before
+        The name has to be locked, see :meth:`lock_name`.
+        """
+        name = select(curated_sets.c.name).where(curated_sets.c.id == set_id).scalar_subquery()
+        newest = connection.execute(
+            select(func.max(curated_sets.c.version)).where(curated_sets.c.name == name)
+        ).scalar()
+        version = max(newest or 0, 0) + 1
+        result = connection.execute(
+            update(curated_sets)
+            .where(curated_sets.c.id == set_id, curated_sets.c.status == "freezing")
+            .values(
+                status="frozen",
+                version=version,
+                freezing=None,
+                content_hash=content_hash,
+                counts=counts,
+            )
         )
+        return version if result.rowcount == 1 else None
+
+    def give_up(self, connection: Connection, set_id: int) -> bool:
+        """Let nobody go on freezing a set; false when it is frozen, or gone."""
+        result = connection.execute(
+            update(curated_sets)
+            .where(curated_sets.c.id == set_id, curated_sets.c.status != "frozen")
+            .values(status="given up")
+        )
+        return result.rowcount == 1
+
+    def unfinished(self) -> Sequence[Any]:
+        """``(id, status, freezing, created_at)`` of the sets that are not frozen."""
+        of = curated_sets.c
+        columns = (of.id, of.status, of.freezing, of.created_at)
         with self._db.read() as connection:
-            return connection.execute(query).scalars().all()
+            return connection.execute(select(*columns).where(of.status != "frozen")).all()
 
     def remove_items(self, connection: Connection, set_id: int, limit: int) -> int:
         """Take back up to ``limit`` items of a set; returns how many there were."""
@@ -394,4 +438,4 @@ def _item(row: Any, answer: str | None = None) -> ItemRow:
 
 
 def _set(row: Row[Any]) -> SetRow:
-    return SetRow(**row._mapping)
+    return SetRow(**{name: row._mapping[name] for name in SetRow.__dataclass_fields__})

@@ -75,7 +75,7 @@ class SideIndex:
         end = time.monotonic() + seconds
         upto, newest = self.upto(), self._newest()
         while upto < newest:
-            with self._db.write() as connection:
+            with self._db.write(derived=True) as connection:
                 if upto == 0:
                     for statement in self._recipe.make:
                         connection.execute(text(statement))

@@ -8,7 +8,6 @@ alone, becomes one argument a file.
 from __future__ import annotations
 
 import contextlib
-import json
 import re
 import shlex
 import shutil
@@ -17,10 +16,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from backend.domain.json_text import load_json
 from backend.domain.pairs import MediaKind
 from backend.domain.preflight import Check, Level
 from backend.engines.models import pixel_limit
 from backend.errors import UsageError
+from backend.foreign_text import brief
 from backend.training import tensorboard
 from backend.training.base import Checkpoint, Command, Metric
 from backend.training.data import DataFile, data_files, expected_files
@@ -52,7 +53,8 @@ def split_template(text: str) -> tuple[str, ...]:
         return tuple(shlex.split(text))
     except ValueError as error:
         raise UsageError(
-            f"the command cannot be read ({error})", hint="close each quote, or put \\ before it"
+            f"the command cannot be read ({brief(error)})",
+            hint="close each quote, or put \\ before it",
         ) from error
 
 
@@ -243,7 +245,7 @@ def _metric(line: str) -> Metric | None:
     """One line of ``trainer_log.jsonl`` (``current_steps, loss, lr``) or of ms-swift's
     ``logging.jsonl`` (``global_step/max_steps, loss, learning_rate``)."""
     try:
-        row = json.loads(line)
+        row = load_json(line)
         step = row.get("current_steps") or str(row["global_step/max_steps"]).partition("/")[0]
         return Metric(
             step=int(step),

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from array import array
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from backend.domain.json_text import load_json
 from backend.domain.pairs import MediaKind
 from backend.errors import TrainingError
 from backend.training.folder import read_json, write_whole
@@ -78,7 +78,7 @@ def _kind(path: Path, name: str) -> MediaKind | None:
         return None
     with path.open("rb") as stream:
         stream.readline()
-        row = json.loads(stream.readline().rstrip(b",\n"))
+        row = load_json(stream.readline().rstrip(b",\n"))
     return MediaKind.VIDEO if "video_fps" in row or "videos" in row else MediaKind.IMAGE
 
 
@@ -127,7 +127,7 @@ class Rows(Sequence[Row]):
         with file.path.open("rb") as stream:
             stream.seek(self._places[index])
             line = stream.readline()
-        return parse_row(json.loads(line.rstrip().rstrip(b",")), file)
+        return parse_row(load_json(line.rstrip().rstrip(b",")), file)
 
 
 def parse_row(value: dict[str, Any], file: DataFile) -> Row:
@@ -182,7 +182,7 @@ def _media(folder: Path) -> Iterator[str]:
         with file.path.open("rb") as stream:
             for line in stream:
                 if line.startswith(b"{"):
-                    row = json.loads(line.rstrip().rstrip(b","))
+                    row = load_json(line.rstrip().rstrip(b","))
                     for path in (
                         row.get("images") or row.get("videos") or (row["first"], row["second"])
                     ):

@@ -22,12 +22,12 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import fnmatch
-import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from backend.domain.json_text import load_json
 from backend.errors import TrainingError
 from backend.files import make_folder, open_lock, write_json
 from backend.training.spec import TrainingSpec
@@ -65,8 +65,8 @@ def read_json(path: Path) -> dict[str, Any]:
     try:
         if not path.is_file():  # a FIFO would keep us waiting
             return {}
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
+        value = load_json(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
         return {}
     return value if isinstance(value, dict) else {}
 

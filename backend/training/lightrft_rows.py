@@ -11,11 +11,11 @@ LightRFT puts them together into batches.
 from __future__ import annotations
 
 import functools
-import json
 import sys
 from pathlib import Path
 from typing import Any
 
+from backend.domain.json_text import load_json
 from backend.domain.pairs import MediaKind
 from backend.engines.models import pixel_factor
 from backend.training.data import DataFile, Row, parse_row
@@ -32,7 +32,7 @@ class ExportedRows:
     def load_data(self, path: str) -> list[dict[str, Any]]:
         """The rows of a file. What cannot be loaded ends the training: LightRFT would go on without."""
         try:
-            rows = json.loads(Path(path).read_text(encoding="utf-8"))
+            rows = load_json(Path(path).read_text(encoding="utf-8"))
             file = DataFile(Path(path), None, len(rows), validation=False)
             return [{"row": parse_row(row, file)} for row in rows]
         except (OSError, ValueError, KeyError, TypeError) as error:

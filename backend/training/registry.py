@@ -6,6 +6,7 @@ import sys
 from dataclasses import dataclass, field
 
 from backend.errors import UsageError
+from backend.foreign_text import quoted
 from backend.training.base import Trainer
 
 TRAINERS = ("local", "lightrft", "command")
@@ -46,4 +47,4 @@ def load_trainer(name: str, tools: Tools) -> Trainer:
         from backend.training.command import CommandTrainer
 
         return CommandTrainer()
-    raise UsageError(f"unknown trainer {name!r}", hint=f"one of {', '.join(TRAINERS)}")
+    raise UsageError(f"unknown trainer {quoted(name)}", hint=f"one of {', '.join(TRAINERS)}")

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validat
 from pydantic_core import PydanticCustomError
 
 from backend.domain.pairs import MediaKind
+from backend.foreign_text import quoted
 from backend.media.sizes import MAX_PIXELS
 
 DataFormat = Literal["lightrft", "sharegpt", "sharegpt-frames", "parquet", "jsonl"]
@@ -131,7 +132,7 @@ class TrainingSpec(BaseModel):
     @classmethod
     def _device(cls, value: str) -> str:
         if not _DEVICE.fullmatch(value):
-            raise _wrong(f"{value!r} is none of auto, cpu, cuda and cuda:0,1")
+            raise _wrong(f"{quoted(value)} is none of auto, cpu, cuda and cuda:0,1")
         return value
 
     @field_validator("node_rank")

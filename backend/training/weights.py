@@ -6,9 +6,10 @@ For folders that others write, in place: what was killed there, or found the dis
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
+
+from backend.domain.json_text import load_json
 
 INDEX = "model.safetensors.index.json"
 _MAX_HEADER = 100 * 2**20
@@ -31,7 +32,7 @@ def has_whole_weights(folder: Path) -> bool:
         # Written after the shards, and nothing loads them without it.
         sharded = any("-of-" in path.name for path in files)
         if sharded or (folder / INDEX).exists():
-            index = json.loads((folder / INDEX).read_text(encoding="utf-8"))
+            index = load_json((folder / INDEX).read_text(encoding="utf-8"))
             files |= {folder / name for name in index["weight_map"].values()}
         return bool(files) and all(_is_whole(path) for path in files)
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
@@ -52,7 +53,7 @@ def _header(path: Path) -> tuple[int, dict[str, Any]]:
         length = int.from_bytes(start, "little")
         if len(start) < 8 or length > _MAX_HEADER:
             raise ValueError(f"{path} is no .safetensors file")
-        header = json.loads(stream.read(length))
+        header = load_json(stream.read(length))
     if not isinstance(header, dict):
         raise ValueError(f"{path} is no .safetensors file")
     header.pop("__metadata__", None)

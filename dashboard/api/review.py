@@ -19,6 +19,7 @@ from starlette.routing import Route
 
 from backend.curation.audit import audit
 from backend.curation.queues import QueueKind, Queues, Sent
+from backend.domain.json_text import load_json
 from backend.domain.operations import Operation, require
 from backend.domain.people import Person
 from backend.errors import Forbidden, NotFound, UsageError, WinnowError
@@ -57,7 +58,7 @@ def posting(handler: Posting) -> Callable[[Request], Any]:
         if len(raw) > _LARGEST_BODY:
             raise UsageError("this is too much at once")
         try:
-            body = json.loads(raw)
+            body = load_json(raw)
         except ValueError as error:
             raise UsageError("the request is no JSON") from error
         if not isinstance(body, dict):

@@ -20,6 +20,7 @@ from dashboard.navigation import page_link
 from dashboard.numbers import many, percent
 from dashboard.page import errors_shown
 from dashboard.roles import i_may
+from dashboard.tables import table
 from dashboard.text import clean, md
 from dashboard.theme import FIRST, RUN_A, RUN_B, SECOND, WAITING, chart
 
@@ -152,7 +153,7 @@ def _show(seen: Preview) -> None:
         st.markdown("**Generators named better, in all answers and in this set**")
         total_before = sum(share.before for share in seen.winners)
         total_after = sum(share.after for share in seen.winners)
-        st.dataframe(
+        table(
             [
                 {
                     "generator": clean(share.name, 60),

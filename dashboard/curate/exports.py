@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import re
 from pathlib import Path
 from typing import Any
 
 from backend.curation.sets import SetRow
+from backend.domain.json_text import load_json
 from backend.errors import WinnowError
 from backend.export.claim import MANIFEST
 from backend.export.exporter import is_our_export
@@ -85,7 +85,7 @@ def _read(manifest: Path) -> dict[str, Any] | None:
     if not is_our_export(manifest.parent):
         return None
     try:
-        content = json.loads(manifest.read_text(encoding="utf-8"))
+        content = load_json(manifest.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
     kinds = {"set": dict, "format": str, "rows": int, "created_at": int | float}

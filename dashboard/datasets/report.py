@@ -10,6 +10,7 @@ from backend.store.datasets import DatasetRow
 from backend.store.gallery import Gallery
 from backend.workspace import Workspace
 from dashboard.numbers import ago
+from dashboard.tables import table
 from dashboard.text import clean
 from dashboard.urls import follow, number_in_url, write
 from dashboard.words import ISSUES
@@ -67,7 +68,7 @@ def issues(space: Workspace, dataset: DatasetRow) -> None:
     if not rows:
         st.caption("Nothing was found wrong." if not after else "That was the last one.")
     else:
-        st.dataframe(
+        table(
             [
                 {"kind": ISSUES.get(row.code, row.code), "row": row.row, "message": clean(row.message, 500),
                  "file": clean(row.file, 500)}

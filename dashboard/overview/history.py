@@ -12,6 +12,7 @@ from dashboard.labels import ink, label
 from dashboard.models import model_name
 from dashboard.numbers import percent, with_interval
 from dashboard.overview.counting import History
+from dashboard.tables import table
 from dashboard.text import clean
 from dashboard.theme import ACCEPTED, WAITING, chart
 
@@ -36,7 +37,7 @@ def acceptance_chart(rows: History) -> None:
 def history_numbers(rows: History) -> None:
     """The table behind both charts."""
     with st.popover("Numbers of the runs", type="tertiary"):
-        st.dataframe(
+        table(
             [
                 {"run": run.id, "dataset": clean(run.dataset), "model": model_name(run.model),
                  "predictions": counts.done,

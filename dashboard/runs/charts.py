@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
 from backend.inference.analysis import Analysis, Share
 from dashboard.labels import ink, label
 from dashboard.numbers import many, percent, with_interval
+from dashboard.tables import table
 from dashboard.text import clean
 from dashboard.theme import ACCEPTED, FIRST, REJECTED, SECOND, WAITING, chart
 from dashboard.words import spaced
@@ -36,7 +36,7 @@ def analysis_charts(found: Analysis, run_id: int) -> None:
 def numbers(rows: Sequence[dict[str, Any]], key: str) -> None:
     """The table behind a chart."""
     with st.popover("Numbers", type="tertiary", key=f"numbers_{key}"):
-        st.dataframe(pd.DataFrame(rows), hide_index=True, width="stretch", key=f"table_{key}")
+        table(rows, hide_index=True, width="stretch", key=f"table_{key}")
 
 
 def shares(rows: Sequence[tuple[str, Share, str]], *, key: str, reference: float | None = None,

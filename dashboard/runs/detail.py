@@ -26,6 +26,7 @@ from dashboard.runs.card import draw_card
 from dashboard.runs.charts import analysis_charts
 from dashboard.runs.log import draw_log
 from dashboard.runs.whatif import what_if_panel
+from dashboard.tables import table
 from dashboard.text import MAX_SHOWN, clean, md, visible
 from dashboard.theme import REJECTED, chart
 from dashboard.urls import follow, number_in_url, write
@@ -175,7 +176,7 @@ def _reasons(run_id: int, reasons: dict[str, int]) -> None:
 def _failures_list(space: Workspace, run_id: int) -> None:
     after = number_in_url("failed") or 0
     rows = Failures(space.database).page(run_id, after=after, limit=_FAILURES + 1)
-    st.dataframe(
+    table(
         [
             {"pair": row.idx, "order": row.order, "sample": row.sample, "tries": row.attempts,
              "error": clean(row.error, 500), "hint": clean(row.hint or "", 300)}
@@ -205,7 +206,7 @@ def analysis_of(space: Workspace, run: RunRow) -> Analysis | None:
             json.dumps(run.policy, sort_keys=True),
             run.progress.get("decided"),
         ),
-        lambda: analyse(space.database, space.folder, run, keep=not going),
+        lambda: analyse(space.database, space.folder, run, keep=not going and not space.read_only),
         words=f"Adding up {count:,} predictions",
         height=480,
     )
@@ -254,12 +255,10 @@ def _settings(run: RunRow) -> None:
     }
     with left:
         st.markdown("**What was asked**")
-        st.dataframe(
-            _rows({**plain, **options}), hide_index=True, width="stretch", height="content"
-        )
+        table(_rows({**plain, **options}), hide_index=True, width="stretch", height="content")
     with right:
         st.markdown("**Policy in force**")
-        st.dataframe(_rows(run.policy), hide_index=True, width="stretch", height="content")
+        table(_rows(run.policy), hide_index=True, width="stretch", height="content")
         st.markdown("**Instruction**")
         kinds = {str(kind): str(text) for kind, text in run.spec.get("instruction", {}).items()}
         for text in dict.fromkeys(kinds.values()):

@@ -18,6 +18,7 @@ from dashboard.numbers import many, percent
 from dashboard.page import errors_shown
 from dashboard.roles import i_may
 from dashboard.runs.policy import load_policy_state, policy_fields, untagged_words
+from dashboard.tables import table
 from dashboard.theme import ACCEPTED, REJECTED, WAITING, chart
 from dashboard.words import reason
 
@@ -146,7 +147,7 @@ def _read_again(space: Workspace, run: RunRow, preview: Preview) -> None:
         f"change, {preview.answers.total():,} of them the answer.**"
     )
     if preview.answers:
-        st.dataframe(
+        table(
             [
                 {"Answer now": before or "none", "then": after or "none", "Texts": count}
                 for (before, after), count in preview.answers.most_common()

@@ -10,6 +10,7 @@ from backend.training.spec import TrainingSpec
 from backend.training.view import spec_of
 from backend.workspace import Workspace
 from dashboard.page import errors_shown, fragment
+from dashboard.tables import table
 from dashboard.text import clean
 from dashboard.training.card import training_name
 from dashboard.training.curves import Curve, curves
@@ -82,6 +83,6 @@ def _differences(specs: list[TrainingSpec], rows: list[TrainingRow]) -> None:
     ]
     st.markdown("**In what they differ**")
     if changed:
-        st.dataframe(changed, hide_index=True, width="stretch", height="content")
+        table(changed, hide_index=True, width="stretch", height="content")
     else:
         st.caption("In nothing.")

@@ -11,6 +11,7 @@ import streamlit as st
 
 from backend.training.base import Metric
 from dashboard.labels import label
+from dashboard.tables import table
 from dashboard.theme import FIRST, SECOND, chart
 
 _COLOURS = (FIRST, SECOND)
@@ -65,7 +66,7 @@ def curves(found: Sequence[Curve], *, key: str, steps: int = 0) -> None:
         _chart("**Rows a second**", _lines(found, "samples_per_s", several), steps,
                key=f"{key}_samples_per_s", height=200, form="%{y:.3g}")  # fmt: skip
     with st.popover("Numbers", type="tertiary"):
-        st.dataframe(_table(found), hide_index=True, width="stretch")
+        table(_table(found), hide_index=True, width="stretch")
 
 
 def _lines(found: Sequence[Curve], field: str, several: bool) -> list[_Line]:

@@ -18,7 +18,7 @@ from backend.errors import ReviewError, WinnowError
 from backend.inference.deciding import redecide
 from backend.store.database import Database
 from backend.store.queues import QueueRow
-from backend.store.schema import reviews, verdicts
+from backend.store.schema import queue_items, reviews, verdicts
 from backend.store.together import write_together
 from tests.integration.judged import fill
 
@@ -104,10 +104,9 @@ def test_rooms_acts_imports_and_undos_at_once_neither_fail_nor_contradict_the_ne
     everything = list(range(1, PREDICTIONS + 1))
     with judged.read() as connection:
         rows = Queues(judged)
-        places = {
-            number: rows._claims.place(connection, queue.id, number)[0]  # type: ignore[index]
-            for number in range(PREDICTIONS)
-        }
+        places = dict(
+            connection.execute(select(queue_items.c.position, queue_items.c.prediction_id)).all()
+        )
 
     def room(name: str, positions: Sequence[int]) -> None:
         sent = [
@@ -127,7 +126,7 @@ def test_rooms_acts_imports_and_undos_at_once_neither_fail_nor_contradict_the_ne
 
     def imported() -> None:
         lines = [{"index": one - 1, "ruling": "reject", "reviewer": "file"} for one in everything]
-        assert RulingRows(judged).import_rows(1, lines) == PREDICTIONS
+        assert RulingRows(judged).import_rows(1, lines[::-1]) == PREDICTIONS
 
     def decided() -> None:
         for name in ("one-per-pair", "agreement") * 3:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from backend.domain.json_text import is_too_deep
 from backend.domain.reading.headings import About, about, name_of
 from backend.domain.reading.names import SIDE, side_of
 from backend.domain.reading.words import PLAIN_SCORE
@@ -47,7 +48,7 @@ def json_scores(text: str) -> tuple[list[Stated], str]:
         except (ValueError, RecursionError):
             continue
         stated = []
-        for number in _walk(value, ()):
+        for number in () if is_too_deep(value) else _walk(value, ()):
             stated.append(number)
             if len(stated) == _MOST_VALUES:
                 break

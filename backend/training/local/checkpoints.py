@@ -15,6 +15,7 @@ from typing import Any
 
 from backend.errors import TrainingError
 from backend.files import make_folder
+from backend.foreign_text import brief
 from backend.training.base import Checkpoint
 from backend.training.folder import FINAL, read_json, write_whole
 from backend.training.local.model import Judge
@@ -80,7 +81,7 @@ def save(folder: Path, judge: Judge, optimizer: Any | None, step: int, keep: int
         shutil.rmtree(partial, ignore_errors=True)
         # safetensors reports a full disk as an error of its own.
         raise TrainingError(
-            f"{target}: the checkpoint cannot be written ({error})",
+            f"{target}: the checkpoint cannot be written ({brief(error)})",
             hint="free some space, then `winnow train resume`; the checkpoint before it is whole",
         ) from error
     if optimizer is not None:

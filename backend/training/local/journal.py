@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from backend.domain.json_text import load_json
 from backend.files import make_folder, open_appending, write_whole
 from backend.training.base import Metric
 from backend.training.folder import METRICS, TENSORBOARD
@@ -63,7 +64,7 @@ def read_metrics(folder: Path) -> list[Metric]:
         with (folder / METRICS).open(encoding="utf-8") as stream:
             for line in stream:
                 try:
-                    found.append(Metric(**json.loads(line)))
+                    found.append(Metric(**load_json(line)))
                 except (ValueError, TypeError):
                     continue
     except FileNotFoundError:

@@ -10,6 +10,7 @@ from typing import Any
 from backend.engines.chat import one_line
 from backend.errors import TrainerUnavailable, TrainingError
 from backend.files import copy_new, make_folder, write_json
+from backend.foreign_text import brief
 from backend.training.spec import TrainingSpec
 
 _WEIGHTS = (".safetensors", ".bin", ".pt", ".pth", ".gguf")
@@ -34,7 +35,8 @@ class Judge:
             from transformers import AutoModelForImageTextToText, AutoProcessor
         except ImportError as error:
             raise TrainerUnavailable(
-                f"the local trainer cannot be imported ({error})", hint="pip install '.[train]'"
+                f"the local trainer cannot be imported ({brief(error)})",
+                hint="pip install '.[train]'",
             ) from error
         self._torch = torch
         self._source = spec.model
@@ -126,7 +128,8 @@ def _with_adapters(model: Any, spec: TrainingSpec) -> Any:
         from peft import LoraConfig, get_peft_model
     except ImportError as error:
         raise TrainerUnavailable(
-            f"LoRA needs peft ({error})", hint="pip install '.[train]', or train without --lora"
+            f"LoRA needs peft ({brief(error)})",
+            hint="pip install '.[train]', or train without --lora",
         ) from error
     config = LoraConfig(
         r=spec.lora.rank,

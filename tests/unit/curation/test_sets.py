@@ -77,15 +77,16 @@ def test_a_crash_while_freezing_leaves_no_set_and_the_next_freeze_clears_up(
     with pytest.raises(NotFound):
         get_set(space.database, "s")
     with space.database.write() as connection:
-        # What a power cut would have left behind, two days ago.
-        left, _ = Sets(space.database).add(connection, "s", {})
-        connection.execute(curated_sets.update().values(created_at=1.0))
+        # What an older Winnow would have left behind at a power cut, two days ago.
+        left = Sets(space.database).add(connection, "s", {}, {})
+        connection.execute(curated_sets.update().values(created_at=1.0, freezing=None, version=1))
         Sets(space.database).add_items(
             connection,
             [{"set_id": left, "position": 0, "prediction_id": 1, "answer": "first",
               "basis": "filter", "review_id": None}],
         )  # fmt: skip
     frozen = freeze(space.database, "s", [2])
+    assert frozen.version == 1
     with space.database.read() as connection:
         assert connection.execute(select(curated_sets.c.id)).scalars().all() == [frozen.id]
         assert set(connection.execute(select(set_items.c.set_id)).scalars()) == {frozen.id}

@@ -15,16 +15,18 @@ from backend.engines.openai import OpenAIEngine, served_models
 from backend.errors import EngineError, UsageError
 from tests.raw_server import Connection, answer, raw
 
-POOL = {"first_pause": 0.05, "last_pause": 0.1, "give_up_after": 20.0, "quiet_after": 0.2}
+POOL = {"first_pause": 0.05, "last_pause": 0.1, "give_up_after": 20.0}
 
 
-def made(*urls: str, **options: Any) -> OpenAIEngine:
+def made(
+    *urls: str, quiet_after: float = 0.2, probe_s: float = 1.0, **options: Any
+) -> OpenAIEngine:
     return OpenAIEngine(
         "judge",
         EngineOptions(endpoints=urls, **{"max_new_tokens": 1, **options}),
         backoff=0.01,
-        probe_s=0.2,
-        pool_options=POOL,
+        probe_s=probe_s,
+        pool_options={**POOL, "quiet_after": quiet_after},
     )
 
 
@@ -96,7 +98,7 @@ def test_what_is_no_http_is_asked_again() -> None:
 
 def test_an_endpoint_that_drips_is_cut_at_the_deadline_and_another_one_is_asked() -> None:
     with raw(bad_once(lambda c: c.chunks(b" ", 0.02)), Connection.good) as servers:
-        outcomes = ask(*(one.url for one in servers), count=4, batch_size=2, request_timeout_s=0.4)
+        outcomes = ask(*(one.url for one in servers), count=3, batch_size=2, request_timeout_s=2)
     assert all(isinstance(one, Completion) for one in outcomes)
 
 
@@ -150,27 +152,39 @@ def test_an_endpoint_that_hung_is_asked_again_once_it_gives_a_sign_of_life() -> 
             engine.close()
 
 
+class Deaf:
+    """Once ``hang`` was called, answers nothing until two looks after it were in vain."""
+
+    def __init__(self) -> None:
+        self._looks = 0
+
+    def hang(self, connection: Connection) -> None:
+        self._looks = 2
+        connection.hang()
+
+    def looked_at(self, connection: Connection) -> None:
+        if self._looks:
+            self._looks -= 1
+            connection.hang()
+        connection.good()
+
+
 def test_a_hang_uses_up_no_tries_of_a_request() -> None:
     """Five failures and two hangs: with the hangs counted these were more tries than a request has."""
-    numbers = iter(range(100))
+    numbers, deaf = iter(range(100)), Deaf()
 
     def act(connection: Connection) -> None:
         if connection.path.endswith("/models"):
-            connection.hang() if hanging.is_set() else connection.good()
-            return
-        number = next(numbers)
-        if number < 2:
-            hanging.set()
-            threading.Timer(0.9, hanging.clear).start()
-            connection.hang()
+            deaf.looked_at(connection)
+        elif (number := next(numbers)) < 2:
+            deaf.hang(connection)
         elif number < 7:
             connection.send(b"{}", status="429 Too Many")
         else:
             connection.good()
 
-    hanging = threading.Event()
     with raw(act) as (server,):
-        (outcome,) = ask(server.url)
+        (outcome,) = ask(server.url, probe_s=0.3)
     assert isinstance(outcome, Completion), outcome
 
 
@@ -188,18 +202,14 @@ def test_a_slow_endpoint_that_gives_signs_of_life_keeps_its_requests() -> None:
 
 def test_a_request_before_which_every_server_hangs_fails_in_the_end() -> None:
     """As if it were what makes them hang: they live again as soon as it is gone."""
+    deaf = Deaf()
 
     def act(connection: Connection) -> None:
-        if connection.path.endswith("/models"):
-            connection.hang() if stuck.is_set() else connection.good()
-            return
-        stuck.set()
-        threading.Timer(0.7, stuck.clear).start()
-        connection.hang()
+        looked = connection.path.endswith("/models")
+        deaf.looked_at(connection) if looked else deaf.hang(connection)
 
-    stuck = threading.Event()
     with raw(act) as (server,):
-        (outcome,) = ask(server.url)
+        (outcome,) = ask(server.url, quiet_after=0.03, probe_s=0.2)
     assert isinstance(outcome, Failure) and "does not answer" in outcome.error
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+
 from engine_requests import clip, image
 
-from backend.engines.base import EngineOptions
-from backend.engines.vllm import engine_arguments, vllm_medium
+from backend.engines.base import EngineOptions, Pulse
+from backend.engines.vllm import _steps, engine_arguments, vllm_medium
 
 
 def test_every_option_reaches_vllm_under_its_own_name():
@@ -51,3 +53,23 @@ def test_a_video_keeps_its_timing():
     assert metadata["total_num_frames"] == 16
     assert metadata["do_sample_frames"] is False
     assert vllm_medium(picture := image((1, 2, 3))) is picture
+
+
+def test_each_step_of_vllm_is_a_sign_of_life():
+    class StatLoggerBase(ABC):
+        """As vLLM 0.32 has it."""
+
+        @abstractmethod
+        def __init__(self, vllm_config, engine_index=0): ...
+
+        @abstractmethod
+        def record(self, scheduler_stats, iteration_stats, mm_cache_stats=None, engine_idx=0): ...
+
+        @abstractmethod
+        def log_engine_initialized(self): ...
+
+    pulse = Pulse()
+    steps = _steps(StatLoggerBase, pulse)(object(), 0)
+    steps.log_engine_initialized()
+    steps.record(None, None, mm_cache_stats=None, engine_idx=0)
+    assert pulse.beats == 1
