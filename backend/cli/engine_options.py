@@ -90,14 +90,15 @@ def watch(space: Workspace, run_id: int) -> RunRow:
     Raises:
         RunError: It ended in any state but ``finished``.
     """
+    wait = space.patience
     with progress_bar() as bar:
-        run = space.runs.get(run_id)
+        run = wait.call(lambda: space.runs.get(run_id))
         task = bar.add_task(f"run {run_id} {run.status}", total=run.total)
         while run.status in ACTIVE:
             time.sleep(0.3)
             space.supervise()
-            run = space.runs.get(run_id)
-            counts = space.runs.counts(run_id)
+            run = wait.call(lambda: space.runs.get(run_id))
+            counts = wait.call(lambda: space.runs.counts(run_id))
             text = f"run {run_id} {run.status} · {counts['accepted']} accepted"
             bar.update(task, description=text, completed=counts["done"] + counts["failed"])
     if run.status != "finished":

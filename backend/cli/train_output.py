@@ -89,7 +89,8 @@ def watch_training(space: Workspace, training: int) -> TrainingRow:
         TrainingError: It ended in any state but ``finished``.
     """
     lines: list[str] = []
-    while (row := space.trainings.get(training)).status in OPEN:
+    wait = space.patience
+    while (row := wait.call(lambda: space.trainings.get(training))).status in OPEN:
         if not lines:
             # It waits for the other nodes, and so would we if nobody started them.
             lines = node_lines(space, row)

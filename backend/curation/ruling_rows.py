@@ -23,8 +23,8 @@ from backend.store.review_batch import ReviewBatch
 from backend.store.reviews import Reviews
 from backend.store.together import write_again
 
-CHUNK = 500
-PAUSE_S = 0.05
+CHUNK = 250
+PAUSE_S = 0.01
 _ROW = 'a line is {"key": … or "index": row, "order": "dataset"|"swapped", "sample": 0, "ruling": "accept", …}'
 
 
@@ -102,7 +102,7 @@ class RulingRows:
         new = 0
         for number, chunk in enumerate(_chunks(lines)):
             if number:
-                # SQLite hands its lock to whoever asks first, and those who wait look now and then.
+                # Those who wait for their turn to write look for it every few milliseconds.
                 time.sleep(PAUSE_S)
             record = partial(self._record, run_id, chunk)
             try:
@@ -150,7 +150,7 @@ class RulingRows:
             prediction = found.get((line.name, line.order, line.sample))
             if prediction is None:
                 raise ReviewError(
-                    f"line {line.number}: run {run_id} has no prediction {line.name}, order "
+                    f"line {line.number}: run {run_id} has no prediction {quoted(line.name)}, order "
                     f"{line.order}, sample {line.sample}",
                     hint="`winnow run predictions` lists key, index, order and sample",
                 )
@@ -252,7 +252,7 @@ def _line(
     order, sample = row.get("order", Order.DATASET.value), row.get("sample", 0)
     if key is None and index is None:
         raise ReviewError("neither key nor index names the pair", hint=_ROW)
-    if order not in {item.value for item in Order}:
+    if not isinstance(order, str) or order not in {item.value for item in Order}:
         raise ReviewError(f"order {quoted(order)} is neither dataset nor swapped", hint=_ROW)
     if type(sample) is not int or (key is None and type(index) is not int):
         raise ReviewError("index and sample must be whole numbers", hint=_ROW)

@@ -329,8 +329,9 @@ class Rounds:
         Raises:
             RunError: The loop was cancelled, or is somebody else's by now.
         """
-        while (row := look()).status in OPEN:
-            self._hold.beat()
+        wait = self._space.patience
+        while (row := wait.call(look)).status in OPEN:
+            wait.call(self._hold.beat)
             self._server.check()
             self._space.supervise()
             time.sleep(_POLL_S)

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, select
 
 from backend.domain.pairs import Order
 from backend.errors import NotFound
-from backend.store.database import Database
+from backend.store.database import Database, insert_rows
 from backend.store.failures import Failures
 from backend.store.schema import pairs, predictions, verdicts
 
@@ -64,8 +64,10 @@ class Predictions:
         if not fresh:
             return []
         now = time.time()
-        ids = connection.execute(
-            insert(predictions).returning(predictions.c.id, sort_by_parameter_order=True),
+        # Another process may store the same at the same time: whoever comes second leaves it as it is.
+        insert_rows(
+            connection,
+            predictions,
             [
                 {
                     "run_id": run_id,
@@ -80,12 +82,15 @@ class Predictions:
                 }
                 for item in fresh
             ],
-        ).scalars()
-        connection.execute(
-            insert(verdicts),
+            unless=("run_id", "pair_id", "shown_order", "sample"),
+        )
+        ids = self._known(connection, run_id, {item.pair_id for item in fresh})
+        insert_rows(
+            connection,
+            verdicts,
             [
                 {
-                    "prediction_id": prediction_id,
+                    "prediction_id": ids[item.key],
                     "run_id": run_id,
                     "pair_id": item.pair_id,
                     "shown_order": item.shown_order.value,
@@ -102,24 +107,28 @@ class Predictions:
                     "reason": "undecided",
                     "effective": "rejected",
                 }
-                for prediction_id, item in zip(ids, fresh, strict=True)
+                for item in fresh
             ],
+            unless=("prediction_id",),
         )
         self._failures.forget(connection, run_id, [item.key for item in fresh])
         return [item.key for item in fresh]
 
-    def _known(self, connection: Connection, run_id: int, pair_ids: set[int]) -> set[Key]:
+    def _known(
+        self, connection: Connection, run_id: int, pair_ids: Collection[int]
+    ) -> dict[Key, int]:
+        c = predictions.c
         rows = connection.execute(
-            select(predictions.c.pair_id, predictions.c.shown_order, predictions.c.sample).where(
-                predictions.c.run_id == run_id, predictions.c.pair_id.in_(pair_ids)
+            select(c.pair_id, c.shown_order, c.sample, c.id).where(
+                c.run_id == run_id, c.pair_id.in_(pair_ids)
             )
         )
-        return {(pair_id, order, sample) for pair_id, order, sample in rows}
+        return {(pair_id, order, sample): number for pair_id, order, sample, number in rows}
 
     def known(self, run_id: int, pair_ids: Iterable[int]) -> set[Key]:
         """Keys of the predictions that these pairs have already."""
         with self._db.read() as connection:
-            return self._known(connection, run_id, set(pair_ids))
+            return set(self._known(connection, run_id, set(pair_ids)))
 
     def find(
         self,

@@ -11,9 +11,9 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import Connection, insert
+from sqlalchemy import Connection
 
-from backend.store.database import Database
+from backend.store.database import Database, insert_rows
 from backend.store.reviews import Reviewable, ReviewRow, Reviews
 from backend.store.schema import reviews
 
@@ -129,24 +129,17 @@ class ReviewBatch(Reviews):
     def flush(self, connection: Connection) -> None:
         """Write what was added, in its order. The batch is of no use afterwards."""
         ids: dict[int | None, int] = {}
-        wave: list[ReviewRow] = []
-
-        def write() -> None:
-            if wave:
-                statement = insert(reviews).returning(reviews.c.id, sort_by_parameter_order=True)
-                made = connection.execute(statement, [_values(row, ids) for row in wave]).scalars()
-                ids.update(zip((row.id for row in wave), made, strict=True))
-                wave.clear()
-
-        waiting: set[int | None] = set()
+        wave: dict[int, ReviewRow] = {}
         for row in self._new:
-            # It names a row of this batch, whose id is to be had first.
-            if not waiting.isdisjoint((row.undoes, row.replaced["review_id"])):
-                write()
-                waiting.clear()
-            wave.append(row)
-            waiting.add(row.id)
-        write()
+            named = {row.undoes, row.replaced["review_id"]} & wave.keys()
+            if named:  # its id is to be had first
+                insert_rows(connection, reviews, [_values(one, ids) for one in wave.values()])
+                tokens = {str(one.token): one.id for one in wave.values()}
+                made = self.by_tokens(connection, sorted(tokens))
+                ids.update({tokens[token]: one.id for token, one in made.items()})
+                wave.clear()
+            wave[row.id] = row
+        insert_rows(connection, reviews, [_values(one, ids) for one in wave.values()])
         self.set_verdicts(connection, [(one, *state) for one, state in self._states.items()])
 
 

@@ -63,6 +63,8 @@ def test_rows_without_a_token_are_imported_once_even_when_they_repeat(db: Databa
         '{"index": 0, "order": "swapped", "ruling": "accept", "reviewer": "a"}',
         '{"index": 0, "ruling": "relabel", "reviewer": "a"}',
         '{"index": "0", "ruling": "accept", "reviewer": "a"}',
+        '{"index": 0, "order": ["dataset"], "ruling": "accept", "reviewer": "a"}',
+        '{"index": 0, "order": {}, "ruling": "accept", "reviewer": "a"}',
     ],
 )
 def test_a_broken_row_names_its_line_and_nothing_is_stored(db: Database, bad: str) -> None:

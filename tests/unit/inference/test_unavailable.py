@@ -153,10 +153,14 @@ def test_while_the_database_is_away_the_engine_is_given_nothing_new(
     db.away = True
     working = threading.Thread(target=run.run, args=(engine,))
     working.start()
-    time.sleep(0.6)
-    assert 8 < engine.given <= 8 + 4 + 2 * 2 * SAMPLES < TOTAL
+    deadline = time.monotonic() + 30
+    while engine.given <= 8 and time.monotonic() < deadline:
+        time.sleep(0.01)
+    time.sleep(0.3)
+    given = engine.given
     db.away = False
-    working.join(20)
+    working.join(60)
+    assert 8 < given <= 8 + 4 + 2 * 2 * SAMPLES < TOTAL
     assert engine.given == TOTAL
     all_once(db)
 
