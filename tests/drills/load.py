@@ -39,7 +39,11 @@ def drill(outcome: Outcome, seconds: float, folder: Path) -> None:
         if done.returncode:
             outcome.wrong(f"{name}: exit {done.returncode}: {done.stderr[-300:]}")
         if name != "big_workspace":
-            outcome.notes += [f"  {line}" for line in done.stdout.splitlines() if line.strip()]
+            outcome.notes += [
+                f"  {line}"
+                for line in done.stdout.splitlines()
+                if line.strip() and not line.startswith("decided anew")
+            ]
             _counted(outcome, name, done.stdout)
 
 
