@@ -45,7 +45,9 @@ from dashboard.signing import signer
 ROOT = Path(__file__).resolve().parents[1]
 BARS_MS = {"rulings": 500, "items": 500}
 FETCH_COUNT, FETCH_BELOW, MEDIA_AHEAD = 40, 24, 6
-STATS_SOONEST_S, STATS_EVERY_S, RETRY_S = 2.5, 60.0, 1.5
+STATS_SOONEST_S = 2.5
+COMING_S = 10.0
+"""Within so many seconds all have opened the room."""
 
 
 class Reviewer:
@@ -63,9 +65,9 @@ class Reviewer:
 
     async def review(self, until: float) -> None:
         """Rule until then, and wait until all is acknowledged."""
+        await asyncio.sleep(self._random.uniform(0, COMING_S))
         await self._fill(exact=True)
         await self._stats()
-        await asyncio.sleep(self._random.uniform(0, self.every))
         filling: asyncio.Task[Any] | None = None
         for number in itertools.count():
             if time.monotonic() >= until:

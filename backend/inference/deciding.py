@@ -24,7 +24,8 @@ from backend.store.deciding import (
 from backend.store.together import write_again
 from backend.store.unfinished import check_mark, clear_mark, refuse_while, set_mark
 
-CHUNK = 2_000
+CHUNK = 400
+"""Predictions that are written in one transaction; a reviewer waits for one of them at most."""
 _REPEATED = flaw_mask(frozenset({Flaw.REPEATED_REASONING}))
 
 

@@ -34,7 +34,7 @@ MAX_FRAMES = 768
 
 MOST_FRAMES = 1_000_000
 """Of one video: with more it is refused (nine hours at 30 a second)."""
-LONGEST_SECONDS = 600.0
+LONGEST_SECONDS = 1800.0
 """For decoding one video."""
 
 # What a playlist or a script of FFmpeg's names would be opened without being looked at.

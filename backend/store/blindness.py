@@ -118,11 +118,16 @@ class Blindness:
         Returns:
             ``None`` where they have made no blind ruling, and no blind queue wants one.
         """
-        made_at = connection.execute(
-            select(func.min(review_queues.c.created_at))
-            .join(queue_items, queue_items.c.queue_id == review_queues.c.id)
-            .where(is_blind(), queue_items.c.prediction_id == number)
-        ).scalar()
+        # By the queues, of which few are blind: items are found by their queue, and not without one.
+        blind = connection.execute(
+            select(review_queues.c.id, review_queues.c.created_at).where(is_blind())
+        ).all()
+        wanted = select(queue_items.c.queue_id).where(
+            queue_items.c.queue_id.in_([queue.id for queue in blind]),
+            queue_items.c.prediction_id == number,
+        )
+        holding = set(connection.scalars(wanted)) if blind else set()
+        made_at = min((queue.created_at for queue in blind if queue.id in holding), default=None)
         rows = connection.execute(
             select(reviews.c.token, reviews.c.created_at, reviews.c.unblinded).where(
                 reviews.c.prediction_id == number,

@@ -78,7 +78,8 @@ CALLS: dict[Operation, Act] = {
 ROUTED = {Operation.RULE, Operation.KEEP_SETTINGS}
 """Only the routes do these; see below."""
 LOOKS = {
-    "acting_as", "close", "finish_deciding", "log_tail", "patience", "plan", "preflight", "preview_reparse",
+    "acting_as", "cache", "close", "finish_deciding", "here", "log_tail", "patience", "plan",
+    "preflight", "preview_reparse",
     "reconcile", "resolve", "spec", "supervise", "tools", "view",
 }  # fmt: skip
 """Methods that change nothing that a person decides: they look, or see to what was asked for before."""

@@ -30,7 +30,8 @@ from tests.drills import hostile
 from tests.drills.outcome import Outcome
 from tests.drills.stage import Done, Stage
 
-_IN_TIME_S = 60.0
+_IN_TIME_S, _ANSWERED_IN_S = 180.0, 60.0
+"""What hangs hangs for good; a busy machine takes its time."""
 _PRIVATE = 0o077
 _UPGRADE = (
     "Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13",
@@ -92,13 +93,16 @@ class Attack:
         if not any(one.startswith("Connection:") for one in headers):
             lines.append("Connection: close")
         data = "\r\n".join([*lines, "", ""]).encode("utf-8", "surrogatepass") + body
-        with socket.create_connection(("127.0.0.1", self.stage.port), timeout=20) as connection:
+        where, answer = ("127.0.0.1", self.stage.port), b""
+        with socket.create_connection(where, timeout=_ANSWERED_IN_S) as connection:
             connection.sendall(data)
-            answer = b""
-            while part := connection.recv(65_536):
-                answer += part
-                if answer.startswith(b"HTTP/1.1 101"):
-                    break
+            try:
+                while part := connection.recv(65_536):
+                    answer += part
+                    if answer.startswith(b"HTTP/1.1 101"):
+                        break
+            except TimeoutError as error:
+                raise TimeoutError(f"no end of the answer to {data[:300]!r}: {answer!r}") from error
         words = answer.split(b" ", 2)
         return (int(words[1]) if len(words) > 1 else 0), answer.partition(b"\r\n\r\n")[2]
 
@@ -144,7 +148,8 @@ def foreign_origins(attack: Attack, rng: random.Random) -> None:
     ))  # fmt: skip
     origin = f"{rng.choice(('http', 'https', 'file', 'chrome-extension', ''))}://{name}:{port}"
     origin = rng.choice((origin, origin, origin, "null", "", "*", hostile.text(rng)[:80]))
-    origin = "".join(origin.split("\r")).replace("\n", "")
+    # With control characters it would be no HTTP, which the server below us need not answer.
+    origin = "".join(one for one in origin if one.isprintable())
     said = [f"Origin: {origin}"] * rng.choice((1, 1, 2))
     if rng.random() < 0.2:
         said = []

@@ -56,6 +56,8 @@ def test_values_are_taken_from_the_environment(tmp_path: Path) -> None:
         ("WINNOW_STALE_SECONDS", "1"),
         ("WINNOW_DATABASE_URL", "mysql://me:secret@db/x"),
         ("WINNOW_DATABASE_URL", "winnow.db"),
+        ("WINNOW_PUBLIC_URL", "winnow.example.org"),
+        ("WINNOW_PUBLIC_URL", "https://winnow.example.org/path"),
         ("WINNOW_VLLM_PYTHON", "/no/such/python"),
         ("WINNOW_WORKSPACE", __file__),
     ],
