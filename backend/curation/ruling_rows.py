@@ -117,12 +117,12 @@ class RulingRows:
 
     def _try(self, trial: ReviewBatch, run_id: int, lines: Sequence[_Line]) -> None:
         with self._db.read() as connection:
-            trial.load(connection, *_wanted(run_id, lines), lock=False)
+            _load(connection, trial, run_id, lines, lock=False)
             self._add(connection, trial, run_id, lines)
 
     def _record(self, run_id: int, lines: Sequence[_Line], connection: Connection) -> int:
         batch = ReviewBatch(self._db)
-        batch.load(connection, *_wanted(run_id, lines), lock=True)
+        _load(connection, batch, run_id, lines, lock=True)
         added = self._add(connection, batch, run_id, lines)
         batch.flush(connection)
         return added
@@ -206,11 +206,15 @@ def _chunks(lines: Sequence[_Line]) -> Iterator[Sequence[_Line]]:
         yield lines[start : start + CHUNK]
 
 
-def _wanted(run_id: int, lines: Sequence[_Line]) -> tuple[set[int], set[str]]:
-    """Predictions and tokens that recording these lines looks at."""
+def _load(
+    connection: Connection, batch: ReviewBatch, run_id: int, lines: Sequence[_Line], *, lock: bool
+) -> None:
+    """Read what recording these lines looks at."""
     tokens = {one for line in lines for one in (line.token, line.undoes) if one is not None}
-    tokens |= {token_in(run_id, token) for token in tokens}
-    return {line.prediction for line in lines}, tokens
+    batch.load(connection, {line.prediction for line in lines}, tokens, lock=lock)
+    # Those that are another run's already have another name here.
+    own = {_own(connection, batch, run_id, token) for token in tokens} - tokens
+    batch.load(connection, (), own, lock=False)
 
 
 def _own(connection: Connection, batch: ReviewBatch, run_id: int, token: str) -> str:

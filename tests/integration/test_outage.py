@@ -105,11 +105,11 @@ def place(
 def test_a_run_outlives_a_server_that_is_stopped_and_one_that_crashes(
     place: Place, postgres: Server
 ) -> None:
-    run_id = place.start(3.0)
+    run_id = place.start(2.5)
     before = place.space.jobs.list()[0]
-    postgres.away(1.5, signal.SIGINT)
+    postgres.away(1.0, signal.SIGINT)
     place.until(lambda: "the database is back" in place.log())
-    postgres.away(1.5, signal.SIGQUIT)
+    postgres.away(1.0, signal.SIGQUIT)
     assert place.ended(run_id) == JobStatus.FINISHED, place.log()
     assert place.each_once(run_id)
     job = place.space.jobs.list()[0]
@@ -146,7 +146,7 @@ def test_a_training_outlives_a_server_that_is_restarted(place: Place, postgres: 
     judge.mkdir()
     (judge / "config.json").write_text('{"model_type": "qwen2_5_vl"}')
     (judge / "model.safetensors").write_bytes((2).to_bytes(8, "little") + b"{}")
-    sleeps = "import sys, time; time.sleep(2.5); open(sys.argv[1] + '/done', 'w').close()"
+    sleeps = "import sys, time; time.sleep(2.0); open(sys.argv[1] + '/done', 'w').close()"
     training = space.trainer.start(
         TrainingSpec(
             trainer="command",
