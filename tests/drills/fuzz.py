@@ -355,6 +355,11 @@ _ANSWER = {
 }  # fmt: skip
 
 
+class _Quiet(ThreadingHTTPServer):
+    def handle_error(self, *_: object) -> None:
+        """A client that hangs up is no finding, and must not be printed among a command's words."""
+
+
 def answers() -> Case:
     """Whatever an endpoint answers, each request has one outcome and the run goes on."""
     reply: list[tuple[int, bytes, str]] = []
@@ -377,7 +382,7 @@ def answers() -> Case:
         def log_message(self, *_: object) -> None:
             pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server = _Quiet(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
     threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
     url = f"http://127.0.0.1:{server.server_address[1]}"
