@@ -61,11 +61,11 @@ class OpenImage:
         self._image, self._name, self._fit = opened, name, fit
         self._resample = resample
         turned = _is_turned(opened)
-        self._target = fit(_swapped(opened.size, turned)) if fit else _swapped(opened.size, turned)
+        self._target = fit(_as_seen(opened.size, turned)) if fit else _as_seen(opened.size, turned)
         self._least: Size | None = None
         if fit is not None and opened.width * opened.height > whole:
             least = _SPARE * self._target[0], _SPARE * self._target[1]
-            self._least = _swapped(least, turned)
+            self._least = _as_seen(least, turned)
             # JPEG's own way: its blocks are decoded at a half, a quarter or an eighth.
             opened.draft(opened.mode, self._least)
         self.kept = 4 * self._target[0] * self._target[1]
@@ -267,8 +267,9 @@ def _is_turned(image: ImageFile.ImageFile) -> bool:
     return turns and image.format != "TIFF"
 
 
-def _swapped(size: Size, turned: bool) -> Size:
-    return (size[1], size[0]) if turned else size
+def _as_seen(size: Size, turned: bool) -> Size:
+    width, height = size
+    return (height, width) if turned else size
 
 
 def _is_plain(image: Image.Image) -> bool:

@@ -180,7 +180,10 @@ def test_a_number_or_a_name_that_no_database_holds_is_one_line(
     one_line(winnow("set", "create", "s", "--run", large, code=1), "too large")
     words = ["review", "add", run, "--ruling", "accept"]
     one_line(winnow(*words, "--index", large, code=1), "too large")
-    one_line(winnow(*words, "--index", 0, "--note", "\udcff", code=1), "the note contains half of a character")
+    one_line(
+        winnow(*words, "--index", 0, "--note", "\udcff", code=1),
+        "the note contains half of a character",
+    )
     file = f"hpdv3:{tmp_path / 'd.json'}"
     one_line(winnow("dataset", "add", file, "--name", "\udcff", code=1), "not UTF-8")
     one_line(winnow("dataset", "add", file, "--name", "n" * 201, code=2), "too long")
