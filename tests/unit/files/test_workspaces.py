@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from backend.cli import output
 from backend.cli.main import app
 from backend.curation.sets import freeze
 from backend.export import export_set
@@ -157,7 +158,7 @@ def test_doctor_says_the_mode_and_who_can_narrow_an_open_workspace(
 ) -> None:
     monkeypatch.setenv("HOME", str(tmp_path / "ws"))
     (tmp_path / "ws").mkdir(0o755)
-    monkeypatch.setenv("WINNOW_WORKSPACE", str(tmp_path / "ws"))
+    monkeypatch.setattr(output.given, "workspace", tmp_path / "ws")
     done = CliRunner().invoke(app, ["doctor", "--json"])
     report = json.loads(done.stdout)
     assert report["workspace_mode"] == "0755"
