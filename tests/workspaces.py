@@ -5,6 +5,7 @@ Built without processes, so that it takes a second: the texts come in as an impo
 
 from __future__ import annotations
 
+import functools
 import json
 import random
 from pathlib import Path
@@ -87,16 +88,29 @@ def write_image_pairs(folder: Path, count: int) -> None:
 def write_video_pairs(folder: Path, count: int) -> None:
     """Pairs of two-second H.264 clips; the first is always the better one."""
     folder.mkdir(parents=True)
-    rng = random.Random(7)
     lines = []
-    for i in range(count):
-        caption = random_caption(rng)
-        for side, defect in (("first", None), ("second", rng.choice(DEFECTS[MediaKind.VIDEO]))):
-            clip = render_clip(scene_for(caption, MediaKind.VIDEO, defect, rng), rng)
-            (folder / f"{i}-{side}.mp4").write_bytes(encode_mp4(clip))
-        lines.append(json.dumps({"prompt": caption.text, "first": f"{i}-first.mp4",
+    for i, (caption, *clips) in enumerate(_clips(count)):
+        for side, data in zip(("first", "second"), clips, strict=True):
+            (folder / f"{i}-{side}.mp4").write_bytes(data)
+        lines.append(json.dumps({"prompt": caption, "first": f"{i}-first.mp4",
                                  "second": f"{i}-second.mp4", "preference": "first"}))  # fmt: skip
     (folder / "pairs.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+@functools.cache
+def _clips(count: int) -> list[tuple[str, bytes, bytes]]:
+    """Caption, better and worse clip. Kept, because hundreds of tests want the same and encoding them
+    is most of what a workspace costs."""
+    rng = random.Random(7)
+    made = []
+    for _ in range(count):
+        caption = random_caption(rng)
+        better, worse = (
+            encode_mp4(render_clip(scene_for(caption, MediaKind.VIDEO, defect, rng), rng))
+            for defect in (None, rng.choice(DEFECTS[MediaKind.VIDEO]))
+        )
+        made.append((caption.text, better, worse))
+    return made
 
 
 def _row(index: int, order: str, sample: int, text: str) -> dict[str, object]:
