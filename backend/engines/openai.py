@@ -12,6 +12,7 @@ import io
 import json
 import random
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -213,7 +214,10 @@ def served_models(url: str, options: EngineOptions) -> list[str] | None:
     Raises:
         EngineError: The server refuses to say.
     """
-    return asyncio.run(_served_models(f"{base_url(url)}/models", options))
+    # In a thread of its own: the caller's may have an event loop already.
+    with ThreadPoolExecutor(1) as thread:
+        asked = _served_models(f"{base_url(url)}/models", options)
+        return thread.submit(asyncio.run, asked).result()
 
 
 async def _served_models(at: str, options: EngineOptions) -> list[str] | None:

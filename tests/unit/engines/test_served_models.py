@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import threading
 from collections.abc import Iterator
@@ -86,3 +87,10 @@ def test_a_server_that_still_loads_counts_as_not_there_and_one_that_refuses_says
     with pytest.raises(EngineError, match="401 no key") as caught:
         served_models(server.url, EngineOptions())
     assert "api_key_env" in (caught.value.hint or "")
+
+
+def test_a_caller_may_have_an_event_loop_of_its_own(server: Server) -> None:
+    async def ask() -> list[str] | None:
+        return served_models(server.url, EngineOptions())
+
+    assert asyncio.run(ask()) == served_models(server.url, EngineOptions())
