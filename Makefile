@@ -67,7 +67,7 @@ test-python: OTHER = .venv-$(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys
 test-python:
 	$(PYTHON) -m venv $(OTHER)
 	$(OTHER)/bin/python -m pip install --quiet --upgrade -e '.[dev]'
-	$(OTHER)/bin/python -m pytest -n 2 tests/unit
+	$(OTHER)/bin/python -m pytest -n 2 tests/unit $(ARGS)
 
 # Can each extra, and what the README says to install together, be installed? Needs the package index.
 check-extras: setup
