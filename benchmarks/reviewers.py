@@ -5,7 +5,7 @@
 
 A real server, a process that commits 200 predictions a second as a run does, one that decides run 1
 anew over and over under two policies in turn, and one with the reviewers, who do what the pair viewer
-does: items ahead in pages of forty, both media of each, a ruling about every two seconds, statistics
+does: items ahead in pages of two dozen, both media of each, a ruling about every two seconds, statistics
 behind it, everything sent again until it is acknowledged. The session is a browser's; its name and
 token, which Streamlit would give it, are written as the dashboard writes them. Bars: rulings and items,
 p95 at most 500 ms. At the end each acknowledged ruling must be stored once, and be in force.
@@ -44,7 +44,7 @@ from dashboard.signing import signer
 
 ROOT = Path(__file__).resolve().parents[1]
 BARS_MS = {"rulings": 500, "items": 500}
-FETCH_COUNT, FETCH_BELOW, MEDIA_AHEAD = 40, 24, 6
+OPEN_COUNT, FETCH_COUNT, FETCH_BELOW = 12, 24, 16
 STATS_SOONEST_S = 2.5
 COMING_S = 10.0
 """Within so many seconds all have opened the room."""
@@ -92,9 +92,10 @@ class Reviewer:
         return task
 
     async def _fill(self, *, exact: bool = False) -> None:
+        count = OPEN_COUNT if exact else FETCH_COUNT
         answer = await self._call(
             "items", "GET",
-            f"/winnow/review/{self.queue.id}/items?from={self._from}&count={FETCH_COUNT}"
+            f"/winnow/review/{self.queue.id}/items?from={self._from}&count={count}"
             + ("&exact=1" if exact else ""),
         )  # fmt: skip
         if answer and answer["items"]:

@@ -9,12 +9,14 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import streamlit as st
 from starlette.middleware import Middleware
 from streamlit import config
 
+from backend.domain import statistics
 from backend.errors import WinnowError
 from dashboard.exposure import check_exposure
 from dashboard.identity import login_configured, login_origins
@@ -30,6 +32,7 @@ logging.getLogger("httpx").setLevel(logging.WARNING)
 @asynccontextmanager
 async def _lifespan(_app: st.App) -> AsyncIterator[dict[str, Any]]:
     shared().supervise()
+    Thread(target=statistics.import_ahead, daemon=True).start()
     yield {}
     forget()
 

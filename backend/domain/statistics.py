@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import math
 
-# scipy.stats takes a second to import, which every call of the command would pay: the functions that
-# need it import it.
+# scipy.stats takes a second or two to import, which every call of the command would pay: the functions
+# that need it import it.
+
+
+def import_ahead() -> None:
+    """Import what the functions here need, for a server: the first who asks does not wait for it."""
+    import scipy.stats  # noqa: F401
 
 
 def wilson_interval(successes: int, n: int, confidence: float = 0.95) -> tuple[float, float]:

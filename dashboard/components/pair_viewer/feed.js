@@ -1,7 +1,8 @@
 // The pairs of a queue around the one on the screen: fetched and decoded ahead, kept for going back.
 
-const FETCH_COUNT = 40;
-const FETCH_BELOW = 24;
+const OPEN_COUNT = 12; // the first pair is waited for
+const FETCH_COUNT = 24;
+const FETCH_BELOW = 16;
 const FETCH_BELOW_NEAR_END = 7; // less than the least that is handed out at once
 const MEDIA_AHEAD = 6;
 const VIDEOS_AHEAD = 3;
@@ -44,14 +45,14 @@ class Feed {
     this.busy = true;
     let answer;
     try {
-      answer = await this.ask(`from=${position}&count=${FETCH_COUNT}&exact=1`);
+      answer = await this.ask(`from=${position}&count=${OPEN_COUNT}&exact=1`);
     } catch (error) {
       this.retry(error, () => this.open(position), generation);
       return;
     }
     if (generation !== this.generation) return;
     this.busy = false;
-    this.take(answer, position);
+    this.take(answer, OPEN_COUNT, position);
   }
 
   async fill() {
@@ -73,10 +74,10 @@ class Feed {
     }
     if (generation !== this.generation) return;
     this.busy = false;
-    this.take(answer, null);
+    this.take(answer, FETCH_COUNT, null);
   }
 
-  take(answer, exact) {
+  take(answer, asked, exact) {
     this.trouble = null;
     this.expires = Math.max(this.expires, answer.expires_at || 0);
     const ahead = new Set(this.items.slice(this.at).map(({ position }) => position));
@@ -88,7 +89,7 @@ class Feed {
       if (!ruled || item.position === exact) this.items.push(this.held(item));
     }
     // Fewer than asked for: the end is near, and what is left is shared with whoever comes second.
-    this.below = answer.items.length < FETCH_COUNT ? FETCH_BELOW_NEAR_END : FETCH_BELOW;
+    this.below = answer.items.length < asked ? FETCH_BELOW_NEAR_END : FETCH_BELOW;
     const last = answer.items.at(-1);
     if (last) this.from = last.position + 1;
     this.atEnd = answer.at_end;
