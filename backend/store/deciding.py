@@ -12,6 +12,7 @@ from sqlalchemy import Connection, bindparam, case, func, select, update
 
 from backend.domain.rulings import SETTLING
 from backend.store.locking import lock_verdicts
+from backend.store.look_up import look_up
 from backend.store.schema import runs, verdicts
 
 _SETTLED = verdicts.c.ruling.in_(sorted(SETTLING))
@@ -55,12 +56,9 @@ _JUDGED = (
 
 def judged_of(connection: Connection, run_id: int, pair_ids: Iterable[int]) -> list[Judged]:
     """The verdicts on some pairs, those of one pair together."""
-    query = (
-        select(*_JUDGED)
-        .where(verdicts.c.run_id == run_id, verdicts.c.pair_id.in_(set(pair_ids)))
-        .order_by(verdicts.c.pair_id, verdicts.c.prediction_id)
-    )
-    return [Judged(*tuple(row)) for row in connection.execute(query)]
+    found = look_up(connection, _JUDGED, verdicts.c.pair_id, pair_ids, run_id=run_id)
+    rows = [Judged(*tuple(row)) for row in found]
+    return sorted(rows, key=lambda row: (row.pair_id, row.prediction_id))
 
 
 def iter_judged(connection: Connection, run_id: int, page: int = 50_000) -> Iterator[list[Judged]]:

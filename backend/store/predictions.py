@@ -13,6 +13,7 @@ from backend.domain.pairs import Order
 from backend.errors import NotFound
 from backend.store.database import Database, insert_rows
 from backend.store.failures import Failures
+from backend.store.look_up import look_up
 from backend.store.schema import pairs, predictions, verdicts
 
 PAGE = 2_000
@@ -118,11 +119,8 @@ class Predictions:
         self, connection: Connection, run_id: int, pair_ids: Collection[int]
     ) -> dict[Key, int]:
         c = predictions.c
-        rows = connection.execute(
-            select(c.pair_id, c.shown_order, c.sample, c.id).where(
-                c.run_id == run_id, c.pair_id.in_(pair_ids)
-            )
-        )
+        columns = (c.pair_id, c.shown_order, c.sample, c.id)
+        rows = look_up(connection, columns, c.pair_id, pair_ids, run_id=run_id)
         return {(pair_id, order, sample): number for pair_id, order, sample, number in rows}
 
     def known(self, run_id: int, pair_ids: Iterable[int]) -> set[Key]:

@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, Connection, Row, bindparam, func, insert, 
 
 from backend.store.database import Database
 from backend.store.locking import lock_verdicts
+from backend.store.look_up import look_up
 from backend.store.schema import pairs, predictions, reviews, verdicts
 from backend.store.schema import runs as _runs
 
@@ -89,33 +90,25 @@ class Reviews:
         self, connection: Connection, prediction_ids: Iterable[int]
     ) -> dict[int, Reviewable]:
         """Verdicts by prediction id, to look at; unknown ids are absent."""
-        query = select(
-            verdicts.c.prediction_id,
-            verdicts.c.run_id,
-            verdicts.c.shown_order,
-            verdicts.c.answer,
-            verdicts.c.decision,
-            verdicts.c.ruling,
-            verdicts.c.effective,
-        ).where(verdicts.c.prediction_id.in_(prediction_ids))
-        return {row.prediction_id: Reviewable(**row._mapping) for row in connection.execute(query)}
+        c = verdicts.c
+        columns = (
+            c.prediction_id, c.run_id, c.shown_order, c.answer, c.decision, c.ruling, c.effective
+        )  # fmt: skip
+        rows = look_up(connection, columns, c.prediction_id, prediction_ids)
+        return {row.prediction_id: Reviewable(**row._mapping) for row in rows}
 
     def by_tokens(self, connection: Connection, tokens: Sequence[str]) -> dict[str, ReviewRow]:
         """:meth:`by_token` for many; unknown ones are absent."""
-        query = select(reviews).where(reviews.c.token.in_(tokens))
-        rows = map(_review, connection.execute(query) if tokens else ())
+        rows = map(_review, look_up(connection, reviews.c, reviews.c.token, tokens))
         return {str(row.token): row for row in rows}
 
     def of_predictions(
         self, connection: Connection, prediction_ids: Sequence[int]
     ) -> list[ReviewRow]:
         """Every review of these predictions, oldest first."""
-        query = (
-            select(reviews)
-            .where(reviews.c.prediction_id.in_(prediction_ids))
-            .order_by(reviews.c.id)
-        )
-        return [_review(row) for row in connection.execute(query)] if prediction_ids else []
+        found = look_up(connection, reviews.c, reviews.c.prediction_id, prediction_ids)
+        rows = [_review(row) for row in found]
+        return sorted(rows, key=lambda row: row.id)
 
     def live(
         self, connection: Connection, prediction_ids: Sequence[int]
