@@ -8,9 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from jinja2 import TemplateError
-from jinja2.sandbox import ImmutableSandboxedEnvironment
-
 from backend.domain.json_text import load_json
 
 _CHATML = "<|im_end|>\n<|im_start|>user\n"
@@ -60,6 +57,10 @@ def chat_form(model: str) -> ChatForm:
 
 def _between_users(template: str) -> str | None:
     """What a template writes between two turns; ``None`` where it refuses them or cannot be read."""
+    # Few commands need it, and all of them import this module.
+    from jinja2 import TemplateError
+    from jinja2.sandbox import ImmutableSandboxedEnvironment
+
     environment = ImmutableSandboxedEnvironment(
         trim_blocks=True, lstrip_blocks=True, extensions=["jinja2.ext.loopcontrols"]
     )
@@ -78,7 +79,7 @@ def _between_users(template: str) -> str | None:
 
 
 def _refuse(message: str) -> None:
-    raise TemplateError(message)
+    raise ValueError(message)
 
 
 def _default(template: object) -> str | None:

@@ -16,6 +16,7 @@ import sqlite3
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -35,8 +36,6 @@ from sqlalchemy import (
     select,
     text,
 )
-from sqlalchemy.dialects import postgresql
-from sqlalchemy.dialects import sqlite as sqlite_dialect
 
 from backend.domain.json_text import load_json
 from backend.errors import StoreError, StoreUnavailable
@@ -261,7 +260,8 @@ def _hint(detail: str, error: exc.DBAPIError | exc.TimeoutError) -> str | None:
 def insert_into(connection: Connection, table: Table) -> Any:
     """``INSERT`` that can be told what to do ``on_conflict_…``: the two dialects spell that alike, but
     each has its own class for it."""
-    dialect: Any = sqlite_dialect if connection.dialect.name == "sqlite" else postgresql
+    # Only the one in use: each takes a while to import.
+    dialect: Any = import_module(f"sqlalchemy.dialects.{connection.dialect.name}")
     return dialect.insert(table)
 
 

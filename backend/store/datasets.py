@@ -6,15 +6,13 @@ import json
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from sqlalchemy import ColumnElement, Table, bindparam, delete, false, func, select, true, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import ColumnElement, bindparam, delete, false, func, select, true, update
 
 from backend.errors import NotFound
 from backend.foreign_text import quoted
 from backend.media.paths import MediaRoot
-from backend.store.database import Database
+from backend.store.database import Database, insert_into
 from backend.store.dataset_links import links_of, replace_links
 from backend.store.issues import DatasetIssues, NewIssue
 from backend.store.pairs import LOOKUP, HeldPair, NewPair, PairReading, StoredPair
@@ -81,13 +79,13 @@ class Datasets(PairReading, DatasetIssues):
 
     def create(self, *, name: str, source: str, spec: str, data_root: str) -> int:
         """Add a dataset with status ``importing``, unless it is there; returns its id."""
-        statement = _insert_new(self._db, datasets, ["name"])
         row = {
             "name": name, "source": source, "spec": spec, "data_root": data_root,
             "status": "importing", "created_at": time.time(), "counts": {},
         }  # fmt: skip
         with self._db.write() as connection:
-            connection.execute(statement, row)
+            statement = insert_into(connection, datasets)
+            connection.execute(statement.on_conflict_do_nothing(index_elements=["name"]), row)
             query = select(datasets.c.id).where(datasets.c.name == name)
             return int(connection.execute(query).scalar_one())
 
@@ -190,7 +188,9 @@ class Datasets(PairReading, DatasetIssues):
                 # Straight to the driver: SQLAlchemy's parameter handling would double the time.
                 added = connection.exec_driver_sql(_SQLITE_INSERT, values).rowcount
             else:
-                statement = _insert_new(self._db, pairs, ["dataset_id", "key"])
+                statement = insert_into(connection, pairs).on_conflict_do_nothing(
+                    index_elements=["dataset_id", "key"]
+                )
                 named = [
                     dict(zip(_INSERTED, (*row[:-1], json.loads(row[-1])), strict=True))
                     for row in values
@@ -231,9 +231,3 @@ class Datasets(PairReading, DatasetIssues):
         query = select(func.count()).select_from(pairs).where(pairs.c.dataset_id == dataset_id)
         with self._db.read() as connection:
             return int(connection.execute(query).scalar_one())
-
-
-def _insert_new(database: Database, table: Table, unique: Sequence[str]) -> Any:
-    # The two dialects spell ON CONFLICT alike, but each has its own class for it.
-    dialect: Any = sqlite if database.is_sqlite else postgresql
-    return dialect.insert(table).on_conflict_do_nothing(index_elements=unique)
