@@ -6,11 +6,15 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import CancelledError, ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
 
 import pytest
+from PIL import Image, TiffImagePlugin
 
-from backend.media.budget import DECODING, Budget
+from backend.media.budget import DECODING, Budget, Share
 from backend.media.held import Held
+from backend.media.images import read_image
 
 pytestmark = pytest.mark.timeout(60)
 
@@ -94,3 +98,30 @@ def test_media_that_were_let_go_are_free_and_what_was_made_of_them_counts(decodi
         held["first"]
     held.end()
     assert decoding.used == 0
+
+
+def test_pixels_are_gone_before_their_share_is_given_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "large.tif"
+    Image.new("RGB", (1_200, 900), "navy").save(file)
+    loaded: list[Image.Image] = []
+    load, give_back = TiffImagePlugin.TiffImageFile.load, Share.give_back
+
+    def note(image: TiffImagePlugin.TiffImageFile) -> Any:
+        loaded.append(image)
+        return load(image)
+
+    def look(share: Share) -> None:
+        for image in tuple(loaded):  # asking for a pixel loads
+            with pytest.raises(ValueError, match="closed"):
+                image.getpixel((0, 0))
+        give_back(share)
+
+    monkeypatch.setattr(TiffImagePlugin.TiffImageFile, "load", note)
+    monkeypatch.setattr(Share, "give_back", look)
+    with file.open("rb") as stream:
+        small = read_image(stream, max_pixels=28 * 28 * 16)
+        assert small.getpixel((0, 0)) == (0, 0, 128)
+        assert loaded
+        assert not stream.closed
