@@ -256,7 +256,8 @@ def check_served(model: str, options: EngineOptions) -> None:
 def chat_body(model: str, request: Request, options: EngineOptions) -> bytes:
     """The bytes of :func:`chat_payload`; they take the place of the request's media in memory."""
     body = json.dumps(chat_payload(model, request, options)).encode()
-    request.let_go(instead=len(body))
+    # Twice: the transport has a copy of what the server has not read yet.
+    request.let_go(instead=2 * len(body))
     return body
 
 
