@@ -62,12 +62,13 @@ check-trainers: setup
 	$(PYTHON) scripts/install_trainer.py ms-swift $(SWIFT_VENV)
 	OMP_NUM_THREADS=2 $(BIN)/python -m pytest -s tests/integration/test_trainers.py
 
-# The unit tests on another Python, without extras: make test-python PYTHON=python3.13
+# Unit tests on another Python, without extras: make test-python PYTHON=python3.13 TESTS=tests/unit/files
+test-python: TESTS ?= tests/unit
 test-python: OTHER = .venv-$(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])')
 test-python:
 	$(PYTHON) -m venv $(OTHER)
 	$(OTHER)/bin/python -m pip install --quiet --upgrade -e '.[dev]'
-	$(OTHER)/bin/python -m pytest -n 2 tests/unit $(ARGS)
+	$(OTHER)/bin/python -m pytest -n 2 $(TESTS)
 
 # Can each extra, and what the README says to install together, be installed? Needs the package index.
 check-extras: setup

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +13,7 @@ import pytest
 from PIL import Image
 
 from backend.store.database import Database
+from tests.forking import FORKING, LOOK
 from tests.integration.judged import judge_four
 
 
@@ -43,13 +42,10 @@ def winnow(tmp_path: Path) -> Winnow:
     """``winnow(*words)`` in a workspace of its own; ``code`` is what it should exit with."""
 
     def call(*words: object, code: int = 0, env: Mapping[str, str] | None = None) -> Result:
-        done = subprocess.run(
-            [sys.executable, "-m", "backend.cli", *map(str, words), "--workspace", tmp_path / "ws"],
-            capture_output=True,
-            text=True,
+        done = FORKING.call(
+            [*map(str, words), "--workspace", str(tmp_path / "ws")],
+            {**os.environ, **LOOK, **(env or {})},
             timeout=240,
-            # Wide, so that help texts are not cut off.
-            env={**os.environ, "COLUMNS": "240", "NO_COLOR": "1", **(env or {})},
         )
         assert done.returncode == code, f"exit {done.returncode}\n{done.stdout}\n{done.stderr}"
         assert "Traceback" not in done.stderr
