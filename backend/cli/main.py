@@ -115,6 +115,10 @@ def _run(words: list[str]) -> int:
             _show(f"the disk is full ({error.strerror})", "free some space and try again")
             return 1
         line = brief((str(error) or type(error).__name__).splitlines()[0])
+        if isinstance(error, RuntimeError) and line.startswith("Symlink loop"):
+            # Path.resolve, up to Python 3.12.
+            _show(line, "its links lead to each other; give the file itself")
+            return 1
         _show(f"unexpected: {type(error).__name__}: {line}", "run again with --debug and report it")
         return 1
 

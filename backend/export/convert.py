@@ -128,14 +128,14 @@ def _root(source: Path, output: Path, data_root: Path | None) -> Path | None:
     output's folder; ``None`` when they do so already."""
     if data_root is not None:
         return data_root.expanduser().absolute()
-    return None if source.resolve().parent == output.resolve().parent else source.absolute().parent
+    return None if _real(source).parent == _real(output).parent else source.absolute().parent
 
 
 def _convert(source: Path, output: Path, repair: _Repair, made_elsewhere: bool) -> ConvertReport:
     _refuse_ours(source, made_elsewhere)
     if not output.name:
         raise ExportError(f"{output} names no file", hint="give --output-path FOLDER/train.json")
-    if source.resolve() == output.resolve():
+    if _real(source) == _real(output):
         raise ExportError(f"{output} is the file to repair", hint="give another --output-path")
     report = ConvertReport()
     with JsonArray(output) as file:
@@ -344,3 +344,11 @@ def _kind_of(path: object) -> MediaKind | None:
         return media_kind(path) if isinstance(path, str) else None
     except MediaError:
         return None
+
+
+def _real(path: Path) -> Path:
+    """Where a path leads; of links that lead to each other, as far as that is told: opening says so.
+
+    ``Path.resolve`` raises RuntimeError there, up to Python 3.12.
+    """
+    return Path(os.path.realpath(path))

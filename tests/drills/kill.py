@@ -426,12 +426,18 @@ class Trainer(Person):
     def turn(self) -> None:
         self.number += 1
         out = self.stage.folder / f"trained-{self.number}"
-        self.insist(
-            "train", "start", "--set", "base", "--model", self.stage.model, "--output-dir", out,
-            "--trainer", "command", "--data-format", "sharegpt", "--device", "cpu",
-            "--train-batch-size", 1,
-            "--command", f"{sys.executable} -S {self.stage.program} {{output}} {{data}}",
-        )  # fmt: skip
+        try:
+            self.insist(
+                "train", "start", "--set", "base", "--model", self.stage.model, "--output-dir", out,
+                "--trainer", "command", "--data-format", "sharegpt", "--device", "cpu",
+                "--train-batch-size", 1,
+                "--command", f"{sys.executable} -S {self.stage.program} {{output}} {{data}}",
+            )  # fmt: skip
+        except Stuck as stuck:
+            # The one that was killed had queued it: a second one is refused, and it goes on.
+            if "holds another training" not in str(stuck):
+                raise
+            self.outcome.checked["trainings queued by a killed command"] += 1
         space = self.stage.space
         rows = self.stage.asked(space.trainings.list)
         with self.patience(f"training into {out.name}") as wait:

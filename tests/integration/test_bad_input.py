@@ -101,3 +101,12 @@ def test_a_workspace_of_a_newer_version_is_left_as_it_is(
         assert connection.execute("SELECT version_num FROM alembic_version").fetchall() == [
             ("9999",)
         ]
+
+
+def test_links_that_lead_to_each_other_are_one_line(winnow: Winnow, tmp_path: Path) -> None:
+    loop = tmp_path / "loop.json"
+    loop.symlink_to(loop)
+    words = ["convert", "t2i", "--filtered-samples-path", loop, "--output-path", tmp_path / "out"]
+    one_line(winnow(*words, code=1), "symbolic links")
+    one_line(winnow("prepare", "t2i", "--model-path", "m", "--data-path", f"hpdv3:{loop}",
+                    "--output-dir", loop, code=1), "loop.json")  # fmt: skip
