@@ -17,7 +17,7 @@ from backend.domain.devices import shown_gpus
 from backend.domain.filtering import load_policy
 from backend.domain.jobs import EXIT_UNAVAILABLE
 from backend.engines.base import Engine
-from backend.engines.registry import LOADING, load_engine
+from backend.engines.registry import load_engine, loads_model
 from backend.errors import EngineHung, StoreUnavailable, WinnowError
 from backend.files import narrow_umask
 from backend.inference.deciding import redecide
@@ -162,7 +162,7 @@ def _run(
     dataset = patience.call(lambda: workspace.datasets.by_id(run.dataset_id))
     log.info("run %d: %s on %s by %s", run.id, spec.model, dataset.name, spec.engine)
     # Before its package is imported; a run that an older version queued has it not from its start.
-    if spec.engine in LOADING:
+    if loads_model(spec.engine):
         os.environ.update(shown_gpus(spec.options.device, os.environ, gpu_uuids))
     pipeline: Pipeline | None = None
 

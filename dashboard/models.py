@@ -8,13 +8,10 @@ from contextlib import suppress
 import streamlit as st
 
 from backend.demo.judge import shipped_judge
-from backend.engines.registry import ENGINES
+from backend.engines.registry import ENGINES, replays
 from backend.errors import DemoError
 from backend.store.runs import RunRow
 from dashboard.text import clean
-
-_REPLAY = "scripted"
-"""The engine whose runs name a model that wrote their texts elsewhere."""
 
 
 def model_name(model: str, limit: int = 60) -> str:
@@ -26,7 +23,7 @@ def model_name(model: str, limit: int = 60) -> str:
 
 def judges(runs: Iterable[RunRow]) -> list[str]:
     """The models that judged here, the newest first."""
-    ran = [run for run in runs if run.engine in ENGINES and run.engine != _REPLAY]
+    ran = [run for run in runs if run.engine in ENGINES and not replays(run.engine)]
     return list(dict.fromkeys(run.model for run in sorted(ran, key=lambda run: -run.id)))
 
 

@@ -8,7 +8,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from backend.errors import UsageError
-from dashboard.runs.options import Option
+from backend.options import Option
 from dashboard.text import clean, md
 
 
@@ -16,7 +16,7 @@ def to_widget(option: Option, value: Any) -> Any:
     """A value as the option's widget holds it."""
     if option.kind == "lines":
         return "\n".join(value or ())
-    if option.kind in ("text", "long"):
+    if option.kind in ("text", "long", "path"):
         return value or ""
     if option.kind == "float" and value is not None:
         return float(value)
@@ -28,7 +28,7 @@ def from_widget(option: Option, prefix: str) -> Any:
     value = st.session_state.get(prefix + option.name)
     if option.kind == "lines":
         return tuple(line.strip() for line in (value or "").splitlines() if line.strip())
-    if option.kind in ("text", "long"):
+    if option.kind in ("text", "long", "path"):
         return (value or "").strip() or option.default
     if option.kind == "bool":
         return bool(value)
@@ -43,15 +43,9 @@ def wanted(option: Option, prefix: str) -> Any:
             would keep the last number in range and say nothing of it.
     """
     value = from_widget(option, prefix)
-    low, high = option.lowest, option.highest
-    if value is None or ((low is None or value >= low) and (high is None or value <= high)):
-        return value
-    ends = [
-        f"{word} {end:,g}"
-        for word, end in (("at least", low), ("at most", high))
-        if end is not None
-    ]
-    raise UsageError(f"{option.name} {value:g} is out of range", hint=f"it is {' and '.join(ends)}")
+    if option.kind in ("int", "float") and value is not None and not option.holds(value):
+        raise UsageError(f"{option.name} {value:g} is out of range", hint=f"it is {option.range}")
+    return value
 
 
 def folded(title: str, options: tuple[Option, ...], prefix: str) -> None:
@@ -100,17 +94,18 @@ def field(option: Option, prefix: str) -> None:
             option.name, key=key, value=None,
             placeholder="none" if option.default is None else f"{option.default:g}",
             step=cast(option.step) if option.step else _step(option),
-            format="%d" if option.kind == "int" else "%g",
+            format="%d" if option.kind == "int" else "%g", help=option.help,
         )  # fmt: skip
     elif option.kind == "bool":
-        st.toggle(option.name, key=key)
+        st.toggle(option.name, key=key, help=option.help)
     elif option.kind == "choice":
-        st.selectbox(option.name, option.choices, key=key)
+        st.selectbox(option.name, option.choices, key=key, format_func=_choice, help=option.help)
     elif option.kind in ("lines", "long"):
-        st.text_area(option.name, key=key, height=96)
+        st.text_area(option.name, key=key, height=96, help=option.help)
     else:
-        st.text_input(option.name, key=key)
-    st.caption(f"Default {_said(option.default)}. Change: {option.when}.")
+        st.text_input(option.name, key=key, help=option.help)
+    said = _choice if option.kind == "choice" else _said
+    st.caption(f"Default {said(option.default)}. Change: {option.when}.")
 
 
 def _step(option: Option) -> float:
@@ -118,6 +113,10 @@ def _step(option: Option) -> float:
     if option.kind == "int":
         return 1
     return option.default / 10 if option.default and option.default < 1 else 0.1
+
+
+def _choice(value: Any) -> str:
+    return "usual" if value is None else _said(value)
 
 
 def _said(value: Any) -> str:

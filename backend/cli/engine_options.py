@@ -1,20 +1,17 @@
-"""Engine options as command-line options, and watching a run until it ends."""
+"""A task instruction from the command line, and watching a run until it ends."""
 
 from __future__ import annotations
 
-import math
 import os
 import time
 from contextlib import suppress
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-from pydantic import ValidationError
 
 from backend.cli.output import note, progress_bar
 from backend.domain.prompts import CAPTION_PLACE, check_instruction
-from backend.engines.base import EngineOptions
 from backend.errors import NotFound, RunError, UsageError
 from backend.foreign_text import brief
 from backend.inference.launch import ACTIVE
@@ -25,29 +22,9 @@ Instruction = Annotated[
     str | None,
     typer.Option(help="Task instruction, or a file of it; {prompt} is the caption's place"),
 ]
-VideoFps = Annotated[float, typer.Option(help="Frames a second given to the judge")]
-UseCot = Annotated[bool, typer.Option("--use-cot/--no-use-cot", help="Ask for reasoning")]
-
 
 _ENDINGS = (".txt", ".md", ".jinja")
 _LONGEST_PATH = 1000
-
-
-def engine_options(**values: Any) -> EngineOptions:
-    """The options, with a wrong value told in one line.
-
-    Raises:
-        UsageError: A value is out of range, or no number at all.
-    """
-    for name, value in values.items():
-        if isinstance(value, float) and not math.isfinite(value):
-            raise UsageError(f"--{name.replace('_', '-')}: {value} is no number")
-    try:
-        return EngineOptions(**{name: value for name, value in values.items() if value is not None})
-    except ValidationError as error:
-        first = error.errors()[0]
-        name = "-".join(str(part) for part in first["loc"]).replace("_", "-")
-        raise UsageError(f"--{name}: {first['msg']}") from error
 
 
 def read_instruction(given: str | None) -> str | None:

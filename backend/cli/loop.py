@@ -11,7 +11,7 @@ import typer
 
 from backend.cli.loop_options import training_values
 from backend.cli.output import Json, print_json, print_table, say, workspace
-from backend.cli.run_options import Judging, run_options
+from backend.cli.run_options import OF_NEW_JUDGES, Judging, run_options
 from backend.cli.training_options import Preset, with_preset
 from backend.cli.variables import note_variables, training_variables, variables_named
 from backend.domain.jobs import OPEN, JobStatus
@@ -40,7 +40,7 @@ app = typer.Typer(help="Close the loop over several rounds.", invoke_without_com
 
 
 # A replay says nothing of a new judge, so it is not named where a judge is trained.
-_ENGINES = "auto, vllm, transformers, or openai with --endpoint and --serve"
+_ENGINES = f"{OF_NEW_JUDGES}; one that asks servers needs --endpoint and --serve"
 
 
 @app.callback()

@@ -7,14 +7,8 @@ from typing import Annotated
 
 import typer
 
-from backend.cli.engine_options import (
-    Instruction,
-    UseCot,
-    VideoFps,
-    engine_options,
-    read_instruction,
-    watch,
-)
+from backend.cli.declared import checked
+from backend.cli.engine_options import Instruction, read_instruction, watch
 from backend.cli.output import (
     Json,
     note,
@@ -25,6 +19,7 @@ from backend.cli.output import (
 from backend.cli.policy import PolicyOption, read_policy
 from backend.cli.run_options import Judging, run_options
 from backend.cli.run_output import as_json, summary
+from backend.engines.base import EngineOptions
 from backend.inference.imports import import_predictions
 from backend.inference.launch import RunRequest
 from backend.inference.spec import RunSpec, instructions
@@ -60,12 +55,12 @@ def import_run(
     model: Annotated[str, typer.Option(help="What made the texts")] = "imported",
     policy: PolicyOption = "agreement",
     task_instruction: Instruction = None,
-    use_cot: UseCot = True,
-    video_fps: VideoFps = 2.0,
+    use_cot: Annotated[bool, typer.Option(help="Reasoning was asked for")] = True,
+    video_fps: Annotated[float, typer.Option(help="Frames a second that the judge saw")] = 2.0,
     json: Json = False,
 ) -> None:
     """Store texts made elsewhere as a run."""
-    options = engine_options(video_fps=video_fps)
+    options = checked(EngineOptions, {"video_fps": video_fps})
     template = read_instruction(task_instruction)
     with workspace() as space:
         row = space.datasets.get(dataset)

@@ -11,7 +11,7 @@ import typer
 from backend.cli.engine_options import watch
 from backend.cli.logs import Follow, print_log
 from backend.cli.output import Json, print_json, print_table, say, workspace
-from backend.cli.run_options import Judging, run_options
+from backend.cli.run_options import OF_NEW_JUDGES, Judging, run_options
 from backend.cli.train_output import (
     as_json,
     loss_text,
@@ -140,7 +140,7 @@ def clear(training: int) -> None:
 @app.command()
 @run_options(
     without=frozenset({"samples", "seed", "policy", "task_instruction", "use_cot"}),
-    engines="auto, vllm, transformers, or openai with an --endpoint that serves the checkpoint",
+    engines=f"{OF_NEW_JUDGES}; one that asks servers needs an --endpoint that serves the checkpoint",
     # Without them, what the training showed.
     video_fps=None,
     max_pixels=None,

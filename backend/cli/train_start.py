@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
+from backend.cli.declared import parameters_of, taking
 from backend.cli.output import Json, note, print_json, say, workspace
 from backend.cli.train_output import as_json, print_nodes, summary, watch_training
 from backend.cli.training_options import (
     Command,
-    DataFormat,
     Lora,
     Preset,
     lora_values,
@@ -31,8 +31,11 @@ from backend.domain.preflight import Check, Level
 from backend.errors import TrainingError
 from backend.export import set_of_file
 from backend.training.command import split_template
-from backend.training.spec import TrainingSpec
+from backend.training.spec import LoraSpec, TrainingSpec
 from backend.workspace import Workspace
+
+_ADAPTERS = parameters_of(LoraSpec, prefix="lora_", unset=True)
+_OPTIONS = (*parameters_of(TrainingSpec, unset=True), *_ADAPTERS)
 
 TrainingFile = Annotated[
     Path | None, typer.Option(help="In place of --set: the training file of its export")
@@ -40,10 +43,12 @@ TrainingFile = Annotated[
 
 
 @with_variables(OF_TRAINING | OF_DATA)
+@taking("hyper", _OPTIONS, lambda _context, given: given)
 def start(
     context: typer.Context,
     model: Annotated[str, typer.Option(help="Folder or hub name of the judge to start from")],
     output_dir: Annotated[str, typer.Option(help="Folder that the training makes and fills")],
+    hyper: dict[str, Any],
     set: Annotated[
         list[str] | None, typer.Option(help="A frozen set, NAME or NAME@2; may be repeated")
     ] = None,
@@ -55,64 +60,8 @@ def start(
         typer.Option(help="local, lightrft or command", is_eager=True, callback=only_for_lightrft),
     ] = "local",
     preset: Preset = None,
-    actor_learning_rate: Annotated[
-        float | None, typer.Option("--actor-learning-rate", "--learning-rate", help="Peak")
-    ] = None,
-    max_epochs: Annotated[
-        int | None, typer.Option("--max-epochs", "--num-train-epochs", help="Passes over the rows")
-    ] = None,
-    max_steps: Annotated[
-        int | None, typer.Option(help="Optimizer steps at most; lightrft has no such limit")
-    ] = None,
-    train_batch_size: Annotated[
-        int | None, typer.Option(help="Rows of an optimizer step, over all devices")
-    ] = None,
-    micro_train_batch_size: Annotated[
-        int | None, typer.Option(help="Rows a device holds at once")
-    ] = None,
-    lr_warmup_ratio: float | None = None,
-    l2: Annotated[float | None, typer.Option(help="Weight decay")] = None,
-    max_norm: Annotated[
-        float | None, typer.Option(help="Gradients are clipped to it; lightrft clips to 1")
-    ] = None,
-    prompt_max_len: Annotated[
-        int | None,
-        typer.Option(
-            "--prompt-max-len",
-            "--max-length",
-            help="Tokens of a row at most; longer ones are left out, but lightrft trains on all",
-        ),
-    ] = None,
-    max_pixels: Annotated[int | None, typer.Option(help="Of an image or a frame")] = None,
-    fps: Annotated[float | None, typer.Option(help="Frames a second given to the judge")] = None,
-    seed: int | None = None,
-    bf16: Annotated[str | None, typer.Option(help="auto, yes or no")] = None,
-    gradient_checkpointing: Annotated[
-        bool | None, typer.Option("--gradient-checkpointing/--no-gradient-checkpointing")
-    ] = None,
-    flash_attn: Annotated[bool | None, typer.Option("--flash-attn/--no-flash-attn")] = None,
     lora: Lora = None,
-    lora_rank: Annotated[int | None, typer.Option(help="Implies --lora")] = None,
-    lora_alpha: int | None = None,
-    lora_dropout: float | None = None,
-    lora_target_modules: Annotated[
-        list[str] | None, typer.Option(help="Last part of a module's name; may be repeated")
-    ] = None,
-    validation: Annotated[float | None, typer.Option(help="Share of pairs held out")] = None,
-    save_steps: Annotated[int | None, typer.Option(help="Steps between checkpoints")] = None,
-    max_ckpt_num: Annotated[int | None, typer.Option(help="Checkpoints that are kept")] = None,
-    device: Annotated[str | None, typer.Option(help="auto, cpu, or cuda:0,1")] = None,
-    zero_stage: Annotated[int | None, typer.Option(help="DeepSpeed's, for lightrft")] = None,
-    gpus_per_node: Annotated[int | None, typer.Option(help="Processes, one a device")] = None,
-    nnodes: int | None = None,
-    node_rank: int | None = None,
-    master_addr: str | None = None,
-    master_port: int | None = None,
-    task_instruction: Annotated[
-        str | None, typer.Option(help="What later runs ask with, to be compared")
-    ] = None,
     command: Command = None,
-    data_format: DataFormat = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Check, print the command, start nothing")
     ] = False,
@@ -133,13 +82,15 @@ def start(
     # A set that is named wins over a file of the environment.
     unread = [option for option in files if set and option in used]
     note_variables(used, unread)
+    adapters = {one.name: hyper.pop(one.name) for one in _ADAPTERS}
     values = {
-        name: value
-        for name, value in locals().items()
-        if name in TrainingSpec.model_fields and name not in ("lora", "command")
+        **hyper,
+        "model": model,
+        "output_dir": output_dir,
+        "trainer": trainer,
+        "lora": lora_values(lora, adapters),
+        "command": split_template(command) if command else None,
     }
-    values["lora"] = lora_values(lora, lora_rank, lora_alpha, lora_dropout, lora_target_modules)
-    values["command"] = split_template(command) if command else None
     with workspace() as space:
         exported = [file for option, file in files.items() if file and option not in unread]
         rows = [set_of_file(space.database, file) for file in exported]

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping
 from typing import Annotated, Any
 
 import typer
-from pydantic import ValidationError
 
+from backend.cli.declared import checked
 from backend.cli.output import say
 from backend.domain.preflight import Check, Level
 from backend.errors import UsageError
@@ -25,10 +25,6 @@ Command = Annotated[
     str | None,
     typer.Option(help="Of the command trainer: its arguments with {data}, {model}, {output}, …"),
 ]
-DataFormat = Annotated[
-    str | None, typer.Option(help="In which the command gets the sets: lightrft, sharegpt, …")
-]
-
 _MARKS = {Level.OK: "ok  ", Level.WARN: "warn", Level.FAIL: "FAIL"}
 
 
@@ -47,32 +43,17 @@ def with_preset(name: str | None, given: Mapping[str, Any]) -> dict[str, Any]:
     return values
 
 
-def lora_values(
-    wanted: bool | None,
-    rank: int | None,
-    alpha: int | None,
-    dropout: float | None,
-    modules: list[str] | None,
-) -> LoraSpec | bool | None:
+def lora_values(wanted: bool | None, given: Mapping[str, Any]) -> LoraSpec | bool | None:
     """The adapters that were asked for; false for none of them, ``None`` when nothing was said.
 
     Raises:
         UsageError: A value is out of range.
     """
-    given = {"rank": rank, "alpha": alpha, "dropout": dropout, "target_modules": modules or None}
-    values = {name: value for name, value in given.items() if value is not None}
     if wanted is False:
         return False
-    if wanted is None and not values:
+    if wanted is None and not any(given.values()):
         return None
-    try:
-        return LoraSpec.model_validate(values)
-    except ValidationError as error:
-        first = error.errors()[0]
-        name = str(first["loc"][0]).replace("_", "-")
-        raise UsageError(
-            f"--lora-{name}: {first['msg']}", hint="`winnow train start --help` lists the options"
-        ) from error
+    return checked(LoraSpec, given, prefix="lora_")
 
 
 def note_checks(checks: Iterable[Check]) -> None:

@@ -7,12 +7,12 @@ and the media of one shown pair and nothing else.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal, Protocol
 
 from PIL import Image
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, field_validator
 
 from backend.domain.pairs import MediaKind
 from backend.domain.prompts import Message
@@ -20,6 +20,7 @@ from backend.engines.addresses import refuse_credentials
 from backend.media.held import Held
 from backend.media.sizes import MAX_PIXELS
 from backend.media.video import VideoFrames
+from backend.options import option
 
 Medium = Image.Image | VideoFrames
 """A decoded medium: an RGB image, or frames with their timing."""
@@ -102,34 +103,143 @@ class EngineOptions(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    batch_size: int = Field(8, ge=1, description="Requests in flight")
-    max_new_tokens: int = Field(2048, ge=1, description="Token limit of one completion")
-    temperature: float = Field(0.0, ge=0, le=2, description="0 is greedy; vLLM takes up to 2")
-    top_p: float = Field(1.0, gt=0, le=1, description="Draw from the likeliest words alone")
-    repetition_penalty: float = Field(1.0, gt=0, le=2, description="1 is none")
-    video_fps: float = Field(2.0, gt=0, description="Frames a second given to the judge")
+    max_new_tokens: int = option(
+        2048,
+        "Token limit of one completion",
+        group="Generation",
+        ge=1,
+        when="raise it when answers are cut off; lower it for speed",
+    )
+    temperature: float = option(
+        0.0,
+        "0 is greedy; vLLM takes up to 2",
+        group="Generation",
+        ge=0,
+        le=2,
+        step=0.1,
+        when="above 0 when there are several samples",
+    )
+    top_p: float = option(
+        1.0,
+        "Draw from the likeliest words alone",
+        group="Generation",
+        gt=0,
+        le=1,
+        step=0.05,
+        when="lower it to keep unlikely words out of the samples",
+    )
+    repetition_penalty: float = option(
+        1.0,
+        "1 is none",
+        group="Generation",
+        gt=0,
+        le=2,
+        step=0.05,
+        when="slightly above 1 when the judge repeats itself",
+    )
+    video_fps: float = option(
+        2.0,
+        "Frames a second given to the judge",
+        group="Media",
+        gt=0,
+        step=0.5,
+        when="more frames for fast motion; each one costs tokens",
+    )
     # Runs of older versions have none, and were shown what the model's processor let through.
-    max_pixels: int | None = Field(
-        MAX_PIXELS, ge=784, description="Upper bound on pixels of an image or of a video's frame"
+    max_pixels: int | None = option(
+        MAX_PIXELS,
+        "Upper bound on pixels of an image or of a video's frame",
+        group="Media",
+        ge=784,
+        when="lower it when memory runs out; a training has to show as many",
     )
-    dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
-    device: str = Field("auto", description="auto, cpu, or cuda devices such as cuda:0,1")
-    trust_remote_code: bool = Field(False, description="Run code that the model brings along")
-    max_model_len: int | None = Field(None, ge=1, description="Context length, tokens")
-    tensor_parallel_size: int = Field(1, ge=1, description="GPUs one replica is spread over")
-    gpu_memory_utilization: float = Field(
-        0.9, gt=0, le=1, description="Share of GPU memory that vLLM may take"
+    batch_size: int = option(
+        8,
+        "Requests in flight",
+        group="Throughput and memory",
+        ge=1,
+        when="raise it until the device is busy; lower it when memory runs out",
     )
-    enforce_eager: bool = Field(False, description="vLLM without CUDA graphs")
-    endpoints: tuple[str, ...] = Field((), description="OpenAI-compatible base URLs")
-    api_key_env: str = Field(
-        "OPENAI_API_KEY", description="Name of the variable with the endpoints' API key"
+    max_model_len: int | None = option(
+        None,
+        "Context length, tokens",
+        group="Throughput and memory",
+        ge=1,
+        when="a smaller context leaves more memory for the batch",
     )
-    request_timeout_s: float = Field(
-        600.0, gt=0, le=86_400, description="Seconds in which an endpoint is to answer a request"
+    gpu_memory_utilization: float = option(
+        0.9,
+        "Share of GPU memory that vLLM may take",
+        group="Throughput and memory",
+        gt=0,
+        le=1,
+        step=0.05,
+        when="lower it when something else needs the GPU",
     )
-    scripted_file: str | None = Field(None, description="Texts that the scripted engine replays")
-    scripted_latency: float = Field(0.0, ge=0, description="Seconds each scripted answer takes")
+    enforce_eager: bool = option(
+        False,
+        "vLLM without CUDA graphs",
+        group="Throughput and memory",
+        when="starts faster and runs slower; for short runs",
+    )
+    device: str = option(
+        "auto",
+        "auto, cpu, or cuda devices such as cuda:0,1",
+        group="Devices",
+        when="`cpu`, or `cuda:0,1` to leave other GPUs alone",
+    )
+    tensor_parallel_size: int = option(
+        1,
+        "GPUs one replica is spread over",
+        group="Devices",
+        ge=1,
+        when="when one GPU cannot hold the model",
+    )
+    dtype: Literal["auto", "float32", "bfloat16", "float16"] = option(
+        "auto",
+        "Precision of the weights",
+        group="Devices",
+        when="float32 on CPUs that emulate bfloat16",
+    )
+    trust_remote_code: bool = option(
+        False,
+        "Run code that the model brings along",
+        group="Devices",
+        when="only for a model whose code you have read: it runs here",
+    )
+    endpoints: tuple[str, ...] = option(
+        (),
+        "OpenAI-compatible base URLs",
+        group="Servers",
+        flag="--endpoint",
+        when="one base URL a line, for engine openai: `http://host:8000/v1`",
+    )
+    api_key_env: str = option(
+        "OPENAI_API_KEY",
+        "Name of the variable with the endpoints' API key",
+        group="Servers",
+        when="name of the variable that holds the key, not the key",
+    )
+    request_timeout_s: float = option(
+        600.0,
+        "Seconds in which an endpoint is to answer a request",
+        group="Servers",
+        gt=0,
+        le=86_400,
+        step=60,
+        when="raise it for a server that takes long over one answer",
+    )
+    scripted_file: str | None = option(
+        None,
+        "Texts that the scripted engine replays",
+        group="Replay",
+        path=True,
+        when="for engine scripted: the file of texts",
+    )
+    scripted_latency: float = option(
+        0.0, "Seconds each scripted answer takes", group="Replay", ge=0, step=0.1,
+        when="seconds a text takes, to see a run go",
+    )  # fmt: skip
 
     @field_validator("endpoints")
     @classmethod
@@ -171,3 +281,32 @@ class Engine(Protocol):
     def close(self) -> None:
         """Give back devices, threads and processes. May be called twice."""
         ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineKind:
+    """An engine as it is declared, in the file that holds it; it is loaded only for a run.
+
+    Attributes:
+        label: Behind its name where one is chosen.
+        purpose: One sentence.
+        load: Makes it ready to judge; this is where its packages are imported.
+        lacks: What has to be installed here for it, as a hint; ``None`` where it can run.
+        suits: Why it is the one to take where none was named; ``None`` where it is not. The first that
+            says so is taken.
+        check: Refuses options that it cannot run with.
+        loads_model: It loads the model itself, into this machine's memory.
+        asks_servers: The judge is behind endpoints, and is asked with their key.
+        replays: It tells what was said elsewhere, and so nothing of a new judge.
+    """
+
+    name: str
+    label: str
+    purpose: str
+    load: Callable[[str, EngineOptions], Engine]
+    lacks: Callable[[], str | None] = lambda: None
+    suits: Callable[[EngineOptions], str | None] = lambda _options: None
+    check: Callable[[EngineOptions], None] = lambda _options: None
+    loads_model: bool = False
+    asks_servers: bool = False
+    replays: bool = False

@@ -23,7 +23,7 @@ from PIL import Image
 from backend.domain.foreign import quoted
 from backend.domain.pairs import MediaKind
 from backend.domain.prompts import TextPart
-from backend.engines.base import EngineOptions, Failure, Medium, Outcome, Request
+from backend.engines.base import EngineKind, EngineOptions, Failure, Medium, Outcome, Request
 from backend.engines.chat import one_line
 from backend.engines.chat_answer import completion, error_words, model_names
 from backend.engines.endpoints import Endpoint, EndpointPool
@@ -32,6 +32,7 @@ from backend.engines.servers import (
     api_key,
     ask,
     base_url,
+    check_api_key,
     open_client,
     refuse_redirect,
 )
@@ -47,6 +48,7 @@ TIMEOUTS = 2
 MIB = 1 << 20
 
 JPEG_QUALITY = 95
+_EXAMPLE = "http://localhost:8000/v1"
 _LONGEST_PAUSE = 60.0
 _ASK_S = 5.0
 _ERROR_BYTES = 1 << 16
@@ -91,7 +93,7 @@ class OpenAIEngine(AsyncEngine):
         self._key = api_key(options)
         self._urls = tuple(base_url(url) for url in options.endpoints)
         if not self._urls:
-            raise UsageError("the openai engine needs an endpoint", hint="http://localhost:8000/v1")
+            raise UsageError("the openai engine needs an endpoint", hint=_EXAMPLE)
         self._pool_options: dict[str, Any] = dict(pool_options or {})
         super().__init__(options)
 
@@ -338,3 +340,22 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
         except (ValueError, TypeError, OverflowError):
             return None
     return min(max(0.0, seconds), _LONGEST_PAUSE)
+
+
+def _check(options: EngineOptions) -> None:
+    if not options.endpoints:
+        raise UsageError("engine openai needs an endpoint", hint=f"--endpoint {_EXAMPLE}")
+    for url in options.endpoints:
+        base_url(url)
+    check_api_key(options)
+
+
+OPENAI = EngineKind(
+    name="openai",
+    label="servers",
+    purpose="asks OpenAI-compatible servers, such as `vllm serve`; needs --endpoint",
+    load=OpenAIEngine,
+    suits=lambda options: "endpoints were given" if options.endpoints else None,
+    check=_check,
+    asks_servers=True,
+)

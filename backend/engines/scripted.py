@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from backend.domain.json_text import load_json
-from backend.engines.base import Completion, EngineOptions, Outcome, Request
+from backend.engines.base import Completion, EngineKind, EngineOptions, Outcome, Request
 from backend.engines.streaming import AsyncEngine
 from backend.errors import EngineError, UsageError
 from backend.foreign_text import brief
@@ -78,3 +78,20 @@ class ScriptedEngine(AsyncEngine):
             finish_reason=answer.finish_reason,
             completion_tokens=len(answer.text.split()),
         )
+
+
+def _check(options: EngineOptions) -> None:
+    if not options.scripted_file:
+        raise UsageError("engine scripted needs a file of texts", hint="--scripted-file FILE")
+    if not Path(options.scripted_file).is_file():
+        raise EngineError(f"{options.scripted_file}: no such file", hint="--scripted-file FILE")
+
+
+SCRIPTED = EngineKind(
+    name="scripted",
+    label="replay",
+    purpose="replays texts from a file",
+    load=lambda _model, options: ScriptedEngine(options),
+    check=_check,
+    replays=True,
+)

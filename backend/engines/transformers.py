@@ -15,8 +15,17 @@ from pathlib import Path
 from typing import Any
 
 from backend.domain.devices import STANDS_FOR
-from backend.engines.base import Completion, EngineOptions, Failure, Outcome, Pulse, Request
+from backend.engines.base import (
+    Completion,
+    EngineKind,
+    EngineOptions,
+    Failure,
+    Outcome,
+    Pulse,
+    Request,
+)
 from backend.engines.chat import one_line
+from backend.engines.installed import missing
 from backend.engines.processing import prompt_inputs
 from backend.errors import EngineError, EngineUnavailable
 from backend.foreign_text import brief
@@ -236,3 +245,27 @@ def _device(torch: Any, wanted: str) -> str:
 def _batch_seed(requests: list[Request]) -> int:
     text = ":".join(str(request.seed) for request in requests)
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:6], "big")
+
+
+def _lacks() -> str | None:
+    lacking = missing("torch", "torchvision", "transformers")
+    return f"lacks {', '.join(lacking)}: pip install '.[transformers]'" if lacking else None
+
+
+def _suits(options: EngineOptions) -> str | None:
+    if missing("vllm"):
+        why = "vLLM is not installed"
+    else:
+        why = "the device is to be the CPU" if options.device == "cpu" else "no GPU was found"
+    return f"transformers is installed; {why}"
+
+
+TRANSFORMERS = EngineKind(
+    name="transformers",
+    label="CPU or one GPU",
+    purpose="runs the model on the CPU or on one GPU, in batches",
+    load=TransformersEngine,
+    lacks=_lacks,
+    suits=_suits,
+    loads_model=True,
+)

@@ -15,6 +15,7 @@ from backend.domain.devices import shown_gpus
 from backend.domain.pairs import MediaKind
 from backend.engines.base import (
     Completion,
+    EngineKind,
     EngineOptions,
     Failure,
     Medium,
@@ -23,6 +24,7 @@ from backend.engines.base import (
     Request,
 )
 from backend.engines.chat import media_in_order, one_line
+from backend.engines.installed import has_gpu, missing
 from backend.engines.models import pixel_limit
 from backend.engines.processing import prompt_text
 from backend.engines.streaming import AsyncEngine
@@ -216,3 +218,34 @@ def _set_environment(options: EngineOptions, on_cpu: bool) -> None:
     else:
         # Nobody is asked for UUIDs here: a run's worker has done that before.
         os.environ.update(shown_gpus(options.device, os.environ, lambda: None))
+
+
+def _lacks() -> str | None:
+    return "pip install '.[vllm]'" if missing("vllm") else None
+
+
+def _suits(options: EngineOptions) -> str | None:
+    if has_gpu() and options.device != "cpu":
+        return "vLLM is installed and there is a GPU"
+    return None
+
+
+def _check(options: EngineOptions) -> None:
+    """A vLLM that was built for GPUs takes them, whatever the device is said to be."""
+    if options.device == "cpu" and not is_cpu_build():
+        raise EngineUnavailable(
+            "this vLLM is built for GPUs and cannot run on the CPU",
+            hint="--engine transformers, or leave --device out",
+        )
+
+
+VLLM = EngineKind(
+    name="vllm",
+    label="GPUs",
+    purpose="runs the model on one GPU or several, with continuous batching",
+    load=VLLMEngine,
+    lacks=_lacks,
+    suits=_suits,
+    check=_check,
+    loads_model=True,
+)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import shlex
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from backend.domain.filtering import PRESETS, Policy
 from backend.engines.base import EngineOptions
 from backend.inference.launch import RunRequest
-
-_FLAGS = ("enforce_eager", "trust_remote_code")
+from backend.inference.spec import SAMPLED_AT, RunOptions
+from backend.options import options_of, words_of
 
 
 def command_line(request: RunRequest, *, workspace: Path | None = None) -> str:
@@ -26,41 +28,26 @@ def arguments(request: RunRequest, *, workspace: Path | None = None) -> list[str
     """The command as a list of words."""
     words = ["winnow"]
     if workspace is not None:
-        words += _option("workspace", str(workspace))
+        words += words_of("--workspace", str(workspace))
     words += ["run", "start"]
-    words += _option("dataset", request.dataset) + _option("model", request.model)
+    words += words_of("--dataset", request.dataset) + words_of("--model", request.model)
     plain = RunRequest(dataset=request.dataset, model=request.model)
-    for name in ("engine", "order", "samples", "seed", "limit"):
+    for name in ("engine", "order"):
         value = getattr(request, name)
         if value != getattr(plain, name):
-            words += _option(name, str(value))
-    if not request.use_cot:
-        words.append("--no-use-cot")
-    if isinstance(request.instruction, str):
-        words += _option("task_instruction", request.instruction)
+            words += words_of(f"--{name}", str(value))
+    for one in options_of(RunOptions).values():
+        value = getattr(request, one.name)
+        # An instruction for each medium is no command's.
+        words += one.words(None if isinstance(value, Mapping) else value)
     if request.policy != plain.policy:
-        words += _option("policy", _policy(request.policy))
-    return words + _engine_options(request)
-
-
-def _engine_options(request: RunRequest) -> list[str]:
-    words: list[str] = []
-    defaults = EngineOptions()
-    for name in EngineOptions.model_fields:
-        value = getattr(request.options, name)
-        if name == "temperature":
-            # The command draws several samples at 0.7, unless it is told otherwise.
-            if value != (0.7 if request.samples > 1 else 0.0):
-                words += _option(name, str(value))
-        elif value == getattr(defaults, name):
-            continue
-        elif name in _FLAGS:
-            words.append(f"--{name.replace('_', '-')}")
-        elif name == "endpoints":
-            for endpoint in value:
-                words += _option("endpoint", endpoint)
-        else:
-            words += _option(name, str(value))
+        words += words_of("--policy", _policy(request.policy))
+    for one in options_of(EngineOptions).values():
+        value = getattr(request.options, one.name)
+        if one.name == "temperature":
+            # The command draws several samples at another one, unless it is told otherwise.
+            one = replace(one, default=SAMPLED_AT if request.samples > 1 else 0.0)
+        words += one.words(value)
     return words
 
 
@@ -71,9 +58,3 @@ def _policy(policy: Policy) -> str:
     default = Policy().to_mapping()
     changed = {k: v for k, v in policy.to_mapping().items() if v != default[k]}
     return json.dumps(changed, ensure_ascii=False)
-
-
-def _option(name: str, value: str) -> list[str]:
-    option = f"--{name.replace('_', '-')}"
-    # A value that looks like an option must be tied to its own.
-    return [f"{option}={value}"] if value.startswith("-") else [option, value]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 
@@ -19,12 +18,19 @@ from backend.domain.operations import Operation, guarded
 from backend.domain.pairs import MediaKind, OrderPolicy
 from backend.domain.people import LOCAL, Person
 from backend.engines.base import EngineOptions
+from backend.engines.installed import has_gpu
 from backend.engines.models import check_model
-from backend.engines.registry import LOADING, ResolvedEngine, has_gpu, resolve_engine
-from backend.errors import EngineError, EngineUnavailable, RunError, UsageError
+from backend.engines.registry import (
+    ENGINES,
+    ResolvedEngine,
+    asks_servers,
+    loads_model,
+    resolve_engine,
+)
+from backend.errors import EngineUnavailable, RunError, UsageError
 from backend.inference.deciding import redecide
 from backend.inference.reparsing import Preview, Reparsed, preview_reparse, reparse
-from backend.inference.spec import RunSpec, instructions
+from backend.inference.spec import RunOptions, RunSpec, instructions
 from backend.jobs.devices import parse_devices
 from backend.jobs.gpus import gpu_uuids, list_gpus
 from backend.jobs.handover import forget, hand_over
@@ -36,15 +42,10 @@ from backend.store.jobs import Jobs
 from backend.store.runs import RunRow, Runs
 from backend.store.unfinished import marked_runs, refuse_while
 
-MAX_SEED = 1 << 62
-"""Larger ones could not be read from a run's row again."""
-MAX_SAMPLES = 1 << 16
-"""Completions for one shown pair, as many as an import can hold."""
 ACTIVE = frozenset({JobStatus.QUEUED, JobStatus.STARTING, JobStatus.RUNNING})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunRequest:
+class RunRequest(RunOptions):
     """What a person asks for; the engine may be ``auto`` and the order unsaid.
 
     Attributes:
@@ -54,13 +55,9 @@ class RunRequest:
     dataset: str
     model: str
     engine: str = "auto"
-    options: EngineOptions = field(default_factory=EngineOptions)
+    options: EngineOptions = EngineOptions()
     order: OrderPolicy | None = None
-    samples: int = 1
-    seed: int = 0
-    limit: int | None = None
-    use_cot: bool = True
-    instruction: str | Mapping[MediaKind, str] | None = None
+    instruction: str | Mapping[MediaKind, str] | None = None  # type: ignore[assignment]
     policy: Policy = PRESETS["agreement"]
 
 
@@ -123,11 +120,10 @@ class Launcher:
             EngineError: The model is none, or no engine can run it, or its texts or its device are
                 not there.
             RunError: The dataset is not ready.
-            UsageError: A number is larger than any run can have, the device is none, an endpoint is no
-                URL, or the variable with the endpoints' key is named and not set.
+            UsageError: The device is invalid, an endpoint is no URL, or the variable with the
+                endpoints' key is named and not set.
             Forbidden: Only operators may.
         """
-        _check_numbers(request)
         dataset = self._datasets.get(request.dataset)
         if dataset.status != "ready":
             raise RunError(
@@ -135,11 +131,7 @@ class Launcher:
                 hint="`winnow dataset add` again goes on with an import that was cut off",
             )
         engine = self.resolve(request)
-        texts = request.options.scripted_file
-        if engine.name == "scripted" and not Path(texts or "").is_file():
-            raise EngineError(f"{texts}: no such file", hint="--scripted-file FILE")
         check_device(engine.name, request.options)
-        check_servers(engine.name, request.options)
         model = self._model(request.model, engine.name)
         spec = RunSpec(
             model=model,
@@ -206,7 +198,8 @@ class Launcher:
             # The worker would write its progress over the mark.
             refuse_while(connection, run_id, "reparsing")
         spec = RunSpec.model_validate(run.spec)
-        check_servers(spec.engine, spec.options)
+        if spec.engine not in self._pythons:
+            ENGINES.named(spec.engine).check(spec.options)
         with self._db.write() as connection:
             self._jobs.requeue(run.job_id, connection=connection)
             self._hand_over(run.job_id, spec.engine, spec.options)
@@ -312,7 +305,7 @@ class Launcher:
         return resolve_engine(name, model=request.model, options=request.options)
 
     def _model(self, model: str, engine: str) -> str:
-        if engine in ("scripted", "openai"):
+        if not loads_model(engine):
             return model
         check_model(model)
         # Absolute, because a worker may run in another folder and much later.
@@ -321,12 +314,12 @@ class Launcher:
     def _environment(self, engine: str, device: str) -> dict[str, str]:
         path = {"PYTHONPATH": python_path(self._folder)}
         # Here, because the supervisor that starts the worker may live in another environment.
-        return path | shown_gpus(device, os.environ, gpu_uuids) if engine in LOADING else path
+        return path | shown_gpus(device, os.environ, gpu_uuids) if loads_model(engine) else path
 
     def _hand_over(self, job_id: int, engine: str, options: EngineOptions) -> None:
         """What the run is to find in its environment: it may be started from an earlier command's."""
         variables = dict(self._variables)
-        if engine == "openai":
+        if asks_servers(engine, options):
             # Empty where there is none: then it uses none, whatever an earlier command had.
             variables[options.api_key_env] = os.environ.get(options.api_key_env, "")
         hand_over(self._folder, job_id, variables)
@@ -334,14 +327,6 @@ class Launcher:
     def _command(self, engine: str, run_id: int) -> list[str]:
         python = self._pythons.get(engine, sys.executable)
         return [python, "-m", "backend.worker", str(run_id), *self._worker_arguments]
-
-
-def _check_numbers(request: RunRequest) -> None:
-    """Refuse what the run's row could not hold, before its worker finds that out."""
-    if abs(request.seed) > MAX_SEED + 1_000:  # each round of a loop adds one
-        raise UsageError(f"--seed {request.seed}: is too large", hint=f"{MAX_SEED} at most")
-    if request.samples > MAX_SAMPLES:
-        raise UsageError(f"--samples {request.samples}: at most {MAX_SAMPLES} for each shown pair")
 
 
 def default_order(source: str) -> OrderPolicy:
@@ -359,26 +344,11 @@ def judged_pairs(dataset: DatasetRow, limit: int | None) -> int:
 
 def devices_of(engine: str, options: EngineOptions) -> str:
     """The device set that a local run holds while it goes; empty for engines that need none."""
-    if engine in ("scripted", "openai"):
+    if not loads_model(engine):
         return ""
     if options.device != "auto":
         return options.device
     return "cuda" if Path("/dev/nvidiactl").exists() else "cpu"
-
-
-def check_servers(engine: str, options: EngineOptions) -> None:
-    """Refuse endpoints that could not be asked.
-
-    Raises:
-        UsageError: One is no URL, or the variable with their key is named and not set.
-    """
-    if engine == "openai":
-        # Here, because few commands need what speaks to servers.
-        from backend.engines.servers import base_url, check_api_key
-
-        for url in options.endpoints:
-            base_url(url)
-        check_api_key(options)
 
 
 def check_device(engine: str, options: EngineOptions) -> None:
@@ -388,7 +358,7 @@ def check_device(engine: str, options: EngineOptions) -> None:
         UsageError: It is none, or a GPU that is not there or that the environment does not show.
         EngineUnavailable: It is a GPU, and there is none here.
     """
-    if engine not in LOADING or options.device == "auto":
+    if not loads_model(engine) or options.device == "auto":
         return
     devices = parse_devices(options.device)
     if not devices or any(

@@ -10,12 +10,11 @@ from pathlib import Path
 from backend.domain.pairs import OrderPolicy
 from backend.domain.preflight import Check, Level
 from backend.engines.models import check_model
-from backend.engines.registry import LOADING, resolve_engine
+from backend.engines.registry import loads_model, resolve_engine
 from backend.errors import NotFound, WinnowError
 from backend.inference.launch import (
     RunRequest,
     check_device,
-    check_servers,
     default_order,
     devices_of,
     judged_pairs,
@@ -48,7 +47,6 @@ def preflight(
     checks.append(check)
     if engine is not None:
         checks += _model(request, engine)
-        checks += _servers(request, engine)
         checks += _device(request, engine)
     if dataset is not None:
         checks.append(_disk(database, folder, dataset, request))
@@ -111,11 +109,7 @@ def _engine(request: RunRequest, pythons: Mapping[str, str]) -> tuple[str | None
 
 
 def _model(request: RunRequest, engine: str) -> list[Check]:
-    if engine not in LOADING:
-        if engine == "scripted" and request.options.scripted_file:
-            file = Path(request.options.scripted_file)
-            if not file.is_file():
-                return [Check("Texts", Level.FAIL, f"{file}: no such file")]
+    if not loads_model(engine):
         return []
     try:
         check_model(request.model)
@@ -130,14 +124,6 @@ def _model(request: RunRequest, engine: str) -> list[Check]:
             )
         ]  # fmt: skip
     return [Check("Model", Level.OK, f"{size / _GB:.2f} GB of weights")]
-
-
-def _servers(request: RunRequest, engine: str) -> list[Check]:
-    try:
-        check_servers(engine, request.options)
-    except WinnowError as error:
-        return [_stop("Servers", error)]
-    return []
 
 
 def model_bytes(model: str) -> int | None:

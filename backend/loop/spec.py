@@ -12,6 +12,7 @@ from backend.domain.pairs import OrderPolicy
 from backend.engines.base import EngineOptions
 from backend.engines.registry import asks_servers
 from backend.inference.launch import RunRequest
+from backend.inference.spec import MAX_SAMPLES, MAX_SEED, RunOptions
 
 
 class Step(StrEnum):
@@ -27,7 +28,7 @@ class Step(StrEnum):
     CANCELLED = "cancelled"
 
 
-class LoopSpec(BaseModel):
+class LoopSpec(RunOptions):
     """What a loop does. Once it has begun, only what no step has used yet may be replaced.
 
     Attributes:
@@ -35,7 +36,6 @@ class LoopSpec(BaseModel):
         samples: Completions for each shown pair of a round.
         policy: Filter policy, as a mapping.
         options: Of the engine in a round; measuring is greedy.
-        instruction: The template that every round's judge is asked with; ``None`` is Winnow's own.
         serve: Arguments, with ``{model}``, of the server that each judge is asked of by engine
             ``openai``; see :mod:`backend.loop.serving`.
         training: Values of the training's spec, by name; its model and folder are the loop's.
@@ -43,20 +43,14 @@ class LoopSpec(BaseModel):
         output_dir: Folder of the trainings, one a round; ``None`` is the workspace's own.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
     dataset: str
     model: str
     rounds: int = Field(2, ge=1)
     holdout: str | None = None
     engine: str = "auto"
     order: OrderPolicy | None = None
-    samples: int = Field(4, ge=1)
-    seed: int = 0
-    limit: int | None = Field(None, ge=1)
+    samples: int = Field(4, ge=1, le=MAX_SAMPLES)
     policy: dict[str, Any] = Field(default_factory=PRESETS["agreement"].to_mapping)
-    use_cot: bool = True
-    instruction: str | None = None
     options: EngineOptions = EngineOptions()
     serve: tuple[str, ...] = ()
     trainer: Literal["local", "lightrft", "command"] = "local"
@@ -64,6 +58,14 @@ class LoopSpec(BaseModel):
     balance: bool = True
     pause_for_review: bool = False
     output_dir: str | None = None
+
+    @property
+    def _asked(self) -> dict[str, Any]:
+        """How the judges are asked, in every run."""
+        return {"engine": self.engine, "use_cot": self.use_cot, "instruction": self.instruction}
+
+    def _seed(self, number: int) -> int:
+        return min(self.seed + number, MAX_SEED)
 
     @property
     def by_server(self) -> bool:
@@ -80,15 +82,13 @@ class LoopSpec(BaseModel):
         return RunRequest(
             dataset=self.dataset,
             model=model,
-            engine=self.engine,
             options=self.options,
             order=self.order,
             samples=self.samples,
-            seed=self.seed + number,
+            seed=self._seed(number),
             limit=self.limit,
-            use_cot=self.use_cot,
-            instruction=self.instruction,
             policy=load_policy(self.policy),
+            **self._asked,
         )
 
     def baseline_request(self, holdout: str, number: int) -> RunRequest:
@@ -96,12 +96,10 @@ class LoopSpec(BaseModel):
         return RunRequest(
             dataset=holdout,
             model=self.model,
-            engine=self.engine,
             options=self.greedy,
-            seed=self.seed + number,
-            use_cot=self.use_cot,
-            instruction=self.instruction,
+            seed=self._seed(number),
             policy=PRESETS["agreement"],
+            **self._asked,
         )
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from backend.domain.jobs import OPEN
 from backend.domain.operations import Operation, guarded
+from backend.engines.registry import replays
 from backend.errors import RunError, TrainingError
 from backend.loop.checks import check_loop
 from backend.loop.driver import driving
@@ -76,8 +77,10 @@ def _go_on(
 ) -> None:
     if changes is not None:
         rounds.change(changes)
-    if rounds.spec.engine == "scripted":
-        say("engine scripted replays texts: no new judge is asked, and none is measured")
+    if replays(rounds.spec.engine):
+        say(
+            f"engine {rounds.spec.engine} replays texts: no new judge is asked, and none is measured"
+        )
     reviewed = reviewed and rounds.state.step is Step.REVIEW
     while rounds.state.step is not Step.DONE:
         if rounds.state.step is Step.REVIEW and not reviewed:

@@ -12,19 +12,18 @@ from typing import Any
 from backend.domain.pairs import MediaKind
 from backend.domain.preflight import Check, Level
 from backend.engines.models import pixel_limit
+from backend.engines.registry import ENGINES, replays
 from backend.store.database import Database
 from backend.store.sets import SetRow
 from backend.training.asking import Asked, asked_by_kind, runs_by_kind
 from backend.training.spec import TrainingSpec
-
-_WRITTEN_ELSEWHERE = ("import", "scripted")
 
 
 def as_judged(database: Database, spec: TrainingSpec, sets: Sequence[SetRow]) -> Iterator[Check]:
     """Instruction, frames and pixels of the runs behind the sets, against those of the training."""
     yield _instruction(spec, asked_by_kind(database, sets))
     seen = {
-        kind: [run for run in runs if run["engine"] not in _WRITTEN_ELSEWHERE]
+        kind: [run for run in runs if run["engine"] in ENGINES and not replays(run["engine"])]
         for kind, runs in runs_by_kind(database, sets).items()
     }
     if MediaKind.VIDEO in seen:

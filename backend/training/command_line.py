@@ -5,12 +5,10 @@ from __future__ import annotations
 import shlex
 from pathlib import Path
 
-from backend.training.spec import LoraSpec, TrainingSpec
+from pydantic import BaseModel
 
-_ASKED = ("sets", "model", "output_dir", "trainer")
-"""Named in every command, or first; the rest is left out where it has its default."""
-
-_SWITCHES = ("gradient_checkpointing", "flash_attn")
+from backend.options import options_of, words_of
+from backend.training.spec import TrainingSpec
 
 
 def start_line(spec: TrainingSpec, *, workspace: Path | None = None) -> str:
@@ -26,40 +24,23 @@ def start_words(spec: TrainingSpec, *, workspace: Path | None = None) -> list[st
     """The command as a list of words."""
     words = ["winnow"]
     if workspace is not None:
-        words += _option("workspace", str(workspace))
+        words += words_of("--workspace", str(workspace))
     words += ["train", "start"]
     for ref in spec.sets:
-        words += _option("set", f"{ref.name}@{ref.version}")
-    words += _option("model", spec.model) + _option("output_dir", spec.output_dir)
+        words += words_of("--set", f"{ref.name}@{ref.version}")
+    words += words_of("--model", spec.model) + words_of("--output-dir", spec.output_dir)
     if spec.trainer != "local":
-        words += _option("trainer", spec.trainer)
-    for name, field in TrainingSpec.model_fields.items():
-        value = getattr(spec, name)
-        if name in _ASKED or value == field.default:
-            continue
-        if isinstance(value, LoraSpec):
-            words += _lora(value)
-        elif name == "command":
-            words += _option(name, shlex.join(value))
-        elif name in _SWITCHES:
-            words.append(f"--{'' if value else 'no-'}{name.replace('_', '-')}")
-        else:
-            words += _option(name, str(value))
-    return words
+        words += words_of("--trainer", spec.trainer)
+    if spec.lora is not None:
+        words.append("--lora")
+        words += _given(spec.lora, "lora_")
+    if spec.command:
+        words += words_of("--command", shlex.join(spec.command))
+    return words + _given(spec)
 
 
-def _lora(lora: LoraSpec) -> list[str]:
-    words = ["--lora"]
-    for name, field in LoraSpec.model_fields.items():
-        value = getattr(lora, name)
-        if value == field.default:
-            continue
-        for one in value if isinstance(value, tuple) else (value,):
-            words += _option(f"lora_{name}", str(one))
-    return words
-
-
-def _option(name: str, value: str) -> list[str]:
-    option = f"--{name.replace('_', '-')}"
-    # A value that looks like an option must be tied to its own.
-    return [f"{option}={value}"] if value.startswith("-") else [option, value]
+def _given(spec: BaseModel, prefix: str = "") -> list[str]:
+    options = options_of(type(spec), prefix).values()
+    return [
+        word for one in options for word in one.words(getattr(spec, one.name.removeprefix(prefix)))
+    ]

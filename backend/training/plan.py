@@ -6,7 +6,7 @@ import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
-from backend.engines.registry import has_gpu
+from backend.engines.installed import has_gpu
 from backend.training.base import Command, Trainer
 from backend.training.spec import TrainingSpec
 

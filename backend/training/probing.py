@@ -14,7 +14,7 @@ from typing import Any
 
 from backend.domain.devices import shown_gpus
 from backend.domain.preflight import Check, Level
-from backend.engines.registry import has_gpu
+from backend.engines.installed import has_gpu
 from backend.errors import UsageError
 from backend.jobs.gpus import gpus_for, list_gpus
 from backend.training.spec import TrainingSpec

@@ -15,11 +15,16 @@ from pydantic_core import PydanticCustomError
 from backend.domain.pairs import MediaKind
 from backend.foreign_text import quoted
 from backend.media.sizes import MAX_PIXELS
+from backend.options import option
 
 DataFormat = Literal["lightrft", "sharegpt", "sharegpt-frames", "parquet", "jsonl"]
 """The formats of :data:`backend.export.FORMATS`."""
 
+IN_VIEW = "In view"
+"""The group of the options that a form shows unfolded."""
+
 _MOST = (1 << 31) - 1  # what every trainer's own numbers hold
+_ADAPTERS = "Adapters (LoRA)"
 _DEVICE = re.compile(r"auto|cpu|cuda(:\d+(,\d+)*)?")
 
 
@@ -28,10 +33,32 @@ class LoraSpec(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    rank: int = Field(16, ge=1)
-    alpha: int = Field(32, ge=1)
-    dropout: float = Field(0.05, ge=0, lt=1)
-    target_modules: tuple[str, ...] = ("q_proj", "k_proj", "v_proj", "o_proj")
+    rank: int = option(
+        16,
+        "Rank of the adapters; implies --lora",
+        group=_ADAPTERS,
+        ge=1,
+        when="higher for more capacity",
+    )
+    alpha: int = option(
+        32,
+        "Their updates are scaled by alpha / rank",
+        group=_ADAPTERS,
+        ge=1,
+        when="commonly twice the rank",
+    )
+    dropout: float = option(
+        0.05,
+        "Share of their inputs that is dropped",
+        group=_ADAPTERS,
+        ge=0,
+        lt=1,
+        when="against learning few rows by heart",
+    )
+    target_modules: tuple[str, ...] = option(
+        ("q_proj", "k_proj", "v_proj", "o_proj"), "Last part of a module's name", group=_ADAPTERS,
+        when="where the model names its modules otherwise; one a line",
+    )  # fmt: skip
 
     @field_validator("target_modules")
     @classmethod
@@ -57,29 +84,9 @@ class TrainingSpec(BaseModel):
     """Everything that decides a training. Stored with it and never changed.
 
     Attributes:
-        train_batch_size: Samples an optimizer step sees, over all devices.
-        micro_train_batch_size: Samples a device holds at once; the quotient is the gradient
-            accumulation.
-        max_epochs: Passes over the data.
-        max_steps: Optimizer steps at most; ``None`` is what the epochs make. LightRFT has no such
-            limit.
-        max_norm: Length to which gradients are clipped. LightRFT always clips to 1.
-        lr_warmup_ratio: Share of the steps in which the learning rate rises.
-        prompt_max_len: Tokens of prompt and response together, above which a sample is left out;
-            LightRFT takes every sample whole, whatever its length.
-        max_pixels: Of one image, or of one video frame.
-        fps: Frames a second of video that the judge is shown.
-        validation: Share of the pairs that is held out: for the loss on them, or under LightRFT for
-            the share that is answered right.
-        save_steps: Optimizer steps between checkpoints; ``max_ckpt_num`` of them are kept.
-        device: ``auto``, ``cpu``, ``cuda`` or a device set such as ``cuda:0,1``; jobs that share a
-            device wait for one another.
-        gpus_per_node: Processes on each node, one a device (``torchrun``).
-        flash_attn: ``None`` is the trainer's own default: on for LightRFT, off for ours.
-        task_instruction: What later runs will ask with; ``None`` is Winnow's own instruction. Only
-            compared with the sets': their rows carry the instruction that they were judged with.
+        task_instruction: Only compared with the sets': their rows carry the instruction that they were
+            judged with.
         command: Arguments of the ``command`` trainer, with ``{data}``, ``{model}``, ``{output}``.
-        data_format: In which the ``command`` trainer gets the sets.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -89,37 +96,198 @@ class TrainingSpec(BaseModel):
     output_dir: str
     sets: tuple[SetRef, ...] = Field(min_length=1)
 
-    actor_learning_rate: float = Field(2.5e-6, gt=0)
-    max_epochs: int = Field(3, ge=1, le=_MOST)
-    max_steps: int | None = Field(None, ge=1, le=_MOST)
-    train_batch_size: int = Field(8, ge=1)
-    micro_train_batch_size: int = Field(1, ge=1)
-    lr_warmup_ratio: float = Field(0.03, ge=0, lt=1)
-    l2: float = Field(0.0, ge=0)
-    max_norm: float = Field(1.0, gt=0)
-    prompt_max_len: int = Field(13_000, ge=16)
-    max_pixels: int = Field(MAX_PIXELS, ge=28 * 28)
-    fps: float = Field(2.0, gt=0)
-    seed: int = Field(42, ge=-_MOST, le=_MOST)
-    bf16: Literal["auto", "yes", "no"] = "auto"
-    gradient_checkpointing: bool = True
-    flash_attn: bool | None = None
+    actor_learning_rate: float = option(
+        2.5e-6,
+        "Peak of the learning rate",
+        group=IN_VIEW,
+        gt=0,
+        flags=["--learning-rate"],
+        when="about 1e-4 with adapters; lower when the loss jumps",
+    )
+    max_epochs: int = option(
+        3,
+        "Passes over the rows",
+        group=IN_VIEW,
+        ge=1,
+        le=_MOST,
+        flags=["--num-train-epochs"],
+        when="fewer when the validation loss rises again",
+    )
+    train_batch_size: int = option(
+        8,
+        "Rows of an optimizer step, over all devices",
+        group=IN_VIEW,
+        ge=1,
+        when="more for steadier steps",
+    )
+    micro_train_batch_size: int = option(
+        1,
+        "Rows a device holds at once; the quotient is the gradient accumulation",
+        group=IN_VIEW,
+        ge=1,
+        when="as many as fit",
+    )
     lora: LoraSpec | None = None
-    validation: float = Field(0.0, ge=0, lt=1)
-    save_steps: int = Field(1000, ge=1, le=_MOST)
-    max_ckpt_num: int = Field(2, ge=1)
-    device: str = "auto"
+    max_steps: int | None = option(
+        None,
+        "Optimizer steps at most; lightrft has no such limit",
+        group="Schedule",
+        ge=1,
+        le=_MOST,
+        when="to try something; empty is what the epochs make",
+    )
+    lr_warmup_ratio: float = option(
+        0.03,
+        "Share of the steps in which the learning rate rises",
+        group="Schedule",
+        ge=0,
+        lt=1,
+        when="longer when the first steps are unsteady",
+    )
+    l2: float = option(
+        0.0,
+        "Weight decay",
+        group="Schedule",
+        ge=0,
+        when="above 0 against learning few rows by heart",
+    )
+    max_norm: float = option(
+        1.0,
+        "Gradients are clipped to it; lightrft clips to 1",
+        group="Schedule",
+        gt=0,
+        when="lower when the loss jumps",
+    )
+    seed: int = option(
+        42,
+        "Of the order of the rows",
+        group="Schedule",
+        ge=-_MOST,
+        le=_MOST,
+        when="another order of the rows",
+    )
+    prompt_max_len: int = option(
+        13_000,
+        "Tokens of a row at most; longer ones are left out, but lightrft trains on all",
+        group="Rows and media",
+        ge=16,
+        flags=["--max-length"],
+        when="longer rows are left out; lower it when memory runs out",
+    )
+    max_pixels: int = option(
+        MAX_PIXELS,
+        "Upper bound on pixels of an image or of a video's frame",
+        group="Rows and media",
+        ge=28 * 28,
+        when="as the judge saw them; lower it when memory runs out",
+    )
+    fps: float = option(
+        2.0,
+        "Frames a second given to the judge",
+        group="Rows and media",
+        gt=0,
+        when="as the judge saw them; fewer when memory runs out",
+    )
+    validation: float = option(
+        0.0,
+        "Share of pairs held out: for the loss on them, or under lightrft for the share that is "
+        "answered right",
+        group="Rows and media",
+        ge=0,
+        lt=1,
+        when="above 0 for a validation curve",
+    )
+    task_instruction: str | None = option(
+        None,
+        "What later runs ask with, to be compared",
+        group="Rows and media",
+        long=True,
+        when="where later runs ask with another one than Winnow's own",
+    )
+    data_format: DataFormat = option(
+        "lightrft",
+        "In which the command trainer gets the sets",
+        group="Rows and media",
+        when="the format that your program reads",
+    )
+    bf16: Literal["auto", "yes", "no"] = option(
+        "auto",
+        "Train in bfloat16",
+        group="Precision and memory",
+        when="no for devices without bfloat16",
+    )
+    gradient_checkpointing: bool = option(
+        True,
+        "Compute activations twice instead of keeping them",
+        group="Precision and memory",
+        when="off is faster and takes more memory",
+    )
+    flash_attn: bool | None = option(
+        None,
+        "FlashAttention; by default on for lightrft, off for local",
+        group="Precision and memory",
+        when="off where the package is not installed",
+    )
+    zero_stage: Literal[0, 1, 2, 3] = option(
+        3,
+        "DeepSpeed's, for lightrft",
+        group="Precision and memory",
+        when="lower is faster where memory allows",
+    )
+    save_steps: int = option(
+        1000,
+        "Optimizer steps between checkpoints",
+        group="Checkpoints",
+        ge=1,
+        le=_MOST,
+        when="fewer lose less when a machine dies",
+    )
+    max_ckpt_num: int = option(
+        2,
+        "Checkpoints that are kept",
+        group="Checkpoints",
+        ge=1,
+        when="fewer where disk is short; each takes as much as the model",
+    )
+    device: str = option(
+        "auto",
+        "auto, cpu, or cuda devices such as cuda:0,1; jobs that share one wait for one another",
+        group="Devices",
+        when="cpu, or cuda:0,1 to leave other GPUs alone",
+    )
+    gpus_per_node: int = option(
+        1,
+        "Processes on each machine, one a GPU",
+        group="Devices",
+        ge=1,
+        when="as many as the machine has",
+    )
+    nnodes: int = option(
+        1,
+        "Machines that train together",
+        group="Devices",
+        ge=1,
+        when="more when one machine takes too long",
+    )
+    node_rank: int = option(
+        0,
+        "Which of the machines this one is, from 0",
+        group="Devices",
+        ge=0,
+        when="another number on each machine",
+    )
+    master_addr: str = option(
+        "localhost",
+        "Address of the first machine",
+        group="Devices",
+        when="with several machines: an address that all of them reach",
+    )
+    master_port: int = option(
+        29_500, "Port on the first machine", group="Devices", ge=1, le=65_535,
+        when="another one where it is taken",
+    )  # fmt: skip
 
-    zero_stage: Literal[0, 1, 2, 3] = 3
-    gpus_per_node: int = Field(1, ge=1)
-    nnodes: int = Field(1, ge=1)
-    node_rank: int = Field(0, ge=0)
-    master_addr: str = "localhost"
-    master_port: int = Field(29_500, ge=1, le=65_535)
-
-    task_instruction: str | None = None
     command: tuple[str, ...] = ()
-    data_format: DataFormat = "lightrft"
 
     @field_validator("model", "output_dir")
     @classmethod

@@ -12,7 +12,7 @@ from backend.domain.filtering import Policy
 from backend.domain.pairs import MediaKind, OrderPolicy
 from backend.domain.prompts import default_instruction
 from backend.engines.base import EngineOptions
-from backend.engines.registry import ENGINES
+from backend.engines.registry import AUTO, ENGINES
 from backend.errors import UsageError
 from backend.inference.command_line import command_line
 from backend.inference.launch import RunRequest, default_order
@@ -32,12 +32,8 @@ from dashboard.runs.presets import KEY, POLICY, USUAL_ORDER, preset_buttons
 from dashboard.text import clean
 
 _LOADED = "launch_loaded"
-_ENGINE_WORDS = {
-    "auto": "auto · best installed",
-    "vllm": "vllm · on GPUs",
-    "transformers": "transformers",
-    "openai": "openai · servers",
-    "scripted": "scripted · replay",
+_ENGINE_WORDS = {AUTO: "auto · best installed"} | {
+    kind.name: f"{kind.name} · {kind.label}" for kind in ENGINES.values()
 }
 
 
@@ -53,7 +49,7 @@ def load_form(
     values |= {
         "dataset": datasets[-1].name,
         "model": next(iter(judges(runs)), None),
-        "engine": "auto",
+        "engine": AUTO,
         "order": USUAL_ORDER,
     }
     policy = POLICIES["agreement"]
@@ -74,7 +70,7 @@ def _values_of(run: RunRow) -> dict[str, Any]:
         name: spec[name] for name in ("model", "order", "samples", "seed", "limit", "use_cot")
     }
     values |= {name: spec["options"][name] for name in ENGINE_NAMES if name in spec["options"]}
-    engine = spec["engine"] if spec["engine"] in ENGINES else "auto"
+    engine = spec["engine"] if spec["engine"] in ENGINES else AUTO
     values |= {"dataset": run.dataset, "engine": engine, "instruction": _own_instruction(spec)}
     return values
 
@@ -162,7 +158,7 @@ def _four_fields(datasets: list[DatasetRow], runs: list[RunRow]) -> None:
     model_field(judges(runs), KEY + "model")
     left, right = st.columns(2)
     left.selectbox(
-        "Engine", ["auto", *ENGINES], key=KEY + "engine", format_func=_ENGINE_WORDS.__getitem__,
+        "Engine", [AUTO, *ENGINES], key=KEY + "engine", format_func=_ENGINE_WORDS.__getitem__,
         help="auto is vllm where it is installed and there is a GPU, else transformers.",
     )  # fmt: skip
     usual = default_order(by_name[dataset].source).value if dataset in by_name else ""

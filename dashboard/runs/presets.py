@@ -16,11 +16,12 @@ from backend.domain.pairs import OrderPolicy
 from backend.engines.addresses import refuse_credentials
 from backend.engines.registry import ENGINES
 from backend.errors import UsageError, WinnowError
+from backend.options import Option
 from backend.store.people import People
 from backend.workspace import Workspace
 from dashboard.option_fields import from_widget, to_widget
 from dashboard.page import errors_shown
-from dashboard.runs.options import ALL, PRESETS, Option
+from dashboard.runs.options import ALL, PRESETS
 from dashboard.runs.policy import load_policy_state, policy_state
 from dashboard.space import person
 from dashboard.text import md
@@ -139,11 +140,9 @@ def _fits(option: Option, value: Any) -> bool:
     if value is None or value == option.default:
         return True
     if option.kind in ("int", "float"):
-        low = -float("inf") if option.lowest is None else option.lowest
-        high = float("inf") if option.highest is None else option.highest
         number = isinstance(value, int if option.kind == "int" else int | float)
-        return number and not isinstance(value, bool) and low <= value <= high
+        return number and not isinstance(value, bool) and option.holds(value)
     if option.kind == "choice":
         return value in option.choices
-    kinds = {"bool": bool, "text": str, "long": str, "lines": list}
+    kinds = {"bool": bool, "text": str, "long": str, "path": str, "lines": list}
     return isinstance(value, kinds[option.kind])

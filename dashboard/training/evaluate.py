@@ -10,6 +10,7 @@ import streamlit as st
 from backend.curation.sets import list_sets
 from backend.domain.pairs import OrderPolicy
 from backend.engines.base import EngineOptions
+from backend.engines.registry import AUTO, ENGINES
 from backend.inference.launch import RunRequest
 from backend.store.datasets import DatasetRow
 from backend.training.base import Checkpoint
@@ -24,7 +25,7 @@ from dashboard.training.checkpoints import EVALUATE, checkpoint_name
 from dashboard.training.results import Conditions, base_run
 
 _USUAL = "as usual"
-_ENGINES = ("auto", "vllm", "transformers")
+_ENGINES = (AUTO, *(kind.name for kind in ENGINES.values() if kind.loads_model))
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from backend.cli.engine_options import engine_options, read_instruction
+from backend.cli.declared import checked
+from backend.cli.engine_options import read_instruction
+from backend.engines.base import EngineOptions
 from backend.errors import NotFound, UsageError
 
 
@@ -54,4 +56,4 @@ def test_an_instruction_without_the_captions_place_is_refused(tmp_path: Path, te
 @pytest.mark.parametrize("fps", [0.0, -1.0, float("nan"), float("inf")])
 def test_frames_a_second_that_cannot_be_are_wrong_usage(fps: float) -> None:
     with pytest.raises(UsageError, match="--video-fps"):
-        engine_options(video_fps=fps)
+        checked(EngineOptions, {"video_fps": fps})

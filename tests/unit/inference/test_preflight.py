@@ -63,7 +63,7 @@ def test_a_run_that_would_work_has_nothing_that_stops_it(
         (
             RunRequest(dataset="pictures", model="m", engine="scripted",
                        options=EngineOptions(scripted_file="/nowhere.jsonl")),
-            "Texts", "no such file",
+            "Engine", "no such file",
         ),
     ],
 )  # fmt: skip

@@ -1,0 +1,114 @@
+"""Options of a model as options of a command: name, type, default, bounds and help are the model's."""
+
+from __future__ import annotations
+
+import inspect
+import math
+from collections.abc import Callable, Mapping, Sequence
+from functools import wraps
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+import typer
+from pydantic import BaseModel, ValidationError
+
+from backend.errors import UsageError
+from backend.options import Option, options_of
+
+_TYPES: dict[str, Any] = {
+    "int": int, "float": float, "bool": bool, "lines": list[str], "path": Path,
+}  # fmt: skip
+Model = TypeVar("Model", bound=BaseModel)
+
+
+def parameters_of(
+    model: type[BaseModel], *, prefix: str = "", panel: str | None = None, unset: bool = False
+) -> list[inspect.Parameter]:
+    """A command's parameters for the options of a model.
+
+    Args:
+        unset: What is not given is ``None``, so that the command can tell it from the default.
+    """
+    return [_parameter(one, panel, unset) for one in options_of(model, prefix).values()]
+
+
+def taking(
+    place: str,
+    parameters: Sequence[inspect.Parameter],
+    gather: Callable[[typer.Context, dict[str, Any]], Any],
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Give a command these parameters where its own is called ``place``.
+
+    It has to take a ``typer.Context`` named ``context``.
+
+    Args:
+        gather: What the command gets there, made of all that was given.
+    """
+
+    def give(command: Callable[..., None]) -> Callable[..., None]:
+        signature = inspect.signature(command, eval_str=True)
+        whole: list[inspect.Parameter] = []
+        for own in signature.parameters.values():
+            whole += parameters if own.name == place else [own]
+
+        @wraps(command)
+        def run(**given: Any) -> None:
+            taken = {one.name: given.pop(one.name) for one in parameters}
+            command(**{place: gather(given["context"], taken)}, **given)
+
+        # By keyword, so that an option that has to be given may follow one that has not.
+        keyword = [one.replace(kind=inspect.Parameter.KEYWORD_ONLY) for one in whole]
+        run.__signature__ = signature.replace(parameters=keyword)  # type: ignore[attr-defined]
+        run.__annotations__ = {one.name: one.annotation for one in keyword}
+        return run
+
+    return give
+
+
+def checked(model: type[Model], values: Mapping[str, Any], *, prefix: str = "") -> Model:
+    """The model of what a command was given, by parameter; ``None`` leaves a value at its default.
+
+    Raises:
+        UsageError: A value is out of range, or no number at all.
+    """
+    options = {one.parameter: one for one in options_of(model, prefix).values()}
+    given: dict[str, Any] = {}
+    for name, value in values.items():
+        one = options[name]
+        if isinstance(value, float) and not math.isfinite(value):
+            raise UsageError(f"{one.flag}: {value} is no number")
+        if value is not None:
+            plain = str(value.absolute()) if isinstance(value, Path) else value
+            given[one.name.removeprefix(prefix)] = tuple(plain) if one.kind == "lines" else plain
+    try:
+        return model(**given)
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = prefix + str(first["loc"][0])
+        flags = {one.name: one.flag for one in options.values()}
+        raise UsageError(f"{flags.get(field, field)}: {first['msg']}") from error
+
+
+def _parameter(one: Option, panel: str | None, unset: bool) -> inspect.Parameter:
+    kind = _TYPES.get(one.kind, str)
+    help = one.help
+    if one.kind == "choice" and None not in one.choices:
+        kind = type(one.choices[0])
+        help = f"{help}: {', '.join(map(str, one.choices))}"
+    elif one.kind == "choice":
+        kind = bool
+    elif one.kind == "lines":
+        help = f"{help}; may be repeated"
+    names = [one.flag, *one.flags]
+    if kind is bool:
+        names = [f"{one.flag}/--no-{one.flag.removeprefix('--')}"]
+    default = None if unset or one.default == () else one.default
+    if default is None:
+        kind = kind | None
+    option = typer.Option(*names, help=help, rich_help_panel=panel)
+    return inspect.Parameter(
+        one.parameter,
+        inspect.Parameter.KEYWORD_ONLY,
+        default=default,
+        annotation=Annotated[kind, option],
+    )

@@ -1,0 +1,180 @@
+"""Options declared once: fields of a pydantic model that also say how they are asked for.
+
+    temperature: float = option(0.0, "0 is greedy", when="above 0 for samples", group="Generation", ge=0, le=2)
+
+The command, its help, the form, its ranges and the equivalent command are made from such fields.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Literal, get_args, get_origin
+
+from annotated_types import Ge, Gt, Le, Lt
+from pydantic import BaseModel, Field
+from pydantic.fields import FieldInfo
+
+Kind = Literal["int", "float", "bool", "text", "path", "choice", "lines", "long"]
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One option of a model.
+
+    Attributes:
+        name: The field's, behind the model's prefix.
+        kind: ``lines`` is a list of texts, ``long`` a text of several lines, ``choice`` one of
+            :attr:`choices`, which may hold ``None``.
+        help: What it is.
+        when: When to change it; goes on behind "Change: ".
+        lowest: The model's bound; with :attr:`above` it is excluded. ``None`` leaves it open.
+        highest: The same for :attr:`below`.
+        step: Of the arrows beside a number.
+        flag: Its name on the command line.
+        flags: Further names there.
+    """
+
+    name: str
+    kind: Kind
+    default: Any
+    help: str
+    when: str
+    group: str
+    lowest: float | None = None
+    highest: float | None = None
+    above: bool = False
+    below: bool = False
+    step: float | None = None
+    choices: tuple[Any, ...] = ()
+    flag: str = ""
+    flags: tuple[str, ...] = ()
+
+    @property
+    def parameter(self) -> str:
+        """The flag as a name in Python."""
+        return self.flag.removeprefix("--").replace("-", "_")
+
+    def words(self, value: Any) -> list[str]:
+        """The words of a command line that give it this value; none for its default."""
+        if value is None or value == self.default:
+            return []
+        if isinstance(value, bool):
+            return [self.flag if value else f"--no-{self.flag.removeprefix('--')}"]
+        several = value if isinstance(value, tuple) else (value,)
+        return [word for one in several for word in words_of(self.flag, str(one))]
+
+    def holds(self, value: float) -> bool:
+        """Whether a number is in range."""
+        low, high = self.lowest, self.highest
+        return (low is None or value > low or (value == low and not self.above)) and (
+            high is None or value < high or (value == high and not self.below)
+        )
+
+    @property
+    def range(self) -> str:
+        """The range in words, such as ``above 0 and at most 2``; empty where all is allowed."""
+        low, high = self.lowest, self.highest
+        ends = [
+            None if low is None else f"{'above' if self.above else 'at least'} {_said(low)}",
+            None if high is None else f"{'below' if self.below else 'at most'} {_said(high)}",
+        ]
+        return " and ".join(end for end in ends if end)
+
+
+def option(
+    default: Any,
+    help: str,
+    *,
+    when: str,
+    group: str,
+    step: float | None = None,
+    long: bool = False,
+    path: bool = False,
+    flag: str = "",
+    flags: Iterable[str] = (),
+    ge: float | None = None,
+    gt: float | None = None,
+    le: float | None = None,
+    lt: float | None = None,
+) -> Any:
+    """A pydantic field that is an option; see :class:`Option`."""
+    asked: dict[str, Any] = {"when": when, "group": group, "step": step, "flag": flag, "flags": list(flags),
+             "text": "long" if long else "path" if path else "text"}  # fmt: skip
+    return Field(
+        default, description=help, json_schema_extra={"option": asked}, ge=ge, gt=gt, le=le, lt=lt
+    )
+
+
+def options_of(model: type[BaseModel], prefix: str = "") -> dict[str, Option]:
+    """The options among a model's fields, by name, in their order."""
+    found = (_option(prefix + name, field) for name, field in model.model_fields.items())
+    return {one.name: one for one in found if one is not None}
+
+
+def grouped(options: Iterable[Option]) -> dict[str, tuple[Option, ...]]:
+    """Options by their group, in the order in which the groups are first named."""
+    groups: dict[str, tuple[Option, ...]] = {}
+    for one in options:
+        groups[one.group] = (*groups.get(one.group, ()), one)
+    return groups
+
+
+def words_of(flag: str, value: str) -> list[str]:
+    """An option and its value; a value that looks like an option is tied to its own."""
+    return [f"{flag}={value}"] if value.startswith("-") else [flag, value]
+
+
+def plain_type(field: FieldInfo) -> Any:
+    """A field's type without ``None``."""
+    kinds = [kind for kind in get_args(field.annotation) if kind is not type(None)]
+    optional = type(None) in get_args(field.annotation)
+    return kinds[0] if optional and len(kinds) == 1 else field.annotation
+
+
+def _option(name: str, field: FieldInfo) -> Option | None:
+    extra = field.json_schema_extra
+    asked: Any = extra.get("option") if isinstance(extra, dict) else None
+    if asked is None:
+        return None
+    kind, choices = _kind(field, asked["text"])
+    low = next((m for m in field.metadata if isinstance(m, Ge | Gt)), None)
+    high = next((m for m in field.metadata if isinstance(m, Le | Lt)), None)
+    return Option(
+        name=name,
+        kind=kind,
+        default=field.default,
+        help=field.description or "",
+        when=asked["when"],
+        group=asked["group"],
+        lowest=_number(low.ge if isinstance(low, Ge) else low.gt if low else None),
+        highest=_number(high.le if isinstance(high, Le) else high.lt if high else None),
+        above=isinstance(low, Gt),
+        below=isinstance(high, Lt),
+        step=asked["step"],
+        choices=choices,
+        flag=asked["flag"] or f"--{name.replace('_', '-')}",
+        flags=tuple(asked["flags"]),
+    )
+
+
+def _said(bound: float) -> str:
+    return f"{bound:,}" if isinstance(bound, int) else f"{bound:g}"
+
+
+def _number(bound: Any) -> float | None:
+    return bound if isinstance(bound, int | float) else None
+
+
+def _kind(field: FieldInfo, text: Kind) -> tuple[Kind, tuple[Any, ...]]:
+    kind = plain_type(field)
+    if get_origin(kind) is Literal:
+        return "choice", get_args(kind)
+    if kind is bool:
+        # Three answers where one is that nothing was said.
+        return ("bool", ()) if field.annotation is bool else ("choice", (None, True, False))
+    if get_origin(kind) is tuple:
+        return "lines", ()
+    if kind in (int, float):
+        return ("int" if kind is int else "float"), ()
+    return text, ()
