@@ -146,7 +146,7 @@ def test_presets_fill_the_form(sets_space: Workspace, open_page: Open) -> None:
     test = with_model(form(open_page))
     test.text_input(key="training_device").set_value("cpu")
     test.button(key="training_preset_lora").click().run()
-    assert "--actor-learning-rate 0.0001 --lora" in checked(test).code[0].value
+    assert "--lora --actor-learning-rate 0.0001" in checked(test).code[0].value
     assert "--device cpu" in test.code[0].value
     test.button(key="training_preset_smoke").click().run()
     line = checked(test).code[0].value
@@ -160,5 +160,5 @@ def test_train_again_starts_from_what_the_training_was(trained: Trained, open_pa
     test = form(open_page, set="", **{"from": "1"})
     line = test.code[0].value
     assert "--set mixed@1" in line
-    assert "--max-epochs 9 --lora --lora-rank 4 --device cpu" in line
+    assert "--lora --lora-rank 4 --max-epochs 9 --device cpu" in line
     assert "trainings/mixed-1" in line  # not the folder of the other one
