@@ -76,9 +76,7 @@ class Registry(Mapping[str, T], Generic[T]):
             UsageError: There is none.
         """
         if name not in self:
-            raise UsageError(
-                f"unknown {self.what} {quoted(name)}", hint=f"one of {', '.join((*also, *self))}"
-            )
+            raise UsageError(f"unknown {self.what} {quoted(name)}", hint=f"one of {', '.join((*also, *self))}")
         return self[name]
 
     def _load(self, point: EntryPoint) -> T:

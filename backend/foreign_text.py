@@ -23,9 +23,7 @@ _LOOKED_AT = re.compile(
 _BLANK = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
 _JOINERS = frozenset("\u200b\u200c\u200d")
 # Format characters that are drawn: number signs of Arabic, Syriac and Kaithi.
-_DRAWN = frozenset(
-    "\u0600\u0601\u0602\u0603\u0604\u0605\u06dd\u070f\u0890\u0891\u08e2\U000110bd\U000110cd"
-)
+_DRAWN = frozenset("\u0600\u0601\u0602\u0603\u0604\u0605\u06dd\u070f\u0890\u0891\u08e2\U000110bd\U000110cd")
 _LAST_WITHOUT_JOINERS = "\u0590"  # behind Latin, Greek, Cyrillic and Armenian
 _BREAKS = re.compile(r"[ \t]*[\r\n\v\f\x1c-\x1e\x85\u2028\u2029]\s*|\t")
 
@@ -45,15 +43,10 @@ def _shown(match: re.Match[str]) -> str:
     character = match[0]
     if character in _JOINERS:
         before = match.string[match.start() - 1] if match.start() else ""
-        if (
-            before > _LAST_WITHOUT_JOINERS
-            and before not in _BLANK
-            and unicodedata.category(before)[0] in "LMNS"
-        ):
+        if before > _LAST_WITHOUT_JOINERS and before not in _BLANK and unicodedata.category(before)[0] in "LMNS":
             return character
     elif character in _DRAWN or (
-        character not in _BLANK
-        and (character.isprintable() or unicodedata.category(character) == "Zs")
+        character not in _BLANK and (character.isprintable() or unicodedata.category(character) == "Zs")
     ):
         return character
     return character.encode("unicode_escape").decode()

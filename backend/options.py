@@ -99,11 +99,15 @@ def option(
     lt: float | None = None,
 ) -> Any:
     """A pydantic field that is an option; see :class:`Option`."""
-    asked: dict[str, Any] = {"when": when, "group": group, "step": step, "flag": flag, "flags": list(flags),
-             "text": "long" if long else "path" if path else "text"}  # fmt: skip
-    return Field(
-        default, description=help, json_schema_extra={"option": asked}, ge=ge, gt=gt, le=le, lt=lt
-    )
+    asked: dict[str, Any] = {
+        "when": when,
+        "group": group,
+        "step": step,
+        "flag": flag,
+        "flags": list(flags),
+        "text": "long" if long else "path" if path else "text",
+    }
+    return Field(default, description=help, json_schema_extra={"option": asked}, ge=ge, gt=gt, le=le, lt=lt)
 
 
 def options_of(model: type[BaseModel], prefix: str = "") -> dict[str, Option]:

@@ -37,15 +37,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Self
 
-from pydantic import (
-    BaseModel,
-    ByteSize,
-    ConfigDict,
-    Field,
-    ValidationError,
-    field_validator,
-    model_validator,
-)
+from pydantic import BaseModel, ByteSize, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from backend.domain.origins import Origin
 from backend.errors import SettingsError
@@ -151,8 +143,7 @@ class Settings(BaseModel):
             problem = first["msg"].removeprefix("Value error, ")
             name = _VARIABLES.get(field)
             raise SettingsError(
-                f"{name}: {problem}" if name else problem,
-                hint=_HINTS.get(field or "stale_seconds"),
+                f"{name}: {problem}" if name else problem, hint=_HINTS.get(field or "stale_seconds")
             ) from error
 
     @property
@@ -240,9 +231,7 @@ class Settings(BaseModel):
         for engine, interpreter in value.items():
             path = shutil.which(Path(interpreter).expanduser())
             if path is None:
-                raise ValueError(
-                    f"WINNOW_{engine.upper()}_PYTHON: there is no interpreter {interpreter}"
-                )
+                raise ValueError(f"WINNOW_{engine.upper()}_PYTHON: there is no interpreter {interpreter}")
             # Absolute, but links are kept: a virtual environment's interpreter is one.
             found[engine] = str(Path(path).absolute())
         return found
@@ -250,7 +239,5 @@ class Settings(BaseModel):
     @model_validator(mode="after")
     def _stale_after_some_beats(self) -> Self:
         if self.stale_seconds < 3 * self.heartbeat_seconds:
-            raise ValueError(
-                "WINNOW_STALE_SECONDS must be at least three times WINNOW_HEARTBEAT_SECONDS"
-            )
+            raise ValueError("WINNOW_STALE_SECONDS must be at least three times WINNOW_HEARTBEAT_SECONDS")
         return self

@@ -60,9 +60,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("training", type=int)
     parser.add_argument("--workspace", type=Path, required=True)
     given = parser.parse_args(arguments)
-    logging.basicConfig(
-        level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr
-    )
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
     stop = threading.Event()
     try:
         settings = settings_for(given.workspace)
@@ -109,11 +107,7 @@ def _work(workspace: Workspace, training_id: int, stop: threading.Event, patienc
             status, error = JobStatus.FAILED, f"{type(failure).__name__}: {failure}".splitlines()[0]
             hint = f"`winnow train log {row.id}` has the rest"
     code = 0 if status is JobStatus.FINISHED else 1
-    patience.call(
-        lambda: workspace.jobs.finish(
-            row.job_id, status, exit_code=code, error=error, hint=hint, pid=pid
-        )
-    )
+    patience.call(lambda: workspace.jobs.finish(row.job_id, status, exit_code=code, error=error, hint=hint, pid=pid))
     return code
 
 
@@ -131,9 +125,7 @@ def _resume_words(workspace: Workspace, row: TrainingRow) -> str:
     return resume_words(row.id, row.trainer, trainer.checkpoints(Path(row.output_dir)))
 
 
-def _train(
-    workspace: Workspace, row: TrainingRow, stop: threading.Event, pid: int, patience: Patience
-) -> bool:
+def _train(workspace: Workspace, row: TrainingRow, stop: threading.Event, pid: int, patience: Patience) -> bool:
     """Everything of one training; false when it was stopped."""
     spec, folder = TrainingSpec.model_validate(row.spec), Path(row.output_dir)
     trainer = load_trainer(spec.trainer, workspace.tools)
@@ -163,9 +155,7 @@ def _train(
             message, hint = explain(Path(row.log_path), code, watcher.log_size)
             raise TrainingError(message, hint=hint)
         if spec.trainer != "command" and not any(c.final for c in trainer.checkpoints(folder)):
-            raise TrainingError(
-                "the trainer ended well but left no finished judge", hint="its log says more"
-            )
+            raise TrainingError("the trainer ended well but left no finished judge", hint="its log says more")
     log.info("training %d finished", row.id)
     return True
 
@@ -182,9 +172,7 @@ def export_sets(database: Database, spec: TrainingSpec, folder: Path) -> None:
     for ref in spec.sets:
         row = known.get(ref.id)
         if row is None or row.content_hash != ref.content_hash:
-            raise TrainingError(
-                f"set {ref.name}@{ref.version} is not what it was", hint="start a new training"
-            )
+            raise TrainingError(f"set {ref.name}@{ref.version} is not what it was", hint="start a new training")
         out = set_folder(folder, ref.id)
         made = read_json(out / MANIFEST)
         if made.get("set", {}).get("content_hash") == ref.content_hash:
@@ -194,9 +182,8 @@ def export_sets(database: Database, spec: TrainingSpec, folder: Path) -> None:
             # What an export that was cut off left behind; the folder is all ours.
             _remove(out)
         manifest = export_set(
-            database, row, format=format, out=out, split=spec.validation, judge=spec.model,
-            below=folder,
-        )  # fmt: skip
+            database, row, format=format, out=out, split=spec.validation, judge=spec.model, below=folder
+        )
         for line in manifest.notes:
             log.warning("%s@%d: %s", ref.name, ref.version, line)
     if spec.trainer == "command":
@@ -215,9 +202,7 @@ class _Watcher:
         pid: Under which the job was claimed.
     """
 
-    def __init__(
-        self, workspace: Workspace, row: TrainingRow, spec: TrainingSpec, trainer: Trainer, pid: int
-    ) -> None:
+    def __init__(self, workspace: Workspace, row: TrainingRow, spec: TrainingSpec, trainer: Trainer, pid: int) -> None:
         self._workspace, self._row, self._spec, self._trainer = workspace, row, spec, trainer
         self._pid, self._folder = pid, Path(row.output_dir)
         self._began = self._beaten = time.time()

@@ -47,9 +47,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("run", type=int)
     parser.add_argument("--workspace", type=Path, required=True)
     given = parser.parse_args(arguments)
-    logging.basicConfig(
-        level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr
-    )
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
     logging.getLogger("httpx").setLevel(logging.WARNING)
     stop = threading.Event()
     try:
@@ -82,18 +80,13 @@ def _work(workspace: Workspace, run_id: int, stop: threading.Event, patience: Pa
 
     def finish(status: JobStatus, error: str | None = None, hint: str | None = None) -> None:
         code = 0 if status is JobStatus.FINISHED else 1
-        patience.call(
-            lambda: workspace.jobs.finish(
-                job_id, status, exit_code=code, error=error, hint=hint, pid=pid
-            )
-        )
+        patience.call(lambda: workspace.jobs.finish(job_id, status, exit_code=code, error=error, hint=hint, pid=pid))
 
     def finish_stopped(error: str | None = None) -> None:
         """Cancelled, or interrupted by what ``error`` says."""
         # The supervisor's signal may come before the heartbeat has seen why.
         cancelled = stop.is_set() and (
-            heartbeat.cancelled.is_set()
-            or patience.call(lambda: workspace.jobs.get(job_id)).cancel_requested
+            heartbeat.cancelled.is_set() or patience.call(lambda: workspace.jobs.get(job_id)).cancel_requested
         )
         status = JobStatus.CANCELLED if cancelled else JobStatus.INTERRUPTED
         hint = f"`winnow run resume {run.id}` goes on with it"
@@ -151,11 +144,7 @@ def _pass_on(cancelled: threading.Event, stop: threading.Event) -> None:
 
 
 def _run(
-    workspace: Workspace,
-    run: RunRow,
-    stop: threading.Event,
-    patience: Patience,
-    end: Callable[[EngineHung], NoReturn],
+    workspace: Workspace, run: RunRow, stop: threading.Event, patience: Patience, end: Callable[[EngineHung], NoReturn]
 ) -> None:
     spec = RunSpec.model_validate(run.spec)
     policy = load_policy(run.policy)

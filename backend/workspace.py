@@ -82,10 +82,7 @@ class Workspace:
         """The same workspace in somebody's name: what they may not do is refused."""
         person = self.here(person)
         return replace(
-            self,
-            person=person,
-            launcher=self.launcher.acting_as(person),
-            trainer=self.trainer.acting_as(person),
+            self, person=person, launcher=self.launcher.acting_as(person), trainer=self.trainer.acting_as(person)
         )
 
     def supervise(self) -> None:
@@ -184,10 +181,7 @@ class Workspace:
         """
         from backend.export import export_set
 
-        return export_set(
-            self.database, set_row, format=format, out=out, split=split, bundle=bundle,
-            progress=progress,
-        )  # fmt: skip
+        return export_set(self.database, set_row, format=format, out=out, split=split, bundle=bundle, progress=progress)
 
     @guarded(Operation.EVALUATE)
     def evaluate(
@@ -225,9 +219,7 @@ class Workspace:
         use_cot, instruction = asked_with(self.database, view.spec)
 
         def note(connection: Connection, run_id: int) -> None:
-            self.trainings.add_evaluation(
-                connection, run_id=run_id, training_id=training_id, checkpoint=str(path)
-            )
+            self.trainings.add_evaluation(connection, run_id=run_id, training_id=training_id, checkpoint=str(path))
             if noted is not None:
                 noted(connection, run_id)
 
@@ -236,8 +228,7 @@ class Workspace:
                 dataset=dataset,
                 model=str(path),
                 engine=engine,
-                options=options
-                or EngineOptions(video_fps=view.spec.fps, max_pixels=view.spec.max_pixels),
+                options=options or EngineOptions(video_fps=view.spec.fps, max_pixels=view.spec.max_pixels),
                 order=order,
                 limit=limit,
                 use_cot=use_cot,
@@ -274,14 +265,11 @@ class Workspace:
             Forbidden: Only operators may.
         """
         return BulkRulings(self.database).add(
-            prediction_ids, ruling, note=note, tags=tags, reviewer=self.person.name, token=token,
-            progress=progress,
-        )  # fmt: skip
+            prediction_ids, ruling, note=note, tags=tags, reviewer=self.person.name, token=token, progress=progress
+        )
 
     @guarded(Operation.UNDO_ACT)
-    def undo_act(
-        self, token: str, *, progress: Callable[[int], None] | None = None
-    ) -> tuple[int, int]:
+    def undo_act(self, token: str, *, progress: Callable[[int], None] | None = None) -> tuple[int, int]:
         """Take back a :meth:`rule_on_all`; see ``BulkRulings.undo``.
 
         Raises:
@@ -339,8 +327,7 @@ def open_workspace(settings: Settings) -> Workspace:
                 write_whole(folder / "winnow.db", b"", replace=False)
     except OSError as error:
         raise StoreError(
-            f"{folder}: cannot be used as a workspace ({error.strerror})",
-            hint="give another folder with --workspace",
+            f"{folder}: cannot be used as a workspace ({error.strerror})", hint="give another folder with --workspace"
         ) from error
     database = Database(settings.database_url or folder / "winnow.db")
     upgrade(database)
@@ -351,9 +338,7 @@ def _changeable(settings: Settings) -> bool:
     """Whether a workspace can be written, or there is none yet."""
     file = Database.file_of(settings.database)
     there = settings.workspace.is_dir() and (file is None or file.exists())
-    return not there or (
-        os.access(settings.workspace, os.W_OK) and (file is None or writable(file))
-    )
+    return not there or (os.access(settings.workspace, os.W_OK) and (file is None or writable(file)))
 
 
 def _open_to_look(settings: Settings) -> Workspace:

@@ -62,9 +62,21 @@ def _colour(rng: random.Random) -> tuple[int, int, int]:
 
 
 _THINGS = (
-    "second subject", "light", "season", "left hand", "sign", "water", "shadow under the table",
-    "row of boats", "background", "face", "lantern", "brushwork", "perspective", "reflection",
-)  # fmt: skip
+    "second subject",
+    "light",
+    "season",
+    "left hand",
+    "sign",
+    "water",
+    "shadow under the table",
+    "row of boats",
+    "background",
+    "face",
+    "lantern",
+    "brushwork",
+    "perspective",
+    "reflection",
+)
 
 
 def texts(kind: MediaKind) -> list[str]:
@@ -80,9 +92,7 @@ def texts(kind: MediaKind) -> list[str]:
             f"{name}: {word} 1 keeps to what was asked for, in {rng.randrange(2, 9)} places, and its "
             f"{rng.choice(_THINGS)} holds up when looked at closely ({a}/10); {word} 2 leaves out the "
             f"{rng.choice(_THINGS)} and makes little of the {rng.choice(_THINGS)} ({b}/10)"
-            for name, a, b in zip(
-                ("Semantic consistency", middle, "Authenticity"), one, two, strict=True
-            )
+            for name, a, b in zip(("Semantic consistency", middle, "Authenticity"), one, two, strict=True)
         ]
         lines.append(
             f"Overall {word} 1 is the calmer of the two and {word} 2 the busier; what decides is the "
@@ -112,8 +122,9 @@ def build(folder: Path, pair_count: int, samples: int) -> None:
             connection.execute(insert(pairs), [_pair(n) for n in numbers])
     judged = {
         (kind, order): [_judged(text, kind, order) for text in texts(kind)]
-        for kind in MediaKind for order in ("dataset", "swapped")
-    }  # fmt: skip
+        for kind in MediaKind
+        for order in ("dataset", "swapped")
+    }
     last = 0
     for run_id, share in shares.items():
         order = "swapped" if run_id == 4 else "dataset"
@@ -122,11 +133,8 @@ def build(folder: Path, pair_count: int, samples: int) -> None:
             for pair in range(start, min(start + CHUNK, pair_count)):
                 for sample in range(share):
                     last += 1
-                    place = {"run_id": run_id, "pair_id": pair + 1, "shown_order": order,
-                             "sample": sample}  # fmt: skip
-                    text, verdict = judged[_kind(pair), order][
-                        (pair * 7 + sample * 13 + run_id) % _TEXTS
-                    ]
+                    place = {"run_id": run_id, "pair_id": pair + 1, "shown_order": order, "sample": sample}
+                    text, verdict = judged[_kind(pair), order][(pair * 7 + sample * 13 + run_id) % _TEXTS]
                     new_predictions.append({"id": last, "text": text, "created_at": 0.0, **place})
                     new_verdicts.append({"prediction_id": last, **place, **verdict})
             with database.write() as connection:
@@ -142,18 +150,31 @@ def _frame(database: Database, media: Path, pair_count: int, shares: dict[int, i
     with database.write() as connection:
         connection.execute(
             insert(datasets).values(
-                id=1, name="large", source="hpdv3", spec="hpdv3:large.json", data_root=str(media),
-                status="ready", fingerprint="0" * 64, created_at=time.time(),
+                id=1,
+                name="large",
+                source="hpdv3",
+                spec="hpdv3:large.json",
+                data_root=str(media),
+                status="ready",
+                fingerprint="0" * 64,
+                created_at=time.time(),
                 counts={"rows": pair_count, "pairs": pair_count},
             )
-        )  # fmt: skip
+        )
         for number, share in shares.items():
             connection.execute(
                 insert(runs).values(
-                    id=number, dataset_id=1, model=f"judge-{number}", engine="import", spec={},
-                    policy={}, total=pair_count * share, progress={}, created_at=time.time(),
+                    id=number,
+                    dataset_id=1,
+                    model=f"judge-{number}",
+                    engine="import",
+                    spec={},
+                    policy={},
+                    total=pair_count * share,
+                    progress={},
+                    created_at=time.time(),
                 )
-            )  # fmt: skip
+            )
 
 
 def _rule(database: Database, last: int) -> None:
@@ -173,26 +194,31 @@ def _rule(database: Database, last: int) -> None:
     v = verdicts.c
     with database.write() as connection:
         for ruling in some():
-            row = connection.execute(
-                verdicts.select().where(v.prediction_id == ruling["b_prediction"])
-            ).one()
+            row = connection.execute(verdicts.select().where(v.prediction_id == ruling["b_prediction"])).one()
             connection.execute(
                 insert(reviews).values(
-                    prediction_id=row.prediction_id, run_id=row.run_id, ruling=ruling["ruling"],
-                    shown_order=row.shown_order, note="", tags=ruling["tags"],
-                    reviewer=ruling["reviewer"], created_at=ruling["reviewed_at"],
+                    prediction_id=row.prediction_id,
+                    run_id=row.run_id,
+                    ruling=ruling["ruling"],
+                    shown_order=row.shown_order,
+                    note="",
+                    tags=ruling["tags"],
+                    reviewer=ruling["reviewer"],
+                    created_at=ruling["reviewed_at"],
                     replaced={"effective": row.effective, "ruling": None, "review_id": None},
                 )
-            )  # fmt: skip
+            )
             decided = {"accept": "accepted", "reject": "rejected"}.get(str(ruling["ruling"]))
             connection.execute(
                 update(verdicts).where(v.prediction_id == bindparam("b_prediction")),
                 {
-                    "b_prediction": row.prediction_id, "ruling": ruling["ruling"],
-                    "reviewer": ruling["reviewer"], "reviewed_at": ruling["reviewed_at"],
+                    "b_prediction": row.prediction_id,
+                    "ruling": ruling["ruling"],
+                    "reviewer": ruling["reviewer"],
+                    "reviewed_at": ruling["reviewed_at"],
                     "effective": decided or row.effective,
                 },
-            )  # fmt: skip
+            )
 
 
 def _kind(pair: int) -> MediaKind:
@@ -203,14 +229,18 @@ def _pair(number: int) -> dict[str, object]:
     kind = _kind(number)
     count, suffix = (IMAGES, "jpg") if kind is MediaKind.IMAGE else (VIDEOS, "mp4")
     return {
-        "id": number + 1, "dataset_id": 1, "idx": number, "key": f"{number:032x}",
+        "id": number + 1,
+        "dataset_id": 1,
+        "idx": number,
+        "key": f"{number:032x}",
         "kind": kind.value,
         "prompt": f"a quiet harbour at dawn with {number % 97} red boats, scene {number}",
         "first_path": f"{number % count:03d}.{suffix}",
         "second_path": f"{(number * 5 + 1) % count:03d}.{suffix}",
-        "preference": "first", "media_ok": True,
+        "preference": "first",
+        "media_ok": True,
         "extra": {"model1": f"painter-{number % 5}", "model2": f"painter-{number % 7}"},
-    }  # fmt: skip
+    }
 
 
 def _judged(text: str, kind: MediaKind, order: str) -> tuple[str, dict[str, object]]:
@@ -219,15 +249,23 @@ def _judged(text: str, kind: MediaKind, order: str) -> tuple[str, dict[str, obje
     decision, reason = (
         ("rejected", "unreadable")
         if verdict.answer is None
-        else ("accepted", "agrees") if verdict.answer == preferred else ("rejected", "disagrees")
-    )  # fmt: skip
+        else ("accepted", "agrees")
+        if verdict.answer == preferred
+        else ("rejected", "disagrees")
+    )
     return text, {
-        "preferred": preferred, "answer": verdict.answer and verdict.answer.value,
-        "margin": verdict.margin, "flaws": flaw_mask(verdict.flaws),
-        "reasoning_hash": reasoning_hash(verdict.reasoning), "scores": verdict.to_scores_json(),
-        "kind": kind.value, "text_length": len(text), "decision": decision, "reason": reason,
+        "preferred": preferred,
+        "answer": verdict.answer and verdict.answer.value,
+        "margin": verdict.margin,
+        "flaws": flaw_mask(verdict.flaws),
+        "reasoning_hash": reasoning_hash(verdict.reasoning),
+        "scores": verdict.to_scores_json(),
+        "kind": kind.value,
+        "text_length": len(text),
+        "decision": decision,
+        "reason": reason,
         "effective": decision,
-    }  # fmt: skip
+    }
 
 
 def main() -> None:

@@ -26,15 +26,7 @@ from backend.store.browse import Browse
 from backend.store.database import Database
 from benchmarks.review_speed import quantile, serve
 
-PAGES = (
-    "overview",
-    "datasets",
-    "runs?run=1",
-    "compare?a=1&b=2",
-    "browse",
-    "review",
-    "curate?runs=1",
-)
+PAGES = ("overview", "datasets", "runs?run=1", "compare?a=1&b=2", "browse", "review", "curate?runs=1")
 WATCH = """
 () => {
   const find = () => {
@@ -139,9 +131,15 @@ def main() -> None:
         with sync_playwright() as driver:
             browser = driver.chromium.launch(
                 executable_path=os.environ.get("WINNOW_CHROMIUM") or shutil.which("chromium"),
-                args=["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-                      "--disable-background-networking", "--disable-component-update"],
-            )  # fmt: skip
+                args=[
+                    "--no-sandbox",
+                    "--disable-gpu",
+                    "--disable-quic",
+                    "--no-first-run",
+                    "--disable-background-networking",
+                    "--disable-component-update",
+                ],
+            )
             page = browser.new_page(viewport={"width": 1440, "height": 900})
             page.set_default_timeout(120_000)
             views = first_views(page, url, options.rounds)
@@ -152,11 +150,15 @@ def main() -> None:
     print(f"\n{os.cpu_count()} CPUs, load {os.getloadavg()[0]:.1f}")
     print(f"{'first view':24}{'n':>5}{'p50 ms':>10}{'max ms':>10}{'bar':>8}{'of bar':>9}")
     for name, values in views.items():
-        print(f"{name:24}{len(values):>5}{quantile(values, 0.5):>10.0f}{max(values):>10.0f}{1500:>8}"
-              f"{quantile(values, 0.5) / 1500:>9.2f}")  # fmt: skip
+        print(
+            f"{name:24}{len(values):>5}{quantile(values, 0.5):>10.0f}{max(values):>10.0f}{1500:>8}"
+            f"{quantile(values, 0.5) / 1500:>9.2f}"
+        )
     p95 = quantile(changes, 0.95)
-    print(f"\n{'filter to results':24}{len(changes):>5} p50 {quantile(changes, 0.5):.0f} ms,"
-          f" p95 {p95:.0f} ms, bar 400 ms, {p95 / 400:.2f} of it")  # fmt: skip
+    print(
+        f"\n{'filter to results':24}{len(changes):>5} p50 {quantile(changes, 0.5):.0f} ms,"
+        f" p95 {p95:.0f} ms, bar 400 ms, {p95 / 400:.2f} of it"
+    )
 
 
 if __name__ == "__main__":

@@ -48,28 +48,49 @@ def add_pairs(database: Database, count: int, run_count: int) -> None:
     with database.write() as connection:
         connection.execute(
             insert(datasets).values(
-                id=1, name="d", source="pairs", spec="", data_root="/", status="ready",
-                created_at=0.0, counts={"pairs": count},
+                id=1,
+                name="d",
+                source="pairs",
+                spec="",
+                data_root="/",
+                status="ready",
+                created_at=0.0,
+                counts={"pairs": count},
             )
-        )  # fmt: skip
+        )
         connection.execute(
             insert(pairs),
             [
                 {
-                    "id": number, "dataset_id": 1, "idx": number - 1, "key": f"k{number}",
-                    "kind": "image", "prompt": "p", "first_path": "a.png", "second_path": "b.png",
-                    "preference": "first", "media_ok": True, "extra": {},
+                    "id": number,
+                    "dataset_id": 1,
+                    "idx": number - 1,
+                    "key": f"k{number}",
+                    "kind": "image",
+                    "prompt": "p",
+                    "first_path": "a.png",
+                    "second_path": "b.png",
+                    "preference": "first",
+                    "media_ok": True,
+                    "extra": {},
                 }
                 for number in range(1, count + 1)
             ],
-        )  # fmt: skip
+        )
         connection.execute(
             insert(runs),
             [
                 {
-                    "id": number, "dataset_id": 1, "model": "m", "engine": "scripted", "spec": {},
-                    "policy": {}, "total": count, "progress": {}, "created_at": 0.0,
+                    "id": number,
+                    "dataset_id": 1,
+                    "model": "m",
+                    "engine": "scripted",
+                    "spec": {},
+                    "policy": {},
+                    "total": count,
+                    "progress": {},
+                    "created_at": 0.0,
                 }
                 for number in range(1, run_count + 1)
             ],
-        )  # fmt: skip
+        )

@@ -85,25 +85,31 @@ def in_flight(folder: str, address: str) -> None:
     (media / "rows.json").write_text(json.dumps(rows))
     database = Database(own / "w.db")
     upgrade(database)
-    dataset = import_dataset(
-        database, name="d", spec=f"hpdv3:{media / 'rows.json'}", check_media=False
-    )
+    dataset = import_dataset(database, name="d", spec=f"hpdv3:{media / 'rows.json'}", check_media=False)
     options = EngineOptions(batch_size=IN_FLIGHT, endpoints=(address,))
     spec = RunSpec(
-        model="m", engine="openai", options=options, order=OrderPolicy.DATASET,
+        model="m",
+        engine="openai",
+        options=options,
+        order=OrderPolicy.DATASET,
         instruction=instructions(None, use_cot=True),
-    )  # fmt: skip
+    )
     with database.write() as connection:
         run = Runs(database).add(
-            connection, dataset_id=dataset.id, model="m", engine="openai",
-            spec=spec.model_dump(mode="json"), policy={}, total=IN_FLIGHT, job_id=None,
-        )  # fmt: skip
+            connection,
+            dataset_id=dataset.id,
+            model="m",
+            engine="openai",
+            spec=spec.model_dump(mode="json"),
+            policy={},
+            total=IN_FLIGHT,
+            job_id=None,
+        )
     engine = load_engine("openai", "m", options)
     started, before = time.monotonic(), _peak()
     Pipeline(
-        database, run_id=run, dataset_id=dataset.id, data_root=media, spec=spec, policy=Policy(),
-        total=IN_FLIGHT,
-    ).run(engine)  # fmt: skip
+        database, run_id=run, dataset_id=dataset.id, data_root=media, spec=spec, policy=Policy(), total=IN_FLIGHT
+    ).run(engine)
     print(json.dumps([_peak() - before, time.monotonic() - started]))
 
 
@@ -151,19 +157,14 @@ def _measured(root: Path, *words: object) -> tuple[float, float]:
         f"runpy.run_path({__file__!r}, run_name='__main__')"
     )
     done = subprocess.run(
-        [sys.executable, "-P", "-c", code, *map(str, words)],
-        check=True,
-        capture_output=True,
-        text=True,
+        [sys.executable, "-P", "-c", code, *map(str, words)], check=True, capture_output=True, text=True
     )
     megabytes, seconds = json.loads(done.stdout.splitlines()[-1])
     return megabytes, seconds
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--root", type=Path, default=Path(__file__).parent.parent)
     parser.add_argument("--latency", type=float, default=20.0, help="of the server, seconds")
     parser.add_argument("--read", nargs="+", help=argparse.SUPPRESS)
@@ -180,11 +181,13 @@ def main() -> None:
         folder = Path(scratch)
         build(folder)
         cases = [
-            ("99 MP TIFF, 16 bits", ["large-16.tif"], 1), ("99 MP TIFF, RGB", ["large-rgb.tif"], 1),
-            ("99 MP JPEG", ["large.jpg"], 1), ("720p video of 260 s", ["video.mp4"], 1),
+            ("99 MP TIFF, 16 bits", ["large-16.tif"], 1),
+            ("99 MP TIFF, RGB", ["large-rgb.tif"], 1),
+            ("99 MP JPEG", ["large.jpg"], 1),
+            ("720p video of 260 s", ["video.mp4"], 1),
             ("four TIFFs at once", ["large-16.tif", "large-rgb.tif"] * 2, 4),
             ("four videos at once", ["video.mp4"] * 4, 4),
-        ]  # fmt: skip
+        ]
         for name, files, at_once in cases:
             paths = [folder / file for file in files]
             megabytes, seconds = _measured(given.root, "--at-once", at_once, "--read", *paths)
@@ -193,9 +196,7 @@ def main() -> None:
             server = serve(given.latency)
             address = f"http://127.0.0.1:{server.server_port}/v1"
             megabytes, seconds = _measured(given.root, "--in-flight", folder, address)
-            print(
-                f"{f'{IN_FLIGHT:,} pairs of {EDGE}² in flight':<34}{megabytes:>9.0f}{seconds:>9.1f}"
-            )
+            print(f"{f'{IN_FLIGHT:,} pairs of {EDGE}² in flight':<34}{megabytes:>9.0f}{seconds:>9.1f}")
     return None
 
 

@@ -41,14 +41,7 @@ def build(db: Database, rows: int) -> None:
     with db.write() as connection:
         connection.execute(
             insert(datasets).values(
-                id=1,
-                name="d",
-                source="hpdv3",
-                spec="",
-                data_root="/data",
-                status="ready",
-                created_at=0.0,
-                counts={},
+                id=1, name="d", source="hpdv3", spec="", data_root="/data", status="ready", created_at=0.0, counts={}
             )
         )
         connection.execute(
@@ -67,12 +60,7 @@ def build(db: Database, rows: int) -> None:
     for start in range(0, rows, CHUNK):
         numbers = range(start, min(start + CHUNK, rows))
         where = [
-            {
-                "run_id": 1,
-                "pair_id": n + 1,
-                "shown_order": "swapped" if n % 2 else "dataset",
-                "sample": 0,
-            }
+            {"run_id": 1, "pair_id": n + 1, "shown_order": "swapped" if n % 2 else "dataset", "sample": 0}
             for n in numbers
         ]
         with db.write() as connection:

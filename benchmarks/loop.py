@@ -60,17 +60,15 @@ class Row:
 
 def main(arguments: list[str] | None = None) -> list[Row]:
     """Everything; returns the table."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--judge", type=Path, help="a weak judge, such as an early checkpoint")
+    parser.add_argument("--make-judge", type=int, metavar="STEPS", help="train the demo judge so far")
     parser.add_argument(
-        "--make-judge", type=int, metavar="STEPS", help="train the demo judge so far"
-    )
-    parser.add_argument(
-        "--weaken", type=float, metavar="SHARE",
+        "--weaken",
+        type=float,
+        metavar="SHARE",
         help="add noise of so many standard deviations to each matrix of the shipped judge",
-    )  # fmt: skip
+    )
     parser.add_argument("--work", type=Path, default=Path("winnow-judge"))
     parser.add_argument("--out", type=Path, default=Path("loop"))
     parser.add_argument("--rounds", type=int, default=2)
@@ -182,13 +180,7 @@ def add_datasets(space: Workspace, given: argparse.Namespace) -> None:
         HELD_OUT: (HELD_OUT_SEED, given.held_out - half, half, 0.0),
     }
     for name, (seed, images, videos, wrong) in sizes.items():
-        files = write_demo(
-            space.folder / name,
-            seed=seed,
-            image_pairs=images,
-            video_pairs=videos,
-            wrong_share=wrong,
-        )
+        files = write_demo(space.folder / name, seed=seed, image_pairs=images, video_pairs=videos, wrong_share=wrong)
         parts = [f"hpdv3:{files.images}"] if images else []
         parts += [f"rapidata-t2v:{files.videos}"] if videos else []
         space.add_dataset(name=name, spec=",".join(parts))
@@ -226,9 +218,7 @@ def judge_held_out(space: Workspace, judge: Path, engine: str, options: EngineOp
         if known.model == str(judge) and known.dataset == HELD_OUT:
             return known.id
     greedy = options.model_copy(update={"temperature": 0.0})
-    run_id, _ = space.launcher.start(
-        RunRequest(dataset=HELD_OUT, model=str(judge), engine=engine, options=greedy)
-    )
+    run_id, _ = space.launcher.start(RunRequest(dataset=HELD_OUT, model=str(judge), engine=engine, options=greedy))
     while space.runs.get(run_id).status in OPEN:
         space.supervise()
         time.sleep(0.3)
@@ -245,9 +235,7 @@ def _row(space: Workspace, name: str, run_id: int, baseline: int | None, **told:
         comparison = _compared(space, baseline, run_id)
         found, p_value = comparison.accuracy_b, comparison.p_value
     low, high = found.interval
-    return Row(
-        judge=name, right=found.count, n=found.n, low=low, high=high, p_value=p_value, **told
-    )
+    return Row(judge=name, right=found.count, n=found.n, low=low, high=high, p_value=p_value, **told)
 
 
 def _compared(space: Workspace, one: int, other: int) -> Comparison:
@@ -260,20 +248,12 @@ def report(rows: list[Row], given: argparse.Namespace, state: LoopState, seconds
     for row in rows:
         chance = "" if row.p_value is None else f"{row.p_value:.2g}"
         interval = f"{row.low:.3f} to {row.high:.3f}"
-        print(
-            f"{row.judge:<34}{row.right:>6}/{row.n:<4}{row.right / row.n:>7.3f}"
-            f"{interval:>18}{chance:>12}"
-        )
+        print(f"{row.judge:<34}{row.right:>6}/{row.n:<4}{row.right / row.n:>7.3f}{interval:>18}{chance:>12}")
     given.out.mkdir(parents=True, exist_ok=True)
     # Without paths, which say nothing elsewhere.
     told = {name: v for name, v in vars(given).items() if not isinstance(v, Path)}
     made = [{k: v for k, v in one.items() if k != "checkpoint"} for one in state.made]
-    figures = {
-        "options": told,
-        "seconds": round(seconds),
-        "rows": [asdict(row) for row in rows],
-        "made": made,
-    }
+    figures = {"options": told, "seconds": round(seconds), "rows": [asdict(row) for row in rows], "made": made}
     (given.out / "loop.json").write_text(json.dumps(figures, indent=2) + "\n")
     (given.out / "loop.plotly.json").write_text(picture(rows).to_json() + "\n")
     print(f"\n{seconds / 60:.0f} minutes; figures in {given.out / 'loop.json'}")
@@ -301,8 +281,7 @@ def picture(rows: list[Row]) -> go.Figure:
             },
         )
     figure.update_layout(
-        title=f"Accuracy on {rows[0].n} held-out pairs, 95 % intervals",
-        yaxis={"title": "share right", "range": [0, 1]},
+        title=f"Accuracy on {rows[0].n} held-out pairs, 95 % intervals", yaxis={"title": "share right", "range": [0, 1]}
     )
     return figure
 

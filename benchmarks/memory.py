@@ -57,25 +57,25 @@ def build(folder: Path, pairs: int) -> int:
     rows, texts = [], []
     for number in range(pairs):
         for side in ("a", "b"):
-            os.link(
-                media / f"{(number + (side == 'b')) % FILES}.mp4", media / f"{number}{side}.mp4"
-            )
-        rows.append({"prompt": f"noise {number}", "first": f"{number}a.mp4",
-                     "second": f"{number}b.mp4", "preference": "first"})  # fmt: skip
-        texts.append({"index": number, "text": "<think>\nVideo 1: 8/10\nVideo 2: 5/10\n</think>"
-                      "<answer>Video 1 is better</answer>"})  # fmt: skip
+            os.link(media / f"{(number + (side == 'b')) % FILES}.mp4", media / f"{number}{side}.mp4")
+        rows.append(
+            {"prompt": f"noise {number}", "first": f"{number}a.mp4", "second": f"{number}b.mp4", "preference": "first"}
+        )
+        texts.append(
+            {
+                "index": number,
+                "text": "<think>\nVideo 1: 8/10\nVideo 2: 5/10\n</think><answer>Video 1 is better</answer>",
+            }
+        )
     (media / "pairs.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     (folder / "texts.jsonl").write_text("".join(json.dumps(row) + "\n" for row in texts))
     space = open_workspace(settings_for(folder / "ws"))
     dataset = import_dataset(
-        space.database, name="noise", spec=f"pairs:{media / 'pairs.jsonl'}", data_root=None,
-        check_media=False,
-    )  # fmt: skip
+        space.database, name="noise", spec=f"pairs:{media / 'pairs.jsonl'}", data_root=None, check_media=False
+    )
     spec = RunSpec(model="noise", engine="import", instruction=instructions(None, use_cot=True))
     import_predictions(space.database, dataset.id, spec, Policy(), folder / "texts.jsonl")
-    queue = Queues(space.database).make(
-        NewQueue(kind=QueueKind.UNREVIEWED, title="noise"), created_by="benchmark"
-    )
+    queue = Queues(space.database).make(NewQueue(kind=QueueKind.UNREVIEWED, title="noise"), created_by="benchmark")
     space.close()
     return queue.id
 
@@ -99,9 +99,15 @@ def main() -> None:
             with sync_playwright() as driver:
                 browser = driver.chromium.launch(
                     executable_path=os.environ.get("WINNOW_CHROMIUM") or shutil.which("chromium"),
-                    args=["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-                          "--disable-background-networking", "--disable-component-update"],
-                )  # fmt: skip
+                    args=[
+                        "--no-sandbox",
+                        "--disable-gpu",
+                        "--disable-quic",
+                        "--no-first-run",
+                        "--disable-background-networking",
+                        "--disable-component-update",
+                    ],
+                )
                 page = browser.new_page(viewport={"width": 1440, "height": 900})
 
                 def count(response: object) -> None:
@@ -125,8 +131,9 @@ def main() -> None:
     for number, megabytes in seen:
         print(f"{number:>12}{megabytes:>12.0f}")
     growth = seen[-1][1] - seen[0][1]
-    print(f"{fetched} media answers; grew by {growth:.0f} MB after the first {WARM}, bar 100 MB,"
-          f" {growth / 100:.2f} of it")  # fmt: skip
+    print(
+        f"{fetched} media answers; grew by {growth:.0f} MB after the first {WARM}, bar 100 MB, {growth / 100:.2f} of it"
+    )
 
 
 if __name__ == "__main__":

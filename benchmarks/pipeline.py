@@ -45,17 +45,11 @@ DISTINCT = 40
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
-    )
-    parser.add_argument(
-        "--engine", default="scripted", choices=("scripted", "vllm", "transformers")
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--engine", default="scripted", choices=("scripted", "vllm", "transformers"))
     parser.add_argument("--pairs", type=int, nargs="+", default=[512])
     parser.add_argument("--in-flight", type=int, default=64)
-    parser.add_argument(
-        "--latency", type=float, default=2.0, help="seconds an answer takes (scripted)"
-    )
+    parser.add_argument("--latency", type=float, default=2.0, help="seconds an answer takes (scripted)")
     parser.add_argument("--edge", type=int, default=1024, help="pixels of the JPEGs (scripted)")
     parser.add_argument("--rounds", type=int, default=3, help="of a real engine")
     given = parser.parse_args()
@@ -69,9 +63,7 @@ def main() -> None:
 def _scripted(folder: Path, given: argparse.Namespace) -> None:
     print(f"{'pairs':>8} {'seconds':>9} {'pairs/s':>9} {'of ideal':>9} {'peak RSS MB':>12}")
     script = folder / "script.jsonl"
-    script.write_text(
-        json.dumps({"text": "<think>x</think><answer>Image 1 is better</answer>"}) + "\n"
-    )
+    script.write_text(json.dumps({"text": "<think>x</think><answer>Image 1 is better</answer>"}) + "\n")
     noise = np.random.default_rng(0)
     for number in range(DISTINCT):
         coarse = noise.integers(0, 255, (given.edge // 8, given.edge // 8, 3), dtype=np.uint8)
@@ -83,9 +75,7 @@ def _scripted(folder: Path, given: argparse.Namespace) -> None:
             for number in range(pairs):
                 row = {"prompt": f"caption {number}", "path1": f"{number % DISTINCT}.jpg"}
                 file.write(json.dumps({**row, "path2": f"{(number + 1) % DISTINCT}.jpg"}) + "\n")
-        options = EngineOptions(
-            batch_size=given.in_flight, scripted_latency=given.latency, scripted_file=str(script)
-        )
+        options = EngineOptions(batch_size=given.in_flight, scripted_latency=given.latency, scripted_file=str(script))
         engine = load_engine("scripted", "scripted", options)
         seconds = _pipeline(folder / f"{pairs}.db", f"hpdv3:{rows}", engine, "scripted", options)
         engine.close()
@@ -117,11 +107,7 @@ def _real(folder: Path, given: argparse.Namespace) -> None:
         synchronous.append(_time(batches_of_eight))
     engine.close()
     print(f"{'what':<28} {'seconds':>8} {'pairs/s':>8} {'of engine':>10}   each round")
-    rows = (
-        ("engine alone, all decoded", alone),
-        ("Winnow's pipeline", ours),
-        ("loop, batch 8", synchronous),
-    )
+    rows = (("engine alone, all decoded", alone), ("Winnow's pipeline", ours), ("loop, batch 8", synchronous))
     for name, seconds in rows:
         shares = [one / two for one, two in zip(alone, seconds, strict=True)]
         middle = median(seconds)

@@ -35,9 +35,7 @@ BATCH = 8
 
 def main(arguments: list[str] | None = None) -> None:
     """Everything; prints the table."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--rows", type=int, default=240)
     parser.add_argument("--steps", type=int, default=30)
     parser.add_argument("--held-out", type=int, default=120, help="pairs of each medium")
@@ -70,22 +68,23 @@ def right_answers(judge: Path, folder: Path, wanted: int) -> tuple[list[Row], fl
         return kept, mean_loss(inference.losses(kept[:: max(1, len(kept) // 24)]))
 
 
-def train(
-    source: Path, rows: Sequence[Row], out: Path, *, counted: bool, given: argparse.Namespace
-) -> list[float]:
+def train(source: Path, rows: Sequence[Row], out: Path, *, counted: bool, given: argparse.Namespace) -> list[float]:
     """Train so many steps on batches of one kind, drawn alike each time; the loss of each."""
     import torch
 
     spec = TrainingSpec(
-        trainer="local", model=str(source), output_dir=str(out), fps=FPS, device="cpu",
-        sets=(SetRef(id=0, name="", version=0, content_hash=""),), gradient_checkpointing=False,
-    )  # fmt: skip
+        trainer="local",
+        model=str(source),
+        output_dir=str(out),
+        fps=FPS,
+        device="cpu",
+        sets=(SetRef(id=0, name="", version=0, content_hash=""),),
+        gradient_checkpointing=False,
+    )
     torch.manual_seed(0)
     judge = Judge(spec, "cpu", bf16=False)
     collator = Collator(judge.processor, spec, pixel_factor(spec.model))
-    optimizer = torch.optim.AdamW(
-        judge.trained.values(), lr=given.learning_rate, betas=(0.9, 0.95), weight_decay=0.0
-    )
+    optimizer = torch.optim.AdamW(judge.trained.values(), lr=given.learning_rate, betas=(0.9, 0.95), weight_decay=0.0)
     losses = []
     for batch in batches(rows, given.steps):
         (micro,) = collator.micro_batches(batch)

@@ -19,12 +19,20 @@ from typing import Any
 HERE = Path(__file__).parent.parent
 CASES = HERE / "tests" / "unit" / "reading"
 _DIMENSIONS = (
-    "Semantic consistency", "Aesthetics", "Authenticity", "Spatial layout", "Fine-grained detail",
-    "Lighting", "Mood", "Sharpness", "Colour", "Texture", "Depth", "Motion",
-)  # fmt: skip
-_FIRST = (
-    "Shows a red kite over two dunes with a soft evening sky, and the string runs down to the left"
+    "Semantic consistency",
+    "Aesthetics",
+    "Authenticity",
+    "Spatial layout",
+    "Fine-grained detail",
+    "Lighting",
+    "Mood",
+    "Sharpness",
+    "Colour",
+    "Texture",
+    "Depth",
+    "Motion",
 )
+_FIRST = "Shows a red kite over two dunes with a soft evening sky, and the string runs down to the left"
 _SECOND = "The kite is orange rather than red and there are 3 dunes; the horizon tilts a little"
 
 
@@ -35,8 +43,7 @@ def block_text(characters: int) -> str:
         first, second = 9 - number % 3, 6 + number % 3
         scores.append((first, second))
         lines.append(
-            f"{number}. {name}: \n    Image 1 ({first}/10) - {_FIRST}; \n"
-            f"    Image 2 ({second}/10) - {_SECOND}."
+            f"{number}. {name}: \n    Image 1 ({first}/10) - {_FIRST}; \n    Image 2 ({second}/10) - {_SECOND}."
         )
         if sum(map(len, lines)) > characters - 150:
             break
@@ -60,13 +67,10 @@ def prose_text(characters: int) -> str:
 
 def _ended(lines: list[str], scores: list[tuple[int, int]]) -> str:
     sums = [
-        f"Image {side + 1}: {'+'.join(str(pair[side]) for pair in scores)}"
-        f"={sum(pair[side] for pair in scores)}"
+        f"Image {side + 1}: {'+'.join(str(pair[side]) for pair in scores)}={sum(pair[side] for pair in scores)}"
         for side in (0, 1)
     ]
-    return "\n".join(
-        [*lines, "Total score:", *sums, "</think>", "<answer>Image 1 is better</answer>"]
-    )
+    return "\n".join([*lines, "Total score:", *sums, "</think>", "<answer>Image 1 is better</answer>"])
 
 
 TEXTS = {
@@ -135,27 +139,17 @@ def main() -> None:
     for _ in range(chosen.rounds):
         for place in places:
             found[place].append(_child(place))
-    print(
-        "| text | characters | " + " | ".join(f"{_name(p)}, texts/s" for p in places) + " | ratio |"
-    )
+    print("| text | characters | " + " | ".join(f"{_name(p)}, texts/s" for p in places) + " | ratio |")
     print("|---|---|" + "---|" * (len(places) + 1))
     for name, text in TEXTS.items():
         rates = [statistics.median(one["rates"][name] for one in found[place]) for place in places]
         ratio = f"{rates[0] / rates[1]:.2f}" if len(rates) > 1 else ""
-        print(
-            f"| {name} | {len(text)} | "
-            + " | ".join(f"{rate:.0f}" for rate in rates)
-            + f" | {ratio} |"
-        )
+        print(f"| {name} | {len(text)} | " + " | ".join(f"{rate:.0f}" for rate in rates) + f" | {ratio} |")
     print("\n| cases | " + " | ".join(f"{_name(p)}: right | wrong side" for p in places) + " |")
     print("|---|" + "---|---|" * len(places))
     for name, (_, _, total) in found[HERE][0]["right"].items():
         cells = [found[place][0]["right"][name] for place in places]
-        print(
-            f"| {name} ({total}) | "
-            + " | ".join(f"{right} | {wrong}" for right, wrong, _ in cells)
-            + " |"
-        )
+        print(f"| {name} ({total}) | " + " | ".join(f"{right} | {wrong}" for right, wrong, _ in cells) + " |")
 
 
 def _name(place: Path) -> str:
@@ -167,9 +161,7 @@ def _child(place: Path) -> dict[str, Any]:
         f"import sys; sys.path.insert(0, {str(place)!r}); import runpy;"
         f" sys.argv = ['reading', '--child']; runpy.run_path({str(Path(__file__))!r}, run_name='__main__')"
     )
-    done = subprocess.run(
-        [sys.executable, "-P", "-c", code], cwd=place, check=True, capture_output=True, text=True
-    )
+    done = subprocess.run([sys.executable, "-P", "-c", code], cwd=place, check=True, capture_output=True, text=True)
     found: dict[str, Any] = json.loads(done.stdout)
     return found
 

@@ -118,14 +118,23 @@ def serve(workspace: Path) -> tuple[subprocess.Popen[bytes], str]:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     process = subprocess.Popen(
-        [sys.executable, "-m", "streamlit", "run", str(ROOT / "dashboard" / "app.py"),
-         "--server.port", str(port), "--server.headless", "true"],
+        [
+            sys.executable,
+            "-m",
+            "streamlit",
+            "run",
+            str(ROOT / "dashboard" / "app.py"),
+            "--server.port",
+            str(port),
+            "--server.headless",
+            "true",
+        ],
         cwd=ROOT,
         env={**os.environ, "WINNOW_WORKSPACE": str(workspace), "PYTHONPATH": str(ROOT)},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         start_new_session=True,
-    )  # fmt: skip
+    )
     url = f"http://127.0.0.1:{port}"
     for _ in range(600):
         try:
@@ -148,9 +157,15 @@ def measure(url: str, queue: int, count: int, per_second: float) -> dict[str, li
     with sync_playwright() as driver:
         browser = driver.chromium.launch(
             executable_path=chromium,
-            args=["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-                  "--disable-background-networking", "--disable-component-update"],
-        )  # fmt: skip
+            args=[
+                "--no-sandbox",
+                "--disable-gpu",
+                "--disable-quic",
+                "--no-first-run",
+                "--disable-background-networking",
+                "--disable-component-update",
+            ],
+        )
         page = browser.new_page(viewport={"width": 1440, "height": 900})
         page.add_init_script(MEASURE)
         page.goto(f"{url}/review?queue={queue}")
@@ -204,9 +219,7 @@ def main() -> None:
         if writer is not None:
             writer.kill()
     load = os.getloadavg()[0]
-    print(
-        f"{options.rulings} rulings at {options.per_second}/s, {os.cpu_count()} CPUs, load {load:.1f}"
-    )
+    print(f"{options.rulings} rulings at {options.per_second}/s, {os.cpu_count()} CPUs, load {load:.1f}")
     print(f"{'':20}{'n':>6}{'p50 ms':>10}{'p95 ms':>10}{'max ms':>10}{'bar ms':>10}")
     for name, values in found.items():
         row = (quantile(values, 0.5), quantile(values, 0.95), max(values), BARS_MS[name])

@@ -94,10 +94,10 @@ class Reviewer:
     async def _fill(self, *, exact: bool = False) -> None:
         count = OPEN_COUNT if exact else FETCH_COUNT
         answer = await self._call(
-            "items", "GET",
-            f"/winnow/review/{self.queue.id}/items?from={self._from}&count={count}"
-            + ("&exact=1" if exact else ""),
-        )  # fmt: skip
+            "items",
+            "GET",
+            f"/winnow/review/{self.queue.id}/items?from={self._from}&count={count}" + ("&exact=1" if exact else ""),
+        )
         if answer and answer["items"]:
             self._items += [item for item in answer["items"] if not item["mine"]]
             self._from = 0 if answer["at_end"] else answer["items"][-1]["position"] + 1
@@ -107,15 +107,18 @@ class Reviewer:
         if kind == "accept" and item["answer"] not in ("first", "second"):
             kind = "reject"
         ruling = {
-            "token": token, "queue": self.queue.id, "position": item["position"],
-            "prediction_id": item["prediction"], "ruling": kind,
-            "relabel": "first" if kind == "relabel" else None, "note": "", "tags": [],
-        }  # fmt: skip
+            "token": token,
+            "queue": self.queue.id,
+            "position": item["position"],
+            "prediction_id": item["prediction"],
+            "ruling": kind,
+            "relabel": "first" if kind == "relabel" else None,
+            "note": "",
+            "tags": [],
+        }
         wait = 0.5
         while True:
-            answer = await self._call(
-                "rulings", "POST", "/winnow/review/rulings", {"rulings": [ruling]}
-            )
+            answer = await self._call("rulings", "POST", "/winnow/review/rulings", {"rulings": [ruling]})
             if answer:
                 break
             await asyncio.sleep(wait)
@@ -123,9 +126,7 @@ class Reviewer:
         self.acknowledged.update(answer["stored"])
         self.problems += [one["message"] for one in answer["refused"]]
         # Behind the acknowledgement, and not more often than that; the newest request counts.
-        self._stats_due = due = time.monotonic() + max(
-            0.4, self._stats_at + STATS_SOONEST_S - time.monotonic()
-        )
+        self._stats_due = due = time.monotonic() + max(0.4, self._stats_at + STATS_SOONEST_S - time.monotonic())
         await asyncio.sleep(due - time.monotonic())
         if due == self._stats_due:
             await self._stats()
@@ -161,9 +162,7 @@ async def measure(
         await client.get("/")
         session = client.cookies[COOKIE]
         people.keep(f"session:{session}", name=name)
-        token = signer(workspace, "api").dumps(
-            [session, name, "operator", int(time.time()) + 9_000]
-        )
+        token = signer(workspace, "api").dumps([session, name, "operator", int(time.time()) + 9_000])
         client.headers["Authorization"] = f"Bearer {token}"
         reviewers.append(Reviewer(client, name, queue, every))
     until = time.monotonic() + seconds
@@ -178,15 +177,12 @@ def lost(database: Database, acknowledged: set[str]) -> tuple[int, int]:
     in force than the newest ruling's."""
     with database.read() as connection:
         rows = connection.execute(
-            select(reviews.c.token, reviews.c.prediction_id, reviews.c.ruling, reviews.c.reviewer)
-            .order_by(reviews.c.id)
-        ).all()  # fmt: skip
+            select(reviews.c.token, reviews.c.prediction_id, reviews.c.ruling, reviews.c.reviewer).order_by(
+                reviews.c.id
+            )
+        ).all()
         # Reviewers here settle the matter, each time; the workspace's own rulings may be flags.
-        newest = {
-            row.prediction_id: (row.ruling, row.reviewer)
-            for row in rows
-            if row.token in acknowledged
-        }
+        newest = {row.prediction_id: (row.ruling, row.reviewer) for row in rows if row.token in acknowledged}
         wrong = 0
         for row in connection.execute(
             select(verdicts.c.prediction_id, verdicts.c.ruling, verdicts.c.reviewer).where(
@@ -204,14 +200,23 @@ def serve(workspace: Path) -> tuple[subprocess.Popen[bytes], str]:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     process = subprocess.Popen(
-        [sys.executable, "-m", "dashboard", "--server.port", str(port),
-         "--server.headless", "true", "--server.address", "127.0.0.1"],
+        [
+            sys.executable,
+            "-m",
+            "dashboard",
+            "--server.port",
+            str(port),
+            "--server.headless",
+            "true",
+            "--server.address",
+            "127.0.0.1",
+        ],
         cwd=ROOT,
         env={**os.environ, "WINNOW_WORKSPACE": str(workspace), "PYTHONPATH": str(ROOT)},
         stdout=subprocess.DEVNULL,
         stderr=sys.stderr,
         start_new_session=True,
-    )  # fmt: skip
+    )
     url = f"http://127.0.0.1:{port}"
     for _ in range(1200):
         try:
@@ -248,9 +253,12 @@ def main() -> None:
     database = Database(file)
     upgrade(database)
     new = NewQueue(
-        kind=QueueKind.UNREVIEWED, title="benchmark", run_ids=(1,), blind=options.blind,
+        kind=QueueKind.UNREVIEWED,
+        title="benchmark",
+        run_ids=(1,),
+        blind=options.blind,
         rulings_wanted=2 if options.blind else 1,
-    )  # fmt: skip
+    )
     queue = Queues(database).make(new, created_by="benchmark")
     server, url = serve(options.workspace)
     command: list[Any] = [sys.executable, "-m", "benchmarks.reviewers", options.workspace, "--as"]
@@ -260,9 +268,7 @@ def main() -> None:
         time.sleep(3)
         used = time.process_time()
         reviewers = asyncio.run(
-            measure(
-                url, options.workspace, queue, options.reviewers, options.every, options.seconds
-            )
+            measure(url, options.workspace, queue, options.reviewers, options.every, options.seconds)
         )
         used = time.process_time() - used
         stat = Path(f"/proc/{server.pid}/stat").read_text().rsplit(")", 1)[1].split()
@@ -287,9 +293,7 @@ def main() -> None:
     acknowledged = {token for one in reviewers for token in one.acknowledged}
     missing, wrong = lost(database, acknowledged)
     problems = [problem for one in reviewers for problem in one.problems]
-    print(
-        f"{len(acknowledged)} acknowledged, {missing} lost, {wrong} not in force, {len(problems)} problems"
-    )
+    print(f"{len(acknowledged)} acknowledged, {missing} lost, {wrong} not in force, {len(problems)} problems")
     for problem in dict.fromkeys(problems):
         print("  " + problem)
     if missing or wrong:

@@ -39,10 +39,21 @@ TEXT = "<think>" + "Image 1 shows what was asked for; Image 2 does not. " * 20 +
 
 def prediction(pair: int, sample: int = 0) -> NewPrediction:
     return NewPrediction(
-        pair_id=pair, shown_order=Order.DATASET, sample=sample, text=TEXT, finish_reason="stop",
-        prompt_tokens=900, completion_tokens=240, preferred="first", answer="first", margin=3.0,
-        flaws=0, reasoning_hash=pair, scores={"dimensions": [], "totals": [8, 5]}, kind="image",
-    )  # fmt: skip
+        pair_id=pair,
+        shown_order=Order.DATASET,
+        sample=sample,
+        text=TEXT,
+        finish_reason="stop",
+        prompt_tokens=900,
+        completion_tokens=240,
+        preferred="first",
+        answer="first",
+        margin=3.0,
+        flaws=0,
+        reasoning_hash=pair,
+        scores={"dimensions": [], "totals": [8, 5]},
+        kind="image",
+    )
 
 
 def store(database: Database, run: int, new: list[NewPrediction]) -> None:
@@ -87,8 +98,7 @@ class Beside:
     def __init__(self, url: str, count: int) -> None:
         self.stop, self.out, self.run_out = mp.Event(), mp.Queue(), mp.Queue()
         self.all = [
-            mp.Process(target=review, args=(url, f"r{n}", count, self.stop, self.out))
-            for n in range(REVIEWERS)
+            mp.Process(target=review, args=(url, f"r{n}", count, self.stop, self.out)) for n in range(REVIEWERS)
         ]
         self.all.append(mp.Process(target=judge, args=(url, count, self.stop, self.run_out)))
 
@@ -118,9 +128,12 @@ def row(what: str, seconds: float, beside: Beside, stored: str = "") -> None:
 def lines(count: int, turn: int) -> Iterator[dict[str, Any]]:
     for number in range(count):
         yield {
-            "key": f"k{number + 1}", "order": "dataset", "ruling": "reject", "reviewer": "import",
+            "key": f"k{number + 1}",
+            "order": "dataset",
+            "ruling": "reject",
+            "reviewer": "import",
             "note": f"from elsewhere, turn {turn}",
-        }  # fmt: skip
+        }
 
 
 def measure(name: str, url: str, count: int, rounds: int) -> None:
@@ -146,15 +159,15 @@ def measure(name: str, url: str, count: int, rounds: int) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--rulings", type=int, default=20_000)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--databases", nargs="+", default=["sqlite", "postgresql"])
     given = parser.parse_args()
-    print("| what | seconds | rulings by reviewers | p50, ms | p95, ms | longest, ms | longest batch of "
-          "the run, ms | stored |\n|---|---|---|---|---|---|---|---|")  # fmt: skip
+    print(
+        "| what | seconds | rulings by reviewers | p50, ms | p95, ms | longest, ms | longest batch of "
+        "the run, ms | stored |\n|---|---|---|---|---|---|---|---|"
+    )
     with databases(given.databases) as urls:
         for name, url in urls.items():
             measure(name, url, given.rulings, given.rounds)

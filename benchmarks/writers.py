@@ -97,17 +97,13 @@ def counted(database: Database) -> tuple[int, int, int, dict[int, int]]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--processes", type=int, default=8)
     parser.add_argument("--seconds", type=float, default=10.0)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--databases", nargs="+", default=["sqlite", "postgresql"])
     given = parser.parse_args()
-    print(
-        "| what | rows | seconds | rows/s | errors | lost | doubled |\n|---|---|---|---|---|---|---|"
-    )
+    print("| what | rows | seconds | rows/s | errors | lost | doubled |\n|---|---|---|---|---|---|---|")
     for name in given.databases:
         for number in range(given.rounds):
             with databases([name]) as urls:

@@ -15,8 +15,12 @@ log = logging.getLogger(__name__)
 
 Handler = Callable[[Request], Response]
 _STATUS: tuple[tuple[type[WinnowError], int], ...] = (
-    (Forbidden, 403), (NotFound, 404), (MediaError, 422), (StoreUnavailable, 503), (WinnowError, 400),
-)  # fmt: skip
+    (Forbidden, 403),
+    (NotFound, 404),
+    (MediaError, 422),
+    (StoreUnavailable, 503),
+    (WinnowError, 400),
+)
 
 
 def answering(handler: Handler) -> Handler:

@@ -43,9 +43,7 @@ try:
     settings = shared().settings
     check_exposure(address, login=login_configured(), allow_open=settings.allow_open)
     door = Door(
-        settings.public_urls | login_origins(),
-        "https" if config.get_option("server.sslCertFile") else "http",
-        address,
+        settings.public_urls | login_origins(), "https" if config.get_option("server.sslCertFile") else "http", address
     )
 except WinnowError as error:
     sys.exit(f"error: {error}" + (f"\nhint: {error.hint}" if error.hint else ""))

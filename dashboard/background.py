@@ -77,9 +77,7 @@ def find(key: Hashable) -> Task | None:
 def named(kind: str) -> list[tuple[Hashable, Task]]:
     """Every task whose key is a tuple that begins with ``kind``."""
     with _lock:
-        return [
-            (key, task) for key, task in _tasks.items() if isinstance(key, tuple) and key[0] == kind
-        ]
+        return [(key, task) for key, task in _tasks.items() if isinstance(key, tuple) and key[0] == kind]
 
 
 def forget(key: Hashable) -> None:

@@ -37,8 +37,7 @@ def login_configured() -> bool:
             return False
         log.error("the secrets cannot be read: %s", error)
         raise SettingsError(
-            "the file with the login cannot be read",
-            hint="the server's log says what is wrong with secrets.toml",
+            "the file with the login cannot be read", hint="the server's log says what is wrong with secrets.toml"
         ) from error
 
 

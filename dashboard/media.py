@@ -81,7 +81,4 @@ CONTENT_TYPES = {
 }
 """What browsers show as it is. Everything else is converted (images) or refused (videos)."""
 
-__all__ = [
-    "CONTENT_TYPES", "THUMBNAIL_SIZES", "MediaKind", "Side", "media_url", "opened", "sign",
-    "thumb_url",
-]  # fmt: skip
+__all__ = ["CONTENT_TYPES", "THUMBNAIL_SIZES", "MediaKind", "Side", "media_url", "opened", "sign", "thumb_url"]

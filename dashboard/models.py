@@ -39,10 +39,14 @@ def model_field(known: Iterable[str], key: str) -> None:
         known.append(str(shipped_judge()))
     typed = st.session_state.get(key)
     st.selectbox(
-        "Model", list(dict.fromkeys([*known, *([typed] if typed else [])])), key=key,
-        accept_new_options=True, index=None, placeholder="folder, or ORGANISATION/NAME",
+        "Model",
+        list(dict.fromkeys([*known, *([typed] if typed else [])])),
+        key=key,
+        accept_new_options=True,
+        index=None,
+        placeholder="folder, or ORGANISATION/NAME",
         format_func=_words,
-    )  # fmt: skip
+    )
 
 
 def _words(model: str) -> str:

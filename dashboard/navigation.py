@@ -31,10 +31,7 @@ def pages(folder: Path) -> StreamlitPage:
     """The page that the URL names; the login page where there is a login and nobody is in."""
     if login_needed():
         # At every page's address, so that no link leads to "page not found".
-        doors = [
-            st.Page(_log_in, title="Log in", url_path=name, default=name == "overview")
-            for name, _ in _PAGES
-        ]
+        doors = [st.Page(_log_in, title="Log in", url_path=name, default=name == "overview") for name, _ in _PAGES]
         door = st.navigation(doors, position="hidden")
         st.session_state[_HERE] = door.url_path
         return door

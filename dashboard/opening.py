@@ -21,8 +21,6 @@ def open_in_review(ids: Sequence[int], title: str, *, at: int = 0) -> None:
     kept = st.session_state.setdefault(_MADE, {})
     number = kept.get(tuple(ids))
     if number is None:
-        queue = space().make_queue(
-            NewQueue(kind=QueueKind.FILTER, title=title, listed=False), ids=ids
-        )
+        queue = space().make_queue(NewQueue(kind=QueueKind.FILTER, title=title, listed=False), ids=ids)
         number = kept[tuple(ids)] = queue.id
     go("review", queue=str(number), at=str(at))

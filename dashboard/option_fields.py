@@ -75,9 +75,7 @@ def fields(options: tuple[Option, ...], prefix: str) -> None:
     """Fields in two columns; long ones over the whole width."""
     short = [option for option in options if option.kind not in ("long", "lines")]
     for place in range(0, len(short), 2):
-        for column, option in zip(
-            st.columns(2, gap="medium"), short[place : place + 2], strict=False
-        ):
+        for column, option in zip(st.columns(2, gap="medium"), short[place : place + 2], strict=False):
             with column:
                 field(option, prefix)
     for option in options:
@@ -91,11 +89,14 @@ def field(option: Option, prefix: str) -> None:
     if option.kind in ("int", "float"):
         cast = int if option.kind == "int" else float
         st.number_input(
-            option.name, key=key, value=None,
+            option.name,
+            key=key,
+            value=None,
             placeholder="none" if option.default is None else f"{option.default:g}",
             step=cast(option.step) if option.step else _step(option),
-            format="%d" if option.kind == "int" else "%g", help=option.help,
-        )  # fmt: skip
+            format="%d" if option.kind == "int" else "%g",
+            help=option.help,
+        )
     elif option.kind == "bool":
         st.toggle(option.name, key=key, help=option.help)
     elif option.kind == "choice":

@@ -67,8 +67,7 @@ class Door:
         if here is None:
             return (
                 "this server is not known by that name",
-                "open it under the address that `winnow serve` printed, or name this one in"
-                " WINNOW_PUBLIC_URL",
+                "open it under the address that `winnow serve` printed, or name this one in WINNOW_PUBLIC_URL",
             )
         if origins:
             # A proxy may call the server by the name that it has here; its page is ours all the same.
@@ -118,9 +117,8 @@ class DoorMiddleware:
         if refusal is not None:
             headers = Headers(scope=scope)
             log.warning(
-                "refused: %s (host %.200r, origin %.200r)",
-                refusal[0], headers.get("host"), headers.get("origin"),
-            )  # fmt: skip
+                "refused: %s (host %.200r, origin %.200r)", refusal[0], headers.get("host"), headers.get("origin")
+            )
             if scope["type"] == "websocket":
                 await send({"type": "websocket.close", "code": 1008})
             else:
@@ -145,16 +143,12 @@ class DoorMiddleware:
         """
         headers = MutableHeaders(raw=list(scope["headers"]))
         said = headers.get("origin")
-        origin = (said and Origin.parse(said)) or self._door.called(
-            headers["host"], scope["server"][1]
-        )
+        origin = (said and Origin.parse(said)) or self._door.called(headers["host"], scope["server"][1])
         assert origin is not None  # It was let in under it.
         if said:
             headers["host"] = said.partition("://")[2]
         secure = origin.scheme == "https"
-        scheme = (
-            {"http": "https", "websocket": "wss"} if secure else {"http": "http", "websocket": "ws"}
-        )
+        scheme = {"http": "https", "websocket": "wss"} if secure else {"http": "http", "websocket": "ws"}
         return {**scope, "scheme": scheme[scope["type"]], "headers": headers.raw}
 
 

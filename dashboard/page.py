@@ -89,8 +89,7 @@ def show(error: WinnowError) -> None:
 
 def _unexpected() -> None:
     st.error(
-        "Something went wrong on this page.  \nThe server's log says what; reloading may help.",
-        icon=":material/error:",
+        "Something went wrong on this page.  \nThe server's log says what; reloading may help.", icon=":material/error:"
     )
 
 

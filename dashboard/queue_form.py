@@ -59,21 +59,14 @@ def new_queue(space: Workspace, runs: list[RunRow]) -> QueueRow | None:
         asked = st.query_params.get("kind", "")
         if "queue_kind" not in st.session_state and asked in choices:
             st.session_state["queue_kind"] = QueueKind(asked)
-        kind = st.selectbox(
-            "What to review", choices, format_func=lambda one: KINDS[one].name, key="queue_kind"
-        )
+        kind = st.selectbox("What to review", choices, format_func=lambda one: KINDS[one].name, key="queue_kind")
         st.caption(KINDS[kind].purpose)
-        chosen = st.multiselect(
-            "Runs", list(names), format_func=names.__getitem__, placeholder="All runs"
-        )
+        chosen = st.multiselect("Runs", list(names), format_func=names.__getitem__, placeholder="All runs")
         options = _options(kind)
         # As wide as their words, and below each other where there is no room: columns cut them.
         with st.container(horizontal=True, gap="medium"):
             blind = st.toggle("Blind", help="Verdict and label stay hidden until one has chosen.")
-            two = st.toggle(
-                "Two rulings each",
-                help="Two reviewers rule independently; their agreement is measured.",
-            )
+            two = st.toggle("Two rulings each", help="Two reviewers rule independently; their agreement is measured.")
         if not st.button("Make queue", type="primary"):
             return None
         with st.spinner("Choosing predictions"):
@@ -105,12 +98,7 @@ def _options(kind: QueueKind) -> dict[str, Any]:
             "agreement": right.number_input("Share against the label, %", 51, 100, 100) / 100,
         }
     if kind is QueueKind.FLAWED:
-        flaws = st.multiselect(
-            "Flaws",
-            list(Flaw),
-            format_func=spaced,
-            placeholder="Any flaw",
-        )
+        flaws = st.multiselect("Flaws", list(Flaw), format_func=spaced, placeholder="Any flaw")
         return {"flaws": tuple(flaws)}
     return {}
 

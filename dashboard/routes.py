@@ -40,10 +40,7 @@ class OpenedFile(FileResponse):
     def __init__(self, file: BinaryIO, media_type: str) -> None:
         # /dev/fd opens what the descriptor is of, for each range anew.
         super().__init__(
-            f"/dev/fd/{file.fileno()}",
-            media_type=media_type,
-            headers=_HEADERS,
-            stat_result=os.fstat(file.fileno()),
+            f"/dev/fd/{file.fileno()}", media_type=media_type, headers=_HEADERS, stat_result=os.fstat(file.fileno())
         )
         self._file = file
 
@@ -60,8 +57,7 @@ def medium(request: Request) -> Response:
     if content_type is None or not content_type.startswith(kind.value):
         if kind is MediaKind.VIDEO:
             raise MediaError(
-                f"{name.name}: browsers do not play this kind of file",
-                hint="convert it to MP4 (H.264) or WebM (VP9)",
+                f"{name.name}: browsers do not play this kind of file", hint="convert it to MP4 (H.264) or WebM (VP9)"
             )
         with file:
             shown = browser_image(file, _cache())
@@ -82,9 +78,7 @@ def _asked_for(request: Request) -> tuple[BinaryIO, PurePosixPath, MediaKind, in
     """The file, its name in the dataset (a link's end may be called by a hash), kind and size."""
     session = session_in(request.headers.get("cookie", ""))
     if session is None:
-        raise Forbidden(
-            "media are shown to this server's own pages only", hint="open the dashboard"
-        )
+        raise Forbidden("media are shown to this server's own pages only", hint="open the dashboard")
     pair_id, side, size = opened(session, request.path_params["token"])
     found = locate(shared().database, pair_id)
     path = found.first if side == "first" else found.second

@@ -25,9 +25,7 @@ def sidebar() -> None:
             # A form, so that Enter keeps the name as the button does.
             with (
                 # Another name is another popover: it closes when the name is kept.
-                st.popover(
-                    md(who.name, 24) or "Who are you?", width="stretch", key=f"who_{who.name}"
-                ),
+                st.popover(md(who.name, 24) or "Who are you?", width="stretch", key=f"who_{who.name}"),
                 st.form("who", border=False),
                 errors_shown(),
             ):
@@ -36,6 +34,8 @@ def sidebar() -> None:
                     keep_name(given)
                     st.rerun()
         if words := shared().read_only:
-            st.markdown(f":material/lock: {words[:1].upper()}{words[1:]}",
-                        help="The workspace's folder cannot be written: look, and change nothing.")  # fmt: skip
+            st.markdown(
+                f":material/lock: {words[:1].upper()}{words[1:]}",
+                help="The workspace's folder cannot be written: look, and change nothing.",
+            )
         st.caption(md(shared().folder.name, 24), help=f"The workspace is {md(shared().folder)}")

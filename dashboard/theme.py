@@ -33,9 +33,7 @@ def contrast(one: str, other: str) -> float:
 
 def _luminance(colour: str) -> float:
     parts = (int(colour[place : place + 2], 16) / 255 for place in (1, 3, 5))
-    linear = [
-        part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts
-    ]
+    linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 
 
@@ -61,9 +59,12 @@ def figure(fig: go.Figure, *, height: int = 260) -> go.Figure:
     )
     # Said for each text: Streamlit's own theme has a grey for them that is too faint.
     axis = {
-        "automargin": True, "zeroline": False, "gridcolor": "rgba(138,144,150,0.25)",
-        "tickfont": text, "title": {"font": text},
-    }  # fmt: skip
+        "automargin": True,
+        "zeroline": False,
+        "gridcolor": "rgba(138,144,150,0.25)",
+        "tickfont": text,
+        "title": {"font": text},
+    }
     fig.update_xaxes(axis)
     fig.update_yaxes(axis)
     for trace in fig.data:
@@ -83,6 +84,4 @@ def _ink_of(trace: go.Bar | go.Scatter) -> None:
 
 def chart(fig: go.Figure, *, key: str, height: int = 260) -> None:
     """Draw a figure over the whole width, without plotly's toolbar."""
-    st.plotly_chart(
-        figure(fig, height=height), width="stretch", key=key, config={"displayModeBar": False}
-    )
+    st.plotly_chart(figure(fig, height=height), width="stretch", key=key, config={"displayModeBar": False})

@@ -19,12 +19,7 @@ REASONS = {
 }
 """Why the filter decided as it did."""
 
-RULINGS = {
-    "accept": "accepted",
-    "reject": "rejected",
-    "relabel": "relabelled",
-    "flag": "flagged",
-}
+RULINGS = {"accept": "accepted", "reject": "rejected", "relabel": "relabelled", "flag": "flagged"}
 """What a person did."""
 
 ISSUES = {

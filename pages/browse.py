@@ -52,9 +52,7 @@ def found(wanted: BrowseFilter, after: Cursor | None) -> tuple[list[Hit], bool]:
     """The matches of this page, and whether there are more behind them."""
     browse = Browse(space().database)
     if waiting := not_indexed(browse, wanted, INDEX_S):
-        st.caption(
-            f"{waiting:,} predictions are not indexed yet; this search reads them one by one."
-        )
+        st.caption(f"{waiting:,} predictions are not indexed yet; this search reads them one by one.")
     hits = browse.page(wanted, after=after, limit=PAGE + 1)
     return hits[:PAGE], len(hits) > PAGE
 
@@ -65,16 +63,21 @@ def head_line() -> tuple[DeltaGenerator, DeltaGenerator, bool]:
         counted = st.empty()
         counted.markdown("counting")
         st.space("stretch")
-        st.selectbox("Sort", list(SORTS), format_func=SORTS.__getitem__, key="browse_sort",
-                     label_visibility="collapsed", width=170)  # fmt: skip
+        st.selectbox(
+            "Sort",
+            list(SORTS),
+            format_func=SORTS.__getitem__,
+            key="browse_sort",
+            label_visibility="collapsed",
+            width=170,
+        )
         follow("view", ["cards", "table"], "cards")
-        view = st.segmented_control("View", ["cards", "table"], key="view", required=True,
-                                    label_visibility="collapsed", on_change=write("view"))  # fmt: skip
+        view = st.segmented_control(
+            "View", ["cards", "table"], key="view", required=True, label_visibility="collapsed", on_change=write("view")
+        )
         # A container, which stays: in a place that is emptied first a popover would close at every
         # touch of what is in it.
-        actions = st.container(
-            horizontal=True, gap="small", width="content", vertical_alignment="center"
-        )
+        actions = st.container(horizontal=True, gap="small", width="content", vertical_alignment="center")
     return counted, actions, view == "table"
 
 
@@ -84,8 +87,12 @@ def results(wanted: BrowseFilter, hits: list[Hit], *, table: bool) -> None:
         empty("No prediction matches", "Remove a filter above, or clear all of them.")
         return
     focus = st.query_params.get("focus", "")
-    chosen = result_grid(cards(space().database, hits, person().name), table=table, key="browse_grid",
-                         focus=int(focus) if focus.isdecimal() else None)  # fmt: skip
+    chosen = result_grid(
+        cards(space().database, hits, person().name),
+        table=table,
+        key="browse_grid",
+        focus=int(focus) if focus.isdecimal() else None,
+    )
     ids = [hit.id for hit in hits]
     if chosen in ids:
         write_url(wanted, after=st.query_params.get("after", ""), focus=str(chosen))
@@ -127,9 +134,7 @@ def on_all(wanted: BrowseFilter, count: int | None, *, any_hit: bool) -> None:
         help=f"makes a queue; at most {MOST_ITEMS:,}",
     ):
         ids = Browse(space().database).ids(wanted, at_most=MOST_ITEMS)
-        queue = space().make_queue(
-            NewQueue(kind=QueueKind.FILTER, title=f"{len(ids):,} matches from Browse"), ids=ids
-        )
+        queue = space().make_queue(NewQueue(kind=QueueKind.FILTER, title=f"{len(ids):,} matches from Browse"), ids=ids)
         go("review", queue=str(queue.id))
     # Under another key after each act: it closes when that is done.
     with st.popover("Rule on all", key=f"browse_rule_{acts()}"), errors_shown():
@@ -144,10 +149,7 @@ def matches(wanted: BrowseFilter, refused: list[str]) -> None:
     # One place for what is not always there: what comes below keeps its own, and stays open.
     with st.container():
         if refused:
-            st.warning(
-                "Left out of this link, because it cannot be understood or applied: "
-                f"{md(', '.join(refused))}"
-            )
+            st.warning(f"Left out of this link, because it cannot be understood or applied: {md(', '.join(refused))}")
         undo_line()
     counted, actions, table = head_line()
     chips(wanted)
@@ -183,5 +185,8 @@ with page("Browse"):
     if runs := space().runs.list():
         browse(runs)
     else:
-        empty("Nothing to browse yet", "Every prediction of every run will be here, with its media.",
-              link=("pages/overview.py", "Start on the overview"))  # fmt: skip
+        empty(
+            "Nothing to browse yet",
+            "Every prediction of every run will be here, with its media.",
+            link=("pages/overview.py", "Start on the overview"),
+        )

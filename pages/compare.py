@@ -44,15 +44,15 @@ def two_runs(runs: list[RunRow]) -> tuple[RunRow, RunRow]:
     left, right = st.columns(2)
     follow("a", several, default)
     a = by_id[
-        left.selectbox("A", several, key="a", format_func=lambda n: run_name(by_id[n]),
-                       on_change=chose_a, args=(by_id,))
-    ]  # fmt: skip
+        left.selectbox(
+            "A", several, key="a", format_func=lambda n: run_name(by_id[n]), on_change=chose_a, args=(by_id,)
+        )
+    ]
     others = _others(by_id, a)
     follow("b", others, others[-1])
     b = by_id[
-        right.selectbox("B", others, key="b", format_func=lambda n: run_name(by_id[n]),
-                        on_change=write("b", "after"))
-    ]  # fmt: skip
+        right.selectbox("B", others, key="b", format_func=lambda n: run_name(by_id[n]), on_change=write("b", "after"))
+    ]
     return a, b
 
 
@@ -88,9 +88,7 @@ with page("Compare"):
             link=("runs", "Start a run"),
         )
     elif reason := in_the_way(runs):
-        not_there(
-            reason, "Two different runs over one dataset can be compared.", back="Choose two runs"
-        )
+        not_there(reason, "Two different runs over one dataset can be compared.", back="Choose two runs")
     else:
         a, b = two_runs(runs)
         found = compared(space(), a, b)

@@ -18,15 +18,17 @@ with page("Curate"):
         try:
             chosen = get_set(space().database, wanted)
         except NotFound as error:
-            not_there(error.message, "It may have been named otherwise.",
-                      back="All sets")  # fmt: skip
+            not_there(error.message, "It may have been named otherwise.", back="All sets")
             st.stop()
         one_set(space(), chosen, rows)
     else:
         runs = space().runs.list()
         if not runs:
-            empty("Nothing to freeze yet", "A set is made of what runs accepted and people ruled.",
-                  link=("overview", "Start on the overview"))  # fmt: skip
+            empty(
+                "Nothing to freeze yet",
+                "A set is made of what runs accepted and people ruled.",
+                link=("overview", "Start on the overview"),
+            )
             st.stop()
         with st.container(border=True):
             st.subheader("New version", anchor=False)
@@ -39,6 +41,4 @@ with page("Curate"):
             if rows:
                 set_list(rows)
             else:
-                st.caption(
-                    "None yet. A frozen set never changes; freezing again makes a new version."
-                )
+                st.caption("None yet. A frozen set never changes; freezing again makes a new version.")

@@ -36,31 +36,37 @@ with page(None):
             with st.container(border=True):
                 add_form(space())
     elif (asked := st.query_params.get("name")) and asked not in {row.name for row in datasets}:
-        not_there(f"there is no dataset {asked}", "It may be in another workspace, or not be added yet.",
-                  back="All datasets")  # fmt: skip
+        not_there(
+            f"there is no dataset {asked}", "It may be in another workspace, or not be added yet.", back="All datasets"
+        )
     else:
         counts = {row.name: row.judgeable for row in datasets}
         follow("name", list(counts), datasets[-1].name)
         follow("tab", ["pairs", "report"], "pairs")
         name = st.selectbox(
-            "Dataset", list(reversed(counts)), key="name",
+            "Dataset",
+            list(reversed(counts)),
+            key="name",
             format_func=lambda one: f"{clean(one, 80)} · {many(counts[one], 'pair')}",
-            label_visibility="collapsed", on_change=write("name", "after", "issue"),
-        )  # fmt: skip
+            label_visibility="collapsed",
+            on_change=write("name", "after", "issue"),
+        )
         dataset = next(row for row in datasets if row.name == name)
         facts(dataset)
         if dataset.status != "ready":
-            st.warning(
-                f"It is not ready ({md(dataset.status)}). Add the same files again to go on."
-            )
+            st.warning(f"It is not ready ({md(dataset.status)}). Add the same files again to go on.")
         elif not dataset.judgeable:
             st.warning("No pair can be judged. What was found wrong says why.")
         with st.container(horizontal=True, vertical_alignment="center"):
             tab = st.segmented_control(
-                "Part", ["pairs", "report"], required=True, key="tab", on_change=write("tab"),
+                "Part",
+                ["pairs", "report"],
+                required=True,
+                key="tab",
+                on_change=write("tab"),
                 label_visibility="collapsed",
                 format_func={"pairs": "Pairs", "report": "What was found wrong"}.__getitem__,
-            )  # fmt: skip
+            )
             if dataset.status == "ready" and dataset.judgeable and i_may(Operation.START_RUN):
                 page_link("runs", "Start a run over it", new="1", dataset=dataset.name)
         if tab == "report":

@@ -38,8 +38,9 @@ def first_step() -> None:
         st.write("The first step is a dataset: a file of pairs with the recorded preference.")
         with st.container(horizontal=True, vertical_alignment="center"), errors_shown():
             page_link("datasets", "Add a dataset")
-            if i_may(Operation.START_DEMO) and st.button("Try the demo", key="start_demo",
-                                           help="Renders pairs and judges them with a small model"):  # fmt: skip
+            if i_may(Operation.START_DEMO) and st.button(
+                "Try the demo", key="start_demo", help="Renders pairs and judges them with a small model"
+            ):
                 start_demo(space())
                 st.rerun()
 

@@ -101,9 +101,7 @@ def queue_card(queue: QueueRow) -> None:
                     key=f"close_{queue.id}",
                     width="stretch",
                     type="tertiary",
-                    help=None
-                    if queue.closed
-                    else "Out of the list for everybody; its rulings stay.",
+                    help=None if queue.closed else "Out of the list for everybody; its rulings stay.",
                     on_click=set_closed,
                     args=(queue, not queue.closed),
                 )

@@ -32,11 +32,7 @@ def header(title: str, *, back: bool) -> None:
     with right.container(horizontal=True, horizontal_alignment="right"):
         if back and st.button("All runs", icon=":material/arrow_back:", key="all_runs"):
             show()
-        if (
-            not back
-            and i_may(Operation.START_RUN)
-            and st.button("New run", type="primary", key="new_run")
-        ):
+        if not back and i_may(Operation.START_RUN) and st.button("New run", type="primary", key="new_run"):
             show(new="1")
 
 

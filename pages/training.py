@@ -54,8 +54,7 @@ def trainings_list(rows: list[TrainingRow]) -> None:
     if not rows:
         empty(
             "No trainings yet",
-            "A training fine-tunes a judge on frozen sets, in the background. Its curves and "
-            "checkpoints will be here.",
+            "A training fine-tunes a judge on frozen sets, in the background. Its curves and checkpoints will be here.",
             link=None if list_sets(space().database) else ("curate", "Freeze a set first"),
         )
         return
@@ -128,17 +127,12 @@ with page(None):
     every = space().trainings.list()
     found = next((row for row in every if row.id == chosen), None)
     together = "compare" in st.query_params and len(every) > 1
-    title = (
-        f"Training {chosen}" if found else "New training" if new else
-        "Two trainings" if together else "Training"
-    )  # fmt: skip
+    title = f"Training {chosen}" if found else "New training" if new else "Two trainings" if together else "Training"
     header(title, every, back=new or together or chosen is not None)
     if found is not None:
         training_detail(space(), found)
     elif chosen is not None:
-        raise NotFound(
-            f"there is no training {chosen}", hint="All trainings, above, shows those there are"
-        )
+        raise NotFound(f"there is no training {chosen}", hint="All trainings, above, shows those there are")
     elif new:
         new_training(every)
     elif together:

@@ -75,9 +75,7 @@ def main() -> int:
     wheels = {one.vllm for one in found if one.vllm}
     problems = [line for wheel in sorted(wheels) for line in problems_with_vllm(wheel)]
     for wheel in sorted(wheels):
-        print(
-            f"{wheel.rpartition('/')[2]}: {'; '.join(problems) or 'has all that our engine uses'}"
-        )
+        print(f"{wheel.rpartition('/')[2]}: {'; '.join(problems) or 'has all that our engine uses'}")
     return 1 if problems or any(one.packages is None for one in found) else 0
 
 
@@ -88,11 +86,7 @@ def combinations(declared: Iterable[str], texts: Iterable[str]) -> list[tuple[st
         SystemExit: A text names an extra that is not declared.
     """
     alone = list(declared)
-    named = {
-        tuple(extra.strip() for extra in match[1].split(","))
-        for text in texts
-        for match in NAMED.finditer(text)
-    }
+    named = {tuple(extra.strip() for extra in match[1].split(",")) for text in texts for match in NAMED.finditer(text)}
     if unknown := {extra for extras in named for extra in extras} - set(alone):
         raise SystemExit(f"named, but not declared as an extra: {', '.join(sorted(unknown))}")
     wanted = {(), *((extra,) for extra in alone), *named}
@@ -103,9 +97,7 @@ def build_wheel(pip: list[str], folder: Path) -> Path:
     """Our own wheel: what a reader's pip makes of a fresh checkout, extras and all."""
     source = folder / "source"
     # Not in place: setuptools would put into the wheel what an older build has left here.
-    shutil.copytree(
-        ROOT, source, ignore=shutil.ignore_patterns(".venv*", ".git", "build", "winnow-*")
-    )
+    shutil.copytree(ROOT, source, ignore=shutil.ignore_patterns(".venv*", ".git", "build", "winnow-*"))
     command = [*pip, "wheel", "--quiet", "--no-deps", "--wheel-dir", str(folder), str(source)]
     subprocess.run(command, check=True)
     return next(folder.glob("*.whl"))
@@ -115,9 +107,15 @@ def resolve(pip: list[str], wheel: Path, extras: tuple[str, ...]) -> Resolved:
     """Have pip choose the packages of ``extras``, as in an empty environment."""
     report = wheel.with_name(f"{'-'.join(extras) or 'none'}.json")
     command = [
-        *pip, "install", "--dry-run", "--ignore-installed", "--no-input",
-        "--report", str(report), f"{wheel}[{','.join(extras)}]" if extras else str(wheel),
-    ]  # fmt: skip
+        *pip,
+        "install",
+        "--dry-run",
+        "--ignore-installed",
+        "--no-input",
+        "--report",
+        str(report),
+        f"{wheel}[{','.join(extras)}]" if extras else str(wheel),
+    ]
     started = time.monotonic()
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT_S)

@@ -39,8 +39,10 @@ def winnow(workspace: Path, *words: object) -> str:
     """Run the command; its output."""
     done = subprocess.run(
         [sys.executable, "-m", "backend.cli", "--workspace", str(workspace), *map(str, words)],
-        cwd=ROOT, capture_output=True, text=True,
-    )  # fmt: skip
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
     if done.returncode:
         raise SystemExit(f"FAIL winnow {' '.join(map(str, words))}\n{done.stdout}\n{done.stderr}")
     return done.stdout
@@ -49,11 +51,30 @@ def winnow(workspace: Path, *words: object) -> str:
 def start(out: Path, model: Path, arguments: argparse.Namespace) -> list[object]:
     """The words that start the training."""
     return [
-        "train", "start", "--set", "mixed", "--trainer", "lightrft", "--model", model,
-        "--output-dir", out, "--gpus-per-node", arguments.gpus, "--zero-stage", arguments.zero_stage,
-        "--train-batch-size", ROWS_PER_GPU * arguments.gpus, "--max-epochs", 2, "--save-steps", 2,
-        "--prompt-max-len", 4096, *([] if arguments.flash_attn else ["--no-flash-attn"]),
-    ]  # fmt: skip
+        "train",
+        "start",
+        "--set",
+        "mixed",
+        "--trainer",
+        "lightrft",
+        "--model",
+        model,
+        "--output-dir",
+        out,
+        "--gpus-per-node",
+        arguments.gpus,
+        "--zero-stage",
+        arguments.zero_stage,
+        "--train-batch-size",
+        ROWS_PER_GPU * arguments.gpus,
+        "--max-epochs",
+        2,
+        "--save-steps",
+        2,
+        "--prompt-max-len",
+        4096,
+        *([] if arguments.flash_attn else ["--no-flash-attn"]),
+    ]
 
 
 def build(workspace: Path, gpus: int) -> None:
@@ -76,9 +97,7 @@ def check(workspace: Path, arguments: argparse.Namespace) -> None:
     winnow(workspace, *words, "--wait")
     done = shown(workspace, 1)
     losses = [metric["loss"] for metric in done["metrics"] if metric["loss"] is not None]
-    print(
-        f"ok   trained on images and videos: {len(losses)} steps, loss {losses[0]} to {losses[-1]}"
-    )
+    print(f"ok   trained on images and videos: {len(losses)} steps, loss {losses[0]} to {losses[-1]}")
     check_steps(done)
     if not any(point["final"] and point["judge"] for point in done["checkpoints"]):
         raise SystemExit("FAIL no finished judge")
@@ -101,10 +120,7 @@ def check_resume(workspace: Path, training: int) -> None:
     print(f"ok   stopped at step {step_of(stopped)}; nothing of it is left")
     winnow(workspace, "train", "resume", training)
     wait(workspace, training, lambda now: step_of(now) > step_of(stopped))
-    loaded = re.findall(
-        r"Loaded the checkpoint.*consumed_samples: (\d+)",
-        winnow(workspace, "train", "log", training),
-    )
+    loaded = re.findall(r"Loaded the checkpoint.*consumed_samples: (\d+)", winnow(workspace, "train", "log", training))
     first = int(loaded[-1]) // int(stopped["spec"]["train_batch_size"]) if loaded else 0
     if first <= epoch_of(stopped):
         raise SystemExit(f"FAIL it went on from step {first} instead of its newest checkpoint")

@@ -24,9 +24,7 @@ def main(source: Path, target: Path) -> None:
     html = figure.to_html(include_plotlyjs=True, config={"displayModeBar": False})
     chromium = os.environ.get("WINNOW_CHROMIUM") or shutil.which("chromium")
     with sync_playwright() as driver:
-        browser = driver.chromium.launch(
-            executable_path=chromium, args=["--no-sandbox", "--disable-gpu"]
-        )
+        browser = driver.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
         page = browser.new_page(viewport={"width": WIDTH + 16, "height": HEIGHT + 16})
         page.set_content(html)
         page.wait_for_selector(".main-svg")

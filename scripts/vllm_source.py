@@ -29,18 +29,12 @@ def problems_with_vllm(wheel: str) -> list[str]:
     with zipfile.ZipFile(io.BufferedReader(_RemoteFile(wheel), 1 << 16)) as archive:  # type: ignore[arg-type]
         source = Source(archive)
         problems = [
-            f"{module} has no {name}"
-            for module, name in names_imported(ENGINE)
-            if name not in source.names(module)
+            f"{module} has no {name}" for module, name in names_imported(ENGINE) if name not in source.names(module)
         ]
         accepted = source.fields("vllm.engine.arg_utils", "AsyncEngineArgs")
-        problems += [
-            f"AsyncEngineArgs has no {one}" for one in sorted(arguments_built() - accepted)
-        ]
+        problems += [f"AsyncEngineArgs has no {one}" for one in sorted(arguments_built() - accepted)]
         accepted = source.fields("vllm.sampling_params", "SamplingParams")
-        problems += [
-            f"SamplingParams has no {one}" for one in sorted(sampling_set(ENGINE) - accepted)
-        ]
+        problems += [f"SamplingParams has no {one}" for one in sorted(sampling_set(ENGINE) - accepted)]
     return problems
 
 
@@ -68,9 +62,7 @@ class Source:
 
     def fields(self, module: str, name: str) -> frozenset[str]:
         """The annotated fields of a class, those of its bases in the same module included."""
-        classes = {
-            one.name: one for one in self._tree(module).body if isinstance(one, ast.ClassDef)
-        }
+        classes = {one.name: one for one in self._tree(module).body if isinstance(one, ast.ClassDef)}
         found: set[str] = set()
         waiting = [name]
         while waiting:
@@ -108,15 +100,7 @@ def each_option_changed() -> list[EngineOptions]:
     for name, declared in EngineOptions.model_fields.items():
         was = getattr(default, name)
         choices = [one for one in get_args(declared.annotation) if isinstance(one, str)]
-        for value in (
-            *choices,
-            not was if isinstance(was, bool) else None,
-            4096,
-            1,
-            0.5,
-            "x",
-            ("x",),
-        ):
+        for value in (*choices, not was if isinstance(was, bool) else None, 4096, 1, 0.5, "x", ("x",)):
             try:
                 changed = EngineOptions.model_validate({name: value}, strict=True)
             except ValueError:

@@ -8,21 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.postgres import (
-    database,
-    either_url,
-    either_url_of_module,
-    postgres,
-    why_not,
-)
+from tests.postgres import database, either_url, either_url_of_module, postgres, why_not
 
 __all__ = ["database", "either_url", "either_url_of_module", "postgres"]
 
 SHIPPED_JUDGE = Path(__file__).parent.parent / "backend" / "demo" / "judge"
 _WITHOUT_TORCH = find_spec("torch") is None
-_NEEDS_TORCH = re.compile(
-    r"^(import|from) (torch|torchvision|transformers|peft|safetensors)\b", re.M
-)
+_NEEDS_TORCH = re.compile(r"^(import|from) (torch|torchvision|transformers|peft|safetensors)\b", re.M)
 
 
 def pytest_report_header() -> list[str]:

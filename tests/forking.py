@@ -54,11 +54,7 @@ class Forking:
             assert self._server.stdout is not None
             assert self._server.stdout.readline() == b"ready\n"
             atexit.register(self.stop)
-        with (
-            tempfile.TemporaryFile() as out,
-            tempfile.TemporaryFile() as err,
-            socket.socket(socket.AF_UNIX) as line,
-        ):
+        with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err, socket.socket(socket.AF_UNIX) as line:
             line.settimeout(timeout)
             line.connect(self._address)
             wanted = {"words": list(words), "env": dict(env), "cwd": str(Path.cwd())}

@@ -14,6 +14,4 @@ def freeze_as(space: Workspace, name: str, runs: Sequence[int]) -> None:
     """Freeze under a name that would be refused today."""
     frozen = space.freeze("renamed", runs)
     with space.database.write() as connection:
-        connection.execute(
-            update(curated_sets).where(curated_sets.c.id == frozen.id).values(name=name)
-        )
+        connection.execute(update(curated_sets).where(curated_sets.c.id == frozen.id).values(name=name))

@@ -34,9 +34,7 @@ _SPEEDY = ("fsync=off", "full_page_writes=off", "max_connections=200", "max_wal_
 
 def programs() -> Path | None:
     """The folder of ``initdb`` and ``postgres``: the newest of Debian's, else what is on the path."""
-    found = sorted(
-        Path("/usr/lib/postgresql").glob("*/bin/postgres"), key=lambda path: int(path.parts[-3])
-    )
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres"), key=lambda path: int(path.parts[-3]))
     on_path = shutil.which("postgres")
     if found:
         return found[-1].parent
@@ -70,10 +68,25 @@ class Server:
         if self._as:
             shutil.chown(folder, **self._as)
         subprocess.run(
-            [self._bin / "initdb", "--pgdata", folder / "data", "--username", "winnow", "--auth",
-             "trust", "--encoding", "UTF8", "--locale", "C.UTF-8", "--no-sync"],
-            check=True, cwd=folder, stdout=subprocess.DEVNULL, **self._as,
-        )  # fmt: skip
+            [
+                self._bin / "initdb",
+                "--pgdata",
+                folder / "data",
+                "--username",
+                "winnow",
+                "--auth",
+                "trust",
+                "--encoding",
+                "UTF8",
+                "--locale",
+                "C.UTF-8",
+                "--no-sync",
+            ],
+            check=True,
+            cwd=folder,
+            stdout=subprocess.DEVNULL,
+            **self._as,
+        )
         self.start()
         template = Database(self.url("template1"))
         upgrade(template)
@@ -116,10 +129,23 @@ class Server:
         options = [word for option in _SPEEDY for word in ("-c", option)]
         with (self._folder / "log").open("ab") as log:
             self._process = subprocess.Popen(
-                [self._bin / "postgres", "-D", self._folder / "data", "-p", str(self.port),
-                 "-h", "127.0.0.1", "-k", self._folder, *options],
-                cwd=self._folder, stdout=log, stderr=log, **self._as,
-            )  # fmt: skip
+                [
+                    self._bin / "postgres",
+                    "-D",
+                    self._folder / "data",
+                    "-p",
+                    str(self.port),
+                    "-h",
+                    "127.0.0.1",
+                    "-k",
+                    self._folder,
+                    *options,
+                ],
+                cwd=self._folder,
+                stdout=log,
+                stderr=log,
+                **self._as,
+            )
         self._wait(True)
 
     def stop(self, mode: signal.Signals = signal.SIGINT) -> None:
@@ -208,7 +234,5 @@ def count_on(database: Database) -> None:
             )
         ).all():
             connection.execute(
-                text(
-                    f"SELECT setval('{sequence}', COALESCE((SELECT MAX({column}) FROM {table}), 0) + 1, false)"
-                )
+                text(f"SELECT setval('{sequence}', COALESCE((SELECT MAX({column}) FROM {table}), 0) + 1, false)")
             )

@@ -26,11 +26,7 @@ VIDEO_PAIRS = 6
 
 
 def build_workspace(
-    folder: Path,
-    *,
-    images: int = IMAGE_PAIRS,
-    videos: int = VIDEO_PAIRS,
-    url: str | None = None,
+    folder: Path, *, images: int = IMAGE_PAIRS, videos: int = VIDEO_PAIRS, url: str | None = None
 ) -> Workspace:
     """A workspace with ``images`` image pairs (two runs) and ``videos`` video pairs (one run).
 
@@ -45,26 +41,20 @@ def build_workspace(
     write_video_pairs(media / "t2v", videos)
     settings = settings_for(folder)
     space = open_workspace(settings.model_copy(update={"database_url": url}) if url else settings)
-    import_dataset(space.database, name="pictures", spec=f"hpdv3:{media / 't2i' / 'pairs.json'}",
-                   data_root=None)  # fmt: skip
-    import_dataset(space.database, name="clips", spec=f"pairs:{media / 't2v' / 'pairs.jsonl'}",
-                   data_root=None)  # fmt: skip
-    first = [_row(i, "dataset", 0, _text(i, "image", wrong=i % 3 == 2, broken=i % 8 == 7))
-             for i in range(images)]  # fmt: skip
+    import_dataset(space.database, name="pictures", spec=f"hpdv3:{media / 't2i' / 'pairs.json'}", data_root=None)
+    import_dataset(space.database, name="clips", spec=f"pairs:{media / 't2v' / 'pairs.jsonl'}", data_root=None)
+    first = [_row(i, "dataset", 0, _text(i, "image", wrong=i % 3 == 2, broken=i % 8 == 7)) for i in range(images)]
     both = [
         _row(i, order, sample, _text(i, "image", wrong=(i + sample) % 4 == 3, swapped=order == "swapped"))
-        for i in range(images) for order in ("dataset", "swapped") for sample in (0, 1)
-    ]  # fmt: skip
+        for i in range(images)
+        for order in ("dataset", "swapped")
+        for sample in (0, 1)
+    ]
     clips = [_row(i, "dataset", 0, _text(i, "video", wrong=i % 3 == 1)) for i in range(videos)]
-    for dataset, rows, name in (
-        ("pictures", first, "a"),
-        ("pictures", both, "b"),
-        ("clips", clips, "c"),
-    ):
+    for dataset, rows, name in (("pictures", first, "a"), ("pictures", both, "b"), ("clips", clips, "c")):
         path = folder / f"predictions-{name}.jsonl"
         path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
-        spec = RunSpec(model=f"judge-{name}", engine="import",
-                       instruction=instructions(None, use_cot=True))  # fmt: skip
+        spec = RunSpec(model=f"judge-{name}", engine="import", instruction=instructions(None, use_cot=True))
         row = space.datasets.get(dataset)
         run_id = import_predictions(space.database, row.id, spec, Policy(), path)
         assert run_id
@@ -80,8 +70,15 @@ def write_image_pairs(folder: Path, count: int) -> None:
             image = Image.new("RGB", (320, 240 if i % 2 else 320), colour)
             ImageDraw.Draw(image).text((12, 12), f"{word} {i}", fill="white", font_size=32)
             image.save(folder / f"{i:03d}-{side}.jpg", quality=85)
-        rows.append({"prompt": f"a green sign that says WIN, number {i}", "path1": f"{i:03d}-win.jpg",
-                     "path2": f"{i:03d}-lose.jpg", "model1": "painter-a", "model2": "painter-b"})  # fmt: skip
+        rows.append(
+            {
+                "prompt": f"a green sign that says WIN, number {i}",
+                "path1": f"{i:03d}-win.jpg",
+                "path2": f"{i:03d}-lose.jpg",
+                "model1": "painter-a",
+                "model2": "painter-b",
+            }
+        )
     (folder / "pairs.json").write_text(json.dumps(rows), encoding="utf-8")
 
 
@@ -92,8 +89,11 @@ def write_video_pairs(folder: Path, count: int) -> None:
     for i, (caption, *clips) in enumerate(_clips(count)):
         for side, data in zip(("first", "second"), clips, strict=True):
             (folder / f"{i}-{side}.mp4").write_bytes(data)
-        lines.append(json.dumps({"prompt": caption, "first": f"{i}-first.mp4",
-                                 "second": f"{i}-second.mp4", "preference": "first"}))  # fmt: skip
+        lines.append(
+            json.dumps(
+                {"prompt": caption, "first": f"{i}-first.mp4", "second": f"{i}-second.mp4", "preference": "first"}
+            )
+        )
     (folder / "pairs.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
@@ -117,9 +117,7 @@ def _row(index: int, order: str, sample: int, text: str) -> dict[str, object]:
     return {"index": index, "order": order, "sample": sample, "text": text}
 
 
-def _text(
-    i: int, kind: str, *, wrong: bool = False, broken: bool = False, swapped: bool = False
-) -> str:
+def _text(i: int, kind: str, *, wrong: bool = False, broken: bool = False, swapped: bool = False) -> str:
     """A judge's text about a pair whose first side (dataset order) is better."""
     name = "Image" if kind == "image" else "Video"
     middle = "Aesthetics" if kind == "image" else "Temporal coherence"
@@ -133,15 +131,16 @@ def _text(
         f"{name} 2 follows it less closely ({two[0]}/10)",
         f"{middle}: {name} 1 is well composed ({one[1]}/10); {name} 2 is plain ({two[1]}/10)",
         f"Authenticity: {name} 1 looks real ({one[2]}/10); {name} 2 has artefacts ({two[2]}/10)",
-        "Total score:", f"{name} 1: {'+'.join(map(str, one))}={total}",
-        f"{name} 2: {'+'.join(map(str, two))}={sum(two)}", f"Pair {i} was looked at twice.",
-    ]  # fmt: skip
+        "Total score:",
+        f"{name} 1: {'+'.join(map(str, one))}={total}",
+        f"{name} 2: {'+'.join(map(str, two))}={sum(two)}",
+        f"Pair {i} was looked at twice.",
+    ]
     answer = "" if broken else f"<answer>{name} {better} is better</answer>"
     return "<think>\n" + "\n".join(lines) + "\n</think>\n" + answer
 
 
-__all__ = ["IMAGE_PAIRS", "VIDEO_PAIRS", "build_workspace", "write_image_pairs",
-           "write_video_pairs"]  # fmt: skip
+__all__ = ["IMAGE_PAIRS", "VIDEO_PAIRS", "build_workspace", "write_image_pairs", "write_video_pairs"]
 
 
 HOSTILE = (
@@ -163,13 +162,18 @@ def build_hostile_workspace(folder: Path) -> Workspace:
     for i, text in enumerate((*HOSTILE, "x" * 1_000_000)):
         for side in ("a", "b"):
             Image.new("RGB", (64, 64), (40 * (i % 6), 90, 120)).save(media / f"{i}{side}.png")
-        rows.append({"prompt": text.replace("\x00", "\\u0000"), "path1": f"{i}a.png",
-                     "path2": f"{i}b.png", "model1": text[:200], "model2": "plain"})  # fmt: skip
+        rows.append(
+            {
+                "prompt": text.replace("\x00", "\\u0000"),
+                "path1": f"{i}a.png",
+                "path2": f"{i}b.png",
+                "model1": text[:200],
+                "model2": "plain",
+            }
+        )
     (media / "pairs.json").write_text(json.dumps(rows), encoding="utf-8")
     space = open_workspace(settings_for(folder))
-    import_dataset(
-        space.database, name=HOSTILE[0][:80], spec=f"hpdv3:{media / 'pairs.json'}", data_root=None
-    )
+    import_dataset(space.database, name=HOSTILE[0][:80], spec=f"hpdv3:{media / 'pairs.json'}", data_root=None)
     dataset = space.datasets.list()[0]
     lines = [
         json.dumps(
@@ -187,11 +191,5 @@ def build_hostile_workspace(folder: Path) -> Workspace:
         spec = RunSpec(model=name, engine="import", instruction=instructions(None, use_cot=True))
         import_predictions(space.database, dataset.id, spec, Policy(), texts)
     for prediction, text in enumerate(HOSTILE[:3], start=1):
-        space.rulings.add(
-            prediction,
-            "accept",
-            note=text,
-            tags=[text[:60]],
-            reviewer=text[:60].replace("\x00", ""),
-        )
+        space.rulings.add(prediction, "accept", note=text, tags=[text[:60]], reviewer=text[:60].replace("\x00", ""))
     return space

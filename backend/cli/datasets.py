@@ -15,10 +15,7 @@ app = typer.Typer(help="Add datasets and look at them.", no_args_is_help=True)
 SHOWN_ISSUES = 20
 AllowLinksTo = Annotated[
     list[Path] | None,
-    typer.Option(
-        metavar="DIR",
-        help="Folder outside of the data root that its symbolic links may lead to; repeatable",
-    ),
+    typer.Option(metavar="DIR", help="Folder outside of the data root that its symbolic links may lead to; repeatable"),
 ]
 
 
@@ -36,16 +33,7 @@ def as_json(dataset: DatasetRow) -> dict[str, Any]:
         "fingerprint": dataset.fingerprint,
         **{
             name: counts.get(name, 0)
-            for name in (
-                "rows",
-                "pairs",
-                "ties",
-                "duplicates",
-                "conflicts",
-                "missing",
-                "unreadable",
-                "broken",
-            )
+            for name in ("rows", "pairs", "ties", "duplicates", "conflicts", "missing", "unreadable", "broken")
         },
         # Those that can be judged, as they were looked at last.
         "pairs": dataset.judgeable,
@@ -56,13 +44,9 @@ def as_json(dataset: DatasetRow) -> dict[str, Any]:
 def add(
     source: Annotated[str, typer.Argument(metavar="SOURCE:PATH[,SOURCE:PATH…]")],
     name: Annotated[str, typer.Option(help="Name of the dataset in this workspace")],
-    data_root: Annotated[
-        Path | None, typer.Option(help="Folder that the media paths are relative to")
-    ] = None,
+    data_root: Annotated[Path | None, typer.Option(help="Folder that the media paths are relative to")] = None,
     allow_links_to: AllowLinksTo = None,
-    check_media: Annotated[
-        bool, typer.Option(help="Look whether every media file is there and can be opened")
-    ] = True,
+    check_media: Annotated[bool, typer.Option(help="Look whether every media file is there and can be opened")] = True,
     json: Json = False,
 ) -> None:
     """Import a dataset and print its integrity report."""
@@ -126,16 +110,7 @@ def _report(dataset: DatasetRow) -> None:
         [
             [
                 row[column]
-                for column in (
-                    "rows",
-                    "pairs",
-                    "ties",
-                    "duplicates",
-                    "conflicts",
-                    "missing",
-                    "unreadable",
-                    "broken",
-                )
+                for column in ("rows", "pairs", "ties", "duplicates", "conflicts", "missing", "unreadable", "broken")
             ]
         ],
     )

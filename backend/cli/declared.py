@@ -15,9 +15,7 @@ from pydantic import BaseModel, ValidationError
 from backend.errors import UsageError
 from backend.options import Option, options_of
 
-_TYPES: dict[str, Any] = {
-    "int": int, "float": float, "bool": bool, "lines": list[str], "path": Path,
-}  # fmt: skip
+_TYPES: dict[str, Any] = {"int": int, "float": float, "bool": bool, "lines": list[str], "path": Path}
 Model = TypeVar("Model", bound=BaseModel)
 
 
@@ -33,9 +31,7 @@ def parameters_of(
 
 
 def taking(
-    place: str,
-    parameters: Sequence[inspect.Parameter],
-    gather: Callable[[typer.Context, dict[str, Any]], Any],
+    place: str, parameters: Sequence[inspect.Parameter], gather: Callable[[typer.Context, dict[str, Any]], Any]
 ) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Give a command these parameters where its own is called ``place``.
 
@@ -107,8 +103,5 @@ def _parameter(one: Option, panel: str | None, unset: bool) -> inspect.Parameter
         kind = kind | None
     option = typer.Option(*names, help=help, rich_help_panel=panel)
     return inspect.Parameter(
-        one.parameter,
-        inspect.Parameter.KEYWORD_ONLY,
-        default=default,
-        annotation=Annotated[kind, option],
+        one.parameter, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=Annotated[kind, option]
     )

@@ -22,8 +22,7 @@ app = typer.Typer(help="Try everything on rendered pairs.", invoke_without_comma
 
 @app.callback()
 def demo(
-    context: typer.Context,
-    serve: Annotated[bool, typer.Option(help="Open the dashboard at the end")] = True,
+    context: typer.Context, serve: Annotated[bool, typer.Option(help="Open the dashboard at the end")] = True
 ) -> None:
     """Render pairs, judge them in the background, filter, freeze and export."""
     if context.invoked_subcommand is not None:
@@ -45,9 +44,7 @@ def demo(
 
 @app.command("build-judge")
 def build_judge(
-    work: Annotated[Path, typer.Option(help="Work folder; the same one resumes")] = Path(
-        "winnow-judge"
-    ),
+    work: Annotated[Path, typer.Option(help="Work folder; the same one resumes")] = Path("winnow-judge"),
     out: Annotated[Path | None, typer.Option(help="Copy the finished judge there")] = None,
     stop_after: Annotated[int | None, typer.Option(help="Stop, resumably, at this step")] = None,
 ) -> None:
@@ -76,16 +73,12 @@ def build_judge(
 def measure(
     judge: Annotated[Path | None, typer.Option(help="Folder; default: the shipped judge")] = None,
     pairs: Annotated[int, typer.Option(help="Held-out pairs of each medium")] = 320,
-    media_shift: Annotated[
-        int, typer.Option(help="1 exchanges media between pairs: must give chance")
-    ] = 0,
+    media_shift: Annotated[int, typer.Option(help="1 exchanges media between pairs: must give chance")] = 0,
     engine: str = "transformers",
     json: Json = False,
 ) -> None:
     """Accuracy of a judge on held-out pairs, with 95 % intervals."""
-    results = measure_judge(
-        judge or shipped_judge(), pairs=pairs, media_shift=media_shift, engine=engine
-    )
+    results = measure_judge(judge or shipped_judge(), pairs=pairs, media_shift=media_shift, engine=engine)
     if json:
         print_json(
             [

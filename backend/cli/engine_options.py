@@ -19,8 +19,7 @@ from backend.store.runs import RunRow
 from backend.workspace import Workspace
 
 Instruction = Annotated[
-    str | None,
-    typer.Option(help="Task instruction, or a file of it; {prompt} is the caption's place"),
+    str | None, typer.Option(help="Task instruction, or a file of it; {prompt} is the caption's place")
 ]
 
 _ENDINGS = (".txt", ".md", ".jinja")
@@ -46,9 +45,7 @@ def _is_file(given: str) -> bool:
         if Path(given).is_file():
             return True
     in_one_piece = not any(character.isspace() for character in given)
-    looks_so = given.endswith(_ENDINGS) or (
-        in_one_piece and os.sep in given and CAPTION_PLACE not in given
-    )
+    looks_so = given.endswith(_ENDINGS) or (in_one_piece and os.sep in given and CAPTION_PLACE not in given)
     if looks_so:
         raise NotFound(f"{given}: no such file", hint="give the instruction, or a file of it")
     return False
@@ -81,8 +78,7 @@ def watch(space: Workspace, run_id: int) -> RunRow:
     if run.status != "finished":
         raise RunError(
             f"run {run_id} {run.status}{': ' + run.error if run.error else ''}",
-            hint=run.hint
-            or f"`winnow run log {run_id}` says why; `winnow run resume {run_id}` goes on",
+            hint=run.hint or f"`winnow run log {run_id}` says why; `winnow run resume {run_id}` goes on",
         )
     failed = space.runs.counts(run_id)["failed"]
     if failed:

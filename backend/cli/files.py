@@ -45,26 +45,20 @@ class Task(StrEnum):
 
 
 TaskName = Annotated[Task, typer.Argument(help="t2i for pairs of images, t2v for pairs of videos")]
-Fps = Annotated[
-    float | None, typer.Option(help=f"t2v: frames a second given to the judge; default {_FPS}")
-]
+Fps = Annotated[float | None, typer.Option(help=f"t2v: frames a second given to the judge; default {_FPS}")]
 
 
 def convert(
     task: TaskName,
-    filtered_samples_path: Annotated[
-        Path, typer.Option(help="filtered_samples.json, or a converted T2I file")
-    ],
+    filtered_samples_path: Annotated[Path, typer.Option(help="filtered_samples.json, or a converted T2I file")],
     output_path: Annotated[Path, typer.Option(help="Training file to write")],
     data_root: Annotated[
-        Path | None,
-        typer.Option(help="Folder that media paths are relative to; default: that of the samples"),
+        Path | None, typer.Option(help="Folder that media paths are relative to; default: that of the samples")
     ] = None,
     task_instruction: Instruction = None,
     video_fps: Fps = None,
     made_elsewhere: Annotated[
-        bool,
-        typer.Option("--made-elsewhere", help="Winnow did not write it, though it is laid out so"),
+        bool, typer.Option("--made-elsewhere", help="Winnow did not write it, though it is laid out so")
     ] = False,
     json: Json = False,
 ) -> None:
@@ -96,9 +90,7 @@ def _converted(report: ConvertReport, output: Path, json: bool) -> None:
         return
     say(f"{report.written} of {report.rows} rows written to {output}, {report.skipped} skipped")
     if report.malformed:
-        note(
-            f"{report.malformed} malformed rows were left out, the first: {report.first_malformed}"
-        )
+        note(f"{report.malformed} malformed rows were left out, the first: {report.first_malformed}")
     say(f"{report.inverted} rows would have carried an inverted label, and are right now")
 
 
@@ -117,24 +109,17 @@ _VARIABLES = {
 def prepare(
     context: typer.Context,
     task: TaskName,
-    model_path: Annotated[
-        str, typer.Option(help="Folder or hub name of the judge", envvar="MODEL_PATH")
-    ],
-    data_path: Annotated[
-        str, typer.Option(metavar="SOURCE:PATH[,SOURCE:PATH…]", envvar="DATA_PATH")
-    ],
+    model_path: Annotated[str, typer.Option(help="Folder or hub name of the judge", envvar="MODEL_PATH")],
+    data_path: Annotated[str, typer.Option(metavar="SOURCE:PATH[,SOURCE:PATH…]", envvar="DATA_PATH")],
     judging: Judging,
     output_dir: Annotated[
-        Path | None,
-        typer.Option(help="Folder for training file and samples", envvar="OUTPUT_DIR"),
+        Path | None, typer.Option(help="Folder for training file and samples", envvar="OUTPUT_DIR")
     ] = None,
     output_path: Annotated[
-        Path | None,
-        typer.Option(help="In its place: file for the filtered samples, which convert reads"),
+        Path | None, typer.Option(help="In its place: file for the filtered samples, which convert reads")
     ] = None,
     data_root: Annotated[
-        Path | None,
-        typer.Option(help="Folder that media paths are relative to", envvar="DATA_ROOT"),
+        Path | None, typer.Option(help="Folder that media paths are relative to", envvar="DATA_ROOT")
     ] = None,
     allow_links_to: AllowLinksTo = None,
 ) -> None:
@@ -173,8 +158,7 @@ def prepare(
         what = "training data" if output_path is None else "filtered samples"
         say(f"{counts['accepted']} of {counts['done']} accepted; {what} in {out}")
         if output_path is not None:
-            say(f"next: winnow convert {task.value} --filtered-samples-path {shlex.quote(str(out))} "
-                "--output-path …")  # fmt: skip
+            say(f"next: winnow convert {task.value} --filtered-samples-path {shlex.quote(str(out))} --output-path …")
         say(f"train on them: winnow train start --set {frozen.name}@{frozen.version} …")
 
 
@@ -188,8 +172,7 @@ def _output(folder: Path | None, file: Path | None) -> Path:
     if (folder is None) == (file is None):
         both = "exclude each other" if folder else "are missing; one of them is needed"
         raise UsageError(
-            f"--output-dir and --output-path {both}",
-            hint="a folder for all of it, or a file for the filtered samples",
+            f"--output-dir and --output-path {both}", hint="a folder for all of it, or a file for the filtered samples"
         )
     if folder is not None:
         _check_output(folder)
@@ -246,7 +229,5 @@ def _name_of(kind: MediaKind, data: str, root: Path | None) -> str:
             with open_regular(path) as stream:
                 digest.update(hashlib.file_digest(stream, "sha256").digest())
         except OSError as error:
-            raise DatasetError(
-                f"{path}: cannot be read ({error.strerror})", hint="the form is SOURCE:PATH"
-            ) from error
+            raise DatasetError(f"{path}: cannot be read ({error.strerror})", hint="the form is SOURCE:PATH") from error
     return f"prepare-{kind.value}-{digest.hexdigest()[:12]}"

@@ -56,16 +56,11 @@ def loop(
     trainer: Annotated[str, typer.Option(help="local, lightrft or command")] = "local",
     preset: Preset = None,
     train: Annotated[
-        list[str] | None,
-        typer.Option(help="NAME=VALUE, such as max_epochs=1 or lora_rank=8; may be repeated"),
+        list[str] | None, typer.Option(help="NAME=VALUE, such as max_epochs=1 or lora_rank=8; may be repeated")
     ] = None,
     balance: Annotated[bool, typer.Option(help="As many rows that answer first as second")] = True,
-    pause_for_review: Annotated[
-        bool, typer.Option("--pause-for-review", help="Wait before each freeze")
-    ] = False,
-    output_dir: Annotated[
-        Path | None, typer.Option(help="Folder of the trainings; default: in the workspace")
-    ] = None,
+    pause_for_review: Annotated[bool, typer.Option("--pause-for-review", help="Wait before each freeze")] = False,
+    output_dir: Annotated[Path | None, typer.Option(help="Folder of the trainings; default: in the workspace")] = None,
     json: Json = False,
 ) -> None:
     """Run a loop; `winnow loop resume` goes on with one that stopped.
@@ -110,12 +105,9 @@ def loop(
 def resume(
     loop: int,
     train: Annotated[
-        list[str] | None,
-        typer.Option(help="NAME=VALUE for the trainings to come; NAME= is the default again"),
+        list[str] | None, typer.Option(help="NAME=VALUE for the trainings to come; NAME= is the default again")
     ] = None,
-    balance: Annotated[
-        bool | None, typer.Option("--balance/--no-balance", help="In the sets to come")
-    ] = None,
+    balance: Annotated[bool | None, typer.Option("--balance/--no-balance", help="In the sets to come")] = None,
     output_dir: Annotated[Path | None, typer.Option(help="Folder of the trainings to come")] = None,
     serve: Serve = None,
     json: Json = False,
@@ -161,10 +153,7 @@ def list_loops(json: Json = False) -> None:
         return
     print_table(
         ("id", "dataset", "rounds", "round", "next step", "goes on in"),
-        (
-            (r["id"], r["dataset"], r["rounds"], r["round"], r["step"], _place(r["driver"]))
-            for r in rows
-        ),
+        ((r["id"], r["dataset"], r["rounds"], r["round"], r["step"], _place(r["driver"])) for r in rows),
     )
 
 
@@ -193,20 +182,13 @@ def as_json(space: Workspace, row: LoopRow) -> dict[str, Any]:
         "step": state.step.value,
         "driver": {"pid": driver.pid, "host": driver.host} if driver else None,
         "before": _accuracy(space, state.baseline),
-        "made": [
-            {**made, "accuracy": _accuracy(space, made.get("evaluation"))} for made in state.made
-        ],
+        "made": [{**made, "accuracy": _accuracy(space, made.get("evaluation"))} for made in state.made],
         "created_at": row.created_at,
     }
 
 
 def _go_on(
-    space: Workspace,
-    loop_id: int,
-    *,
-    json: bool,
-    reviewed: bool = False,
-    changes: Changes | None = None,
+    space: Workspace, loop_id: int, *, json: bool, reviewed: bool = False, changes: Changes | None = None
 ) -> None:
     tell = (lambda _text: None) if json else say
     state = run(space, loop_id, say=tell, reviewed=reviewed, changes=changes)
@@ -252,8 +234,10 @@ def _place(driver: dict[str, Any] | None) -> str:
 
 
 def _report(told: dict[str, Any]) -> None:
-    say(f"loop {told['id']} · {told['dataset']} · round {told['round']} of {told['rounds']}, "
-        f"{told['step'] if told['step'] in _ENDS else 'next: ' + told['step']}")  # fmt: skip
+    say(
+        f"loop {told['id']} · {told['dataset']} · round {told['round']} of {told['rounds']}, "
+        f"{told['step'] if told['step'] in _ENDS else 'next: ' + told['step']}"
+    )
     if told["driver"]:
         say(f"goes on in {_place(told['driver'])}")
     lines = [("before", told["before"])]
@@ -277,6 +261,5 @@ def _report(told: dict[str, Any]) -> None:
 
 def _plain(values: dict[str, Any]) -> dict[str, Any]:
     return {
-        name: value.model_dump(mode="json") if hasattr(value, "model_dump") else value
-        for name, value in values.items()
+        name: value.model_dump(mode="json") if hasattr(value, "model_dump") else value for name, value in values.items()
     }

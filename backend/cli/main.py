@@ -52,13 +52,9 @@ _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 @app.callback()
 def _global_options(
-    workspace: Path = typer.Option(
-        None, help="Workspace folder; default WINNOW_WORKSPACE or ./winnow-workspace"
-    ),
+    workspace: Path = typer.Option(None, help="Workspace folder; default WINNOW_WORKSPACE or ./winnow-workspace"),
     debug: bool = typer.Option(False, help="Show tracebacks"),
-    version: bool = typer.Option(
-        False, "--version", help="Show the version", is_eager=True, callback=_say_version
-    ),
+    version: bool = typer.Option(False, "--version", help="Show the version", is_eager=True, callback=_say_version),
 ) -> None:
     """``--workspace`` and ``--debug`` may stand anywhere on the command line."""
 

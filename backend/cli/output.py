@@ -90,12 +90,7 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Non
 @contextmanager
 def progress_bar() -> Iterator[Progress]:
     """Progress on standard error, shown only when a terminal is there."""
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-    )
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(
         *columns,
         console=err,

@@ -12,9 +12,7 @@ from backend.domain.json_text import load_json
 from backend.errors import PolicyError
 from backend.foreign_text import brief, quoted
 
-PolicyOption = Annotated[
-    str, typer.Option(help=f"Filter policy: {', '.join(PRESETS)}, a JSON file, or JSON")
-]
+PolicyOption = Annotated[str, typer.Option(help=f"Filter policy: {', '.join(PRESETS)}, a JSON file, or JSON")]
 
 _POLICIES = f"presets: {', '.join(PRESETS)}; or a JSON file"
 

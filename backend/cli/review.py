@@ -29,12 +29,8 @@ Reviewer = Annotated[str | None, typer.Option(help="Who decides; default: your l
 @app.command()
 def add(
     run: int,
-    ruling: Annotated[
-        str, typer.Option(help="accept, reject, relabel or flag; note adds one to your ruling")
-    ],
-    to: Annotated[
-        str | None, typer.Option(help="New label of a relabel: first, second or tie, as shown")
-    ] = None,
+    ruling: Annotated[str, typer.Option(help="accept, reject, relabel or flag; note adds one to your ruling")],
+    to: Annotated[str | None, typer.Option(help="New label of a relabel: first, second or tie, as shown")] = None,
     prediction: Prediction = None,
     index: Index = None,
     key: Key = None,
@@ -49,12 +45,7 @@ def add(
     with workspace() as space:
         target = _find(space, run, prediction, index, key, order, sample)
         review = space.rulings.add(
-            target,
-            ruling,
-            relabel=to,
-            note=note,
-            tags=tuple(tag or ()),
-            reviewer=reviewer or getpass.getuser(),
+            target, ruling, relabel=to, note=note, tags=tuple(tag or ()), reviewer=reviewer or getpass.getuser()
         )
         _show(space, target, review.id, json)
 
@@ -114,13 +105,10 @@ def _lines(file: Path) -> Iterator[str]:
             for number, line in enumerate(stream, start=1):
                 yield line.decode("utf-8-sig" if number == 1 else "utf-8")
     except UnicodeDecodeError as error:
-        raise ReviewError(
-            f"{file}:{number}: is not UTF-8", hint="one JSON object a line is wanted"
-        ) from error
+        raise ReviewError(f"{file}:{number}: is not UTF-8", hint="one JSON object a line is wanted") from error
     except OSError as error:
         raise ReviewError(
-            f"{file}: cannot be read ({error.strerror})",
-            hint="`winnow review export RUN FILE` writes such a file",
+            f"{file}: cannot be read ({error.strerror})", hint="`winnow review export RUN FILE` writes such a file"
         ) from error
 
 
@@ -136,9 +124,7 @@ def _find(
     space.runs.get(run)
     if sum(value is not None for value in (prediction, index, key)) != 1:
         raise UsageError("name one prediction by --prediction, --index or --key")
-    return space.predictions.find(
-        run, prediction=prediction, index=index, key=key, order=order, sample=sample
-    )
+    return space.predictions.find(run, prediction=prediction, index=index, key=key, order=order, sample=sample)
 
 
 def _show(space: Workspace, prediction: int, review: int, json: bool) -> None:

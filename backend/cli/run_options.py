@@ -43,12 +43,10 @@ class Judging(TypedDict):
 
 def _beside(
     engine: Annotated[
-        str,
-        typer.Option(help=f"auto, {', '.join(ENGINES)}; `winnow doctor` tells what each is for"),
+        str, typer.Option(help=f"auto, {', '.join(ENGINES)}; `winnow doctor` tells what each is for")
     ] = AUTO,
     order: Annotated[
-        OrderPolicy | None,
-        typer.Option(help="Shown order; default: shuffled where a file may put the winner first"),
+        OrderPolicy | None, typer.Option(help="Shown order; default: shuffled where a file may put the winner first")
     ] = None,
     policy: PolicyOption = "agreement",
 ) -> None:
@@ -62,10 +60,7 @@ _OF_THE_ENGINE = tuple(
     one.replace(
         default=None,
         annotation=Annotated[
-            float | None,
-            typer.Option(
-                help=f"Default 0, or {SAMPLED_AT} with several samples", rich_help_panel=_PANEL
-            ),
+            float | None, typer.Option(help=f"Default 0, or {SAMPLED_AT} with several samples", rich_help_panel=_PANEL)
         ],
     )
     if one.name == "temperature"
@@ -96,9 +91,7 @@ def run_options(
         one.replace(
             default=defaults.get(name, one.default),
             annotation=option_with(
-                one.annotation,
-                envvar=variables.get(name),
-                help=engines if name == "engine" else None,
+                one.annotation, envvar=variables.get(name), help=engines if name == "engine" else None
             ),
         )
         for name, one in known.items()

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from backend.cli.output import (
-    say,
-)
+from backend.cli.output import say
 from backend.domain.reading import explain, flaws_of, reasoning_of
 from backend.inference.launch import ACTIVE
 from backend.store.runs import NOTICE, RunRow
@@ -48,8 +46,7 @@ def prediction_json(row: dict[str, Any], *, explained: bool = False) -> dict[str
         "answer": row["answer"],
         "reasoning": reasoning_of(row["text"]),
         "dimensions": [
-            {"name": name, "first": first, "second": second}
-            for name, first, second in scores["dimensions"]
+            {"name": name, "first": first, "second": second} for name, first, second in scores["dimensions"]
         ],
         "totals": scores["totals"],
         "margin": row["margin"],
@@ -69,9 +66,7 @@ def summary(space: Workspace, run: RunRow) -> None:
     counts = space.runs.counts(run.id)
     say(f"run {run.id} · {run.dataset} · {run.model} · {run.engine} · {run.status}")
     if run.read_by_older and run.status not in ACTIVE:
-        say(
-            f"read by an older Winnow: `winnow run reparse {run.id}` says what reading it again changes"
-        )
+        say(f"read by an older Winnow: `winnow run reparse {run.id}` says what reading it again changes")
     if run.error:
         say(f"{run.error}{' (' + run.hint + ')' if run.hint else ''}")
     say(
@@ -84,8 +79,7 @@ def summary(space: Workspace, run: RunRow) -> None:
         eta = run.progress.get("eta_s")
         say(
             f"{run.progress.get('pairs_per_s', 0)} predictions/s, "
-            f"{run.progress.get('tokens_per_s', 0)} tokens/s"
-            + (f", {eta:.0f} s left" if eta is not None else "")
+            f"{run.progress.get('tokens_per_s', 0)} tokens/s" + (f", {eta:.0f} s left" if eta is not None else "")
         )
         if notice := run.progress.get(NOTICE):
             say(str(notice))

@@ -19,12 +19,8 @@ _SHOWN = 20
 
 
 def reparse(
-    runs: Annotated[
-        list[int] | None, typer.Argument(metavar="RUN", help="One or more runs")
-    ] = None,
-    all_runs: Annotated[
-        bool, typer.Option("--all", help="Every run that an older Winnow read")
-    ] = False,
+    runs: Annotated[list[int] | None, typer.Argument(metavar="RUN", help="One or more runs")] = None,
+    all_runs: Annotated[bool, typer.Option("--all", help="Every run that an older Winnow read")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Change it without asking")] = False,
     json: Json = False,
 ) -> None:
@@ -33,9 +29,7 @@ def reparse(
     A run whose texts were read again is decided anew by its own policy; rulings are kept.
     """
     if bool(runs) == all_runs:
-        raise UsageError(
-            "name the runs to read again, or --all", hint="`winnow run list` shows them"
-        )
+        raise UsageError("name the runs to read again, or --all", hint="`winnow run list` shows them")
     with workspace() as space:
         wanted = [space.runs.get(run).id for run in runs or ()] or [
             run.id for run in space.runs.list() if run.read_by_older and run.status not in ACTIVE
@@ -51,18 +45,14 @@ def _one(space: Workspace, run: int, *, yes: bool, quiet: bool) -> dict[str, Any
     total = space.runs.prediction_count(run)
     with progress_bar() as bar:
         task = bar.add_task(f"run {run}: looking", total=total)
-        preview = space.launcher.preview_reparse(
-            run, progress=lambda read: bar.update(task, completed=read)
-        )
+        preview = space.launcher.preview_reparse(run, progress=lambda read: bar.update(task, completed=read))
     if not quiet:
         _say(run, preview)
     done = None
     if not preview.changed or yes or (not quiet and _agreed()):
         with progress_bar() as bar:
             task = bar.add_task(f"run {run}: reading", total=total)
-            done = space.launcher.reparse(
-                run, progress=lambda read: bar.update(task, completed=read)
-            )
+            done = space.launcher.reparse(run, progress=lambda read: bar.update(task, completed=read))
     row = space.runs.get(run)
     if not quiet:
         if done is None:
@@ -82,10 +72,7 @@ def _one(space: Workspace, run: int, *, yes: bool, quiet: bool) -> dict[str, Any
                 {"before": before, "after": after, "count": count}
                 for (before, after), count in preview.answers.most_common()
             ],
-            "listed": [
-                {**asdict(one.place), "before": one.before, "after": one.after}
-                for one in preview.listed
-            ],
+            "listed": [{**asdict(one.place), "before": one.before, "after": one.after} for one in preview.listed],
         },
         "reparsed": None if done is None else asdict(done),
     }

@@ -9,13 +9,7 @@ import typer
 
 from backend.cli.declared import checked
 from backend.cli.engine_options import Instruction, read_instruction, watch
-from backend.cli.output import (
-    Json,
-    note,
-    print_json,
-    say,
-    workspace,
-)
+from backend.cli.output import Json, note, print_json, say, workspace
 from backend.cli.policy import PolicyOption, read_policy
 from backend.cli.run_options import Judging, run_options
 from backend.cli.run_output import as_json, summary

@@ -10,14 +10,7 @@ import typer
 
 from backend.cli.engine_options import watch
 from backend.cli.logs import Follow, print_log
-from backend.cli.output import (
-    Json,
-    print_json,
-    print_lines,
-    print_table,
-    say,
-    workspace,
-)
+from backend.cli.output import Json, print_json, print_lines, print_table, say, workspace
 from backend.cli.policy import PolicyOption, read_policy
 from backend.cli.run_output import as_json, prediction_json, summary
 from backend.cli.run_reparse import reparse
@@ -60,9 +53,7 @@ def list_runs(json: Json = False) -> None:
         ),
     )
     if any(row["read_by_older"] for row in rows):
-        say(
-            "* read by an older Winnow: `winnow run reparse --all` says what reading them again changes"
-        )
+        say("* read by an older Winnow: `winnow run reparse --all` says what reading them again changes")
 
 
 @app.command()
@@ -87,8 +78,7 @@ def log(run: int, follow: Follow = False) -> None:
         row = space.runs.get(run)
         if row.log_path is None:
             raise RunError(
-                f"run {run} was imported and has no log",
-                hint=f"`winnow run show {run}` says what came of it",
+                f"run {run} was imported and has no log", hint=f"`winnow run show {run}` says what came of it"
             )
         print_log(Path(row.log_path), lambda: space.runs.get(run).status in ACTIVE, follow=follow)
 
@@ -111,9 +101,7 @@ def cancel(run: int) -> None:
 
 
 @app.command()
-def resume(
-    run: int, wait: Annotated[bool, typer.Option("--wait", help="Stay until it has ended")] = False
-) -> None:
+def resume(run: int, wait: Annotated[bool, typer.Option("--wait", help="Stay until it has ended")] = False) -> None:
     """Go on with what a run has left, failed pairs included."""
     with workspace() as space:
         space.launcher.resume(run)
@@ -141,12 +129,8 @@ def refilter(run: int, policy: PolicyOption, json: Json = False) -> None:
 def predictions(
     run: int,
     decision: Annotated[str | None, typer.Option(help="accepted or rejected")] = None,
-    reason: Annotated[
-        str | None, typer.Option(help="Of the decision, such as agrees or low_margin")
-    ] = None,
-    explain: Annotated[
-        bool, typer.Option("--explain", help="Say below each which rule read what in its text")
-    ] = False,
+    reason: Annotated[str | None, typer.Option(help="Of the decision, such as agrees or low_margin")] = None,
+    explain: Annotated[bool, typer.Option("--explain", help="Say below each which rule read what in its text")] = False,
     json: Json = False,
 ) -> None:
     """Every prediction: JSON lines with --json, else a line each."""

@@ -29,15 +29,11 @@ _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
 def serve(
-    port: Annotated[
-        int | None, typer.Option(help=f"Port; default {DEFAULT_PORT} or the next free one")
-    ] = None,
+    port: Annotated[int | None, typer.Option(help=f"Port; default {DEFAULT_PORT} or the next free one")] = None,
     address: Annotated[
         str, typer.Option(help="Address to serve on; any but this machine's own needs a login")
     ] = "127.0.0.1",
-    allow_open: Annotated[
-        bool, typer.Option("--allow-open", help="Serve to other machines without a login")
-    ] = False,
+    allow_open: Annotated[bool, typer.Option("--allow-open", help="Serve to other machines without a login")] = False,
     browser: Annotated[bool, typer.Option(help="Open a browser")] = True,
 ) -> int:
     """Serve the dashboard until Ctrl-C. Runs and trainings go on without it."""
@@ -53,10 +49,7 @@ def serve(
         environment["WINNOW_ALLOW_OPEN"] = "yes"
     environment["PYTHONPATH"] = python_path(settings.workspace)
     # -P: the folder that the person is in may have a `dashboard` or a `backend` of its own.
-    command = [
-        sys.executable, "-P", "-m", "dashboard",
-        "--server.address", address, "--server.port", str(number),
-    ]  # fmt: skip
+    command = [sys.executable, "-P", "-m", "dashboard", "--server.address", address, "--server.port", str(number)]
     url = f"http://{address if address in _LOOPBACK else socket.gethostname()}:{number}"
     threading.Thread(target=_announce, args=(url, number, address, browser), daemon=True).start()
     return _until_it_ends(command, environment)
@@ -126,9 +119,7 @@ def _announce(url: str, port: int, address: str, browser: bool) -> None:
                 say(f"Winnow is at {url} (Ctrl-C ends the dashboard; runs go on)")
                 # Without a screen, webbrowser would start a text browser in this terminal.
                 if browser and (
-                    os.environ.get("DISPLAY")
-                    or os.environ.get("WAYLAND_DISPLAY")
-                    or sys.platform == "darwin"
+                    os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY") or sys.platform == "darwin"
                 ):
                     webbrowser.open(url)
                 return

@@ -62,10 +62,7 @@ def list_sets(json: Json = False) -> None:
     else:
         print_table(
             ("name", "version", "items", "content hash"),
-            (
-                (r["name"], r["version"], r["counts"].get("items"), r["content_hash"][:16])
-                for r in rows
-            ),
+            ((r["name"], r["version"], r["counts"].get("items"), r["content_hash"][:16]) for r in rows),
         )
 
 
@@ -89,8 +86,7 @@ def export(
         bool, typer.Option("--bundle", help="Copy the media beside the file, with relative paths")
     ] = False,
     judge: Annotated[
-        str | None,
-        typer.Option(help="Model that will be trained on it, where it is not the one that judged"),
+        str | None, typer.Option(help="Model that will be trained on it, where it is not the one that judged")
     ] = None,
     json: Json = False,
 ) -> None:

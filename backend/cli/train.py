@@ -12,15 +12,7 @@ from backend.cli.engine_options import watch
 from backend.cli.logs import Follow, print_log
 from backend.cli.output import Json, print_json, print_table, say, workspace
 from backend.cli.run_options import OF_NEW_JUDGES, Judging, run_options
-from backend.cli.train_output import (
-    as_json,
-    loss_text,
-    node_lines,
-    step_text,
-    summary,
-    view_json,
-    watch_training,
-)
+from backend.cli.train_output import as_json, loss_text, node_lines, step_text, summary, view_json, watch_training
 from backend.cli.train_start import start
 from backend.domain.jobs import OPEN
 from backend.errors import TrainingError
@@ -94,10 +86,7 @@ def stop(training: int) -> None:
                 say("saving, then it stops")
                 told = True
             if time.monotonic() > deadline:
-                raise TrainingError(
-                    f"training {training} is still {row.status}",
-                    hint=f"`winnow train log {training}`",
-                )
+                raise TrainingError(f"training {training} is still {row.status}", hint=f"`winnow train log {training}`")
             time.sleep(0.2)
             space.supervise()
         # Its process says that it has ended, and then still has to end.
@@ -107,15 +96,13 @@ def stop(training: int) -> None:
                 hint=f"`winnow train log {training}` may tell why",
             )
         say(
-            f"training {training} is {row.status}; "
-            + (row.hint or f"`winnow train resume {training}` goes on with it")
+            f"training {training} is {row.status}; " + (row.hint or f"`winnow train resume {training}` goes on with it")
         )
 
 
 @app.command()
 def resume(
-    training: int,
-    wait: Annotated[bool, typer.Option("--wait", help="Stay until it has ended")] = False,
+    training: int, wait: Annotated[bool, typer.Option("--wait", help="Stay until it has ended")] = False
 ) -> None:
     """Go on from the newest whole checkpoint."""
     with workspace() as space:
@@ -150,9 +137,7 @@ def evaluate(
     training: int,
     dataset: Annotated[str, typer.Option(help="Name of a dataset, a held-out one at best")],
     judging: Judging,
-    checkpoint: Annotated[
-        Path | None, typer.Option(help="Folder of one; default: the final, else the newest")
-    ] = None,
+    checkpoint: Annotated[Path | None, typer.Option(help="Folder of one; default: the final, else the newest")] = None,
     wait: Annotated[bool, typer.Option("--wait", help="Stay until the run has ended")] = False,
     json: Json = False,
 ) -> None:
@@ -162,10 +147,14 @@ def evaluate(
         as_trained = {"video_fps": spec.fps, "max_pixels": spec.max_pixels}
         unsaid = {k: v for k, v in as_trained.items() if k not in given.model_fields_set}
         run_id = space.evaluate(
-            training, dataset, checkpoint=checkpoint, engine=judging["engine"],
-            options=given.model_copy(update=unsaid), order=judging["order"],
+            training,
+            dataset,
+            checkpoint=checkpoint,
+            engine=judging["engine"],
+            options=given.model_copy(update=unsaid),
+            order=judging["order"],
             limit=judging["limit"],
-        )  # fmt: skip
+        )
         space.supervise()
         if wait:
             watch(space, run_id)

@@ -42,18 +42,11 @@ def view_json(view: View, lines: Sequence[str]) -> dict[str, Any]:
     return {
         **as_json(view.row),
         "spec": view.row.spec,
-        "metrics": [
-            {name: getattr(metric, name) for name in metric.__dataclass_fields__}
-            for metric in view.metrics
-        ],
+        "metrics": [{name: getattr(metric, name) for name in metric.__dataclass_fields__} for metric in view.metrics],
         "checkpoints": [
-            {"path": str(c.path), "step": c.step, "final": c.final, "judge": c.judge}
-            for c in view.checkpoints
+            {"path": str(c.path), "step": c.step, "final": c.final, "judge": c.judge} for c in view.checkpoints
         ],
-        "evaluations": [
-            {"run": e.run_id, "dataset": e.dataset, "checkpoint": e.checkpoint}
-            for e in view.evaluations
-        ],
+        "evaluations": [{"run": e.run_id, "dataset": e.dataset, "checkpoint": e.checkpoint} for e in view.evaluations],
         "node_lines": list(lines),
     }
 

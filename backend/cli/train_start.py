@@ -10,14 +10,7 @@ import typer
 from backend.cli.declared import parameters_of, taking
 from backend.cli.output import Json, note, print_json, say, workspace
 from backend.cli.train_output import as_json, print_nodes, summary, watch_training
-from backend.cli.training_options import (
-    Command,
-    Lora,
-    Preset,
-    lora_values,
-    note_checks,
-    with_preset,
-)
+from backend.cli.training_options import Command, Lora, Preset, lora_values, note_checks, with_preset
 from backend.cli.variables import (
     OF_DATA,
     OF_TRAINING,
@@ -37,9 +30,7 @@ from backend.workspace import Workspace
 _ADAPTERS = parameters_of(LoraSpec, prefix="lora_", unset=True)
 _OPTIONS = (*parameters_of(TrainingSpec, unset=True), *_ADAPTERS)
 
-TrainingFile = Annotated[
-    Path | None, typer.Option(help="In place of --set: the training file of its export")
-]
+TrainingFile = Annotated[Path | None, typer.Option(help="In place of --set: the training file of its export")]
 
 
 @with_variables(OF_TRAINING | OF_DATA)
@@ -49,22 +40,17 @@ def start(
     model: Annotated[str, typer.Option(help="Folder or hub name of the judge to start from")],
     output_dir: Annotated[str, typer.Option(help="Folder that the training makes and fills")],
     hyper: dict[str, Any],
-    set: Annotated[
-        list[str] | None, typer.Option(help="A frozen set, NAME or NAME@2; may be repeated")
-    ] = None,
+    set: Annotated[list[str] | None, typer.Option(help="A frozen set, NAME or NAME@2; may be repeated")] = None,
     training_data_path: TrainingFile = None,
     t2i_training_data_path: TrainingFile = None,
     t2v_training_data_path: TrainingFile = None,
     trainer: Annotated[
-        str,
-        typer.Option(help="local, lightrft or command", is_eager=True, callback=only_for_lightrft),
+        str, typer.Option(help="local, lightrft or command", is_eager=True, callback=only_for_lightrft)
     ] = "local",
     preset: Preset = None,
     lora: Lora = None,
     command: Command = None,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Check, print the command, start nothing")
-    ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Check, print the command, start nothing")] = False,
     wait: Annotated[bool, typer.Option("--wait", help="Stay until it has ended")] = False,
     json: Json = False,
 ) -> None:
@@ -122,10 +108,7 @@ def _dry_run(space: Workspace, spec: TrainingSpec, json: bool) -> None:
     if json:
         print_json(
             {
-                "checks": [
-                    {"name": c.name, "level": c.level, "message": c.message, "hint": c.hint}
-                    for c in checks
-                ],
+                "checks": [{"name": c.name, "level": c.level, "message": c.message, "hint": c.hint} for c in checks],
                 "command": list(plan.command.argv) if plan else None,
                 "env": dict(plan.command.env) if plan else {},
                 "node_lines": list(lines),

@@ -14,16 +14,10 @@ from backend.errors import UsageError
 from backend.foreign_text import quoted
 from backend.training.spec import PRESETS, LoraSpec
 
-Preset = Annotated[
-    str | None,
-    typer.Option(help=f"Starting point: {', '.join(PRESETS)}; other options override it"),
-]
-Lora = Annotated[
-    bool | None, typer.Option("--lora/--full", help="Low-rank adapters, or all weights")
-]
+Preset = Annotated[str | None, typer.Option(help=f"Starting point: {', '.join(PRESETS)}; other options override it")]
+Lora = Annotated[bool | None, typer.Option("--lora/--full", help="Low-rank adapters, or all weights")]
 Command = Annotated[
-    str | None,
-    typer.Option(help="Of the command trainer: its arguments with {data}, {model}, {output}, …"),
+    str | None, typer.Option(help="Of the command trainer: its arguments with {data}, {model}, {output}, …")
 ]
 _MARKS = {Level.OK: "ok  ", Level.WARN: "warn", Level.FAIL: "FAIL"}
 

@@ -45,9 +45,7 @@ OF_DATA = {
 }
 
 
-def with_variables(
-    variables: Mapping[str, str],
-) -> Callable[[Callable[..., None]], Callable[..., None]]:
+def with_variables(variables: Mapping[str, str]) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Have options of a command read from variables, by option, where they are not given."""
 
     def give(command: Callable[..., None]) -> Callable[..., None]:

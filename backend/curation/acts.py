@@ -93,9 +93,7 @@ def rule(connection: Connection, store: Reviews, act: Act, ids: Sequence[int]) -
     return len(wanted)
 
 
-def undo(
-    connection: Connection, store: Reviews, rows: Sequence[ReviewRow], reviewer: str
-) -> tuple[int, int]:
+def undo(connection: Connection, store: Reviews, rows: Sequence[ReviewRow], reviewer: str) -> tuple[int, int]:
     """Take back those rows of an act that are the newest on their prediction.
 
     Returns:
@@ -116,9 +114,7 @@ def undo(
             continue
         verdict = verdicts[row.prediction_id]
         token = new_token()
-        act = Act(
-            ruling=Ruling.UNDO, relabel=None, note="", tags=(), reviewer=reviewer, token=token
-        )
+        act = Act(ruling=Ruling.UNDO, relabel=None, note="", tags=(), reviewer=reviewer, token=token)
         seen = row.prediction_id in opened
         new.append(_review(act, verdict, stack, now, token=token, opened=seen, undoes=row.id))
         top = in_force([one for one in stack if one.id != row.id])
@@ -130,11 +126,7 @@ def undo(
 
 def replaced(verdict: Reviewable, stack: Sequence[ReviewRow]) -> dict[str, object]:
     """What a new ruling replaces, as it is stored beside it."""
-    return {
-        "effective": verdict.effective,
-        "ruling": verdict.ruling,
-        "review_id": stack[-1].id if stack else None,
-    }
+    return {"effective": verdict.effective, "ruling": verdict.ruling, "review_id": stack[-1].id if stack else None}
 
 
 def _review(

@@ -28,9 +28,7 @@ _TARGETS = (0.10, 0.05, 0.02)
 _PACE_WINDOW = 50
 _LONGEST_GAP_S = 120.0
 """A longer pause between two rulings is a break, and not work."""
-_NOT_RANDOM = (
-    "Counts only: these pairs were picked, and say nothing about others. A random audit does."
-)
+_NOT_RANDOM = "Counts only: these pairs were picked, and say nothing about others. A random audit does."
 _HIDDEN = "Yours alone: a blind queue shows what colleagues said once you have chosen everywhere."
 
 
@@ -88,9 +86,7 @@ class Agreement:
     high: float | None
 
 
-def audit(
-    database: Database, queue: QueueRow, reviewer: str, *, all_chosen: bool = False
-) -> dict[str, Any]:
+def audit(database: Database, queue: QueueRow, reviewer: str, *, all_chosen: bool = False) -> dict[str, Any]:
     """The statistics of a queue, ready for JSON.
 
     ``precision`` is the share of the filter's acceptances that stand, ``rejection`` that of its
@@ -121,9 +117,7 @@ class _Counted:
         self.summary = _summary(rows, queue, estimates=queue.kind in RANDOM_KINDS)
 
 
-_kept: WeakKeyDictionary[Database, dict[tuple[int, float], tuple[float, _Counted]]] = (
-    WeakKeyDictionary()
-)
+_kept: WeakKeyDictionary[Database, dict[tuple[int, float], tuple[float, _Counted]]] = WeakKeyDictionary()
 _counting = Lock()
 
 
@@ -187,9 +181,7 @@ def with_label(row: QueueRuling) -> bool | None:
     return None
 
 
-def reviewer_agreement(
-    units: Sequence[Sequence[bool]], *, resamples: int = RESAMPLES, seed: int = 0
-) -> Agreement:
+def reviewer_agreement(units: Sequence[Sequence[bool]], *, resamples: int = RESAMPLES, seed: int = 0) -> Agreement:
     """How far reviewers agree whether a prediction is kept.
 
     Krippendorff (2019), Content Analysis, ch. 12, nominal; from the ``krippendorff`` package. The
@@ -220,9 +212,7 @@ def reviewer_agreement(
 def pace(rows: Sequence[QueueRuling]) -> float | None:
     """Seconds a ruling of one reviewer takes, breaks left out; ``None`` before three rulings."""
     times = sorted(row.created_at for row in rows)[-_PACE_WINDOW:]
-    gaps = [
-        later - earlier for earlier, later in pairwise(times) if later - earlier <= _LONGEST_GAP_S
-    ]
+    gaps = [later - earlier for earlier, later in pairwise(times) if later - earlier <= _LONGEST_GAP_S]
     return sum(gaps) / len(gaps) if len(gaps) >= 2 else None
 
 

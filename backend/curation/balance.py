@@ -39,9 +39,7 @@ class Row(Protocol):
     def answer(self) -> str: ...
 
 
-def keeping(
-    sets: Sets, snapshot: Connection, run_ids: Sequence[int], balance: Balance | None
-) -> Callable[[Row], bool]:
+def keeping(sets: Sets, snapshot: Connection, run_ids: Sequence[int], balance: Balance | None) -> Callable[[Row], bool]:
     """Whether a set of these runs keeps an accepted row.
 
     With balance, of the commoner answer only as many as there are of the other: those of lowest rank.

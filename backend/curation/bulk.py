@@ -55,9 +55,7 @@ class BulkRulings:
         """
         kind, side = checked(ruling, relabel, reviewer, token, note=note, tags=tags)
         own = act_token(token or new_token())
-        act = Act(
-            ruling=kind, relabel=side, note=note, tags=tuple(tags), reviewer=reviewer, token=own
-        )
+        act = Act(ruling=kind, relabel=side, note=note, tags=tuple(tags), reviewer=reviewer, token=own)
         ids = iter(prediction_ids)
         count = done = 0
         while chunk := list(islice(ids, CHUNK)):
@@ -68,9 +66,14 @@ class BulkRulings:
                 self._reviews.lock(connection, chunk)
                 for prediction_id in chunk:  # each looks at what stands there
                     self._rulings.add_within(
-                        connection, prediction_id, ruling, note=note, tags=tags,
-                        reviewer=reviewer, token=f"{own}{prediction_id}",
-                    )  # fmt: skip
+                        connection,
+                        prediction_id,
+                        ruling,
+                        note=note,
+                        tags=tags,
+                        reviewer=reviewer,
+                        token=f"{own}{prediction_id}",
+                    )
                 return len(chunk)
 
             count += write_again(self._db, work, durable=True)
@@ -79,9 +82,7 @@ class BulkRulings:
                 progress(done)
         return count
 
-    def undo(
-        self, token: str, *, reviewer: str, progress: Callable[[int], None] | None = None
-    ) -> tuple[int, int]:
+    def undo(self, token: str, *, reviewer: str, progress: Callable[[int], None] | None = None) -> tuple[int, int]:
         """Take back what one call of :meth:`add` did; committed in chunks.
 
         A prediction on which somebody has ruled since keeps that ruling. Calling it again goes on

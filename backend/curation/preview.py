@@ -57,11 +57,7 @@ class Preview:
 
 
 def preview(
-    database: Database,
-    run_ids: Sequence[int],
-    *,
-    balance: Balance | None = None,
-    sample: int = SAMPLE,
+    database: Database, run_ids: Sequence[int], *, balance: Balance | None = None, sample: int = SAMPLE
 ) -> Preview:
     """Count what freezing these runs with these options would take now.
 

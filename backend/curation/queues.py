@@ -10,15 +10,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from backend.curation.choosing import (
-    MOST_ITEMS,
-    NOTHING,
-    NewQueue,
-    QueueKind,
-    check,
-    chosen,
-    settings,
-)
+from backend.curation.choosing import MOST_ITEMS, NOTHING, NewQueue, QueueKind, check, chosen, settings
 from backend.curation.rulings import Rulings, check_texts
 from backend.domain.rulings import Ruling
 from backend.errors import ReviewError, WinnowError
@@ -103,13 +95,9 @@ class Queues:
         found = iter(ids if ids is not None else chosen(self._picks, new))
         first = list(islice(found, _CHUNK))
         if not first:
-            raise ReviewError(
-                "nothing in this workspace belongs into this queue", hint=NOTHING[new.kind]
-            )
+            raise ReviewError("nothing in this workspace belongs into this queue", hint=NOTHING[new.kind])
         title = " ".join(new.title.split())[:_LONGEST_TITLE] or new.kind.value.replace("_", " ")
-        queue_id = self._rows.begin(
-            title=title, kind=new.kind.value, spec=spec, created_by=created_by
-        )
+        queue_id = self._rows.begin(title=title, kind=new.kind.value, spec=spec, created_by=created_by)
         try:
             count = self._fill(queue_id, chain(first, found))
             spec["cut_off"] = count == MOST_ITEMS and next(found, None) is not None
@@ -158,9 +146,7 @@ class Queues:
         """Items done, items this reviewer has ruled on, items now on other reviewers' screens."""
         return self._rows.progress(queue, reviewer)
 
-    def hand_out(
-        self, queue: QueueRow, reviewer: str, *, start: int, count: int, exact: bool = False
-    ) -> Handed:
+    def hand_out(self, queue: QueueRow, reviewer: str, *, start: int, count: int, exact: bool = False) -> Handed:
         """Claim the next free items from position ``start`` on.
 
         Near the queue's end a reviewer gets fewer than asked for, so that one who comes second
@@ -177,20 +163,10 @@ class Queues:
             if exact:
                 wanted = self._claims.slot(connection, queue.id, start, reviewer)
                 slots = [] if wanted is None else [wanted]
-            free = self._claims.open_slots(
-                connection,
-                queue,
-                reviewer,
-                start=start + len(slots),
-                limit=4 * count,
-            )
+            free = self._claims.open_slots(connection, queue, reviewer, start=start + len(slots), limit=4 * count)
             share = free[: min(count, max(_LEAST_HANDED_OUT, len(free) // 4))]
             handed = [*slots, *share]
-            new = [
-                slot.position
-                for slot in handed
-                if not slot.mine and slot.rulings < queue.rulings_wanted
-            ]
+            new = [slot.position for slot in handed if not slot.mine and slot.rulings < queue.rulings_wanted]
             at_end = len(share) == len(free)
             return Handed(slots=handed, expires_at=expires, at_end=at_end), new
 
@@ -205,9 +181,7 @@ class Queues:
             handed, new = look(connection)
         return write_together(self._db, work) if new else handed
 
-    def ruled_before(
-        self, queue: QueueRow, reviewer: str, *, position: int, count: int
-    ) -> list[Slot]:
+    def ruled_before(self, queue: QueueRow, reviewer: str, *, position: int, count: int) -> list[Slot]:
         """What this reviewer ruled on before ``position``, for going back."""
         return self._claims.ruled_before(queue.id, position, reviewer, count)
 
@@ -223,9 +197,7 @@ class Queues:
         """Give back what was handed out until ``before``."""
         self._claims.release(queue.id, reviewer, before)
 
-    def rule(
-        self, reviewer: str, sent: Sequence[Sent]
-    ) -> tuple[list[str], list[tuple[str, WinnowError]]]:
+    def rule(self, reviewer: str, sent: Sequence[Sent]) -> tuple[list[str], list[tuple[str, WinnowError]]]:
         """Store rulings in their order, in one commit that is on the disk when this returns.
 
         Sending one again changes nothing. A ruling that makes no sense is refused alone; its
@@ -236,9 +208,7 @@ class Queues:
         Returns:
             The tokens stored (now or earlier), and those refused with the reason.
         """
-        return write_together(
-            self._db, lambda connection: self._rule(connection, reviewer, sent), durable=True
-        )
+        return write_together(self._db, lambda connection: self._rule(connection, reviewer, sent), durable=True)
 
     def _rule(
         self, connection: Connection, reviewer: str, sent: Sequence[Sent]
@@ -252,8 +222,7 @@ class Queues:
                 place = self._claims.place(connection, one.queue_id, one.position, reviewer)
                 if place is None or place.prediction_id != one.prediction_id:
                     raise ReviewError(
-                        f"queue {one.queue_id} has another pair at {one.position + 1}",
-                        hint="reload the page",
+                        f"queue {one.queue_id} has another pair at {one.position + 1}", hint="reload the page"
                     )
                 _, new = self._rulings.add_within(
                     connection,
@@ -276,17 +245,13 @@ class Queues:
             stored.append(one.token)
         return stored, refused
 
-    def _unblinded(
-        self, connection: Connection, reviewer: str, one: Sent, tokens: set[str]
-    ) -> bool | None:
+    def _unblinded(self, connection: Connection, reviewer: str, one: Sent, tokens: set[str]) -> bool | None:
         if one.ruling == Ruling.NOTE:
             return None
         opened = self._blindness.opened(connection, one.prediction_id, reviewer, besides=tokens)
         return one.unblinded if opened is None else opened
 
-    def _note_progress(
-        self, connection: Connection, reviewer: str, one: Sent, place: Place
-    ) -> None:
+    def _note_progress(self, connection: Connection, reviewer: str, one: Sent, place: Place) -> None:
         # Below the ruling that is undone may lie another of the same reviewer in this queue, and what
         # a note stands beside may have been said before there was this queue.
         done = one.ruling not in (Ruling.UNDO, Ruling.NOTE) or self._rulings.has_ruled(

@@ -55,8 +55,7 @@ class RulingRows:
                 "token": row["token"] or row_token(run_id, row["id"], row["created_at"]),
                 "undoes": None
                 if row["undoes"] is None
-                else row["undone_token"]
-                or row_token(run_id, row["undoes"], row["undone_created_at"]),
+                else row["undone_token"] or row_token(run_id, row["undoes"], row["undone_created_at"]),
                 "unblinded": row["unblinded"],
                 "created_at": row["created_at"],
             }
@@ -156,9 +155,7 @@ class RulingRows:
                 )
             line.prediction = prediction
 
-    def _add(
-        self, connection: Connection, batch: ReviewBatch, run_id: int, lines: Sequence[_Line]
-    ) -> int:
+    def _add(self, connection: Connection, batch: ReviewBatch, run_id: int, lines: Sequence[_Line]) -> int:
         rulings = Rulings(self._db, batch)
         added = 0
         for line in lines:
@@ -206,9 +203,7 @@ def _chunks(lines: Sequence[_Line]) -> Iterator[Sequence[_Line]]:
         yield lines[start : start + CHUNK]
 
 
-def _load(
-    connection: Connection, batch: ReviewBatch, run_id: int, lines: Sequence[_Line], *, lock: bool
-) -> None:
+def _load(connection: Connection, batch: ReviewBatch, run_id: int, lines: Sequence[_Line], *, lock: bool) -> None:
     """Read what recording these lines looks at."""
     tokens = {one for line in lines for one in (line.token, line.undoes) if one is not None}
     batch.load(connection, {line.prediction for line in lines}, tokens, lock=lock)
@@ -223,9 +218,7 @@ def _own(connection: Connection, batch: ReviewBatch, run_id: int, token: str) ->
     return token if known is None or known.run_id == run_id else token_in(run_id, token)
 
 
-def _read_all(
-    run_id: int, rows: Iterable[str | Mapping[str, Any]], reviewer: str | None
-) -> Iterator[_Line]:
+def _read_all(run_id: int, rows: Iterable[str | Mapping[str, Any]], reviewer: str | None) -> Iterator[_Line]:
     # Equal rows without a token (accept, undo, accept) are told apart by how often they came.
     seen: Counter[str] = Counter()
     for number, raw in enumerate(rows, start=1):
@@ -237,9 +230,7 @@ def _read_all(
             raise ReviewError(f"line {number}: {error.message}", hint=error.hint) from error
 
 
-def _line(
-    number: int, run_id: int, row: Mapping[str, Any], reviewer: str | None, seen: Counter[str]
-) -> _Line:
+def _line(number: int, run_id: int, row: Mapping[str, Any], reviewer: str | None, seen: Counter[str]) -> _Line:
     who = str(row.get("reviewer") or reviewer or "")
     note, tags = row.get("note") or "", row.get("tags") or []
     if not isinstance(note, str) or not isinstance(tags, list | tuple):
@@ -291,9 +282,7 @@ def _mapping(raw: str | Mapping[str, Any]) -> Mapping[str, Any]:
     try:
         row = load_json(raw, unique=True)
     except (TypeError, ValueError) as error:
-        raise ReviewError(
-            f"invalid JSON ({brief(error)})", hint="one JSON object a line"
-        ) from error
+        raise ReviewError(f"invalid JSON ({brief(error)})", hint="one JSON object a line") from error
     if not isinstance(row, dict):
         raise ReviewError("is no JSON object", hint="one JSON object a line")
     return row

@@ -63,9 +63,8 @@ class Rulings:
 
         def work(connection: Connection) -> ReviewRow:
             return self.add_within(
-                connection, prediction_id, ruling,
-                relabel=relabel, note=note, tags=tags, reviewer=reviewer, token=token,
-            )[0]  # fmt: skip
+                connection, prediction_id, ruling, relabel=relabel, note=note, tags=tags, reviewer=reviewer, token=token
+            )[0]
 
         return write_together(self._db, work, durable=True)
 
@@ -104,26 +103,19 @@ class Rulings:
         if verdict is None:
             raise NotFound(f"there is no prediction {prediction_id}")
         return self._add(
-            connection, verdict, kind, side, note, tags, reviewer, token, undoes,
-            queue_id, unblinded,
-        ), True  # fmt: skip
+            connection, verdict, kind, side, note, tags, reviewer, token, undoes, queue_id, unblinded
+        ), True
 
-    def has_ruled(
-        self, connection: Connection, prediction_id: int, reviewer: str, since: float
-    ) -> bool:
+    def has_ruled(self, connection: Connection, prediction_id: int, reviewer: str, since: float) -> bool:
         """Whether a ruling that this reviewer made since then is in force."""
         live = self._reviews.live(connection, [prediction_id]).get(prediction_id, [])
-        return any(
-            row.reviewer == reviewer and row.created_at >= since for row in without_notes(live)
-        )
+        return any(row.reviewer == reviewer and row.created_at >= since for row in without_notes(live))
 
     def history(self, prediction_id: int) -> list[ReviewRow]:
         """Every row about a prediction, oldest first, undone ones and undos included."""
         return self._reviews.history(prediction_id)
 
-    def _known(
-        self, connection: Connection, prediction_id: int, token: str | None
-    ) -> ReviewRow | None:
+    def _known(self, connection: Connection, prediction_id: int, token: str | None) -> ReviewRow | None:
         known = None if token is None else self._reviews.by_token(connection, token)
         if known is not None and known.prediction_id != prediction_id:
             raise ReviewError(
@@ -150,8 +142,7 @@ class Rulings:
         live = self._reviews.live(connection, [prediction_id]).get(prediction_id, [])
         if ruling is Ruling.UNDO and not live:
             raise ReviewError(
-                f"prediction {prediction_id} has no ruling to undo",
-                hint="`winnow review export RUN` lists the rulings",
+                f"prediction {prediction_id} has no ruling to undo", hint="`winnow review export RUN` lists the rulings"
             )
         if ruling is Ruling.NOTE and reviewer not in {one.reviewer for one in without_notes(live)}:
             raise ReviewError(
@@ -161,8 +152,7 @@ class Rulings:
         problem = why_not_trainable(verdict.answer) if ruling is Ruling.ACCEPT else None
         if problem:
             raise ReviewError(
-                f"prediction {prediction_id}, {problem}, cannot be accepted: there is nothing to "
-                "train on in it",
+                f"prediction {prediction_id}, {problem}, cannot be accepted: there is nothing to train on in it",
                 hint="reject it, or relabel it",
             )
         undone = _undone(live, undoes) if ruling is Ruling.UNDO else None
@@ -187,9 +177,7 @@ class Rulings:
         self._settle(connection, verdict, stack)
         return review
 
-    def _settle(
-        self, connection: Connection, verdict: Reviewable, stack: Sequence[ReviewRow]
-    ) -> None:
+    def _settle(self, connection: Connection, verdict: Reviewable, stack: Sequence[ReviewRow]) -> None:
         top = in_force(stack)
         effective = effective_of(verdict, top)
         self._reviews.set_verdict(connection, verdict.prediction_id, top, effective)
@@ -205,13 +193,7 @@ def _undone(live: Sequence[ReviewRow], token: str | None) -> ReviewRow:
 
 
 def checked(
-    ruling: str,
-    relabel: Any,
-    reviewer: str,
-    token: Any,
-    *,
-    note: str = "",
-    tags: Sequence[str] = (),
+    ruling: str, relabel: Any, reviewer: str, token: Any, *, note: str = "", tags: Sequence[str] = ()
 ) -> tuple[Ruling, Preference | None]:
     """Ruling and new label of what a client sent.
 
@@ -226,14 +208,9 @@ def checked(
     if not reviewer.strip():
         raise ReviewError("a ruling needs a reviewer", hint="say who decided")
     if len(reviewer) > LONGEST_NAME:
-        raise ReviewError(
-            f"a reviewer's name has at most {LONGEST_NAME} characters", hint="use a shorter one"
-        )
+        raise ReviewError(f"a reviewer's name has at most {LONGEST_NAME} characters", hint="use a shorter one")
     if token is not None and (not isinstance(token, str) or not 0 < len(token) <= 64):
-        raise ReviewError(
-            "a token is a text of 1 to 64 characters",
-            hint="leave it out, and one is made of the row",
-        )
+        raise ReviewError("a token is a text of 1 to 64 characters", hint="leave it out, and one is made of the row")
     check_texts({"token": token or "", "reviewer's name": reviewer, "note": note})
     for number, tag in enumerate(tags, start=1):
         check_texts({f"tag {number}": tag})
@@ -260,8 +237,7 @@ def check_texts(texts: Mapping[str, str]) -> None:
     for name, text in texts.items():
         if "\0" in text:
             raise ReviewError(
-                f"the {name} contains a NUL character",
-                hint="remove it; a text ends there for many programs",
+                f"the {name} contains a NUL character", hint="remove it; a text ends there for many programs"
             )
         if not text.isascii() and any("\ud800" <= one <= "\udfff" for one in text):
             raise ReviewError(

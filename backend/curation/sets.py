@@ -91,11 +91,7 @@ def freeze(
             with database.write(durable=True) as connection:
                 sets.lock_name(connection, name)
                 known = sets.same(connection, name, content_hash)
-                version = (
-                    known.version
-                    if known
-                    else sets.finish(connection, unfinished.id, content_hash, counts)
-                )
+                version = known.version if known else sets.finish(connection, unfinished.id, content_hash, counts)
             if version is None:
                 raise _cleared()
             if known:
@@ -126,9 +122,7 @@ class _Unfinished:
 
 
 @contextmanager
-def _freezing(
-    database: Database, sets: Sets, name: str, lineage: dict[str, Any]
-) -> Iterator[_Unfinished]:
+def _freezing(database: Database, sets: Sets, name: str, lineage: dict[str, Any]) -> Iterator[_Unfinished]:
     """A new set; what is not finished at the end of the block is taken back."""
     pid, started = this_process()
     token = secrets.token_hex(8)
@@ -149,10 +143,7 @@ def _freezing(
 
 
 def _cleared() -> ReviewError:
-    return ReviewError(
-        "the set was taken for one whose freezing was cut off, and cleared away",
-        hint="freeze it again",
-    )
+    return ReviewError("the set was taken for one whose freezing was cut off, and cleared away", hint="freeze it again")
 
 
 def _fill(
@@ -196,8 +187,7 @@ def _fill(
     if not counts["items"]:
         nothing = untrainable_line(untrainable(database, runs)) or "nothing is accepted"
         raise ReviewError(
-            f"{nothing} in these runs",
-            hint="`winnow run show` tells why; another policy, or rulings, may accept more",
+            f"{nothing} in these runs", hint="`winnow run show` tells why; another policy, or rulings, may accept more"
         )
     if progress:
         progress(counts["items"])
@@ -208,9 +198,7 @@ def clear_abandoned(database: Database) -> int:
     """Take back sets whose freezing was cut off; returns how many there were."""
     sets = Sets(database)
     dead = [
-        row.id
-        for row in sets.unfinished()
-        if row.status != "freezing" or not _goes_on(row.freezing, row.created_at)
+        row.id for row in sets.unfinished() if row.status != "freezing" or not _goes_on(row.freezing, row.created_at)
     ]
     for set_id in dead:
         _discard(database, sets, set_id)

@@ -17,12 +17,27 @@ from backend.domain.pairs import MediaKind, OrderPolicy, Preference
 
 _EXTRA = ("model1", "model2", "confidence", "choice_dist")
 _KEYS = Keys(
-    "prompt", "path1", "path2", "tie_case", *_EXTRA,
+    "prompt",
+    "path1",
+    "path2",
+    "tie_case",
+    *_EXTRA,
     verdicts=(
-        "preference", "preferred", "human_preference", "label", "winner", "chosen", "better",
-        "better_response", "best", "choice", "vote", "vote_type", "predicted_answer",
+        "preference",
+        "preferred",
+        "human_preference",
+        "label",
+        "winner",
+        "chosen",
+        "better",
+        "better_response",
+        "best",
+        "choice",
+        "vote",
+        "vote_type",
+        "predicted_answer",
     ),
-)  # fmt: skip
+)
 
 
 class HPDv3:

@@ -27,9 +27,14 @@ from backend.domain.reading import Flaw, answer_of
 __all__ = ["ImageGenCoTReward", "caption_of"]
 
 _KEYS = Keys(
-    "conversations", "images", "videos", "video_fps", "system", "id",
+    "conversations",
+    "images",
+    "videos",
+    "video_fps",
+    "system",
+    "id",
     verdicts=("chosen", "rejected", "preference", "preferred", "label", "winner"),
-)  # fmt: skip
+)
 _LOOKED_AT = 100
 """Rows whose instructions are compared to see what stands behind every caption."""
 

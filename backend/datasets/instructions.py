@@ -29,9 +29,7 @@ _LABELS = (
     re.compile(rf"(?<=[^\d][.!?]\s)(?=[A-Z])(?i:{_NAME}){_COLON}"),
     re.compile(rf"\b(?i:{_NAME}){_COLON}(?=[\[「\"“])"),
 )
-_BEFORE_CORNER = re.compile(
-    rf"\b{_NAME}\b[^「」\[\]\"\n:：.!?。]{{0,80}}[:：]?[\s*_]*\Z", re.IGNORECASE
-)
+_BEFORE_CORNER = re.compile(rf"\b{_NAME}\b[^「」\[\]\"\n:：.!?。]{{0,80}}[:：]?[\s*_]*\Z", re.IGNORECASE)
 _LOOK_BACK = 160
 _LINE_ENDS = re.compile(r"[^\S\n]*[*_.]*[^\S\n]*(?:\n|\Z)")
 _QUOTED = re.compile(r"\"([^\"]+)\"|“([^“”]+)”")
@@ -44,8 +42,7 @@ def templates_beside(path: Path) -> Templates:
     """The instruction templates of the runs behind an export of Winnow's, from its manifest; Winnow's
     own where there is none."""
     found: dict[MediaKind, list[str]] = {
-        kind: [default_instruction(kind, use_cot=cot) for cot in (True, False)]
-        for kind in MediaKind
+        kind: [default_instruction(kind, use_cot=cot) for cot in (True, False)] for kind in MediaKind
     }
     try:
         with open_regular(path.parent / "manifest.json") as file:
@@ -112,11 +109,7 @@ def caption_of(instruction: str, end: str | None = None) -> str:
     if len(_PLACE.findall(text)) == _MEDIA:
         text = _PLACE.sub("", text)
     corners = list(_corners(text))
-    named = [
-        inner
-        for start, inner in corners
-        if _BEFORE_CORNER.search(text, max(0, start - _LOOK_BACK), start)
-    ]
+    named = [inner for start, inner in corners if _BEFORE_CORNER.search(text, max(0, start - _LOOK_BACK), start)]
     captions = {inner.strip() for inner in named}
     for label in _LABELS if not captions else ():
         reached = 0
@@ -189,9 +182,7 @@ def _plain_end(text: str, start: int, end: str | None) -> int:
     if end and text.endswith(end) and len(text) - len(end) >= start:
         return len(text) - len(end)
     if _BLANK_LINE.search(text, start):
-        raise RowProblem(
-            "where its caption ends cannot be told: no text in common stands behind it"
-        )
+        raise RowProblem("where its caption ends cannot be told: no text in common stands behind it")
     return len(text)
 
 

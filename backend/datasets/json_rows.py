@@ -53,9 +53,7 @@ def json_rows(
                 else:
                     yield read_row(row, value, convert, keys)
     except OSError as error:
-        raise DatasetError(
-            f"{path}: cannot be read ({error.strerror})", hint=UNREADABLE_HINT
-        ) from error
+        raise DatasetError(f"{path}: cannot be read ({error.strerror})", hint=UNREADABLE_HINT) from error
 
 
 def json_array(path: Path) -> Iterator[Any]:
@@ -113,9 +111,7 @@ def _array(path: Path, file: TextIO) -> Iterator[tuple[int, Any]]:
         problem = None
         if at < len(buffer):
             if buffer[at] == "]":
-                _refuse_more(
-                    path, file, buffer, at + 1, line + buffer.count("\n", counted, at), row
-                )
+                _refuse_more(path, file, buffer, at + 1, line + buffer.count("\n", counted, at), row)
                 return
             if buffer[at] == ",":
                 separated, at = True, at + 1
@@ -133,9 +129,7 @@ def _array(path: Path, file: TextIO) -> Iterator[tuple[int, Any]]:
                 yield row, value
                 row, at, separated = row + 1, end, False
                 continue
-        if problem is not None and (
-            ended or len(buffer) - at > MAX_OBJECT or not _cut_off(problem, buffer)
-        ):
+        if problem is not None and (ended or len(buffer) - at > MAX_OBJECT or not _cut_off(problem, buffer)):
             where = problem.pos if isinstance(problem, json.JSONDecodeError) else at
             line += buffer.count("\n", counted, where)
             raise _broken_array(path, line, row, _reason(problem))

@@ -7,13 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal, TextIO
 
-from backend.datasets.base import (
-    UNREADABLE_HINT,
-    BrokenRow,
-    RowProblem,
-    SourceRow,
-    text_field,
-)
+from backend.datasets.base import UNREADABLE_HINT, BrokenRow, RowProblem, SourceRow, text_field
 from backend.datasets.json_rows import json_rows
 from backend.datasets.parquet_rows import parquet_rows
 from backend.datasets.row_keys import Keys, read_row
@@ -29,10 +23,13 @@ _KEYS = Keys(*COLUMNS, keeps=lambda value: isinstance(value, str | int | float))
 _HEADER = f"the first line must name the columns {', '.join(COLUMNS)}"
 
 _WORDS = {
-    "first": Preference.FIRST, "a": Preference.FIRST,
-    "second": Preference.SECOND, "b": Preference.SECOND,
-    "tie": Preference.TIE, "c": Preference.TIE,
-}  # fmt: skip
+    "first": Preference.FIRST,
+    "a": Preference.FIRST,
+    "second": Preference.SECOND,
+    "b": Preference.SECOND,
+    "tie": Preference.TIE,
+    "c": Preference.TIE,
+}
 
 
 class Pairs:
@@ -97,13 +94,9 @@ def _table_rows(path: Path) -> Iterator[SourceRow | BrokenRow]:
                     yield BrokenRow(row, f"line {reader.reader.line_num}: {problem}")
                 row += 1
     except csv.Error as error:
-        raise DatasetError(
-            f"{path}: cannot be read as CSV ({brief(error)})", hint=_HEADER
-        ) from error
+        raise DatasetError(f"{path}: cannot be read as CSV ({brief(error)})", hint=_HEADER) from error
     except OSError as error:
-        raise DatasetError(
-            f"{path}: cannot be read ({error.strerror})", hint=UNREADABLE_HINT
-        ) from error
+        raise DatasetError(f"{path}: cannot be read ({error.strerror})", hint=UNREADABLE_HINT) from error
 
 
 def _reader(path: Path, file: TextIO, header: str) -> csv.DictReader[str]:
@@ -119,9 +112,7 @@ def _reader(path: Path, file: TextIO, header: str) -> csv.DictReader[str]:
         if twice:
             raise DatasetError(f"{path}: names the column {quoted(twice[0])} twice", hint=_HEADER)
         if not lacks:
-            return csv.DictReader(
-                file, restkey="", delimiter=separator, quoting=quoting, strict=True
-            )
+            return csv.DictReader(file, restkey="", delimiter=separator, quoting=quoting, strict=True)
         missing = min(missing, lacks, key=len)
     raise DatasetError(f"{path}: has no column {', '.join(map(repr, missing))}", hint=_HEADER)
 
@@ -129,9 +120,7 @@ def _reader(path: Path, file: TextIO, header: str) -> csv.DictReader[str]:
 def _refuse_quotes(item: dict[str, str | None]) -> None:
     for name, value in item.items():
         if value and value.startswith('"'):
-            raise RowProblem(
-                f"{quoted(name)} is in quotes, which mean two things between tabs: use CSV"
-            )
+            raise RowProblem(f"{quoted(name)} is in quotes, which mean two things between tabs: use CSV")
 
 
 def _convert(row: int, item: dict[str, Any]) -> SourceRow:
@@ -142,9 +131,5 @@ def _convert(row: int, item: dict[str, Any]) -> SourceRow:
         text_field(item, "second"),
         read_preference(item.get("preference")),
         None,
-        {
-            key: value
-            for key, value in item.items()
-            if key not in COLUMNS and isinstance(value, str | int | float)
-        },
+        {key: value for key, value in item.items() if key not in COLUMNS and isinstance(value, str | int | float)},
     )

@@ -52,16 +52,12 @@ def parquet_rows(
         missing = [column for column in needed if column not in present]
         if missing:
             raise DatasetError(
-                f"{path}: has no column {', '.join(map(repr, missing))}",
-                hint=f"its columns: {', '.join(present)}",
+                f"{path}: has no column {', '.join(map(repr, missing))}", hint=f"its columns: {', '.join(present)}"
             )
         telling = [column for column in present if keys.meaning(column)]
         _refuse_media(path, opened.schema_arrow, [*needed, *telling])
         wanted = {*telling, *(_plain(opened.schema_arrow) if optional is None else optional)}
-        columns = [
-            *needed,
-            *(column for column in present if column in wanted and column not in needed),
-        ]
+        columns = [*needed, *(column for column in present if column in wanted and column not in needed)]
         left_out = keys.unread({column: () for column in present if column not in columns})
         row = 0
         try:
@@ -74,15 +70,13 @@ def parquet_rows(
                     row += 1
         except (pa.ArrowException, OSError) as error:
             raise DatasetError(
-                f"{path}: the file breaks off at row {row} ({brief(error)})",
-                hint="get the file again",
+                f"{path}: the file breaks off at row {row} ({brief(error)})", hint="get the file again"
             ) from error
 
 
 def _plain(schema: pa.Schema) -> list[str]:
     types = pa.types
-    plain = (types.is_string, types.is_large_string, types.is_boolean, types.is_integer,
-             types.is_floating)  # fmt: skip
+    plain = (types.is_string, types.is_large_string, types.is_boolean, types.is_integer, types.is_floating)
     return [field.name for field in schema if any(test(field.type) for test in plain)]
 
 

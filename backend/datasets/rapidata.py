@@ -46,9 +46,7 @@ class Rapidata:
     def rows(self, path: Path, data_root: Path | None = None) -> Iterator[SourceRow | BrokenRow]:
         """See :class:`~backend.datasets.base.Source`."""
         root = data_root or self.default_data_root(path)
-        folder = (
-            "Videos" if not (root / "videos").is_dir() and (root / "Videos").is_dir() else "videos"
-        )
+        folder = "Videos" if not (root / "videos").is_dir() and (root / "Videos").is_dir() else "videos"
 
         def place(name: str) -> str:
             local = _video_path(name)

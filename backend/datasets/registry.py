@@ -17,10 +17,13 @@ __all__ = ["SOURCES", "BrokenRow", "Source", "SourceRow", "parse_spec"]
 SOURCES: dict[str, Source] = {
     source.name: source
     for source in (
-        HPDv3(), Rapidata("rapidata-t2v"), Rapidata("rapidata-i2v", I2V_FOLDERS),
-        ImageGenCoTReward(), Pairs(),
+        HPDv3(),
+        Rapidata("rapidata-t2v"),
+        Rapidata("rapidata-i2v", I2V_FOLDERS),
+        ImageGenCoTReward(),
+        Pairs(),
     )
-}  # fmt: skip
+}
 
 
 def parse_spec(spec: str) -> list[tuple[Source, Path]]:
@@ -35,8 +38,7 @@ def parse_spec(spec: str) -> list[tuple[Source, Path]]:
         name, colon, path = part.strip().partition(":")
         if not colon or not path:
             raise DatasetError(
-                f"{quoted(part.strip())} is not SOURCE:PATH",
-                hint=f"write SOURCE:PATH for each file; {known}",
+                f"{quoted(part.strip())} is not SOURCE:PATH", hint=f"write SOURCE:PATH for each file; {known}"
             )
         if name not in SOURCES:
             raise DatasetError(f"unknown source {quoted(name)}", hint=known)

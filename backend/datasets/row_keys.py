@@ -17,18 +17,64 @@ from backend.foreign_text import quoted
 _NO = frozenset({"", "0", "0.0", "false", "no", "none", "null", "nan"})
 _YES = frozenset({"1", "1.0", "true", "yes"})
 _WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+")
-_MEDIUM = {"image", "img", "images", "imgs", "picture", "photo", "video", "videos", "clip", "frame",
-           "frames", "media", "medium", "asset", "path", "paths"}  # fmt: skip
-_SHARED = {"source", "src", "reference", "ref", "input", "init", "initial", "original", "orig",
-           "condition", "conditioning", "cond", "context", "before"}  # fmt: skip
+_MEDIUM = {
+    "image",
+    "img",
+    "images",
+    "imgs",
+    "picture",
+    "photo",
+    "video",
+    "videos",
+    "clip",
+    "frame",
+    "frames",
+    "media",
+    "medium",
+    "asset",
+    "path",
+    "paths",
+}
+_SHARED = {
+    "source",
+    "src",
+    "reference",
+    "ref",
+    "input",
+    "init",
+    "initial",
+    "original",
+    "orig",
+    "condition",
+    "conditioning",
+    "cond",
+    "context",
+    "before",
+}
 _FRAME = {"first", "last", "start", "end"}
 _SHOWN = {"image", "img", "video", "asset", "frame"}
-_QUESTION = {"criteria", "criterion", "question", "query", "rubric", "instruct",
-             "instruction", "instructions"}  # fmt: skip
+_QUESTION = {"criteria", "criterion", "question", "query", "rubric", "instruct", "instruction", "instructions"}
 _TIE = {"tie", "ties", "tied", "draw", "bothbad", "bothgood"}
 _EXCHANGED = re.compile("swap|swapped|flip|flipped|reversed?|shuffled|inverted")
-_ABOUT = {"id", "ids", "index", "idx", "count", "num", "type", "version", "hash", "length", "width",
-          "height", "size", "ratio", "time", "score", "scores"}  # fmt: skip
+_ABOUT = {
+    "id",
+    "ids",
+    "index",
+    "idx",
+    "count",
+    "num",
+    "type",
+    "version",
+    "hash",
+    "length",
+    "width",
+    "height",
+    "size",
+    "ratio",
+    "time",
+    "score",
+    "scores",
+}
 """As its last word: the key says something about the thing, and is not the thing."""
 _MORE = {"path", "image", "img", "video", "clip", "medium", "response", "file", "name", "candidate"}
 
@@ -72,11 +118,7 @@ class Keys:
             meaning = self.meaning(name)
             if meaning and _says_something(item[name], flag=meaning in (_IS_TIE, _IS_EXCHANGED)):
                 raise RowProblem(f"{quoted(name)} {meaning}")
-        return tuple(
-            sorted(
-                name for name in others if item[name] is not None and not self._keeps(item[name])
-            )
-        )
+        return tuple(sorted(name for name in others if item[name] is not None and not self._keeps(item[name])))
 
     def meaning(self, name: str) -> str | None:
         """How a key of that name changes the meaning of a row, if it does."""
@@ -142,10 +184,7 @@ def flag_field(item: Mapping[str, Any], key: str) -> bool:
 
 
 def read_row(
-    row: int,
-    item: dict[str, Any],
-    convert: Callable[[int, dict[str, Any]], SourceRow],
-    keys: Keys,
+    row: int, item: dict[str, Any], convert: Callable[[int, dict[str, Any]], SourceRow], keys: Keys
 ) -> SourceRow | BrokenRow:
     """One row of a file, converted, with the keys that were left out; broken where it cannot be."""
     try:

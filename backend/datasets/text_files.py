@@ -18,9 +18,11 @@ _SIGNS = (
     (b"ARROW1", "an Arrow file"),
 )
 _WIDE = (  # the longer marks first: that of UTF-32 begins with that of UTF-16
-    (codecs.BOM_UTF32_LE, "UTF-32"), (codecs.BOM_UTF32_BE, "UTF-32"),
-    (codecs.BOM_UTF16_LE, "UTF-16"), (codecs.BOM_UTF16_BE, "UTF-16"),
-)  # fmt: skip
+    (codecs.BOM_UTF32_LE, "UTF-32"),
+    (codecs.BOM_UTF32_BE, "UTF-32"),
+    (codecs.BOM_UTF16_LE, "UTF-16"),
+    (codecs.BOM_UTF16_BE, "UTF-16"),
+)
 
 
 def open_text(path: Path, wanted: str, *, newline: str) -> TextIO:
@@ -39,9 +41,7 @@ def open_text(path: Path, wanted: str, *, newline: str) -> TextIO:
     try:
         _refuse_others(path, wanted, file.read(4096))
         file.seek(0)
-        return io.TextIOWrapper(
-            file, encoding="utf-8-sig", errors="surrogateescape", newline=newline
-        )
+        return io.TextIOWrapper(file, encoding="utf-8-sig", errors="surrogateescape", newline=newline)
     except BaseException:
         file.close()
         raise
@@ -51,8 +51,7 @@ def _refuse_others(path: Path, wanted: str, start: bytes) -> None:
     for sign, name in _SIGNS:
         if start.startswith(sign):
             raise DatasetError(
-                f"{path}: is {name}, not {wanted}",
-                hint="unpack it, or name the source that reads such files",
+                f"{path}: is {name}, not {wanted}", hint="unpack it, or name the source that reads such files"
             )
     encoding = next((name for mark, name in _WIDE if start.startswith(mark)), None)
     if encoding is None and b"\0" in start[:2]:  # the first character of JSON and CSV is ASCII

@@ -16,15 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from backend.demo.coding import encode_jpeg, encode_mp4
-from backend.demo.scenes import (
-    DEFECTS,
-    Caption,
-    Scene,
-    random_caption,
-    render_clip,
-    render_image,
-    scene_for,
-)
+from backend.demo.scenes import DEFECTS, Caption, Scene, random_caption, render_clip, render_image, scene_for
 from backend.domain.pairs import MediaKind
 from backend.files import WholeFile, write_whole
 
@@ -59,9 +51,7 @@ class DemoFiles:
     truth: Path
 
 
-def demo_pairs(
-    kind: MediaKind, count: int, seed: int, *, wrong_share: float = WRONG_SHARE
-) -> list[DemoPair]:
+def demo_pairs(kind: MediaKind, count: int, seed: int, *, wrong_share: float = WRONG_SHARE) -> list[DemoPair]:
     """Pairs drawn from ``seed``; every defect comes round in turn."""
     rng = random.Random(f"{seed}:{kind.value}")
     wrong = set(rng.sample(range(count), round(count * wrong_share)))
@@ -94,11 +84,7 @@ def write_demo(
     wrong_share: float = WRONG_SHARE,
 ) -> DemoFiles:
     """Render the demo into ``folder``; a complete one of the same arguments is left as it is."""
-    files = DemoFiles(
-        folder / "t2i" / "pairs.json",
-        folder / "t2v" / "data" / "pairs.parquet",
-        folder / "truth.json",
-    )
+    files = DemoFiles(folder / "t2i" / "pairs.json", folder / "t2v" / "data" / "pairs.parquet", folder / "truth.json")
     stamp = {"seed": seed, "images": image_pairs, "videos": video_pairs, "wrong": wrong_share}
     if files.truth.exists() and json.loads(files.truth.read_text())["made_with"] == stamp:
         return files
@@ -151,9 +137,7 @@ def _write_videos(file: Path, pairs: list[DemoPair]) -> None:
         columns["prompt"].append(pair.caption.text)
         for side, scene, seed in zip((1, 2), pair.scenes, pair.seeds, strict=True):
             name = f"{number:04d}_{side}.mp4"
-            write_whole(
-                folder / name, encode_mp4(render_clip(scene, random.Random(seed))), sync=False
-            )
+            write_whole(folder / name, encode_mp4(render_clip(scene, random.Random(seed))), sync=False)
             columns[f"file_name{side}"].append(name)
             score = 0.7 if (side == 1) == pair.recorded_first else 0.3
             for aspect in aspects:

@@ -83,13 +83,7 @@ def measure_judge(
     loaded = load_engine(engine, str(judge), options)
     try:
         with tempfile.TemporaryDirectory(prefix="winnow-heldout-") as folder:
-            files = write_demo(
-                Path(folder),
-                seed=seed,
-                image_pairs=pairs,
-                video_pairs=pairs,
-                wrong_share=0.0,
-            )
+            files = write_demo(Path(folder), seed=seed, image_pairs=pairs, video_pairs=pairs, wrong_share=0.0)
             results = []
             for kind in MediaKind:
                 asked = list(_held_out(files, kind))
@@ -99,9 +93,7 @@ def measure_judge(
                     Request(
                         id=number,
                         kind=kind,
-                        messages=judge_messages(
-                            kind, fill_instruction(default_instruction(kind), item.prompt)
-                        ),
+                        messages=judge_messages(kind, fill_instruction(default_instruction(kind), item.prompt)),
                         media={
                             "first": _read(folder_path / seen.first.path, kind),
                             "second": _read(folder_path / seen.second.path, kind),
@@ -119,11 +111,7 @@ def measure_judge(
                     right += verdict.answer == shown[outcome.id].preferred
                     unreadable += verdict.answer is None
                     flawed += bool(verdict.flaws)
-                results.append(
-                    Accuracy(
-                        kind=kind, pairs=pairs, right=right, unreadable=unreadable, flawed=flawed
-                    )
-                )
+                results.append(Accuracy(kind=kind, pairs=pairs, right=right, unreadable=unreadable, flawed=flawed))
             return results
     finally:
         loaded.close()

@@ -188,9 +188,7 @@ def chat_text(messages: tuple[Message, ...]) -> str:
     text = ""
     for message in messages:
         body = "".join(
-            part.text
-            if isinstance(part, TextPart)
-            else f"<|vision_start|><|{part.kind}_pad|><|vision_end|>"
+            part.text if isinstance(part, TextPart) else f"<|vision_start|><|{part.kind}_pad|><|vision_end|>"
             for part in message.parts
         )
         text += f"<|im_start|>{message.role}\n{body}<|im_end|>\n"
@@ -209,12 +207,4 @@ def deciding_words() -> tuple[str, ...]:
     return tuple(sorted(words))
 
 
-__all__ = [
-    "Caption",
-    "Example",
-    "Pool",
-    "build_pool",
-    "deciding_words",
-    "description_example",
-    "pair_example",
-]
+__all__ = ["Caption", "Example", "Pool", "build_pool", "deciding_words", "description_example", "pair_example"]

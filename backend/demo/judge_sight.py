@@ -45,18 +45,11 @@ def build_heads(hidden_size: int) -> nn.ModuleDict:
     """One linear head a property, over the mean of a medium's vision tokens ``[hidden_size]``."""
     from torch import nn
 
-    return nn.ModuleDict(
-        {name: nn.Linear(hidden_size, len(classes)) for name, classes in CLASSES.items()}
-    )
+    return nn.ModuleDict({name: nn.Linear(hidden_size, len(classes)) for name, classes in CLASSES.items()})
 
 
 def sight_loss(
-    visual: Any,
-    heads: nn.ModuleDict,
-    pool: Pool,
-    kind: MediaKind,
-    batch_size: int,
-    rng: random.Random,
+    visual: Any, heads: nn.ModuleDict, pool: Pool, kind: MediaKind, batch_size: int, rng: random.Random
 ) -> torch.Tensor:
     """The summed cross-entropy of all heads over ``batch_size`` media of one kind; a scalar."""
     import torch

@@ -21,14 +21,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from backend.demo.judge_data import (
-    Example,
-    Pool,
-    build_pool,
-    deciding_words,
-    description_example,
-    pair_example,
-)
+from backend.demo.judge_data import Example, Pool, build_pool, deciding_words, description_example, pair_example
 from backend.demo.judge_model import build_model, build_tokenizer, save_processor
 from backend.demo.judge_sight import build_heads, sight_loss
 from backend.domain.pairs import MediaKind
@@ -95,16 +88,12 @@ def step_loss(
     if step < plan.sight_steps:
         return sight_loss(model.model.visual, heads, pool, kind, plan.sight_batch_size, rng)
     if step < plan.sight_steps + plan.description_steps:
-        examples = [
-            description_example(pool, kind, rng) for _ in range(plan.description_batch_size)
-        ]
+        examples = [description_example(pool, kind, rng) for _ in range(plan.description_batch_size)]
     else:
         examples = [pair_example(pool, kind, rng) for _ in range(plan.batch_size)]
     inputs, targets, weight = collate(tokenizer, pool, examples, plan.deciding_weight)
     logits = model(**inputs).logits[:, :-1]
-    per_token = cross_entropy(
-        logits.transpose(1, 2), targets[:, 1:], reduction="none", ignore_index=-100
-    )
+    per_token = cross_entropy(logits.transpose(1, 2), targets[:, 1:], reduction="none", ignore_index=-100)
     return (per_token * weight[:, 1:]).sum() / weight[:, 1:].sum()
 
 
@@ -129,9 +118,7 @@ def collate(
         for position, piece in zip(example.media, pieces[1:], strict=True):
             prompt += pad * (len(pool.patches[position]) // _MERGED_PATCHES) + piece
         head = tokenizer(prompt, add_special_tokens=False).input_ids
-        body = tokenizer(
-            example.response + "<|im_end|>", add_special_tokens=False, return_offsets_mapping=True
-        )
+        body = tokenizer(example.response + "<|im_end|>", add_special_tokens=False, return_offsets_mapping=True)
         spans = [match.span() for match in _DECIDING.finditer(example.response)]
         weights = [
             deciding_weight if any(a < end and b > start for start, end in spans) else 1.0
@@ -204,10 +191,7 @@ def train_judge(
     heads = build_heads(model.config.text_config.hidden_size)
     trained = nn.ModuleDict({"judge": model, "sight": heads})
     optimizer = torch.optim.AdamW(
-        trained.parameters(),
-        lr=plan.learning_rate,
-        weight_decay=plan.weight_decay,
-        betas=(0.9, 0.98),
+        trained.parameters(), lr=plan.learning_rate, weight_decay=plan.weight_decay, betas=(0.9, 0.98)
     )
     start = _load_state(folder / STATE_FILE, trained, optimizer, plan)
     pool = build_pool(AutoProcessor.from_pretrained(judge), plan.seed, plan.images, plan.clips)
@@ -248,9 +232,7 @@ def _save_model(model: Any, folder: Path) -> None:
     write_whole(folder / "model.safetensors", save(weights, metadata={"format": "pt"}))
 
 
-def _save_state(
-    path: Path, trained: nn.ModuleDict, optimizer: Any, plan: JudgeTraining, step: int
-) -> None:
+def _save_state(path: Path, trained: nn.ModuleDict, optimizer: Any, plan: JudgeTraining, step: int) -> None:
     from safetensors.torch import save
 
     tensors: dict[str, torch.Tensor] = {}
@@ -280,8 +262,6 @@ def _load_state(path: Path, trained: nn.ModuleDict, optimizer: Any, plan: JudgeT
             for name, parameter in trained.named_parameters():
                 parameter.copy_(file.get_tensor(f"weight.{name}"))
                 optimizer.state[parameter] = {
-                    moment: file.get_tensor(f"{moment}.{name}")
-                    for moment in _MOMENTS
-                    if f"{moment}.{name}" in stored
+                    moment: file.get_tensor(f"{moment}.{name}") for moment in _MOMENTS if f"{moment}.{name}" in stored
                 }
     return int(metadata["done"])

@@ -30,12 +30,7 @@ class Demo:
 
 
 def run_demo(
-    database: Database,
-    launcher: Launcher,
-    folder: Path,
-    *,
-    wait: Callable[[int], None],
-    say: Callable[[str], None],
+    database: Database, launcher: Launcher, folder: Path, *, wait: Callable[[int], None], say: Callable[[str], None]
 ) -> Demo:
     """Render pairs, judge them in background runs, freeze what was accepted and export it.
 

@@ -17,10 +17,7 @@ POOR = {"semantic": 3, "middle": 4, "authenticity": 3}
 
 _MIDDLE_NAME = {MediaKind.IMAGE: "Aesthetics", MediaKind.VIDEO: "Temporal coherence"}
 _MIDDLE_DEFECT = {MediaKind.IMAGE: "crop", MediaKind.VIDEO: "jump"}
-_MIDDLE_WORDS = {
-    MediaKind.IMAGE: ("is centred", "is cut off"),
-    MediaKind.VIDEO: ("moves smoothly", "jumps about"),
-}
+_MIDDLE_WORDS = {MediaKind.IMAGE: ("is centred", "is cut off"), MediaKind.VIDEO: ("moves smoothly", "jumps about")}
 
 
 def scores(scene: Scene) -> tuple[int, int, int]:

@@ -56,11 +56,7 @@ def shown_gpus(devices: str, environment: Mapping[str, str], uuids: Uuids) -> di
                     hint=f"numbers are those of nvidia-smi; name a GPU of {VISIBLE}, or unset it",
                 )
             shown += known[number]
-    return {
-        VISIBLE: ",".join(shown),
-        ORDER: environment.get(ORDER) or "PCI_BUS_ID",
-        STANDS_FOR: devices,
-    }
+    return {VISIBLE: ",".join(shown), ORDER: environment.get(ORDER) or "PCI_BUS_ID", STANDS_FOR: devices}
 
 
 def visible_entries(listed: str) -> list[str]:
@@ -84,10 +80,8 @@ def entries_of(number: int, entries: Sequence[str], uuids: Sequence[str]) -> lis
         for entry in entries
         if (entry.isdigit() and int(entry) == number)
         # Beginnings of a UUID are enough for CUDA; MIG-GPU-…/1/0 was an instance's name until R470.
-        or (not entry.isdigit() and any(
-            one.startswith(entry) or entry.startswith(f"MIG-{one}/") for one in uuids
-        ))
-    ]  # fmt: skip
+        or (not entry.isdigit() and any(one.startswith(entry) or entry.startswith(f"MIG-{one}/") for one in uuids))
+    ]
 
 
 def _by_number(entries: Sequence[str], uuids: Uuids, devices: str) -> dict[int, list[str]]:
@@ -101,8 +95,7 @@ def _by_number(entries: Sequence[str], uuids: Uuids, devices: str) -> dict[int, 
     known = uuids()
     if known is None:
         raise UsageError(
-            f"--device {devices}: {VISIBLE} names GPUs by UUID, and which of them that is "
-            "cannot be asked here",
+            f"--device {devices}: {VISIBLE} names GPUs by UUID, and which of them that is cannot be asked here",
             hint="pip install nvidia-ml-py; or leave --device out, and those of the list are taken",
         )
     return {number: entries_of(number, entries, known[number]) for number in known}

@@ -49,9 +49,7 @@ TRANSITIONS: Mapping[JobStatus, frozenset[JobStatus]] = MappingProxyType(
     {
         # To running at once when somebody starts the worker by hand; to failed when the command
         # cannot even be started.
-        JobStatus.QUEUED: frozenset(
-            {JobStatus.STARTING, JobStatus.RUNNING, JobStatus.CANCELLED, JobStatus.FAILED}
-        ),
+        JobStatus.QUEUED: frozenset({JobStatus.STARTING, JobStatus.RUNNING, JobStatus.CANCELLED, JobStatus.FAILED}),
         JobStatus.STARTING: _ENDS | {JobStatus.RUNNING},
         JobStatus.RUNNING: _ENDS,
         # A finished run can have pairs that failed; they are tried again by resuming it.
@@ -67,10 +65,7 @@ def can_move(before: JobStatus, after: JobStatus) -> bool:
 
 
 def attempt_s(
-    status: JobStatus,
-    started_at: float | None,
-    heartbeat_at: float | None,
-    finished_at: float | None,
+    status: JobStatus, started_at: float | None, heartbeat_at: float | None, finished_at: float | None
 ) -> float:
     """Seconds that one ended attempt of a job worked; 0 for one that never began.
 

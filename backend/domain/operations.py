@@ -48,9 +48,7 @@ class Operation(StrEnum):
     CANCEL_LOOP = "cancel a loop"
 
 
-_REVIEWERS = {
-    Operation.RULE, Operation.MAKE_QUEUE, Operation.CLOSE_QUEUE, Operation.KEEP_SETTINGS,
-}  # fmt: skip
+_REVIEWERS = {Operation.RULE, Operation.MAKE_QUEUE, Operation.CLOSE_QUEUE, Operation.KEEP_SETTINGS}
 LEAST_ROLE: Mapping[Operation, Role] = MappingProxyType(
     {one: Role.REVIEWER if one in _REVIEWERS else Role.OPERATOR for one in Operation}
 )
@@ -92,9 +90,7 @@ class Acting(Protocol):
 A = TypeVar("A", bound=Acting)
 
 
-def guarded(
-    operation: Operation,
-) -> Callable[[Callable[Concatenate[A, P], R]], Callable[Concatenate[A, P], R]]:
+def guarded(operation: Operation) -> Callable[[Callable[Concatenate[A, P], R]], Callable[Concatenate[A, P], R]]:
     """Have a method or function of an :class:`Acting` ask the table before anything else."""
 
     def decorate(act: Callable[Concatenate[A, P], R]) -> Callable[Concatenate[A, P], R]:

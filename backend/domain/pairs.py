@@ -65,11 +65,7 @@ class Order(StrEnum):
         return _OPPOSITE[side] if self is Order.SWAPPED else side
 
 
-_OPPOSITE = {
-    Preference.FIRST: Preference.SECOND,
-    Preference.SECOND: Preference.FIRST,
-    Preference.TIE: Preference.TIE,
-}
+_OPPOSITE = {Preference.FIRST: Preference.SECOND, Preference.SECOND: Preference.FIRST, Preference.TIE: Preference.TIE}
 
 
 class OrderPolicy(StrEnum):

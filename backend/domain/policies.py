@@ -59,20 +59,16 @@ class Policy:
         if share is not None and not (_is_number(share) and 0 < share <= 1):
             raise _bad("min_sample_agreement", share, "use a number above 0 and up to 1, or null")
         if self.untagged_answers not in UNTAGGED:
-            raise _bad(
-                "untagged_answers", self.untagged_answers, f"use one of: {', '.join(UNTAGGED)}"
-            )
+            raise _bad("untagged_answers", self.untagged_answers, f"use one of: {', '.join(UNTAGGED)}")
         if self.keep not in _KEEP:
             raise _bad("keep", self.keep, f"use one of: {', '.join(_KEEP)}")
 
     @property
     def refused_mask(self) -> int:
         """The flaws that are refused, those of an untagged answer among them, as a bit mask."""
-        untagged = {
-            "single": frozenset({Flaw.QUALIFIED_ANSWER}),
-            "all": frozenset[Flaw](),
-            "none": ANSWER_FORM,
-        }[self.untagged_answers]
+        untagged = {"single": frozenset({Flaw.QUALIFIED_ANSWER}), "all": frozenset[Flaw](), "none": ANSWER_FORM}[
+            self.untagged_answers
+        ]
         return flaw_mask(self.refused_flaws | untagged)
 
     def to_mapping(self) -> dict[str, Any]:

@@ -26,9 +26,7 @@ that it takes no precedence over what somebody else has ruled in the meantime.
 """
 
 
-def effective_decision(
-    filter_decision: str, answer: str | None, ruling: str | None, relabel: str | None
-) -> str:
+def effective_decision(filter_decision: str, answer: str | None, ruling: str | None, relabel: str | None) -> str:
     """The decision that counts: the newest settling ruling's, else the filter's.
 
     Args:

@@ -26,8 +26,7 @@ def refuse_credentials(url: str) -> None:
     # By its letters: what cannot be parsed would be quoted with its password.
     if set("@?#") & set(url):
         raise UsageError(
-            f"endpoint {shown_url(url)}: no credentials and no query in a URL, it is stored and shown",
-            hint=_HINT,
+            f"endpoint {shown_url(url)}: no credentials and no query in a URL, it is stored and shown", hint=_HINT
         )
 
 

@@ -189,17 +189,10 @@ class EngineOptions(BaseModel):
         when="`cpu`, or `cuda:0,1` to leave other GPUs alone",
     )
     tensor_parallel_size: int = option(
-        1,
-        "GPUs one replica is spread over",
-        group="Devices",
-        ge=1,
-        when="when one GPU cannot hold the model",
+        1, "GPUs one replica is spread over", group="Devices", ge=1, when="when one GPU cannot hold the model"
     )
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = option(
-        "auto",
-        "Precision of the weights",
-        group="Devices",
-        when="float32 on CPUs that emulate bfloat16",
+        "auto", "Precision of the weights", group="Devices", when="float32 on CPUs that emulate bfloat16"
     )
     trust_remote_code: bool = option(
         False,
@@ -237,9 +230,13 @@ class EngineOptions(BaseModel):
         when="for engine scripted: the file of texts",
     )
     scripted_latency: float = option(
-        0.0, "Seconds each scripted answer takes", group="Replay", ge=0, step=0.1,
+        0.0,
+        "Seconds each scripted answer takes",
+        group="Replay",
+        ge=0,
+        step=0.1,
         when="seconds a text takes, to see a run go",
-    )  # fmt: skip
+    )
 
     @field_validator("endpoints")
     @classmethod

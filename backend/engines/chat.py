@@ -28,9 +28,7 @@ def template_messages(request: Request) -> list[dict[str, object]]:
         {
             "role": message.role,
             "content": [
-                {"type": "text", "text": part.text}
-                if isinstance(part, TextPart)
-                else {"type": part.kind.value}
+                {"type": "text", "text": part.text} if isinstance(part, TextPart) else {"type": part.kind.value}
                 for part in message.parts
             ],
         }

@@ -177,10 +177,7 @@ class EndpointPool:
     async def _wait(self, rather_not: Endpoint | None) -> Endpoint:
         while True:
             now = self._clock()
-            if (
-                self._all_dead_since is not None
-                and now - self._all_dead_since >= self._give_up_after
-            ):
+            if self._all_dead_since is not None and now - self._all_dead_since >= self._give_up_after:
                 raise EngineError(
                     f"no endpoint has answered for {now - self._all_dead_since:.0f} s: "
                     + ", ".join(endpoint.url for endpoint in self.endpoints),

@@ -37,10 +37,7 @@ def check_model(model: str) -> None:
         return
     hub_name = model.count("/") == 1 and not model.startswith((".", "/", "~"))
     if path.exists() or not hub_name:
-        raise EngineError(
-            f"{model} is no model",
-            hint="give a model's folder, or its hub name as ORGANISATION/NAME",
-        )
+        raise EngineError(f"{model} is no model", hint="give a model's folder, or its hub name as ORGANISATION/NAME")
 
 
 def model_type(model: str) -> str:
@@ -84,10 +81,7 @@ def pixel_limit(model: str, kind: MediaKind) -> int | None:
     names = (name,) if kind is MediaKind.IMAGE else (f"video_{name}", name)
     for found in (_read(Path(model) / name) for name in names):
         size = found.get("size")
-        for limit in (
-            found.get("max_pixels"),
-            size.get("longest_edge") if isinstance(size, dict) else None,
-        ):
+        for limit in (found.get("max_pixels"), size.get("longest_edge") if isinstance(size, dict) else None):
             if isinstance(limit, int) and limit > 0:
                 return limit
     return None

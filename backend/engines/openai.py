@@ -27,15 +27,7 @@ from backend.engines.base import EngineKind, EngineOptions, Failure, Medium, Out
 from backend.engines.chat import one_line
 from backend.engines.chat_answer import completion, error_words, model_names
 from backend.engines.endpoints import Endpoint, EndpointPool
-from backend.engines.servers import (
-    Reply,
-    api_key,
-    ask,
-    base_url,
-    check_api_key,
-    open_client,
-    refuse_redirect,
-)
+from backend.engines.servers import Reply, api_key, ask, base_url, check_api_key, open_client, refuse_redirect
 from backend.engines.streaming import AsyncEngine
 from backend.errors import EngineError, UsageError
 from backend.media.video import FRAME_FACTOR, MAX_FRAMES, VideoFrames
@@ -147,9 +139,7 @@ class OpenAIEngine(AsyncEngine):
                 pause = self._backoff * 2.0 ** (attempt - 1) * random.uniform(0.5, 1.5)
             # Outside of the loan: a request that waits takes no place from one that could go.
             await asyncio.sleep(min(pause, _LONGEST_PAUSE))
-        return Failure(
-            id=request.id, error=problem, hint="gave up after several tries; resume the run"
-        )
+        return Failure(id=request.id, error=problem, hint="gave up after several tries; resume the run")
 
     def _read(self, request: Request, endpoint: Endpoint, reply: Reply) -> Outcome | str:
         """What came of a try; a line on what went wrong where the request may be tried again.
@@ -315,10 +305,7 @@ def media_part(medium: Medium) -> dict[str, Any]:
     if isinstance(medium, VideoFrames):
         frames = ",".join(_jpeg(Image.fromarray(frame)) for frame in medium.frames)
         return {"type": "video_url", "video_url": {"url": f"data:video/jpeg;base64,{frames}"}}
-    return {
-        "type": "image_url",
-        "image_url": {"url": f"data:image/jpeg;base64,{_jpeg(medium.convert('RGB'))}"},
-    }
+    return {"type": "image_url", "image_url": {"url": f"data:image/jpeg;base64,{_jpeg(medium.convert('RGB'))}"}}
 
 
 def _jpeg(image: Image.Image) -> str:

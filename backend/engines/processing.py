@@ -34,12 +34,7 @@ def prompt_inputs(processor: Any, requests: Sequence[Request]) -> Any:
 
     texts = [prompt_text(processor, request) for request in requests]
     media = [medium for request in requests for medium in media_in_order(request)]
-    arguments: dict[str, Any] = {
-        "text": texts,
-        "return_tensors": "pt",
-        "padding": True,
-        "padding_side": "left",
-    }
+    arguments: dict[str, Any] = {"text": texts, "return_tensors": "pt", "padding": True, "padding_side": "left"}
     if requests[0].kind is MediaKind.IMAGE:
         return processor(images=media, **arguments)
     videos = [medium for medium in media if isinstance(medium, VideoFrames)]
@@ -73,9 +68,7 @@ def prompt_text(processor: Any, request: Request) -> str:
                 f"the instruction or caption spells {token}, a control token of this model",
                 hint="take it out of the task instruction, or out of the caption",
             )
-    text: str = processor.apply_chat_template(
-        template_messages(request), tokenize=False, add_generation_prompt=True
-    )
+    text: str = processor.apply_chat_template(template_messages(request), tokenize=False, add_generation_prompt=True)
     return text
 
 

@@ -96,9 +96,7 @@ def _best(options: EngineOptions) -> tuple[EngineKind, str]:
     for kind in able:
         if kind.loads_model:
             return kind, "no other engine that loads a model is installed"
-    raise EngineUnavailable(
-        "no engine is installed", hint="pip install '.[vllm]' on a GPU, else '.[transformers]'"
-    )
+    raise EngineUnavailable("no engine is installed", hint="pip install '.[vllm]' on a GPU, else '.[transformers]'")
 
 
 def load_engine(name: str, model: str, options: EngineOptions) -> Engine:

@@ -37,9 +37,7 @@ def read_script(path: Path) -> list[ScriptedAnswer]:
     """
     try:
         with path.open(encoding="utf-8") as file:
-            answers = [
-                _answer(path, number, line) for number, line in enumerate(file, 1) if line.strip()
-            ]
+            answers = [_answer(path, number, line) for number, line in enumerate(file, 1) if line.strip()]
     except (OSError, UnicodeDecodeError) as error:
         raise EngineError(f"{path}: cannot be read ({brief(error)})", hint=_HINT) from error
     if not answers:

@@ -50,9 +50,7 @@ def open_client(options: EngineOptions) -> httpx.AsyncClient:
     """
     key = api_key(options)
     _check_letters(key, options)
-    headers = {
-        "Accept-Encoding": "identity"
-    }  # a compressed answer may be a thousand times its size
+    headers = {"Accept-Encoding": "identity"}  # a compressed answer may be a thousand times its size
     if key is not None:
         headers["Authorization"] = key if key.lower().startswith(_SCHEMES) else f"Bearer {key}"
     return httpx.AsyncClient(
@@ -64,9 +62,7 @@ def open_client(options: EngineOptions) -> httpx.AsyncClient:
     )
 
 
-async def ask(
-    client: httpx.AsyncClient, url: str, *, limit: int, body: bytes | None = None
-) -> Reply:
+async def ask(client: httpx.AsyncClient, url: str, *, limit: int, body: bytes | None = None) -> Reply:
     """POST ``body``, which is JSON, or GET; reads no more than ``limit`` bytes of the answer.
 
     Raises:
@@ -150,6 +146,4 @@ def check_api_key(options: EngineOptions) -> None:
 
 def _check_letters(key: str | None, options: EngineOptions) -> None:
     if key is not None and not (key.isascii() and key.isprintable()):
-        raise UsageError(
-            f"the API key in {quoted(options.api_key_env)} holds characters that cannot be sent"
-        )
+        raise UsageError(f"the API key in {quoted(options.api_key_env)} holds characters that cannot be sent")

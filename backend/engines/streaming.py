@@ -115,11 +115,7 @@ class _Stream:
     """One call of ``generate``: its slots, its feeder and its tasks."""
 
     def __init__(
-        self,
-        engine: AsyncEngine,
-        requests: Iterator[Request],
-        loop: asyncio.AbstractEventLoop,
-        limit: int,
+        self, engine: AsyncEngine, requests: Iterator[Request], loop: asyncio.AbstractEventLoop, limit: int
     ) -> None:
         self._engine = engine
         self._requests = requests

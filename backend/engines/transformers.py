@@ -15,15 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from backend.domain.devices import STANDS_FOR
-from backend.engines.base import (
-    Completion,
-    EngineKind,
-    EngineOptions,
-    Failure,
-    Outcome,
-    Pulse,
-    Request,
-)
+from backend.engines.base import Completion, EngineKind, EngineOptions, Failure, Outcome, Pulse, Request
 from backend.engines.chat import one_line
 from backend.engines.installed import missing
 from backend.engines.processing import prompt_inputs
@@ -47,8 +39,7 @@ class TransformersEngine:
             from transformers import AutoModelForImageTextToText, AutoProcessor
         except ImportError as error:
             raise EngineUnavailable(
-                f"the transformers engine cannot be imported ({brief(error)})",
-                hint="pip install '.[transformers]'",
+                f"the transformers engine cannot be imported ({brief(error)})", hint="pip install '.[transformers]'"
             ) from error
         self._torch = torch
         self._options = options
@@ -61,13 +52,9 @@ class TransformersEngine:
         common = {"trust_remote_code": options.trust_remote_code, "local_files_only": local}
         try:
             self._processor: Any = AutoProcessor.from_pretrained(model, **common)
-            self._model: Any = AutoModelForImageTextToText.from_pretrained(
-                model, dtype=dtype, **common
-            )
+            self._model: Any = AutoModelForImageTextToText.from_pretrained(model, dtype=dtype, **common)
             self._model.to(self._device).eval()
-            self._model.generation_config = _plain_generation(
-                self._model.generation_config, self._processor.tokenizer
-            )
+            self._model.generation_config = _plain_generation(self._model.generation_config, self._processor.tokenizer)
         except (OSError, ValueError, KeyError, ImportError) as error:
             raise EngineError(
                 f"{model}: cannot be loaded ({one_line(error)})",
@@ -153,32 +140,20 @@ class TransformersEngine:
         if options.repetition_penalty != 1:
             sampling["repetition_penalty"] = options.repetition_penalty
         if options.temperature > 0:
-            sampling |= {
-                "do_sample": True,
-                "temperature": options.temperature,
-                "top_p": options.top_p,
-                "top_k": 0,
-            }
+            sampling |= {"do_sample": True, "temperature": options.temperature, "top_p": options.top_p, "top_k": 0}
             torch.manual_seed(_batch_seed(requests))
         costs = _Costs(torch, self.pulse)
         with torch.inference_mode():
             output = self._model.generate(
-                **inputs,
-                max_new_tokens=options.max_new_tokens,
-                logits_processor=[costs],
-                **sampling,
+                **inputs, max_new_tokens=options.max_new_tokens, logits_processor=[costs], **sampling
             )
         nats = costs.of(output)
         written = output[:, inputs["input_ids"].shape[1] :]
-        texts = self._processor.batch_decode(
-            written, skip_special_tokens=True, clean_up_tokenization_spaces=False
-        )
+        texts = self._processor.batch_decode(written, skip_special_tokens=True, clean_up_tokenization_spaces=False)
         ends = self._model.generation_config.eos_token_id
         ends = set(ends) if isinstance(ends, list) else {ends} - {None}
         prompts = inputs["attention_mask"].sum(dim=1).tolist()
-        for request, text, tokens, prompt, cost in zip(
-            requests, texts, written.tolist(), prompts, nats, strict=True
-        ):
+        for request, text, tokens, prompt, cost in zip(requests, texts, written.tolist(), prompts, nats, strict=True):
             end = next((place for place, token in enumerate(tokens) if token in ends), None)
             yield Completion(
                 id=request.id,
@@ -224,10 +199,7 @@ def _plain_generation(own: Any, tokenizer: Any) -> Any:
     names = ("bos_token_id", "eos_token_id", "pad_token_id")
     tokens = {name: getattr(own, name, None) for name in names}
     return GenerationConfig(
-        **{
-            name: getattr(tokenizer, name, None) if token is None else token
-            for name, token in tokens.items()
-        }
+        **{name: getattr(tokenizer, name, None) if token is None else token for name, token in tokens.items()}
     )
 
 

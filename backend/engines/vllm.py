@@ -13,16 +13,7 @@ from typing import Any
 
 from backend.domain.devices import shown_gpus
 from backend.domain.pairs import MediaKind
-from backend.engines.base import (
-    Completion,
-    EngineKind,
-    EngineOptions,
-    Failure,
-    Medium,
-    Outcome,
-    Pulse,
-    Request,
-)
+from backend.engines.base import Completion, EngineKind, EngineOptions, Failure, Medium, Outcome, Pulse, Request
 from backend.engines.chat import media_in_order, one_line
 from backend.engines.installed import has_gpu, missing
 from backend.engines.models import pixel_limit
@@ -82,9 +73,7 @@ class VLLMEngine(AsyncEngine):
             tasks = await self._llm.get_supported_tasks()
         except Exception as error:
             # vLLM raises whatever its workers and its configuration checks raise.
-            raise EngineError(
-                f"{self._model}: vLLM cannot load it ({one_line(error)})", hint=_LOAD_HINT
-            ) from error
+            raise EngineError(f"{self._model}: vLLM cannot load it ({one_line(error)})", hint=_LOAD_HINT) from error
         if "generate" not in tasks:
             # Said once here, where vLLM would refuse every single request.
             await self.stop()
@@ -234,8 +223,7 @@ def _check(options: EngineOptions) -> None:
     """A vLLM that was built for GPUs takes them, whatever the device is said to be."""
     if options.device == "cpu" and not is_cpu_build():
         raise EngineUnavailable(
-            "this vLLM is built for GPUs and cannot run on the CPU",
-            hint="--engine transformers, or leave --device out",
+            "this vLLM is built for GPUs and cannot run on the CPU", hint="--engine transformers, or leave --device out"
         )
 
 

@@ -45,9 +45,7 @@ def archive(folder: Path) -> Path:
                 for media, name in _media(export) if media_in(made) else ():
                     _add(bundle, media, name, f"{folder.name}/{MEDIA}/{name}")
             if manifest_in(export) != made:
-                raise ExportError(
-                    f"{folder.name} was exported again meanwhile", hint="download it again"
-                )
+                raise ExportError(f"{folder.name} was exported again meanwhile", hint="download it again")
     return target
 
 

@@ -68,10 +68,7 @@ class Bundler:
             # Of the name in the dataset: what a link leads to may be called by its content's hash.
             name += ".mp4" if as_frames else Path(path).suffix.lower()
             try:
-                with (
-                    root.open(path) as source,
-                    WholeFile(self._out / name, within=self._media, sync=False) as file,
-                ):
+                with root.open(path) as source, WholeFile(self._out / name, within=self._media, sync=False) as file:
                     if as_frames:
                         _write_shown(row, source, file.stream)
                     else:
@@ -79,19 +76,14 @@ class Bundler:
             except MediaError as error:
                 raise ExportError(error.message, hint=error.hint or _HINT) from error
             except OSError as error:
-                raise ExportError(
-                    f"{path}: cannot be copied ({error.strerror})",
-                    hint=_HINT,
-                ) from error
+                raise ExportError(f"{path}: cannot be copied ({error.strerror})", hint=_HINT) from error
             folder = MEDIA if self._copies else str(self._out.absolute())
             self._known[key] = f"{folder}/{name}"
         return self._known[key]
 
 
 def _write_shown(row: TrainingRow, source: BinaryIO, target: IO[bytes]) -> None:
-    shown = read_medium(
-        source, row.kind, fps=row.video_fps, max_pixels=row.max_pixels, factor=row.factor
-    )
+    shown = read_medium(source, row.kind, fps=row.video_fps, max_pixels=row.max_pixels, factor=row.factor)
     assert isinstance(shown, VideoFrames)
     try:
         write_frames(target, shown.frames, fps=row.video_fps)

@@ -85,10 +85,7 @@ class Claim:
         return self
 
     def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.staging.close()
         with suppress(OSError):
@@ -109,9 +106,7 @@ class Claim:
             descriptor = self.folder.open(self._marker, os.O_RDWR | os.O_CREAT)
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                found = os.stat(
-                    self._marker, dir_fd=self.folder.descriptor, follow_symlinks=False
-                ).st_ino
+                found = os.stat(self._marker, dir_fd=self.folder.descriptor, follow_symlinks=False).st_ino
             except BlockingIOError as error:
                 raise self._busy(descriptor) from error
             except FileNotFoundError:
@@ -133,8 +128,7 @@ class Claim:
         if {"user", "host", "pid"} <= holder.keys():
             who = f"process {holder['pid']} of {holder['user']} on {holder['host']}"[:200]
         return ExportError(
-            f"{self._out}: {who} is exporting into it",
-            hint="wait until it has ended, or give another folder",
+            f"{self._out}: {who} is exporting into it", hint="wait until it has ended, or give another folder"
         )
 
     def _say(self) -> None:
@@ -236,21 +230,14 @@ def check_free(out: Path) -> None:
             left = left_in(folder)
             # A complete one that was not put in its place yet says that the rest is ours.
             ours = manifest_in(folder) is not None or _DONE in left
-            strangers = [
-                name
-                for name in folder.names()
-                if name not in left and not name.endswith(".partial")
-            ]
+            strangers = [name for name in folder.names() if name not in left and not name.endswith(".partial")]
     except FileNotFoundError:
         return
     except OSError as error:
-        raise ExportError(
-            f"{out}: cannot be used ({error.strerror})", hint="give another folder"
-        ) from error
+        raise ExportError(f"{out}: cannot be used ({error.strerror})", hint="give another folder") from error
     if strangers and not ours:
         raise ExportError(
-            f"{out} is not empty and holds no export of Winnow's",
-            hint="give an empty folder, or delete what is in it",
+            f"{out} is not empty and holds no export of Winnow's", hint="give an empty folder, or delete what is in it"
         )
 
 

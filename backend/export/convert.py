@@ -45,9 +45,7 @@ _HINT = "a filtered_samples.json is wanted, or a T2I training file"
 _HARM = "repairing it would exchange media that stand in the right order"
 _NEEDED = ("prompt", "path1", "path2", "preference")
 _VIDEO_KEYS = ("video_fps", "score1_total", "score2_total")
-_ANSWER = re.compile(
-    r"\b(image|video)(?:\s*[12]\s+is\s+better|s\s+are\s+equally\s+good)", re.IGNORECASE
-)
+_ANSWER = re.compile(r"\b(image|video)(?:\s*[12]\s+is\s+better|s\s+are\s+equally\s+good)", re.IGNORECASE)
 _TASKS = {MediaKind.IMAGE: "t2i", MediaKind.VIDEO: "t2v"}
 
 
@@ -144,9 +142,7 @@ def _convert(source: Path, output: Path, repair: _Repair, made_elsewhere: bool) 
         if not report.rows:
             raise DatasetError(f"{source}: holds no rows", hint=_HINT)
         if report.malformed == report.rows:
-            raise DatasetError(
-                f"{source}: no row can be used; {report.first_malformed}", hint=_HINT
-            )
+            raise DatasetError(f"{source}: no row can be used; {report.first_malformed}", hint=_HINT)
     return report
 
 
@@ -169,10 +165,7 @@ def _refuse_ours(source: Path, made_elsewhere: bool) -> None:
         )
     note = source.with_name(source.name + ".repaired.json")
     if note.exists():
-        raise ExportError(
-            f"{source} was written by a repair and needs no other",
-            hint=f"{note.name} beside it says so",
-        )
+        raise ExportError(f"{source} was written by a repair and needs no other", hint=f"{note.name} beside it says so")
     if row is not None and "conversations" in row and not made_elsewhere:
         raise ExportError(
             f"{source} was written by Winnow and needs no repair",
@@ -180,9 +173,7 @@ def _refuse_ours(source: Path, made_elsewhere: bool) -> None:
         )
 
 
-def _repaired_rows(
-    source: Path, repair: _Repair, report: ConvertReport
-) -> Iterator[dict[str, Any]]:
+def _repaired_rows(source: Path, repair: _Repair, report: ConvertReport) -> Iterator[dict[str, Any]]:
     for number, row in enumerate(_rows(source)):
         report.rows += 1
         try:
@@ -251,14 +242,11 @@ class _Repair:
         if "conversations" in row:
             if MediaKind.VIDEO in (self.kind, about):
                 raise DatasetError(
-                    f"{where} is a converted T2V row: which video was shown first cannot be known "
-                    "from it",
+                    f"{where} is a converted T2V row: which video was shown first cannot be known from it",
                     hint="give the filtered_samples.json that it was made from",
                 )
             if "system" in row:
-                raise DatasetError(
-                    f"{where} has its instruction apart, as ShareGPT files do", hint=_HINT
-                )
+                raise DatasetError(f"{where} has its instruction apart, as ShareGPT files do", hint=_HINT)
         if about is not None and about is not self.kind:
             raise DatasetError(
                 f"{where} is about {about.value}s, not about {self.kind.value}s",

@@ -81,11 +81,7 @@ class Manifest:
             "made_by": MADE_BY,
             "winnow": importlib.metadata.version("winnow"),
             "format": self.format,
-            "set": {
-                "name": self.set_name,
-                "version": self.set_version,
-                "content_hash": self.content_hash,
-            },
+            "set": {"name": self.set_name, "version": self.set_version, "content_hash": self.content_hash},
             "rows": self.rows,
             "validation_rows": self.validation_rows,
             "missing_media": self.missing_media,
@@ -133,9 +129,16 @@ def export_set(
         raise UsageError(f"unknown format {quoted(format)}", hint=f"one of {', '.join(FORMATS)}")
     with FolderClaim(out, below=below) as claim:
         manifest = _write(
-            database, set_row, claim.staging, out,
-            format=format, split=split, bundle=bundle, judge=judge, progress=progress,
-        )  # fmt: skip
+            database,
+            set_row,
+            claim.staging,
+            out,
+            format=format,
+            split=split,
+            bundle=bundle,
+            judge=judge,
+            progress=progress,
+        )
         claim.commit()
     if progress:
         progress(manifest.rows)
@@ -157,10 +160,7 @@ def export_samples(database: Database, set_row: SetRow, file: Path) -> Manifest:
     with Claim(file.parent, marker=marker) as claim:
         for name in (statistics, file.name):
             if claim.folder.kind(name) in (Kind.FOLDER, Kind.OTHER):
-                raise ExportError(
-                    f"{file.with_name(name)}: is no file that can be replaced",
-                    hint="give another file",
-                )
+                raise ExportError(f"{file.with_name(name)}: is no file that can be replaced", hint="give another file")
         manifest = _write(database, set_row, claim.staging, file.parent, format="lightrft")
         with write_errors(file):
             claim.staging.rename("filtered_samples_stats.txt", claim.folder, statistics)
@@ -249,13 +249,9 @@ def set_of_file(database: Database, file: Path) -> SetRow:
     if known.get(file.name) != digest:
         raise ExportError(f"{file}: is not as it was exported", hint=hint)
     for row in Sets(database).list():
-        if (row.name, row.version, row.content_hash) == (
-            of["name"], of["version"], of["content_hash"],
-        ):  # fmt: skip
+        if (row.name, row.version, row.content_hash) == (of["name"], of["version"], of["content_hash"]):
             return row
-    raise ExportError(
-        f"{file}: its set {of['name']}@{of['version']} is not in this workspace", hint=hint
-    )
+    raise ExportError(f"{file}: its set {of['name']}@{of['version']} is not in this workspace", hint=hint)
 
 
 def is_our_export(folder: Path) -> bool:
@@ -267,9 +263,7 @@ def is_our_export(folder: Path) -> bool:
         return False
 
 
-def _rows(
-    database: Database, set_row: SetRow, judge: str | None
-) -> Iterator[tuple[TrainingRow, MediaRoot]]:
+def _rows(database: Database, set_row: SetRow, judge: str | None) -> Iterator[tuple[TrainingRow, MediaRoot]]:
     """The set's rows in their frozen order, each with the place of its media."""
     sets = Sets(database)
     runs = sets.runs_of(set_row)

@@ -36,10 +36,7 @@ class ExportFile(files.WholeFile):
             return super().__enter__()
 
     def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         with write_errors(self.path):
             super().__exit__(kind, error, traceback)

@@ -92,10 +92,7 @@ class LightRFT(Writer):
 
     def add(self, row: TrainingRow, part: str) -> None:
         training: dict[str, Any] = {
-            "conversations": [
-                {"from": "human", "value": row.instruction},
-                {"from": "gpt", "value": row.response},
-            ],
+            "conversations": [{"from": "human", "value": row.instruction}, {"from": "gpt", "value": row.response}],
             "images": list(row.media),
         }
         if row.kind is MediaKind.VIDEO:
@@ -156,10 +153,7 @@ class ShareGPT(Writer):
             between = "\n"
         turn = f"**{name} 1:**<{word}>{between}**{name} 2:**<{word}>"
         record = {
-            "conversations": [
-                {"from": "human", "value": turn},
-                {"from": "gpt", "value": row.response},
-            ],
+            "conversations": [{"from": "human", "value": turn}, {"from": "gpt", "value": row.response}],
             "system": row.instruction,
             column: list(row.media),
         }

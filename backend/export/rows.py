@@ -72,9 +72,7 @@ class RowMaker:
         judge: The model that will read the rows, where it is not the run's.
     """
 
-    def __init__(
-        self, spec: dict[str, Any], root: MediaRoot | str, judge: str | None = None
-    ) -> None:
+    def __init__(self, spec: dict[str, Any], root: MediaRoot | str, judge: str | None = None) -> None:
         judge = judge or str(spec.get("model") or "")
         self._form, self._factor = chat_form(judge), pixel_factor(judge)
         self.root = MediaRoot(root) if isinstance(root, str) else root
@@ -84,8 +82,7 @@ class RowMaker:
         self._max_pixels = options.get("max_pixels")
         given = spec.get("instruction") or {}
         self._templates = {
-            kind: given.get(kind.value) or default_instruction(kind, use_cot=self._use_cot)
-            for kind in MediaKind
+            kind: given.get(kind.value) or default_instruction(kind, use_cot=self._use_cot) for kind in MediaKind
         }
 
     def row(self, item: ItemRow) -> TrainingRow:
@@ -107,9 +104,7 @@ class RowMaker:
         try:
             first, second = self.root.join(shown.first.path), self.root.join(shown.second.path)
         except MediaError as error:
-            raise ExportError(
-                f"pair {item.idx} ({item.key}): {error.message}", hint=error.hint
-            ) from error
+            raise ExportError(f"pair {item.idx} ({item.key}): {error.message}", hint=error.hint) from error
         answer = _SIDES[item.answer]
         reasoning = reasoning_of(item.text).strip() if self._use_cot else ""
         first_total, second_total = item.scores.get("totals") or (None, None)

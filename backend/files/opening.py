@@ -19,9 +19,7 @@ def refused(path: Path | str, why: str, number: int = errno.EINVAL) -> OSError:
     return OSError(number, why, str(path))
 
 
-def open_regular(
-    name: str | Path, flags: int, *, mode: int | None = None, dir_fd: int | None = None
-) -> int:
+def open_regular(name: str | Path, flags: int, *, mode: int | None = None, dir_fd: int | None = None) -> int:
     """Open a file that is no link, FIFO or device; returns its descriptor.
 
     Args:
@@ -34,9 +32,7 @@ def open_regular(
         descriptor = os.open(name, flags | _NO_LINK, private.of_file(mode), dir_fd=dir_fd)
     except OSError as error:
         if error.errno == errno.ELOOP:
-            raise refused(
-                name, "it is a link, and links are not followed here", errno.ELOOP
-            ) from error
+            raise refused(name, "it is a link, and links are not followed here", errno.ELOOP) from error
         if error.errno == errno.ENXIO:  # a FIFO, or a socket
             raise refused(name, "it is no regular file") from error
         raise

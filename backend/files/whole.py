@@ -81,10 +81,7 @@ class WholeFile:
         return self
 
     def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         try:
             if kind is None:
@@ -139,9 +136,7 @@ class WholeFile:
         if descriptor is None:
             self._random = _random()
             flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-            descriptor = os.open(
-                self._random, flags, private.of_file(mode), dir_fd=self.folder.descriptor
-            )
+            descriptor = os.open(self._random, flags, private.of_file(mode), dir_fd=self.folder.descriptor)
         private.apply(descriptor, mode)
         return descriptor
 
@@ -157,9 +152,7 @@ def _unnamed(folder: Folder, mode: int | None) -> int | None:
     if flag is None or not os.path.isdir("/proc/self/fd"):  # noqa: PTH112
         return None
     try:
-        return os.open(
-            ".", flag | os.O_RDWR | os.O_CLOEXEC, private.of_file(mode), dir_fd=folder.descriptor
-        )
+        return os.open(".", flag | os.O_RDWR | os.O_CLOEXEC, private.of_file(mode), dir_fd=folder.descriptor)
     except OSError as error:
         if error.errno in _LACKING:
             return None

@@ -15,9 +15,21 @@ from backend.files.private import GROUP, OWNER, keep_private
 log = logging.getLogger(__name__)
 
 _OURS = (
-    "winnow.db", "winnow.db-wal", "winnow.db-shm", "winnow.db-journal", "secret.key", "supervisor.lock",
-    "supervisor.log", "logs", "cache", "exports", "trainings", "loops", "demo", ".packages",
-)  # fmt: skip
+    "winnow.db",
+    "winnow.db-wal",
+    "winnow.db-shm",
+    "winnow.db-journal",
+    "secret.key",
+    "supervisor.lock",
+    "supervisor.log",
+    "logs",
+    "cache",
+    "exports",
+    "trainings",
+    "loops",
+    "demo",
+    ".packages",
+)
 """What Winnow makes in a workspace. All else in the folder is left as it is."""
 
 
@@ -64,8 +76,7 @@ def access_of(folder: Path) -> tuple[str, str | None]:
     with contextlib.suppress(KeyError):
         owner = pwd.getpwuid(found.st_uid).pw_name
     return f"{mode:04o}", (
-        f"the workspace is open to others ({mode:04o}) and belongs to {owner}, who can narrow it: "
-        "chmod 700"
+        f"the workspace is open to others ({mode:04o}) and belongs to {owner}, who can narrow it: chmod 700"
     )
 
 

@@ -85,15 +85,12 @@ class Analysis:
 
     @property
     def unreadable(self) -> Share:
-        return Share(
-            sum(group.n for group in self.groups if group.answer is None), self.predictions
-        )
+        return Share(sum(group.n for group in self.groups if group.answer is None), self.predictions)
 
     def accuracy_when_better_was(self) -> dict[str, Share]:
         """Accuracy where the better medium was shown first, and where it was shown second."""
         return {
-            side: self._share(group for group in self.groups if group.preferred == side)
-            for side in ("first", "second")
+            side: self._share(group for group in self.groups if group.preferred == side) for side in ("first", "second")
         }
 
     @property
@@ -114,10 +111,7 @@ class Analysis:
     def flips(self) -> Share:
         """Pairs and samples judged readably in both orders whose winner changed with the order."""
         readable = [(d, s, n) for d, s, n in self.both_orders if d and s]
-        return Share(
-            sum(n for d, s, n in readable if Order.SWAPPED.turn(s) != d),
-            sum(n for _, _, n in readable),
-        )
+        return Share(sum(n for d, s, n in readable if Order.SWAPPED.turn(s) != d), sum(n for _, _, n in readable))
 
     @property
     def flips_to_first(self) -> Share:
@@ -132,10 +126,7 @@ class Analysis:
         for group in self.groups:
             for flaw in flaws_of(group.flaws):
                 found.setdefault(flaw, []).append(group)
-        rows = [
-            (flaw, sum(group.n for group in groups), self._share(groups))
-            for flaw, groups in found.items()
-        ]
+        rows = [(flaw, sum(group.n for group in groups), self._share(groups)) for flaw, groups in found.items()]
         return sorted(rows, key=lambda row: -row[1])
 
     def margins(self) -> dict[bool, Counter[int]]:
@@ -234,9 +225,16 @@ def _keep(path: Path, found: Analysis) -> None:
     try:
         for old in path.parent.glob(f"{path.name.rsplit('-', 1)[0]}-*.json"):
             old.unlink(missing_ok=True)
-        write_json(path, {
-            "groups": found.groups, "exact": found.exact, "both_orders": found.both_orders,
-            "caption_lengths": found.caption_lengths, "dimensions": found.dimensions,
-        }, sync=False)  # fmt: skip
+        write_json(
+            path,
+            {
+                "groups": found.groups,
+                "exact": found.exact,
+                "both_orders": found.both_orders,
+                "caption_lengths": found.caption_lengths,
+                "dimensions": found.dimensions,
+            },
+            sync=False,
+        )
     except OSError as error:
         log.warning("%s cannot be kept: %s", path, error)

@@ -77,7 +77,6 @@ def compare(database: Database, a: RunRow, b: RunRow) -> Comparison:
         raise UsageError("a run cannot be compared with itself", hint="choose two runs")
     if a.dataset_id != b.dataset_id:
         raise UsageError(
-            f"run {a.id} judged {a.dataset}, run {b.id} judged {b.dataset}",
-            hint="choose two runs of one dataset",
+            f"run {a.id} judged {a.dataset}, run {b.id} judged {b.dataset}", hint="choose two runs of one dataset"
         )
     return Comparison(tuple(Comparisons(database).said(a.id, b.id)))

@@ -13,14 +13,7 @@ from backend.domain.filtering import Candidate, Policy, decide_pair
 from backend.domain.reading import Flaw, flaw_mask, repeated_threshold
 from backend.domain.rulings import SETTLING
 from backend.store.database import Database
-from backend.store.deciding import (
-    Judged,
-    judged_of,
-    judged_page,
-    repeated_reasoning,
-    set_policy,
-    write_decisions,
-)
+from backend.store.deciding import Judged, judged_of, judged_page, repeated_reasoning, set_policy, write_decisions
 from backend.store.together import write_again
 from backend.store.unfinished import check_mark, clear_mark, refuse_while, set_mark
 
@@ -54,20 +47,13 @@ def decide(policy: Policy, judged: Iterable[Judged]) -> list[Judged]:
     return changed
 
 
-def decide_pairs(
-    connection: Connection,
-    run_id: int,
-    policy: Policy,
-    pair_ids: Iterable[int],
-) -> None:
+def decide_pairs(connection: Connection, run_id: int, policy: Policy, pair_ids: Iterable[int]) -> None:
     """Decide some pairs of a run anew, all their predictions together."""
     judged = judged_of(connection, run_id, pair_ids)
     write_decisions(connection, decide(policy, judged))
 
 
-def redecide(
-    database: Database, run_id: int, policy: Policy, pairs: int, *, instead_of: str | None = None
-) -> int:
+def redecide(database: Database, run_id: int, policy: Policy, pairs: int, *, instead_of: str | None = None) -> int:
     """Decide a whole run under ``policy``, without inference and without keeping anybody waiting.
 
     The policy is recorded first, together with a mark; then each chunk of pairs is read and decided

@@ -48,9 +48,7 @@ class _Checked:
     digest: str
 
 
-def import_predictions(
-    database: Database, dataset_id: int, spec: RunSpec, policy: Policy, file: Path
-) -> int:
+def import_predictions(database: Database, dataset_id: int, spec: RunSpec, policy: Policy, file: Path) -> int:
     """Store the texts of ``file`` as a run of their own; returns its id.
 
     The file is read twice, in bounded memory: first every line is checked, so that a broken one is
@@ -79,17 +77,21 @@ def import_predictions(
                 f"{file}: is being imported by another process",
                 hint=f"wait for it; one that was cut off is gone on with after {ABANDONED_S:.0f} seconds",
             )
-        run_id = found[0] if found else runs.add(
-            connection,
-            dataset_id=dataset_id,
-            model=spec.model,
-            engine=spec.engine,
-            spec=spec.model_dump(mode="json"),
-            policy=policy.to_mapping(),
-            total=checked.total,
-            job_id=None,
-            progress={"imported": identity},
-        )  # fmt: skip
+        run_id = (
+            found[0]
+            if found
+            else runs.add(
+                connection,
+                dataset_id=dataset_id,
+                model=spec.model,
+                engine=spec.engine,
+                spec=spec.model_dump(mode="json"),
+                policy=policy.to_mapping(),
+                total=checked.total,
+                job_id=None,
+                progress={"imported": identity},
+            )
+        )
         start = mark.line if isinstance(mark, Unfinished) else 0
         set_mark(connection, run_id, "importing", attempt, line=start)
     lines = (line for line in _lines(file) if line[0] > start)
@@ -116,9 +118,7 @@ def _check(datasets: Datasets, dataset_id: int, file: Path) -> _Checked:
     codes, numbers = array("q"), array("q")
     lines = _lines(file, digest)
     while chunk := list(islice(lines, CHUNK)):
-        for place, (number, _) in zip(
-            _places(datasets, dataset_id, file, chunk), chunk, strict=True
-        ):
+        for place, (number, _) in zip(_places(datasets, dataset_id, file, chunk), chunk, strict=True):
             combination = place.pair_id * MAX_SAMPLE + place.sample
             codes.append(combination * len(_ORDERS) + _ORDERS.index(place.shown.order))
             numbers.append(number)
@@ -162,8 +162,11 @@ def _object(where: str, line: bytes) -> dict[str, Any]:
         or not (type(row.get("index")) is int or isinstance(row.get("key"), str))
     ):
         raise DatasetError(f"{where}: needs a text, and an index or a key", hint=_HINT)
-    wrong = [name for name, kind in (("index", int), ("key", str))
-             if row.get(name) is not None and (type(row[name]) is not kind or not _storable(row[name]))]  # fmt: skip
+    wrong = [
+        name
+        for name, kind in (("index", int), ("key", str))
+        if row.get(name) is not None and (type(row[name]) is not kind or not _storable(row[name]))
+    ]
     if wrong:
         raise DatasetError(f"{where}: {wrong[0]} {quoted(row[wrong[0]])} names no pair", hint=_HINT)
     return row

@@ -20,13 +20,7 @@ from backend.domain.people import LOCAL, Person
 from backend.engines.base import EngineOptions
 from backend.engines.installed import has_gpu
 from backend.engines.models import check_model
-from backend.engines.registry import (
-    ENGINES,
-    ResolvedEngine,
-    asks_servers,
-    loads_model,
-    resolve_engine,
-)
+from backend.engines.registry import ENGINES, ResolvedEngine, asks_servers, loads_model, resolve_engine
 from backend.errors import EngineUnavailable, RunError, UsageError
 from backend.inference.deciding import redecide
 from backend.inference.reparsing import Preview, Reparsed, preview_reparse, reparse
@@ -104,10 +98,7 @@ class Launcher:
 
     @guarded(Operation.START_RUN)
     def start(
-        self,
-        request: RunRequest,
-        *,
-        noted: Callable[[Connection, int], None] | None = None,
+        self, request: RunRequest, *, noted: Callable[[Connection, int], None] | None = None
     ) -> tuple[int, ResolvedEngine]:
         """Queue a run; returns its id and the engine that was chosen, with the reason.
 
@@ -184,15 +175,12 @@ class Launcher:
         """
         run = self._runs.get(run_id)
         if run.job_id is None:
-            raise RunError(
-                f"run {run_id} was imported and has no process", hint="import the file again"
-            )
+            raise RunError(f"run {run_id} was imported and has no process", hint="import the file again")
         if run.status in ACTIVE:
             raise RunError(f"run {run_id} is {run.status}", hint=f"`winnow run show {run_id}`")
         if run.status == JobStatus.FINISHED and not Failures(self._db).of_run(run_id):
             raise RunError(
-                f"run {run_id} is finished and nothing failed",
-                hint="start another run to judge the dataset again",
+                f"run {run_id} is finished and nothing failed", hint="start another run to judge the dataset again"
             )
         with self._db.read() as connection:
             # The worker would write its progress over the mark.
@@ -253,9 +241,7 @@ class Launcher:
             progress=progress,
         )
 
-    def preview_reparse(
-        self, run_id: int, *, progress: Callable[[int], None] | None = None
-    ) -> Preview:
+    def preview_reparse(self, run_id: int, *, progress: Callable[[int], None] | None = None) -> Preview:
         """What :meth:`reparse` would change.
 
         Raises:
@@ -268,9 +254,7 @@ class Launcher:
     def _at_rest(self, run_id: int) -> RunRow:
         run = self._runs.get(run_id)
         if run.status in ACTIVE:
-            raise RunError(
-                f"run {run_id} is {run.status}", hint="wait for it to finish, or cancel it"
-            )
+            raise RunError(f"run {run_id} is {run.status}", hint="wait for it to finish, or cancel it")
         return run
 
     def finish_deciding(self) -> list[int]:
@@ -362,10 +346,7 @@ def check_device(engine: str, options: EngineOptions) -> None:
         return
     devices = parse_devices(options.device)
     if not devices or any(
-        not (
-            (kind == "cuda" and (index is None or index.isdigit()))
-            or (kind, index) == ("cpu", None)
-        )
+        not ((kind == "cuda" and (index is None or index.isdigit())) or (kind, index) == ("cpu", None))
         for kind, index in devices
     ):
         raise UsageError(

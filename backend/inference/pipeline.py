@@ -212,12 +212,7 @@ class Pipeline:
     def _requests(self) -> Iterator[Request]:
         spec = self._spec
         work = pending_work(
-            self._datasets,
-            self._predictions,
-            self._run_id,
-            self._dataset_id,
-            spec,
-            patience=self._patience,
+            self._datasets, self._predictions, self._run_id, self._dataset_id, spec, patience=self._patience
         )
         factor = pixel_factor(spec.model)
         decoded = decode_ahead(
@@ -258,17 +253,13 @@ class Pipeline:
             self._alive()
             time.sleep(_ROOM_POLL_S)
 
-    def _request(
-        self, number: int, item: Decoded, media: Held[Medium], shown: ShownPair, sample: int
-    ) -> Request:
+    def _request(self, number: int, item: Decoded, media: Held[Medium], shown: ShownPair, sample: int) -> Request:
         assert item.paths is not None
         first_path, second_path = shown.order.arrange(*item.paths)
         return Request(
             id=number,
             kind=shown.kind,
-            messages=judge_messages(
-                shown.kind, self._spec.instruction_for(shown.kind, shown.prompt)
-            ),
+            messages=judge_messages(shown.kind, self._spec.instruction_for(shown.kind, shown.prompt)),
             media=media,
             paths={"first": first_path, "second": second_path},
             seed=completion_seed(self._spec.seed, shown.pair_key, shown.order, sample),
@@ -323,12 +314,7 @@ class Pipeline:
         """One transaction; to do it twice stores nothing twice."""
         with self._db.write() as connection:
             stored = self._predictions.add(connection, self._run_id, made)
-            decide_pairs(
-                connection,
-                self._run_id,
-                self._policy,
-                {pair_id for pair_id, _, _ in stored},
-            )
+            decide_pairs(connection, self._run_id, self._policy, {pair_id for pair_id, _, _ in stored})
             self._failures.add(connection, self._run_id, failed)
             self._runs.set_progress(connection, self._run_id, self._rates.snapshot())
 

@@ -12,13 +12,7 @@ from backend.domain.preflight import Check, Level
 from backend.engines.models import check_model
 from backend.engines.registry import loads_model, resolve_engine
 from backend.errors import NotFound, WinnowError
-from backend.inference.launch import (
-    RunRequest,
-    check_device,
-    default_order,
-    devices_of,
-    judged_pairs,
-)
+from backend.inference.launch import RunRequest, check_device, default_order, devices_of, judged_pairs
 from backend.jobs.gpus import Gpu, gpus_for, list_gpus
 from backend.store.database import Database
 from backend.store.datasets import DatasetRow, Datasets
@@ -29,9 +23,7 @@ _ROW_BYTES = 900  # verdict, keys and indexes of one prediction
 _CHARACTERS_PER_TOKEN = 4
 
 
-def preflight(
-    database: Database, folder: Path, pythons: Mapping[str, str], request: RunRequest
-) -> list[Check]:
+def preflight(database: Database, folder: Path, pythons: Mapping[str, str], request: RunRequest) -> list[Check]:
     """Look at everything that can be known before a run starts. Nothing is loaded.
 
     Args:
@@ -67,14 +59,15 @@ def _dataset(database: Database, request: RunRequest) -> tuple[DatasetRow | None
         return None, _stop("Dataset", error)
     if dataset.status != "ready":
         return dataset, Check(
-            "Dataset", Level.FAIL, f"{dataset.name} is not ready ({dataset.status})",
+            "Dataset",
+            Level.FAIL,
+            f"{dataset.name} is not ready ({dataset.status})",
             "wait for the import, or add it again",
-        )  # fmt: skip
+        )
     wanted = predictions_wanted(dataset, request)
     return dataset, Check(
-        "Dataset", Level.OK,
-        f"{judged_pairs(dataset, request.limit):,} pairs, {wanted:,} predictions",
-    )  # fmt: skip
+        "Dataset", Level.OK, f"{judged_pairs(dataset, request.limit):,} pairs, {wanted:,} predictions"
+    )
 
 
 def _media(dataset: DatasetRow) -> list[Check]:
@@ -84,17 +77,21 @@ def _media(dataset: DatasetRow) -> list[Check]:
     if not dataset.judgeable:
         return [
             Check(
-                "Media", Level.FAIL, "no pair has two media that can be opened",
+                "Media",
+                Level.FAIL,
+                "no pair has two media that can be opened",
                 "see the dataset's report; when they can, add the same files again",
             )
-        ]  # fmt: skip
+        ]
     lack = "1 pair lacks" if broken == 1 else f"{broken:,} pairs lack"
     return [
         Check(
-            "Media", Level.WARN, f"{lack} a medium that can be opened",
+            "Media",
+            Level.WARN,
+            f"{lack} a medium that can be opened",
             "they will be listed as failed; the others are judged",
         )
-    ]  # fmt: skip
+    ]
 
 
 def _engine(request: RunRequest, pythons: Mapping[str, str]) -> tuple[str | None, Check]:
@@ -119,10 +116,12 @@ def _model(request: RunRequest, engine: str) -> list[Check]:
     if size is None:
         return [
             Check(
-                "Model", Level.WARN, "a name on the hub, not a folder here",
+                "Model",
+                Level.WARN,
+                "a name on the hub, not a folder here",
                 "the engine looks for it in its cache, then downloads it",
             )
-        ]  # fmt: skip
+        ]
     return [Check("Model", Level.OK, f"{size / _GB:.2f} GB of weights")]
 
 
@@ -149,10 +148,12 @@ def _device(request: RunRequest, engine: str) -> list[Check]:
     if gpus is None:
         return [
             Check(
-                "Device", Level.WARN, f"{devices}; the GPUs cannot be asked for their memory",
+                "Device",
+                Level.WARN,
+                f"{devices}; the GPUs cannot be asked for their memory",
                 "pip install nvidia-ml-py, on a machine with NVIDIA's driver",
             )
-        ]  # fmt: skip
+        ]
     return [_memory(request, devices, gpus)]
 
 
@@ -161,25 +162,23 @@ def _memory(request: RunRequest, devices: str, gpus: list[Gpu]) -> Check:
     wanted = request.options.tensor_parallel_size
     if len(used) < wanted:
         return Check("Device", Level.FAIL, f"tensor_parallel_size {wanted}, but {len(used)} GPUs")
-    text = "; ".join(
-        f"{gpu.index}: {gpu.name}, {gpu.free / _GB:.0f} of {gpu.total / _GB:.0f} GB free"
-        for gpu in used
-    )
+    text = "; ".join(f"{gpu.index}: {gpu.name}, {gpu.free / _GB:.0f} of {gpu.total / _GB:.0f} GB free" for gpu in used)
     share = (model_bytes(request.model) or 0) / wanted
     least = min(gpu.free for gpu in used)
     if share > least:
         return Check(
-            "Device", Level.WARN, text,
+            "Device",
+            Level.WARN,
+            text,
             f"the weights alone take {share / _GB:.0f} GB of each; free some, or use more GPUs",
-        )  # fmt: skip
+        )
     if request.engine in ("auto", "vllm"):
         claim = request.options.gpu_memory_utilization
         short = [gpu for gpu in used if gpu.free < claim * gpu.total]
         if short:
             return Check(
-                "Device", Level.WARN, text,
-                f"vLLM would claim {claim:.0%} of the memory; lower gpu_memory_utilization",
-            )  # fmt: skip
+                "Device", Level.WARN, text, f"vLLM would claim {claim:.0%} of the memory; lower gpu_memory_utilization"
+            )
     return Check("Device", Level.OK, text)
 
 

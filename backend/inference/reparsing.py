@@ -15,14 +15,7 @@ from backend.domain.reading import Flaw, flaw_mask
 from backend.inference.deciding import redecide
 from backend.inference.parsing import parsed
 from backend.store.database import Database
-from backend.store.reparsing import (
-    Place,
-    Written,
-    note_reader,
-    places_of,
-    write_parsed,
-    written_page,
-)
+from backend.store.reparsing import Place, Written, note_reader, places_of, write_parsed, written_page
 from backend.store.together import write_again
 from backend.store.unfinished import check_mark, refuse_while, set_mark
 
@@ -77,11 +70,7 @@ class Preview:
 
 
 def preview_reparse(
-    database: Database,
-    run_id: int,
-    *,
-    use_cot: bool,
-    progress: Callable[[int], None] | None = None,
+    database: Database, run_id: int, *, use_cot: bool, progress: Callable[[int], None] | None = None
 ) -> Preview:
     """What :func:`reparse` would change, without changing it. In bounded memory."""
     read = changed = after = 0
@@ -175,9 +164,7 @@ def reparse(
 
 def _read_again(item: Written, use_cot: bool) -> bool:
     """Put what the text says now into ``item``; whether that is something else."""
-    found = parsed(
-        item.text, MediaKind(item.kind), finish_reason=item.finish_reason, use_cot=use_cot
-    )
+    found = parsed(item.text, MediaKind(item.kind), finish_reason=item.finish_reason, use_cot=use_cot)
     # Only the whole run shows which reasoning repeats: deciding marks that.
     flaws = found.flaws | (item.flaws & _REPEATED)
     now = (found.answer, found.margin, flaws, found.reasoning_hash, found.scores)

@@ -43,23 +43,19 @@ class RunOptions(BaseModel):
         when="another shuffle and other samples",
     )
     limit: int | None = option(
-        None,
-        "Judge only the first pairs",
-        group="How much",
-        ge=1,
-        when="to try something on the first pairs only",
+        None, "Judge only the first pairs", group="How much", ge=1, when="to try something on the first pairs only"
     )
     use_cot: bool = option(
-        True,
-        "Ask for reasoning",
-        group="Prompt",
-        when="off for a judge that was trained to answer at once",
+        True, "Ask for reasoning", group="Prompt", when="off for a judge that was trained to answer at once"
     )
     instruction: str | None = option(
-        None, "Task instruction, or a file of it; {prompt} is the caption's place", group="Prompt",
-        long=True, flag="--task-instruction",
+        None,
+        "Task instruction, or a file of it; {prompt} is the caption's place",
+        group="Prompt",
+        long=True,
+        flag="--task-instruction",
         when="for a judge trained on other words; {prompt} is the caption's place",
-    )  # fmt: skip
+    )
 
 
 class RunSpec(BaseModel):
@@ -88,9 +84,7 @@ class RunSpec(BaseModel):
         return fill_instruction(self.instruction[kind], prompt)
 
 
-def instructions(
-    template: str | Mapping[MediaKind, str] | None, *, use_cot: bool
-) -> dict[MediaKind, str]:
+def instructions(template: str | Mapping[MediaKind, str] | None, *, use_cot: bool) -> dict[MediaKind, str]:
     """The user's template for every kind, or for some, and Winnow's own where there is none.
 
     Raises:
@@ -99,6 +93,4 @@ def instructions(
     given = dict.fromkeys(MediaKind, template) if isinstance(template, str) else template or {}
     for one in filter(None, given.values()):
         check_instruction(one)
-    return {
-        kind: given.get(kind) or default_instruction(kind, use_cot=use_cot) for kind in MediaKind
-    }
+    return {kind: given.get(kind) or default_instruction(kind, use_cot=use_cot) for kind in MediaKind}

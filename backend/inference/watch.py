@@ -71,18 +71,14 @@ class EngineWatch:
     @contextmanager
     def _over(self, what: str, limit: float, beats: Callable[[], int]) -> Iterator[None]:
         ended = threading.Event()
-        look = threading.Thread(
-            target=self._look, args=(what, limit, beats, ended), name="engine-watch", daemon=True
-        )
+        look = threading.Thread(target=self._look, args=(what, limit, beats, ended), name="engine-watch", daemon=True)
         look.start()
         try:
             yield
         finally:
             ended.set()
 
-    def _look(
-        self, what: str, limit: float, beats: Callable[[], int], ended: threading.Event
-    ) -> None:
+    def _look(self, what: str, limit: float, beats: Callable[[], int], ended: threading.Event) -> None:
         silent, warned = 0.0, False
         seen, last = beats(), time.monotonic()
         poll = min(self._poll_s, limit / 10)

@@ -38,11 +38,7 @@ class WhatIf:
 
 def looks_at_pairs(policy: Policy) -> bool:
     """Whether a policy compares the predictions of a pair, and not each for itself."""
-    return bool(
-        policy.order_consistency
-        or policy.min_sample_agreement is not None
-        or policy.keep == "one_per_pair"
-    )
+    return bool(policy.order_consistency or policy.min_sample_agreement is not None or policy.keep == "one_per_pair")
 
 
 def what_if(database: Database, run_id: int, policy: Policy, analysis: Analysis) -> WhatIf:
@@ -60,9 +56,8 @@ def _from_sums(policy: Policy, analysis: Analysis) -> WhatIf:
     tally = _Tally()
     for group in analysis.groups:
         (decision,) = decide_pair(
-            policy,
-            [Candidate(group.shown_order, 0, group.answer, group.preferred, group.margin, group.flaws)],
-        )  # fmt: skip
+            policy, [Candidate(group.shown_order, 0, group.answer, group.preferred, group.margin, group.flaws)]
+        )
         tally.add(
             group.n,
             before=group.decision == "accepted",
@@ -81,11 +76,7 @@ def _from_run(database: Database, run_id: int, policy: Policy) -> WhatIf:
             decide(policy, page)
             for item, was in zip(page, before, strict=True):
                 tally.add(
-                    1,
-                    before=was,
-                    after=item.decision == "accepted",
-                    reason=item.reason,
-                    first=item.answer == "first",
+                    1, before=was, after=item.decision == "accepted", reason=item.reason, first=item.answer == "first"
                 )
     return tally.result()
 

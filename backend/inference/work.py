@@ -76,13 +76,7 @@ class Decoded:
 
 
 def pending_work(
-    datasets: Datasets,
-    predictions: Predictions,
-    run_id: int,
-    dataset_id: int,
-    spec: RunSpec,
-    *,
-    patience: Patience,
+    datasets: Datasets, predictions: Predictions, run_id: int, dataset_id: int, spec: RunSpec, *, patience: Patience
 ) -> Iterator[PairWork]:
     """Everything in the run's spec that has no prediction yet, in dataset order.
 
@@ -92,11 +86,7 @@ def pending_work(
 
     def read() -> tuple[list[tuple[int, Pair]], set[Key]]:
         count = CHUNK if left is None else min(CHUNK, left)
-        rows = list(
-            datasets.iter_pairs(
-                dataset_id, after_idx=last[0], after_id=last[1], limit=count, chunk=CHUNK
-            )
-        )
+        rows = list(datasets.iter_pairs(dataset_id, after_idx=last[0], after_id=last[1], limit=count, chunk=CHUNK))
         return rows, predictions.known(run_id, (pair_id for pair_id, _ in rows))
 
     while left is None or left > 0:
@@ -116,9 +106,7 @@ def pending_work(
                 yield PairWork(pair_id, pair, missing)
 
 
-def decode_media(
-    work: PairWork, root: MediaRoot, spec: RunSpec, factor: int, share: Share | None = None
-) -> Decoded:
+def decode_media(work: PairWork, root: MediaRoot, spec: RunSpec, factor: int, share: Share | None = None) -> Decoded:
     """Read both media of a pair; a failure is a value, so that it reaches the right pair.
 
     Args:
@@ -133,12 +121,16 @@ def decode_media(
             first, second = (
                 stack.enter_context(
                     opened_medium(
-                        file, file.name, work.pair.kind, fps=options.video_fps,
-                        max_pixels=options.max_pixels, factor=factor,
+                        file,
+                        file.name,
+                        work.pair.kind,
+                        fps=options.video_fps,
+                        max_pixels=options.max_pixels,
+                        factor=factor,
                     )
                 )
                 for file in files
-            )  # fmt: skip
+            )
             share.take(max(first.peak, first.kept + second.peak))
             media = first.decode(), second.decode()
             share.resize(first.kept + second.kept)
@@ -148,12 +140,7 @@ def decode_media(
 
 
 def decode_ahead(
-    work: Iterator[PairWork],
-    decode: Callable[[PairWork, Share], Decoded],
-    *,
-    workers: int,
-    ahead: int,
-    stop: Event,
+    work: Iterator[PairWork], decode: Callable[[PairWork, Share], Decoded], *, workers: int, ahead: int, stop: Event
 ) -> Iterator[Decoded]:
     """Decode up to ``ahead`` pairs before they are asked for, in order, on ``workers`` threads.
 

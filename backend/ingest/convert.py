@@ -80,9 +80,7 @@ def find_data_root(parts: list[tuple[Source, Path]], given: Path | None) -> tupl
     roots = [source.default_data_root(path) for source, path in parts]
     common = Path(os.path.commonpath(roots))
     if len(set(roots)) > 1 and common == Path(common.anchor):
-        raise DatasetError(
-            "the files' media have no folder in common", hint="give one with --data-root"
-        )
+        raise DatasetError("the files' media have no folder in common", hint="give one with --data-root")
     below = [root.relative_to(common).as_posix() for root in roots]
     return common, ["" if part == "." else f"{part}/" for part in below]
 
@@ -96,7 +94,5 @@ def find_link_folders(given: Sequence[Path]) -> tuple[str, ...]:
     folders = [folder.expanduser().absolute() for folder in given]
     for folder in folders:
         if not folder.is_dir():
-            raise DatasetError(
-                f"{folder}: no such folder", hint="--allow-links-to is where links may lead"
-            )
+            raise DatasetError(f"{folder}: no such folder", hint="--allow-links-to is where links may lead")
     return tuple(sorted({str(folder) for folder in folders}))

@@ -65,8 +65,7 @@ def import_dataset(
         raise UsageError("a dataset needs a name", hint="--name NAME")
     if len(name) > LONGEST_NAME:
         raise UsageError(
-            f"a dataset's name of {len(name)} characters is too long",
-            hint=f"--name NAME, of {LONGEST_NAME} at most",
+            f"a dataset's name of {len(name)} characters is too long", hint=f"--name NAME, of {LONGEST_NAME} at most"
         )
     parts = parse_spec(spec)
     for _, path in parts:
@@ -112,9 +111,7 @@ class _Import:
         before, usable = _until_usable(rows)
         if not usable:
             first = f"; {before[0].file} row {before[0].row}: {before[0].message}" if before else ""
-            raise DatasetError(
-                f"{self._parts[0][1]}: no usable row{first}", hint="is this the right source?"
-            )
+            raise DatasetError(f"{self._parts[0][1]}: no usable row{first}", hint="is this the right source?")
         existing = self._existing()
         frozen = existing is not None and existing.status == "ready"
         dataset_id = existing.id if existing else self._create()
@@ -142,10 +139,7 @@ class _Import:
             raise
         self._store.allow_links(dataset_id, links_to)
         self._store.finish(
-            dataset_id,
-            fingerprint=self._digest.hexdigest(),
-            counts=self._report.counts,
-            issues_after=mark,
+            dataset_id, fingerprint=self._digest.hexdigest(), counts=self._report.counts, issues_after=mark
         )
         return self._store.by_id(dataset_id)
 
@@ -158,10 +152,7 @@ class _Import:
             return None
         if found.spec != self._spec or found.data_root != str(self._root):
             what = f"from {found.spec}, data root {found.data_root}"
-            raise DatasetError(
-                f"there is a dataset {quoted(self._name)} already, {what}",
-                hint="give another --name",
-            )
+            raise DatasetError(f"there is a dataset {quoted(self._name)} already, {what}", hint="give another --name")
         return found
 
     def _create(self) -> int:
@@ -191,16 +182,13 @@ class _Import:
                         message = str(error)
                 if pair is not None and self._kind not in (None, pair.kind):
                     raise DatasetError(
-                        f"{file} row {row.row} is a pair of {pair.kind.value}s, where {self._kind}s "
-                        "are wanted",
+                        f"{file} row {row.row} is a pair of {pair.kind.value}s, where {self._kind}s are wanted",
                         hint="give a file of the other medium, or use the command for this one",
                     )
                 yield Read(file, row.row, pair, message, ignored)
                 index += 1
 
-    def _settle(
-        self, dataset_id: int, chunk: list[Read], check: MediaCheck | None, frozen: bool
-    ) -> None:
+    def _settle(self, dataset_id: int, chunk: list[Read], check: MediaCheck | None, frozen: bool) -> None:
         """Store one chunk, and count and list what is to be said about each of its rows."""
         issues: list[NewIssue] = []
         problems = check.problems(_media(chunk)) if check else {}
@@ -230,15 +218,16 @@ class _Import:
                 issues.extend(self._report.duplicate(read, pair, stored))
                 continue
             elif (stored.idx, stored.first, stored.second, stored.preference) != (
-                pair.idx, pair.first, pair.second, pair.preference.value
-            ):  # fmt: skip
+                pair.idx,
+                pair.first,
+                pair.second,
+                pair.preference.value,
+            ):
                 raise self._changed(f"{read.file} row {read.row} is another one now")
             elif check and stored.media_ok != pair.media_ok:
                 media_ok[pair.key] = pair.media_ok
             self._report.counts["pairs"] += 1
-            self._digest.update(
-                f"{pair.key}\0{pair.first}\0{pair.second}\0{pair.preference.value}\n".encode()
-            )
+            self._digest.update(f"{pair.key}\0{pair.first}\0{pair.second}\0{pair.preference.value}\n".encode())
             if pair.preference is Preference.TIE:
                 issues.append(self._report.issue("tie", read, "both sides were found equal"))
             for code, message in faults(pair, problems).items():

@@ -29,9 +29,7 @@ class MediaCheck:
     def __exit__(self, *_: object) -> None:
         self._pool.shutdown(cancel_futures=True)
 
-    def problems(
-        self, media: Iterable[tuple[str, MediaKind]]
-    ) -> dict[tuple[str, MediaKind], tuple[str, str]]:
+    def problems(self, media: Iterable[tuple[str, MediaKind]]) -> dict[tuple[str, MediaKind], tuple[str, str]]:
         """What is wrong with each medium that is not in order.
 
         Returns:

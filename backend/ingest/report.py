@@ -11,9 +11,7 @@ from backend.domain.pairs import MediaKind, Order
 from backend.media.paths import name_on_disk
 from backend.store.datasets import HeldPair, NewIssue, NewPair
 
-COUNTS = (
-    "rows", "pairs", "duplicates", "conflicts", "ties", "missing", "unreadable", "broken",
-)  # fmt: skip
+COUNTS = ("rows", "pairs", "duplicates", "conflicts", "ties", "missing", "unreadable", "broken")
 """Each but the first two is also the number of issues of that code; a conflict is a duplicate whose
 preference contradicts that of the pair kept, and counts as both. Issues of the code ``note`` are no fault
 and are not counted."""
@@ -62,8 +60,7 @@ class Report:
             yield self.issue(
                 "conflict",
                 read,
-                f"prefers {preference.value} where index {stored.idx}, which is kept, "
-                f"prefers {stored.preference}",
+                f"prefers {preference.value} where index {stored.idx}, which is kept, prefers {stored.preference}",
             )
 
     def notes(self, read: Read, looked_in: Path | None) -> Iterator[NewIssue]:
@@ -86,9 +83,7 @@ class Report:
                 yield self.issue("note", read, line)
 
 
-def faults(
-    pair: NewPair | None, problems: dict[tuple[str, MediaKind], tuple[str, str]]
-) -> dict[str, str]:
+def faults(pair: NewPair | None, problems: dict[tuple[str, MediaKind], tuple[str, str]]) -> dict[str, str]:
     """``missing`` and ``unreadable`` to a line that names the files of this pair which are."""
     if pair is None or not problems:
         return {}

@@ -28,9 +28,7 @@ class Heartbeat:
             more. The worker then commits what it has and ends.
     """
 
-    def __init__(
-        self, jobs: JobTable, job_id: int, seconds: float, *, pid: int | None = None
-    ) -> None:
+    def __init__(self, jobs: JobTable, job_id: int, seconds: float, *, pid: int | None = None) -> None:
         self.cancelled = threading.Event()
         self._jobs = jobs
         self._job_id = job_id
@@ -44,10 +42,7 @@ class Heartbeat:
         return self
 
     def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self._done.set()
         self._thread.join()

@@ -31,12 +31,7 @@ _children: dict[int, subprocess.Popen[bytes]] = {}
 
 
 def spawn(
-    argv: Sequence[str],
-    *,
-    env: Mapping[str, str],
-    log_path: Path,
-    cwd: Path | None = None,
-    stdin: bytes = b"",
+    argv: Sequence[str], *, env: Mapping[str, str], log_path: Path, cwd: Path | None = None, stdin: bytes = b""
 ) -> tuple[int, float]:
     """Start a command in a session of its own, so that it outlives us.
 
@@ -127,9 +122,7 @@ def ask_to_stop(pid: int, pid_started: float) -> None:
             _signal(psutil.Process(pid), signal.SIGTERM)
 
 
-def stop_group(
-    pid: int, pid_started: float, *, mark: str | None = None, grace: float = 10.0
-) -> bool:
+def stop_group(pid: int, pid_started: float, *, mark: str | None = None, grace: float = 10.0) -> bool:
     """Stop a process, its session, its process group, its descendants, and all that bears a mark.
 
     SIGTERM first, SIGKILL to whatever is left after the grace time, then a look at the process
@@ -213,9 +206,7 @@ class _Members:
             except psutil.NoSuchProcess:
                 continue
         self._known = {
-            pid: process
-            for pid, process in self._known.items()
-            if pid not in self._spared and _lives(process)
+            pid: process for pid, process in self._known.items() if pid not in self._spared and _lives(process)
         }
         return list(self._known.values())
 

@@ -43,12 +43,7 @@ def reconcile(jobs: JobTable, folder: Path, *, stale_seconds: float = 30.0) -> l
 
 
 def settle_dead(
-    jobs: JobTable,
-    folder: Path,
-    *,
-    stale_seconds: float,
-    exit_codes: dict[int, int] | None = None,
-    grace: float = 2.0,
+    jobs: JobTable, folder: Path, *, stale_seconds: float, exit_codes: dict[int, int] | None = None, grace: float = 2.0
 ) -> list[int]:
     """Mark every active job whose process is gone, and stop what that process left behind.
 
@@ -79,14 +74,7 @@ def settle_dead(
                 log.warning("job %d: not everything could be stopped; trying again", job.id)
                 continue
         outcome = _outcome(job, code)
-        if jobs.finish(
-            job.id,
-            outcome.status,
-            exit_code=code,
-            error=outcome.error,
-            hint=outcome.hint,
-            pid=job.pid,
-        ):
+        if jobs.finish(job.id, outcome.status, exit_code=code, error=outcome.error, hint=outcome.hint, pid=job.pid):
             log.info("job %d: %s (%s)", job.id, outcome.status, outcome.error)
             settled.append(job.id)
     return settled

@@ -21,14 +21,7 @@ from backend.jobs.devices import overlap
 from backend.jobs.handover import sweep, take
 from backend.jobs.lock import SupervisorLock
 from backend.jobs.marks import MARK, mark_of
-from backend.jobs.processes import (
-    ask_to_stop,
-    is_alive,
-    reap,
-    spawn,
-    stop_group,
-    stop_marked,
-)
+from backend.jobs.processes import ask_to_stop, is_alive, reap, spawn, stop_group, stop_marked
 from backend.jobs.reconcile import settle_dead
 from backend.jobs.table import JobTable
 
@@ -100,11 +93,7 @@ class Supervisor:
         self._exit_codes.update(reap())
         self._note_started()
         settle_dead(
-            self._jobs,
-            self._folder,
-            stale_seconds=self._stale_seconds,
-            exit_codes=self._exit_codes,
-            grace=self._grace,
+            self._jobs, self._folder, stale_seconds=self._stale_seconds, exit_codes=self._exit_codes, grace=self._grace
         )
         self._cancel()
         self._end_silent()
@@ -280,24 +269,12 @@ def supervise(
         StoreUnavailable: It was away for longer.
     """
     lock = SupervisorLock(folder)
-    supervisor = Supervisor(
-        jobs,
-        folder,
-        stale_seconds=stale_seconds,
-        grace=grace,
-        silence_seconds=silence_seconds,
-    )
+    supervisor = Supervisor(jobs, folder, stale_seconds=stale_seconds, grace=grace, silence_seconds=silence_seconds)
     while lock.acquire(wait=_LOCK_WAIT_S):
         with suppress(StoreError):
             sweep(folder, {job.id for job in jobs.list(JobStatus.QUEUED)})
         try:
-            _loop(
-                supervisor,
-                lock,
-                interval=interval,
-                idle_seconds=idle_seconds,
-                outage_seconds=outage_seconds,
-            )
+            _loop(supervisor, lock, interval=interval, idle_seconds=idle_seconds, outage_seconds=outage_seconds)
         finally:
             gone = not lock.still_there()
             lock.release()
@@ -309,12 +286,7 @@ def supervise(
 
 
 def _loop(
-    supervisor: Supervisor,
-    lock: SupervisorLock,
-    *,
-    interval: float,
-    idle_seconds: float,
-    outage_seconds: float,
+    supervisor: Supervisor, lock: SupervisorLock, *, interval: float, idle_seconds: float, outage_seconds: float
 ) -> None:
     idle_since = answered = time.monotonic()
     while lock.still_there() and time.monotonic() - idle_since < idle_seconds:

@@ -12,13 +12,4 @@ from backend.loop.rounds import Changes
 from backend.loop.spec import LoopSpec, LoopState, Step
 from backend.loop.steering import cancel, run, start
 
-__all__ = [
-    "Changes",
-    "LoopSpec",
-    "LoopState",
-    "Step",
-    "cancel",
-    "driver_of",
-    "run",
-    "start",
-]
+__all__ = ["Changes", "LoopSpec", "LoopState", "Step", "cancel", "driver_of", "run", "start"]

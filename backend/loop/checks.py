@@ -50,15 +50,12 @@ def check_loop(space: Workspace, spec: LoopSpec) -> None:
         if name is not None:
             space.datasets.get(name)
     if spec.holdout == spec.dataset:
-        raise UsageError(
-            "the held-out dataset is the one that is trained on", hint="give another --holdout"
-        )
+        raise UsageError("the held-out dataset is the one that is trained on", hint="give another --holdout")
     check_serving(spec)
     policy = load_policy(spec.policy)
     if policy.order_consistency and spec.order is not OrderPolicy.BOTH:
         raise UsageError(
-            f"policy {policy.name} accepts only pairs that were judged in both orders",
-            hint="--order both",
+            f"policy {policy.name} accepts only pairs that were judged in both orders", hint="--order both"
         )
     # Before anything is looked at on the machine: what was written wrongly is told first.
     training_spec(spec, model=spec.model, folder=Path(), sets=(_NO_SET_YET,))
@@ -88,9 +85,7 @@ def check_training(space: Workspace, spec: LoopSpec, *, model: str, folder: Path
     _refuse([check for check in checks if check.name not in _OF_ITS_SET], TrainingError)
 
 
-def training_spec(
-    spec: LoopSpec, *, model: str, folder: Path, sets: Sequence[SetRef]
-) -> TrainingSpec:
+def training_spec(spec: LoopSpec, *, model: str, folder: Path, sets: Sequence[SetRef]) -> TrainingSpec:
     """What a round's training does.
 
     Raises:
@@ -112,8 +107,7 @@ def training_spec(
         name = "_".join(str(part) for part in first["loc"])
         if first["type"] == "extra_forbidden":
             raise UsageError(
-                f"--train {name}: a training has no such option",
-                hint=f"one of {', '.join(training_options())}",
+                f"--train {name}: a training has no such option", hint=f"one of {', '.join(training_options())}"
             ) from error
         raise UsageError(
             f"--train {name}: {first['msg']}", hint="`winnow train start --help` tells the options"
@@ -123,13 +117,7 @@ def training_spec(
 def _as_judged(spec: LoopSpec) -> dict[str, Any]:
     """What a training shows as its round's run did, unless it is told otherwise."""
     options = spec.options
-    return _said(
-        {
-            "fps": options.video_fps,
-            "max_pixels": options.max_pixels,
-            "task_instruction": spec.instruction,
-        }
-    )
+    return _said({"fps": options.video_fps, "max_pixels": options.max_pixels, "task_instruction": spec.instruction})
 
 
 def training_options() -> list[str]:

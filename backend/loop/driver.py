@@ -66,10 +66,7 @@ class Hold:
         row = self._loops.get(self._id)
         if row.state.get("step") == Step.CANCELLED:
             return cancelled(self._id)
-        return RunError(
-            f"loop {self._id} was taken over by another process",
-            hint=f"`winnow loop show {self._id}`",
-        )
+        return RunError(f"loop {self._id} was taken over by another process", hint=f"`winnow loop show {self._id}`")
 
 
 @contextmanager
@@ -120,8 +117,7 @@ def driver_of(space: Workspace, row: LoopRow) -> Driver | None:
 def cancelled(loop_id: int) -> RunError:
     """What is said of a loop that was given up."""
     return RunError(
-        f"loop {loop_id} was cancelled",
-        hint="what it made is there; `winnow loop --dataset …` starts another",
+        f"loop {loop_id} was cancelled", hint="what it made is there; `winnow loop --dataset …` starts another"
     )
 
 
@@ -129,6 +125,5 @@ def _taken(loop_id: int, driver: Driver | None) -> RunError:
     who = f"process {driver.pid} on {driver.host}" if driver else "another process"
     return RunError(
         f"loop {loop_id} is going on already, in {who}",
-        hint=f"`winnow loop show {loop_id}` tells how far it is; "
-        f"`winnow loop cancel {loop_id}` ends it",
+        hint=f"`winnow loop show {loop_id}` tells how far it is; `winnow loop cancel {loop_id}` ends it",
     )

@@ -47,9 +47,7 @@ class Changes:
 class Rounds:
     """One loop, and going on with it."""
 
-    def __init__(
-        self, space: Workspace, row: LoopRow, hold: Hold, say: Callable[[str], None]
-    ) -> None:
+    def __init__(self, space: Workspace, row: LoopRow, hold: Hold, say: Callable[[str], None]) -> None:
         self._space, self._id, self._hold, self._say = space, row.id, hold, say
         self.spec = LoopSpec.model_validate(row.spec)
         self.state = LoopState.model_validate(row.state)
@@ -115,10 +113,7 @@ class Rounds:
 
     def _refuse_late(self, option: str, used_in: Step, verb: str) -> None:
         if self._is_past(used_in) and self.state.round == self.spec.rounds:
-            raise UsageError(
-                f"{option}: loop {self._id} has nothing left to {verb}",
-                hint="start another loop with it",
-            )
+            raise UsageError(f"{option}: loop {self._id} has nothing left to {verb}", hint="start another loop with it")
 
     def _give_up_training(self) -> None:
         """Make way for another training of this round, where one was started.
@@ -148,9 +143,7 @@ class Rounds:
             return Step.INFER
         self._serve(self.spec.model, self.state.baseline)
         if self.state.baseline is None:
-            self._space.launcher.start(
-                self.spec.baseline_request(holdout, self.state.round), noted=self._note_baseline
-            )
+            self._space.launcher.start(self.spec.baseline_request(holdout, self.state.round), noted=self._note_baseline)
         assert self.state.baseline is not None
         self._finish_run(self.state.baseline)
         self._say(f"before: run {self.state.baseline} on {holdout}")
@@ -161,14 +154,9 @@ class Rounds:
         judge = self._judge(number)
         self._serve(judge, now.get("run"))
         if "run" not in now:
-            self._space.launcher.start(
-                self.spec.round_request(judge, number), noted=self._noting("run")
-            )
+            self._space.launcher.start(self.spec.round_request(judge, number), noted=self._noting("run"))
         counts = self._finish_run(now["run"])
-        self._say(
-            f"round {self.state.round}: run {now['run']}, "
-            f"{counts['accepted']} of {counts['done']} accepted"
-        )
+        self._say(f"round {self.state.round}: run {now['run']}, {counts['accepted']} of {counts['done']} accepted")
         return Step.REVIEW if self.spec.pause_for_review else Step.FREEZE
 
     def _freeze(self) -> Step:
@@ -176,10 +164,7 @@ class Rounds:
         self.state.now["set"] = f"{frozen.name}@{frozen.version}"
         left_out = frozen.counts.get("left_out", 0)
         balanced = f" ({left_out} left out to balance the answers)" if left_out else ""
-        self._say(
-            f"round {self.state.round}: set {self.state.now['set']}, "
-            f"{frozen.counts['items']} rows{balanced}"
-        )
+        self._say(f"round {self.state.round}: set {self.state.now['set']}, {frozen.counts['items']} rows{balanced}")
         return Step.TRAIN
 
     def _frozen(self, run_id: int) -> SetRow:
@@ -192,9 +177,7 @@ class Rounds:
         name = f"loop-{self._id}-round-{self.state.round}"
         balance = Balance(self.spec.seed) if self.spec.balance else None
         try:
-            return self._space.freeze(
-                name, [run_id], balance=balance, progress=lambda _items: self._hold.beat()
-            )
+            return self._space.freeze(name, [run_id], balance=balance, progress=lambda _items: self._hold.beat())
         except ReviewError as error:
             accepted = self._space.runs.counts(run_id)["effective_accepted"]
             with self._space.database.read() as snapshot:
@@ -206,8 +189,7 @@ class Rounds:
                     f"then `winnow loop resume {self._id}`",
                 ) from error
             raise ReviewError(
-                f"balancing leaves nothing of the {accepted} accepted in run {run_id}: "
-                f"all of them answer {one.answer}",
+                f"balancing leaves nothing of the {accepted} accepted in run {run_id}: all of them answer {one.answer}",
                 hint=f"`winnow loop resume {self._id} --no-balance` trains on them as they are; "
                 "or let rulings accept some of the other answer",
             ) from error
@@ -226,8 +208,7 @@ class Rounds:
         row = self._ended(lambda: space.trainings.get(training))
         if row.status != JobStatus.FINISHED:
             raise TrainingError(
-                f"training {training} {row.status}{': ' + row.error if row.error else ''}",
-                hint=self._way_on(row.hint),
+                f"training {training} {row.status}{': ' + row.error if row.error else ''}", hint=self._way_on(row.hint)
             )
         now["checkpoint"] = str(judge_of(space.trainer.view(training)))
         loss = row.progress.get("loss")

@@ -34,10 +34,7 @@ MODEL = "{model}"
 _EXAMPLE = f"--serve 'vllm serve {MODEL} --port 8000'"
 _POLL_S = 0.3
 
-_KEPT = (
-    "import sys; sys.path.insert(0, sys.argv[1]); "
-    "from backend.jobs.kept import main; sys.exit(main(sys.argv[2:]))"
-)
+_KEPT = "import sys; sys.path.insert(0, sys.argv[1]); from backend.jobs.kept import main; sys.exit(main(sys.argv[2:]))"
 """All of the server ends with the loop's process. It runs in the workspace's folder, where a checkout that
 is not installed is not found."""
 
@@ -49,10 +46,7 @@ def check_serving(spec: LoopSpec) -> None:
         UsageError: It would, or the template cannot be started or says nothing of the judge.
     """
     if spec.serve and not spec.by_server:
-        raise UsageError(
-            f"--serve: engine {spec.engine} loads each judge itself",
-            hint="--engine openai, or none",
-        )
+        raise UsageError(f"--serve: engine {spec.engine} loads each judge itself", hint="--engine openai, or none")
     if not spec.serve:
         if spec.by_server and (spec.rounds > 1 or spec.holdout is not None):
             raise UsageError(

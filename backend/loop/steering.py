@@ -28,9 +28,7 @@ def start(space: Workspace, spec: LoopSpec) -> int:
         Forbidden: Only operators may.
     """
     check_loop(space, spec)
-    return Loops(space.database).add(
-        spec.model_dump(mode="json"), LoopState().model_dump(mode="json")
-    )
+    return Loops(space.database).add(spec.model_dump(mode="json"), LoopState().model_dump(mode="json"))
 
 
 @guarded(Operation.GO_ON_WITH_LOOP)
@@ -68,19 +66,12 @@ def run(
 
 
 def _go_on(
-    rounds: Rounds,
-    loop_id: int,
-    say: Callable[[str], None],
-    *,
-    reviewed: bool,
-    changes: Changes | None,
+    rounds: Rounds, loop_id: int, say: Callable[[str], None], *, reviewed: bool, changes: Changes | None
 ) -> None:
     if changes is not None:
         rounds.change(changes)
     if replays(rounds.spec.engine):
-        say(
-            f"engine {rounds.spec.engine} replays texts: no new judge is asked, and none is measured"
-        )
+        say(f"engine {rounds.spec.engine} replays texts: no new judge is asked, and none is measured")
     reviewed = reviewed and rounds.state.step is Step.REVIEW
     while rounds.state.step is not Step.DONE:
         if rounds.state.step is Step.REVIEW and not reviewed:

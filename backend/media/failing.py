@@ -39,9 +39,7 @@ def decoding(name: str, kind: str) -> Iterator[None]:
     except UnidentifiedImageError as error:
         raise MediaError(f"{name}: is not an image of a known format") from error
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise MediaError(
-            f"{name}: too large to decode ({reason(error)})", hint=TOO_LARGE
-        ) from error
+        raise MediaError(f"{name}: too large to decode ({reason(error)})", hint=TOO_LARGE) from error
     except MemoryError as error:
         raise MediaError(f"{name}: needs more memory than there is to be decoded") from error
     except Exception as error:

@@ -131,9 +131,7 @@ def opened_image(
         yield found
 
 
-def read_image(
-    source: Path | BinaryIO, *, max_pixels: int | None = None, factor: int = QWEN_FACTOR
-) -> Image.Image:
+def read_image(source: Path | BinaryIO, *, max_pixels: int | None = None, factor: int = QWEN_FACTOR) -> Image.Image:
     """Decode an image as a person would see it, in RGB.
 
     The EXIF orientation is applied, transparency is laid on white, 16-bit greyscale is scaled to
@@ -215,11 +213,7 @@ def probe_media(source: Path | BinaryIO, kind: MediaKind) -> None:
             probe_video(stream, name)
             return
         # Plugins of some formats read the whole file to find the header.
-        with (
-            DECODING.hold(_length(stream)),
-            decoding(name, "image"),
-            _opened(stream, name) as image,
-        ):
+        with DECODING.hold(_length(stream)), decoding(name, "image"), _opened(stream, name) as image:
             image.verify()
 
 

@@ -15,9 +15,12 @@ from pathlib import Path
 from backend.errors import MediaError
 
 _KINDS = (
-    (stat.S_ISDIR, "a folder"), (stat.S_ISFIFO, "a FIFO"), (stat.S_ISSOCK, "a socket"),
-    (stat.S_ISCHR, "a device"), (stat.S_ISBLK, "a device"),
-)  # fmt: skip
+    (stat.S_ISDIR, "a folder"),
+    (stat.S_ISFIFO, "a FIFO"),
+    (stat.S_ISSOCK, "a socket"),
+    (stat.S_ISCHR, "a device"),
+    (stat.S_ISBLK, "a device"),
+)
 # Without O_NONBLOCK, opening a FIFO waits for somebody who writes.
 _READING = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK
 # A folder that may be passed through but not listed is opened by O_PATH alone, where there is such.

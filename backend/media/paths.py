@@ -20,9 +20,7 @@ from backend.errors import MediaError
 from backend.foreign_text import quoted
 from backend.media.opening import open_medium
 
-IMAGE_SUFFIXES = frozenset(
-    {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".avif"}
-)
+IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".avif"})
 VIDEO_SUFFIXES = frozenset({".mp4", ".webm", ".mov", ".mkv", ".avi", ".m4v"})
 
 _URL = re.compile(r"[a-z][a-z0-9+.-]*://|data:", re.IGNORECASE)
@@ -44,9 +42,7 @@ def resolve_media(data_root: Path, path: str, links_to: Sequence[str] = ()) -> P
     if not path:
         raise MediaError("a medium has an empty path")
     if _URL.match(path):
-        raise MediaError(
-            f"{path[:200]}: is a URL, not a file", hint="download the media below the data root"
-        )
+        raise MediaError(f"{path[:200]}: is a URL, not a file", hint="download the media below the data root")
     try:
         # realpath, not Path.resolve: a loop of links fails only when it is opened.
         roots = [os.path.realpath(folder) for folder in (str(data_root), *links_to)]
@@ -83,8 +79,11 @@ def name_on_disk(data_root: Path | str, path: str) -> str:
     found = "/" if path.startswith("/") else os.fspath(data_root)
     parts = []
     for part in path.split("/"):
-        forms = [form for form in (part, normalize("NFC", part), normalize("NFD", part))
-                 if os.path.lexists(os.path.join(found, form))]  # fmt: skip
+        forms = [
+            form
+            for form in (part, normalize("NFC", part), normalize("NFD", part))
+            if os.path.lexists(os.path.join(found, form))
+        ]
         if not forms or (part not in forms and len(set(forms)) > 1):
             return path
         parts.append(part if part in forms else forms[0])

@@ -17,13 +17,7 @@ from backend.media.video import MAX_FRAMES, OpenVideo, VideoFrames, open_video
 
 @contextmanager
 def opened_medium(
-    stream: BinaryIO,
-    name: str,
-    kind: MediaKind,
-    *,
-    fps: float,
-    max_pixels: int | None,
-    factor: int,
+    stream: BinaryIO, name: str, kind: MediaKind, *, fps: float, max_pixels: int | None, factor: int
 ) -> Iterator[OpenImage | OpenVideo]:
     """A medium that says what it takes before it is decoded; for the arguments see :func:`read_medium`.
 

@@ -74,7 +74,4 @@ def refuse_giants(name: str, width: int, height: int) -> None:
         MediaError: It has more than :data:`MAX_DECODED_PIXELS`.
     """
     if width * height > MAX_DECODED_PIXELS:
-        raise MediaError(
-            f"{name}: too large to decode ({width}x{height} pixels)",
-            hint=TOO_LARGE,
-        )
+        raise MediaError(f"{name}: too large to decode ({width}x{height} pixels)", hint=TOO_LARGE)

@@ -73,9 +73,7 @@ def browser_image(source: BinaryIO, cache: Path) -> Path:
 
 def _place(source: BinaryIO, edge: int, cache: Path) -> Path:
     state = os.fstat(source.fileno())
-    key = f"{source.name}\0{state.st_size}\0{state.st_mtime_ns}\0{edge}".encode(
-        "utf-8", "surrogateescape"
-    )
+    key = f"{source.name}\0{state.st_size}\0{state.st_mtime_ns}\0{edge}".encode("utf-8", "surrogateescape")
     digest = hashlib.sha256(key).hexdigest()
     return cache / digest[:2] / f"{digest[2:40]}.webp"
 

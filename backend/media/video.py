@@ -38,9 +38,7 @@ LONGEST_SECONDS = 1800.0
 """For decoding one video."""
 
 # What a playlist or a script of FFmpeg's names would be opened without being looked at.
-_CONTAINERS = (
-    "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,asf,flv,gif,h264,hevc,ivf,mpeg,mpegts,mpegvideo,ogg"
-)
+_CONTAINERS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,asf,flv,gif,h264,hevc,ivf,mpeg,mpegts,mpegvideo,ogg"
 _OPTIONS = {"format_whitelist": _CONTAINERS, "protocol_whitelist": "none"}
 _WITHIN_DECODER = 16
 """Frames that a decoder keeps back for reference and for order, besides one for each of its threads."""
@@ -81,11 +79,7 @@ class VideoFrames:
 
 
 def sample_indices(
-    stamps: Sequence[int],
-    base: Fraction,
-    duration: Fraction,
-    fps: float,
-    max_frames: int = MAX_FRAMES,
+    stamps: Sequence[int], base: Fraction, duration: Fraction, fps: float, max_frames: int = MAX_FRAMES
 ) -> list[int]:
     """Which source frames are on screen at ``0, 1/fps, 2/fps, …``.
 
@@ -121,14 +115,7 @@ class OpenVideo:
     """
 
     def __init__(
-        self,
-        stream: BinaryIO,
-        name: str,
-        *,
-        fps: float,
-        max_pixels: int | None,
-        factor: int,
-        max_frames: int,
+        self, stream: BinaryIO, name: str, *, fps: float, max_pixels: int | None, factor: int, max_frames: int
     ) -> None:
         self._stream, self._name, self._fps = stream, name, fps
         self._limit, self._factor = max_pixels, factor
@@ -198,9 +185,7 @@ class OpenVideo:
         height, width = self._size(*picture.shape[:2])
         if (height, width) == picture.shape[:2]:
             return picture
-        return np.asarray(
-            Image.fromarray(picture).resize((width, height), Image.Resampling.BICUBIC)
-        )
+        return np.asarray(Image.fromarray(picture).resize((width, height), Image.Resampling.BICUBIC))
 
     def _size(self, height: int, width: int) -> tuple[int, int]:
         if self._limit is None:
@@ -234,9 +219,7 @@ def open_video(
         MediaError: It is no video, or one of too many frames or pixels.
     """
     with decoding(name, "video"):
-        return OpenVideo(
-            stream, name, fps=fps, max_pixels=max_pixels, factor=factor, max_frames=max_frames
-        )
+        return OpenVideo(stream, name, fps=fps, max_pixels=max_pixels, factor=factor, max_frames=max_frames)
 
 
 def first_frame(stream: BinaryIO, name: str) -> Image.Image:
@@ -280,9 +263,7 @@ def _frame_times(source: BinaryIO, name: str) -> tuple[array[int], Fraction, Fra
                 continue
             stamps.append(packet.pts)
             if len(stamps) > MOST_FRAMES:
-                raise MediaError(
-                    f"{name}: has more than {MOST_FRAMES:,} frames", hint="cut it into pieces"
-                )
+                raise MediaError(f"{name}: has more than {MOST_FRAMES:,} frames", hint="cut it into pieces")
             if newest is None or packet.pts > newest:
                 newest, last_length = packet.pts, packet.duration or 0
         rate = stream.average_rate or stream.guessed_rate

@@ -8,17 +8,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from sqlalchemy import (
-    ColumnElement,
-    Float,
-    and_,
-    case,
-    cast,
-    func,
-    or_,
-    select,
-    text,
-)
+from sqlalchemy import ColumnElement, Float, and_, case, cast, func, or_, select, text
 
 from backend.domain.pairs import Order, Preference
 from backend.store.database import Database
@@ -57,9 +47,7 @@ class AnalysisRows:
     def groups(self, run_id: int) -> list[Group] | None:
         """Every kind of prediction in a run with its number; ``None`` when there are more kinds
         than :data:`MOST_GROUPS`."""
-        kinds = (
-            _v.shown_order, _v.preferred, _v.answer, _v.margin, _v.flaws, _v.decision, _v.reason
-        )  # fmt: skip
+        kinds = (_v.shown_order, _v.preferred, _v.answer, _v.margin, _v.flaws, _v.decision, _v.reason)
         query = (
             select(*kinds, func.count())
             .where(_v.run_id == run_id)
@@ -76,11 +64,7 @@ class AnalysisRows:
         margin = cast(func.round(_v.margin), Float)
         kinds = (_v.shown_order, _v.preferred, _v.answer, margin, _v.flaws, _v.decision, _v.reason)
         query = (
-            select(*kinds, func.count())
-            .where(_v.run_id == run_id)
-            .group_by(*kinds)
-            .order_by(*kinds)
-            .limit(MOST_GROUPS)
+            select(*kinds, func.count()).where(_v.run_id == run_id).group_by(*kinds).order_by(*kinds).limit(MOST_GROUPS)
         )
         with self._db.read() as connection:
             return [Group(*row) for row in connection.execute(query)]
@@ -88,17 +72,14 @@ class AnalysisRows:
     def by_caption_length(self, run_id: int) -> list[tuple[int, int, int]]:
         """``(bucket, readable, right)``; bucket ``i`` is below ``CAPTION_LENGTHS[i]`` characters."""
         mine = (
-            select(
-                _v.pair_id, count_if(_READABLE).label("readable"), count_if(_RIGHT).label("right")
-            )
+            select(_v.pair_id, count_if(_READABLE).label("readable"), count_if(_RIGHT).label("right"))
             .where(_v.run_id == run_id)
             .group_by(_v.pair_id)
             .subquery()
         )
         length = func.length(pairs.c.prompt)
         bucket = case(
-            *((length < limit, place) for place, limit in enumerate(CAPTION_LENGTHS)),
-            else_=len(CAPTION_LENGTHS),
+            *((length < limit, place) for place, limit in enumerate(CAPTION_LENGTHS)), else_=len(CAPTION_LENGTHS)
         )
         query = (
             select(bucket, func.sum(mine.c.readable), func.sum(mine.c.right))
@@ -124,11 +105,7 @@ class AnalysisRows:
             .subquery()
         )
         d, s = per_sample.c
-        query = (
-            select(d, s, func.count())
-            .where(d.is_not(None), s.is_not(None))
-            .group_by(d, s)
-        )  # fmt: skip
+        query = select(d, s, func.count()).where(d.is_not(None), s.is_not(None)).group_by(d, s)
         with self._db.read() as connection:
             return [(a or None, b or None, int(n)) for a, b, n in connection.execute(query)]
 
@@ -143,9 +120,7 @@ class AnalysisRows:
         return [(str(row[0]), int(row[1]), int(row[2]), int(row[3])) for row in rows]
 
 
-def names_side(
-    side: Preference, order: ColumnElement[str], answer: ColumnElement[Any]
-) -> ColumnElement[bool]:
+def names_side(side: Preference, order: ColumnElement[str], answer: ColumnElement[Any]) -> ColumnElement[bool]:
     """Whether an answer about the shown order names ``side`` of dataset order: the condition
     ``order.turn(answer) == side`` on two columns."""
     return or_(*(and_(order == one.value, answer == one.turn(side).value) for one in Order))

@@ -40,9 +40,7 @@ class Audits:
     def __init__(self, database: Database) -> None:
         self._db = database
 
-    def rulings(
-        self, queue: QueueRow, positions: list[int] | None = None, *, reviewer: str
-    ) -> list[QueueRuling]:
+    def rulings(self, queue: QueueRow, positions: list[int] | None = None, *, reviewer: str) -> list[QueueRuling]:
         """A reviewer's newest ruling in force on each of these items (all, when none is named) that
         they are done with."""
         query = (
@@ -53,11 +51,7 @@ class Audits:
                 & (queue_claims.c.position == queue_items.c.position)
                 & (queue_claims.c.reviewer == reviews.c.reviewer),
             )
-            .where(
-                queue_claims.c.reviewer == reviewer,
-                queue_claims.c.done.is_(True),
-                _undo.c.id.is_(None),
-            )
+            .where(queue_claims.c.reviewer == reviewer, queue_claims.c.done.is_(True), _undo.c.id.is_(None))
         )
         if positions is not None:
             query = query.where(queue_items.c.position.in_(positions))
@@ -80,10 +74,7 @@ class Audits:
             reviews.c.queue_id == queue.id,
             reviews.c.ruling != "note",
             reviews.c.unblinded.is_not(True),
-            or_(
-                _undo.c.id.is_(None),
-                and_(_undo.c.unblinded.is_(True), reviews.c.unblinded.is_(False)),
-            ),
+            or_(_undo.c.id.is_(None), and_(_undo.c.unblinded.is_(True), reviews.c.unblinded.is_(False))),
         )
         newest: dict[tuple[int, str], QueueRuling] = {}
         for row in self._read(query):
@@ -126,14 +117,7 @@ def _rulings(queue: QueueRow) -> Select[Any]:
         .select_from(reviews)
         .join(queue_items, queue_items.c.prediction_id == reviews.c.prediction_id)
         .join(verdicts, verdicts.c.prediction_id == queue_items.c.prediction_id)
-        .outerjoin(
-            _undo,
-            (_undo.c.prediction_id == reviews.c.prediction_id) & (_undo.c.undoes == reviews.c.id),
-        )
-        .where(
-            queue_items.c.queue_id == queue.id,
-            reviews.c.created_at >= queue.created_at,
-            reviews.c.ruling != "undo",
-        )
+        .outerjoin(_undo, (_undo.c.prediction_id == reviews.c.prediction_id) & (_undo.c.undoes == reviews.c.id))
+        .where(queue_items.c.queue_id == queue.id, reviews.c.created_at >= queue.created_at, reviews.c.ruling != "undo")
         .order_by(reviews.c.id)
     )

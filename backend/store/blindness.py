@@ -38,12 +38,7 @@ class Blindness:
         if not blind:
             return {}
         query = (
-            select(
-                queue_items.c.queue_id,
-                queue_items.c.prediction_id,
-                queue_items.c.rulings,
-                queue_claims.c.done,
-            )
+            select(queue_items.c.queue_id, queue_items.c.prediction_id, queue_items.c.rulings, queue_claims.c.done)
             .outerjoin(queue_claims, _claim_of(reviewer))
             .where(queue_items.c.queue_id.in_(blind), queue_items.c.prediction_id.in_(numbers))
             .order_by(queue_items.c.queue_id)
@@ -55,15 +50,9 @@ class Blindness:
                 if not done and rulings < blind[queue].rulings_wanted
             ]
             ruled = self._newest_rulings(connection, reviewer, {number for number, _ in waiting})
-        return {
-            number: queue.id
-            for number, queue in waiting
-            if ruled.get(number, 0.0) < queue.created_at
-        }
+        return {number: queue.id for number, queue in waiting if ruled.get(number, 0.0) < queue.created_at}
 
-    def _newest_rulings(
-        self, connection: Connection, reviewer: str, numbers: Collection[int]
-    ) -> dict[int, float]:
+    def _newest_rulings(self, connection: Connection, reviewer: str, numbers: Collection[int]) -> dict[int, float]:
         """When this reviewer last ruled on each of these, of the rulings not taken back."""
         undo = reviews.alias()
         taken_back = (
@@ -96,18 +85,12 @@ class Blindness:
             pair = predictions.alias()
             family = connection.scalars(
                 select(predictions.c.id)
-                .join(
-                    pair,
-                    (pair.c.run_id == predictions.c.run_id)
-                    & (pair.c.pair_id == predictions.c.pair_id),
-                )
+                .join(pair, (pair.c.run_id == predictions.c.run_id) & (pair.c.pair_id == predictions.c.pair_id))
                 .where(pair.c.id == number)
             ).all()
             return any(self._items(connection, queue, reviewer, family).values())
 
-    def opened(
-        self, connection: Connection, number: int, reviewer: str, *, besides: Collection[str]
-    ) -> bool | None:
+    def opened(self, connection: Connection, number: int, reviewer: str, *, besides: Collection[str]) -> bool | None:
         """Whether a ruling of this reviewer has opened the verdict of a prediction to them.
 
         It stays open to them when they take that ruling back: what was seen is seen.
@@ -119,20 +102,15 @@ class Blindness:
             ``None`` where they have made no blind ruling, and no blind queue wants one.
         """
         # By the queues, of which few are blind: items are found by their queue, and not without one.
-        blind = connection.execute(
-            select(review_queues.c.id, review_queues.c.created_at).where(is_blind())
-        ).all()
+        blind = connection.execute(select(review_queues.c.id, review_queues.c.created_at).where(is_blind())).all()
         wanted = select(queue_items.c.queue_id).where(
-            queue_items.c.queue_id.in_([queue.id for queue in blind]),
-            queue_items.c.prediction_id == number,
+            queue_items.c.queue_id.in_([queue.id for queue in blind]), queue_items.c.prediction_id == number
         )
         holding = set(connection.scalars(wanted)) if blind else set()
         made_at = min((queue.created_at for queue in blind if queue.id in holding), default=None)
         rows = connection.execute(
             select(reviews.c.token, reviews.c.created_at, reviews.c.unblinded).where(
-                reviews.c.prediction_id == number,
-                reviews.c.reviewer == reviewer,
-                reviews.c.ruling != "note",
+                reviews.c.prediction_id == number, reviews.c.reviewer == reviewer, reviews.c.ruling != "note"
             )
         ).all()
         earlier = [row for row in rows if row.token not in besides]

@@ -13,18 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import (
-    ColumnElement,
-    FromClause,
-    Select,
-    and_,
-    false,
-    func,
-    literal_column,
-    or_,
-    select,
-    true,
-)
+from sqlalchemy import ColumnElement, FromClause, Select, and_, false, func, literal_column, or_, select, true
 
 from backend.domain.browse import ANY_FLAW, NOT_REVIEWED, BrowseFilter
 from backend.domain.reading import Flaw, flaw_mask
@@ -91,9 +80,7 @@ class Browse:
         self.words_index = SideIndex(database, search.RECIPE)
         self.scores_index = SideIndex(database, dimension_scores.RECIPE)
 
-    def page(
-        self, wanted: BrowseFilter, *, after: Cursor | None = None, limit: int = PAGE
-    ) -> list[Hit]:
+    def page(self, wanted: BrowseFilter, *, after: Cursor | None = None, limit: int = PAGE) -> list[Hit]:
         """The next ``limit`` matches in the filter's order."""
         source, condition, id_ = self._matches(wanted)
         by_id = wanted.sort in ("oldest", "newest")
@@ -146,9 +133,7 @@ class Browse:
         """Reviewers, tags and dimensions that occur; dimensions from the newest verdicts."""
         with self._db.read() as connection:
             reviewers = (
-                connection.execute(
-                    select(reviews.c.reviewer).distinct().order_by(reviews.c.reviewer).limit(200)
-                )
+                connection.execute(select(reviews.c.reviewer).distinct().order_by(reviews.c.reviewer).limit(200))
                 .scalars()
                 .all()
             )
@@ -156,26 +141,18 @@ class Browse:
             tagged = select(reviews.c.tags).where(_tagged(self._db)).limit(5_000)
             for value in connection.execute(tagged).scalars():
                 tags.update(value.get("tags", ()))
-            newest = (
-                select(verdicts.c.scores)
-                .order_by(verdicts.c.prediction_id.desc())
-                .limit(dimension_sample)
-            )
+            newest = select(verdicts.c.scores).order_by(verdicts.c.prediction_id.desc()).limit(dimension_sample)
             names: dict[str, str] = {}
             for scores in connection.execute(newest).scalars():
                 for name, *_ in scores.get("dimensions", ()):
                     names.setdefault(str(name).casefold(), str(name))
-        return Facets(
-            reviewers=list(reviewers), tags=sorted(tags), dimensions=sorted(names.values())
-        )
+        return Facets(reviewers=list(reviewers), tags=sorted(tags), dimensions=sorted(names.values()))
 
     def _counting(self, wanted: BrowseFilter) -> Select[int]:
         source, condition, _ = self._matches(wanted.model_copy(update={"sort": "oldest"}))
         return select(func.count()).select_from(source).where(condition)
 
-    def _matches(
-        self, wanted: BrowseFilter
-    ) -> tuple[FromClause, ColumnElement[bool], ColumnElement[int]]:
+    def _matches(self, wanted: BrowseFilter) -> tuple[FromClause, ColumnElement[bool], ColumnElement[int]]:
         """Where to look, what has to hold there, and which column is the prediction's id."""
         parts = self._conditions(wanted)
         if not wanted.words:
@@ -192,11 +169,7 @@ class Browse:
         # word is found without reading the rest.
         id_ = search.search.c.rowid
         alone = not parts and wanted.sort in ("oldest", "newest")
-        led = (
-            search.search
-            if alone
-            else search.search.join(verdicts, verdicts.c.prediction_id == id_)
-        )
+        led = search.search if alone else search.search.join(verdicts, verdicts.c.prediction_id == id_)
         return led, and_(search.found(wanted.words), *parts), id_
 
     def _conditions(self, wanted: BrowseFilter) -> list[ColumnElement[bool]]:
@@ -215,18 +188,12 @@ class Browse:
                 parts.append(verdicts.c.flaws.op("&")(mask) != 0)
         if wanted.dimension:
             indexed = self.scores_index.complete()
-            parts.append(
-                dimension_scores.scored(wanted, indexed=indexed, sqlite=self._db.is_sqlite)
-            )
+            parts.append(dimension_scores.scored(wanted, indexed=indexed, sqlite=self._db.is_sqlite))
         if wanted.tag:
             parts.append(self._tag(wanted.tag))
         if wanted.reviewer:
             # Of two who ruled on it, the later one is in the verdict.
-            parts.append(
-                verdicts.c.reviewer == wanted.reviewer
-                if wanted.ruling
-                else _ruled_by(wanted.reviewer)
-            )
+            parts.append(verdicts.c.reviewer == wanted.reviewer if wanted.ruling else _ruled_by(wanted.reviewer))
         return parts
 
     def _tag(self, tag: str) -> ColumnElement[bool]:

@@ -48,19 +48,10 @@ class Claims:
 
     def lock(self, connection: Connection, queue_id: int) -> None:
         """Wait for whoever else is handing out items; SQLite's write transaction does already."""
-        connection.execute(
-            select(review_queues.c.id).where(review_queues.c.id == queue_id).with_for_update()
-        )
+        connection.execute(select(review_queues.c.id).where(review_queues.c.id == queue_id).with_for_update())
 
     def open_slots(
-        self,
-        connection: Connection,
-        queue: QueueRow,
-        reviewer: str,
-        *,
-        start: int,
-        stop: int | None = None,
-        limit: int,
+        self, connection: Connection, queue: QueueRow, reviewer: str, *, start: int, stop: int | None = None, limit: int
     ) -> list[Slot]:
         """Items from ``start`` on that this reviewer may be served now, in order.
 
@@ -77,9 +68,7 @@ class Claims:
             )
             .scalar_subquery()
         )
-        mine = exists().where(
-            *_here(queue.id), queue_claims.c.reviewer == reviewer, queue_claims.c.done.is_(True)
-        )
+        mine = exists().where(*_here(queue.id), queue_claims.c.reviewer == reviewer, queue_claims.c.done.is_(True))
         query = (
             select(queue_items.c.position, queue_items.c.prediction_id, queue_items.c.rulings)
             .where(
@@ -96,9 +85,7 @@ class Claims:
             query = query.where(queue_items.c.position < stop)
         return [Slot(**row._mapping, mine=False) for row in connection.execute(query)]
 
-    def slot(
-        self, connection: Connection, queue_id: int, position: int, reviewer: str
-    ) -> Slot | None:
+    def slot(self, connection: Connection, queue_id: int, position: int, reviewer: str) -> Slot | None:
         """One place, unless another reviewer has it on their screen right now."""
         row = connection.execute(
             select(queue_items.c.prediction_id, queue_items.c.rulings).where(
@@ -112,16 +99,13 @@ class Claims:
         ).all()
         now = time.time()
         if row is None or any(
-            claim.reviewer != reviewer and not claim.done and claim.expires_at > now
-            for claim in claims
+            claim.reviewer != reviewer and not claim.done and claim.expires_at > now for claim in claims
         ):
             return None
         mine = any(claim.reviewer == reviewer and claim.done for claim in claims)
         return Slot(position=position, mine=mine, **row._mapping)
 
-    def place(
-        self, connection: Connection, queue_id: int, position: int, reviewer: str
-    ) -> Place | None:
+    def place(self, connection: Connection, queue_id: int, position: int, reviewer: str) -> Place | None:
         """One place of a queue; ``None`` when there is no such place."""
         row = connection.execute(
             select(queue_items.c.prediction_id, review_queues.c.created_at, queue_claims.c.done)
@@ -150,21 +134,14 @@ class Claims:
         return [Slot(**row._mapping, mine=True) for row in reversed(rows)]
 
     def claim(
-        self,
-        connection: Connection,
-        queue_id: int,
-        reviewer: str,
-        positions: Sequence[int],
-        expires_at: float,
+        self, connection: Connection, queue_id: int, reviewer: str, positions: Sequence[int], expires_at: float
     ) -> None:
         """Keep these items for one reviewer until ``expires_at``."""
         if not positions:
             return
         own = (queue_claims.c.queue_id == queue_id, queue_claims.c.reviewer == reviewer)
         connection.execute(
-            delete(queue_claims).where(
-                *own, queue_claims.c.position.in_(positions), queue_claims.c.done.is_(False)
-            )
+            delete(queue_claims).where(*own, queue_claims.c.position.in_(positions), queue_claims.c.done.is_(False))
         )
         connection.execute(
             insert(queue_claims),
@@ -222,24 +199,16 @@ class Claims:
         )
         write_together(self._db, lambda connection: connection.execute(statement))
 
-    def set_done(
-        self, connection: Connection, queue_id: int, position: int, reviewer: str, *, done: bool
-    ) -> None:
+    def set_done(self, connection: Connection, queue_id: int, position: int, reviewer: str, *, done: bool) -> None:
         """Note that a reviewer has ruled on an item in this queue, or has taken that back."""
         where = (queue_claims.c.queue_id == queue_id, queue_claims.c.position == position)
         changed = connection.execute(
-            update(queue_claims)
-            .where(*where, queue_claims.c.reviewer == reviewer)
-            .values(done=done)
+            update(queue_claims).where(*where, queue_claims.c.reviewer == reviewer).values(done=done)
         )
         if not changed.rowcount:
             connection.execute(
                 insert(queue_claims).values(
-                    queue_id=queue_id,
-                    position=position,
-                    reviewer=reviewer,
-                    expires_at=time.time(),
-                    done=done,
+                    queue_id=queue_id, position=position, reviewer=reviewer, expires_at=time.time(), done=done
                 )
             )
         number = select(func.count()).where(*where, queue_claims.c.done.is_(True)).scalar_subquery()
@@ -251,13 +220,8 @@ class Claims:
 
 
 def _here(queue_id: int) -> list[ColumnElement[bool]]:
-    return [
-        queue_claims.c.queue_id == queue_id,
-        queue_claims.c.position == queue_items.c.position,
-    ]
+    return [queue_claims.c.queue_id == queue_id, queue_claims.c.position == queue_items.c.position]
 
 
 def _claimed_item() -> ColumnElement[bool]:
-    return (queue_claims.c.queue_id == queue_items.c.queue_id) & (
-        queue_claims.c.position == queue_items.c.position
-    )
+    return (queue_claims.c.queue_id == queue_items.c.queue_id) & (queue_claims.c.position == queue_items.c.position)

@@ -5,16 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from sqlalchemy import (
-    ColumnElement,
-    Select,
-    String,
-    and_,
-    case,
-    func,
-    literal_column,
-    select,
-)  # fmt: skip
+from sqlalchemy import ColumnElement, Select, String, and_, case, func, literal_column, select
 
 from backend.domain.pairs import Preference
 from backend.store.analysis import count_if, names_side
@@ -63,16 +54,13 @@ class Comparisons:
         with self._db.read() as connection:
             return [Said(*row) for row in connection.execute(counted)]
 
-    def pairs_said(
-        self, run_a: int, run_b: int, outcome: str, *, after: int = 0, limit: int = 24
-    ) -> list[FlippedPair]:
+    def pairs_said(self, run_a: int, run_b: int, outcome: str, *, after: int = 0, limit: int = 24) -> list[FlippedPair]:
         """Pairs with an outcome of :data:`OUTCOMES` by id, from behind ``after`` on."""
         found: list[FlippedPair] = []
         for window in self._windows(run_a, after):
             query = _both(
-                run_a, run_b, pairs.c.id, pairs.c.idx, pairs.c.prompt, pairs.c.kind,
-                pairs.c.preference, window=window,
-            ).order_by(pairs.c.id)  # fmt: skip
+                run_a, run_b, pairs.c.id, pairs.c.idx, pairs.c.prompt, pairs.c.kind, pairs.c.preference, window=window
+            ).order_by(pairs.c.id)
             with self._db.read() as connection:
                 for a, b, pair_id, index, prompt, kind, preference in connection.execute(query):
                     if outcome_of(a, b, preference) == outcome:
@@ -101,12 +89,7 @@ class Comparisons:
         what is rare."""
         size = _WINDOW
         while True:
-            query = (
-                select(_v.pair_id)
-                .where(_v.run_id == run_id, _v.pair_id > after)
-                .order_by(_v.pair_id)
-                .limit(size)
-            )
+            query = select(_v.pair_id).where(_v.run_id == run_id, _v.pair_id > after).order_by(_v.pair_id).limit(size)
             size = min(2 * size, _LARGEST_WINDOW)
             with self._db.read() as connection:
                 ids = connection.execute(query).scalars().all()
@@ -123,9 +106,7 @@ def outcome_of(a: str, b: str, preference: str) -> str | None:
     return OUTCOMES[2 * (a != preference) + (b != preference)]
 
 
-def _both(
-    run_a: int, run_b: int, *columns: ColumnElement[Any], window: tuple[int, int] | None = None
-) -> Select[Any]:
+def _both(run_a: int, run_b: int, *columns: ColumnElement[Any], window: tuple[int, int] | None = None) -> Select[Any]:
     one, two = _winners(run_a, window).subquery("a"), _winners(run_b, window).subquery("b")
     return (
         select(one.c.said.label("said_a"), two.c.said.label("said_b"), *columns)
@@ -137,9 +118,7 @@ def _both(
 
 def _winners(run_id: int, window: tuple[int, int] | None) -> Select[Any]:
     """Each pair with the side, in dataset order, that most of a run's predictions name."""
-    first, second, tie = (
-        count_if(names_side(side, _v.shown_order, _v.answer)) for side in Preference
-    )
+    first, second, tie = (count_if(names_side(side, _v.shown_order, _v.answer)) for side in Preference)
     said = case(
         (and_(first > second, first > tie), literal_column("'first'", String)),
         (and_(second > first, second > tie), literal_column("'second'", String)),

@@ -106,8 +106,7 @@ class Database:
             self.engine: Engine = create_engine(parsed, **options)
         except ModuleNotFoundError as error:
             raise StoreError(
-                f"{error.name}, which {parsed.drivername} needs, is not installed",
-                hint="pip install '.[postgres]'",
+                f"{error.name}, which {parsed.drivername} needs, is not installed", hint="pip install '.[postgres]'"
             ) from error
         if self.is_sqlite:
             event.listen(self.engine, "connect", _set_pragmas)
@@ -117,11 +116,7 @@ class Database:
     def file_of(url: str) -> Path | None:
         """The file of an SQLite database; ``None`` where it has none."""
         parsed = make_url(url)
-        named = parsed.get_backend_name() == "sqlite" and parsed.database not in (
-            None,
-            "",
-            ":memory:",
-        )
+        named = parsed.get_backend_name() == "sqlite" and parsed.database not in (None, "", ":memory:")
         return Path(str(parsed.database)) if named else None
 
     @contextmanager
@@ -266,11 +261,7 @@ def insert_into(connection: Connection, table: Table) -> Any:
 
 
 def insert_rows(
-    connection: Connection,
-    table: Table,
-    rows: Sequence[Mapping[str, Any]],
-    *,
-    unless: Sequence[str] = (),
+    connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]], *, unless: Sequence[str] = ()
 ) -> None:
     """Insert many rows that name the same columns, in their order, the way that is fast.
 

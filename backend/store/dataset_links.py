@@ -12,11 +12,7 @@ from backend.store.schema import dataset_links
 
 def links_of(connection: Connection, dataset_ids: Collection[int]) -> dict[int, tuple[str, ...]]:
     """The folders of each dataset, sorted; empty where none were allowed."""
-    query = (
-        select(dataset_links)
-        .where(dataset_links.c.dataset_id.in_(dataset_ids))
-        .order_by(dataset_links.c.folder)
-    )
+    query = select(dataset_links).where(dataset_links.c.dataset_id.in_(dataset_ids)).order_by(dataset_links.c.folder)
     found: defaultdict[int, tuple[str, ...]] = defaultdict(tuple)
     for dataset_id, folder in connection.execute(query):
         found[dataset_id] += (folder,)

@@ -62,9 +62,17 @@ _UNUSABLE = (
     .label("unusable")
 )
 _INSERTED = (
-    "dataset_id", "idx", "key", "kind", "prompt",
-    "first_path", "second_path", "preference", "media_ok", "extra",
-)  # fmt: skip
+    "dataset_id",
+    "idx",
+    "key",
+    "kind",
+    "prompt",
+    "first_path",
+    "second_path",
+    "preference",
+    "media_ok",
+    "extra",
+)
 _SQLITE_INSERT = (
     f"INSERT INTO pairs ({', '.join(_INSERTED)}) VALUES ({', '.join('?' * len(_INSERTED))})"  # noqa: S608
     " ON CONFLICT (dataset_id, key) DO NOTHING"
@@ -80,9 +88,14 @@ class Datasets(PairReading, DatasetIssues):
     def create(self, *, name: str, source: str, spec: str, data_root: str) -> int:
         """Add a dataset with status ``importing``, unless it is there; returns its id."""
         row = {
-            "name": name, "source": source, "spec": spec, "data_root": data_root,
-            "status": "importing", "created_at": time.time(), "counts": {},
-        }  # fmt: skip
+            "name": name,
+            "source": source,
+            "spec": spec,
+            "data_root": data_root,
+            "status": "importing",
+            "created_at": time.time(),
+            "counts": {},
+        }
         with self._db.write() as connection:
             statement = insert_into(connection, datasets)
             connection.execute(statement.on_conflict_do_nothing(index_elements=["name"]), row)
@@ -139,13 +152,9 @@ class Datasets(PairReading, DatasetIssues):
     def set_status(self, dataset_id: int, status: str) -> None:
         """Record that an import failed, or goes on."""
         with self._db.write() as connection:
-            connection.execute(
-                update(datasets).where(datasets.c.id == dataset_id).values(status=status)
-            )
+            connection.execute(update(datasets).where(datasets.c.id == dataset_id).values(status=status))
 
-    def finish(
-        self, dataset_id: int, *, fingerprint: str, counts: Mapping[str, int], issues_after: int
-    ) -> None:
+    def finish(self, dataset_id: int, *, fingerprint: str, counts: Mapping[str, int], issues_after: int) -> None:
         """Mark a dataset ready, and drop the issues of earlier imports.
 
         Args:
@@ -157,9 +166,7 @@ class Datasets(PairReading, DatasetIssues):
                 .where(datasets.c.id == dataset_id)
                 .values(status="ready", fingerprint=fingerprint, counts=dict(counts))
             )
-            old = (dataset_issues.c.dataset_id == dataset_id) & (
-                dataset_issues.c.id <= issues_after
-            )
+            old = (dataset_issues.c.dataset_id == dataset_id) & (dataset_issues.c.id <= issues_after)
             connection.execute(delete(dataset_issues).where(old))
 
     def discard(self, dataset_id: int) -> None:
@@ -188,13 +195,8 @@ class Datasets(PairReading, DatasetIssues):
                 # Straight to the driver: SQLAlchemy's parameter handling would double the time.
                 added = connection.exec_driver_sql(_SQLITE_INSERT, values).rowcount
             else:
-                statement = insert_into(connection, pairs).on_conflict_do_nothing(
-                    index_elements=["dataset_id", "key"]
-                )
-                named = [
-                    dict(zip(_INSERTED, (*row[:-1], json.loads(row[-1])), strict=True))
-                    for row in values
-                ]
+                statement = insert_into(connection, pairs).on_conflict_do_nothing(index_elements=["dataset_id", "key"])
+                named = [dict(zip(_INSERTED, (*row[:-1], json.loads(row[-1])), strict=True)) for row in values]
                 added = connection.execute(statement, named).rowcount
         if added == len(rows):
             return {}

@@ -29,13 +29,15 @@ from backend.store.side_index import Recipe
 
 # Not in the workspace's schema: made and filled as needed, like any cache.
 _tables = MetaData()
-_names = Table(
-    "dimension_names", _tables, Column("id", Integer, primary_key=True), Column("name", String)
-)
+_names = Table("dimension_names", _tables, Column("id", Integer, primary_key=True), Column("name", String))
 scores = Table(
-    "dimension_scores", _tables, Column("name_id", Integer), Column("prediction_id", Integer),
-    Column("first", Float), Column("second", Float),
-)  # fmt: skip
+    "dimension_scores",
+    _tables,
+    Column("name_id", Integer),
+    Column("prediction_id", Integer),
+    Column("first", Float),
+    Column("second", Float),
+)
 """Ordered by dimension, and within one by prediction."""
 
 _NEW_NAMES = """
@@ -53,20 +55,14 @@ _NEW_SCORES = """
 RECIPE = Recipe(
     table="dimension_upto",
     make=(
-        "CREATE TABLE IF NOT EXISTS dimension_names"
-        " (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE)",
+        "CREATE TABLE IF NOT EXISTS dimension_names (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE)",
         "CREATE TABLE IF NOT EXISTS dimension_scores"
         " (name_id INTEGER NOT NULL, prediction_id INTEGER NOT NULL, first REAL, second REAL,"
         " PRIMARY KEY (name_id, prediction_id)) WITHOUT ROWID",
         "CREATE TABLE IF NOT EXISTS dimension_upto (upto INTEGER NOT NULL)",
     ),
     upto="SELECT max(upto) FROM dimension_upto",
-    fill=(
-        _NEW_NAMES,
-        _NEW_SCORES,
-        "DELETE FROM dimension_upto",
-        "INSERT INTO dimension_upto VALUES (:upto)",
-    ),
+    fill=(_NEW_NAMES, _NEW_SCORES, "DELETE FROM dimension_upto", "INSERT INTO dimension_upto VALUES (:upto)"),
     empty=("DELETE FROM dimension_scores", "DELETE FROM dimension_upto"),
 )
 
@@ -90,10 +86,7 @@ def scored(wanted: BrowseFilter, *, indexed: bool, sqlite: bool) -> ColumnElemen
     )
     row = each.table_valued("value", name="dimension")
     its_name, first, second = (_element(row.c.value, place, sqlite) for place in range(3))
-    conditions = [
-        func.lower(its_name) == (wanted.dimension or "").lower(),
-        *_within(wanted, first, second),
-    ]
+    conditions = [func.lower(its_name) == (wanted.dimension or "").lower(), *_within(wanted, first, second)]
     return exists(select(literal(1)).select_from(row).where(*conditions))
 
 

@@ -75,9 +75,7 @@ class Failures:
         )
         connection.execute(statement, list(rows.values()))
 
-    def forget(
-        self, connection: Connection, run_id: int, keys: Sequence[tuple[int, str, int]]
-    ) -> None:
+    def forget(self, connection: Connection, run_id: int, keys: Sequence[tuple[int, str, int]]) -> None:
         """Take back what has been made after all: pair id, shown order, sample of each."""
         connection.execute(
             delete(failures).where(

@@ -47,27 +47,21 @@ class Gallery:
             chosen: ``all``, ``ties`` or ``missing`` of :data:`FILTERS`.
         """
         query = (
-            select(
-                pairs.c.id, pairs.c.idx, pairs.c.kind, pairs.c.prompt,
-                pairs.c.preference, pairs.c.media_ok,
-            )
+            select(pairs.c.id, pairs.c.idx, pairs.c.kind, pairs.c.prompt, pairs.c.preference, pairs.c.media_ok)
             .where(pairs.c.dataset_id == self._dataset_id, pairs.c.idx > after, _matches(chosen))
             .order_by(pairs.c.idx)
             .limit(limit)
-        )  # fmt: skip
+        )
         with self._db.read() as connection:
             return [GalleryPair(*row) for row in connection.execute(query)]
 
     def by_index(self, indexes: list[int]) -> list[GalleryPair]:
         """The pairs of some rows, in file order."""
         query = (
-            select(
-                pairs.c.id, pairs.c.idx, pairs.c.kind, pairs.c.prompt,
-                pairs.c.preference, pairs.c.media_ok,
-            )
+            select(pairs.c.id, pairs.c.idx, pairs.c.kind, pairs.c.prompt, pairs.c.preference, pairs.c.media_ok)
             .where(pairs.c.dataset_id == self._dataset_id, pairs.c.idx.in_(indexes))
             .order_by(pairs.c.idx)
-        )  # fmt: skip
+        )
         with self._db.read() as connection:
             return [GalleryPair(*row) for row in connection.execute(query)]
 

@@ -44,14 +44,10 @@ class DatasetIssues:
         """Take back the issues of an import that failed: those behind id ``after``."""
         with self._db.write() as connection:
             connection.execute(
-                delete(dataset_issues).where(
-                    dataset_issues.c.dataset_id == dataset_id, dataset_issues.c.id > after
-                )
+                delete(dataset_issues).where(dataset_issues.c.dataset_id == dataset_id, dataset_issues.c.id > after)
             )
 
-    def issues(
-        self, dataset_id: int, code: str | None = None, *, chunk: int = 1000
-    ) -> Iterator[dict[str, Any]]:
+    def issues(self, dataset_id: int, code: str | None = None, *, chunk: int = 1000) -> Iterator[dict[str, Any]]:
         """Issues with ``code, file, row, message``, in the order found; one read a chunk."""
         c = dataset_issues.c
         last = 0

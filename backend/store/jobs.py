@@ -19,17 +19,7 @@ from backend.errors import NotFound, RunError
 from backend.store.database import Database
 from backend.store.schema import jobs
 
-_OF_ATTEMPT = (
-    "pid",
-    "pid_started",
-    "host",
-    "heartbeat_at",
-    "exit_code",
-    "error",
-    "hint",
-    "started_at",
-    "finished_at",
-)
+_OF_ATTEMPT = ("pid", "pid_started", "host", "heartbeat_at", "exit_code", "error", "hint", "started_at", "finished_at")
 
 
 class Jobs:
@@ -136,9 +126,7 @@ class Jobs:
                     hint="cancel it first, or wait until it has ended",
                 )
             if job.status not in (JobStatus.QUEUED, JobStatus.STARTING):
-                raise RunError(
-                    f"job {job_id} is {job.status}, a worker cannot take it", hint="resume it first"
-                )
+                raise RunError(f"job {job_id} is {job.status}, a worker cannot take it", hint="resume it first")
             now = time.time()
             _set(
                 connection,
@@ -157,11 +145,7 @@ class Jobs:
         with self._db.write() as connection:
             result = connection.execute(
                 update(jobs)
-                .where(
-                    jobs.c.id == job_id,
-                    jobs.c.pid == pid,
-                    jobs.c.status == JobStatus.RUNNING.value,
-                )
+                .where(jobs.c.id == job_id, jobs.c.pid == pid, jobs.c.status == JobStatus.RUNNING.value)
                 .values(heartbeat_at=time.time())
                 .returning(jobs.c.cancel_requested)
             ).first()
@@ -222,15 +206,7 @@ class Jobs:
             foreign = pid is not None and job.pid != pid
             if job.status not in OPEN or foreign:
                 return False
-            _set(
-                connection,
-                job,
-                status,
-                exit_code=exit_code,
-                error=error,
-                hint=hint,
-                finished_at=time.time(),
-            )
+            _set(connection, job, status, exit_code=exit_code, error=error, hint=hint, finished_at=time.time())
             return True
 
     def requeue(self, job_id: int, *, connection: Connection | None = None) -> int:
@@ -246,10 +222,7 @@ class Jobs:
         with self._writing(connection) as within:
             job = _get(within, job_id)
             if job.status not in RESUMABLE:
-                raise RunError(
-                    f"job {job_id} is {job.status}, it cannot be resumed",
-                    hint="wait until it has ended",
-                )
+                raise RunError(f"job {job_id} is {job.status}, it cannot be resumed", hint="wait until it has ended")
             attempt = job.attempt + 1
             worked = attempt_s(job.status, job.started_at, job.heartbeat_at, job.finished_at)
             changes = {

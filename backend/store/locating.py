@@ -31,13 +31,7 @@ def locate(database: Database, pair_id: int) -> Located:
         NotFound: There is no such pair.
     """
     query = (
-        select(
-            pairs.c.kind,
-            pairs.c.first_path,
-            pairs.c.second_path,
-            datasets.c.id,
-            datasets.c.data_root,
-        )
+        select(pairs.c.kind, pairs.c.first_path, pairs.c.second_path, datasets.c.id, datasets.c.data_root)
         .join(datasets, datasets.c.id == pairs.c.dataset_id)
         .where(pairs.c.id == pair_id)
     )

@@ -10,11 +10,7 @@ from sqlalchemy import ARRAY, Column, Connection, Select, bindparam, column, fun
 
 
 def look_up(
-    connection: Connection,
-    columns: Iterable[Column[Any]],
-    by: Column[Any],
-    values: Iterable[Any],
-    **where: Any,
+    connection: Connection, columns: Iterable[Column[Any]], by: Column[Any], values: Iterable[Any], **where: Any
 ) -> list[Any]:
     """Rows of ``columns`` in which ``by`` is one of ``values``, in no order.
 
@@ -33,9 +29,7 @@ def look_up(
 
 
 @cache
-def _query(
-    sqlite: bool, columns: tuple[Column[Any], ...], by: Column[Any], names: tuple[str, ...]
-) -> Select[Any]:
+def _query(sqlite: bool, columns: tuple[Column[Any], ...], by: Column[Any], names: tuple[str, ...]) -> Select[Any]:
     equal = [by.table.c[name] == bindparam(name, type_=by.table.c[name].type) for name in names]
     if sqlite:
         return select(*columns).where(*equal, by.in_(bindparam("looked_up", expanding=True)))

@@ -34,8 +34,10 @@ class Driver:
     def is_same(self, other: Driver | None) -> bool:
         """Whether both are one process, whenever each was heard of."""
         return other is not None and (self.pid, self.pid_started, self.host) == (
-            other.pid, other.pid_started, other.host,
-        )  # fmt: skip
+            other.pid,
+            other.pid_started,
+            other.host,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,12 +167,6 @@ def _loop(row: Row[Any]) -> LoopRow:
     return LoopRow(**values, state=state, driver=Driver(**driver) if driver else None)
 
 
-def _set(
-    connection: Connection,
-    loop_id: int,
-    state: Mapping[str, Any],
-    driver: Driver | None,
-    **values: Any,
-) -> None:
+def _set(connection: Connection, loop_id: int, state: Mapping[str, Any], driver: Driver | None, **values: Any) -> None:
     kept = {**state, _DRIVER: asdict(driver)} if driver else dict(state)
     connection.execute(update(loops).where(loops.c.id == loop_id).values(state=kept, **values))

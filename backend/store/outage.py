@@ -129,8 +129,7 @@ class Patience:
                     deadline = min(deadline, now + STOPPED_S)
                 if now >= deadline:
                     raise StoreUnavailable(
-                        f"given up after {now - since:.0f} s without the database: {error.message}",
-                        hint=error.hint,
+                        f"given up after {now - since:.0f} s without the database: {error.message}", hint=error.hint
                     ) from error
             # Of several that wait, not all come back at the same moment.
             self._wait(min(pause, deadline - now) * random.uniform(0.5, 1.0))

@@ -11,17 +11,7 @@ from sqlalchemy import Connection, func, select
 from backend.domain.jobs import JobStatus
 from backend.store.database import Database
 from backend.store.datasets import Datasets
-from backend.store.schema import (
-    curated_sets,
-    datasets,
-    failures,
-    jobs,
-    reviews,
-    runs,
-    set_items,
-    trainings,
-    verdicts,
-)
+from backend.store.schema import curated_sets, datasets, failures, jobs, reviews, runs, set_items, trainings, verdicts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,15 +62,11 @@ class Overview:
     def set_groups(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
         """Ids of the newest version of each set, and of the sets that finished trainings have used."""
         with self._db.read() as connection:
-            return tuple(sorted(_newest_sets(connection).values())), tuple(
-                sorted(_trained(connection))
-            )
+            return tuple(sorted(_newest_sets(connection).values())), tuple(sorted(_trained(connection)))
 
     def rows_in(self, set_ids: Sequence[int]) -> int:
         """Different predictions in these sets. Looks at each of their items; sets never change."""
-        query = select(func.count(set_items.c.prediction_id.distinct())).where(
-            set_items.c.set_id.in_(set_ids)
-        )
+        query = select(func.count(set_items.c.prediction_id.distinct())).where(set_items.c.set_id.in_(set_ids))
         with self._db.read() as connection:
             return int(connection.execute(query).scalar_one())
 
@@ -104,11 +90,7 @@ class Overview:
             sets, trained = _newest_sets(connection), _trained(connection)
             return Waiting(
                 unjudged=tuple(row.name for row in stored if row.id not in judged),
-                conflicts=tuple(
-                    (row.name, row.counts["conflicts"])
-                    for row in stored
-                    if row.counts.get("conflicts")
-                ),
+                conflicts=tuple((row.name, row.counts["conflicts"]) for row in stored if row.counts.get("conflicts")),
                 missing=tuple((row.name, row.unusable) for row in stored if row.unusable),
                 failures=_failures(connection),
                 flagged=_ruled(connection, "flag"),
@@ -124,17 +106,14 @@ def _pairs(connection: Connection) -> int:
 def _reviewed(connection: Connection) -> int:
     """Predictions with a ruling that stands; there are far fewer reviews than predictions."""
     query = select(func.count()).where(
-        verdicts.c.prediction_id.in_(select(reviews.c.prediction_id)),
-        verdicts.c.ruling.is_not(None),
+        verdicts.c.prediction_id.in_(select(reviews.c.prediction_id)), verdicts.c.ruling.is_not(None)
     )
     return int(connection.execute(query).scalar_one())
 
 
 def _ruled(connection: Connection, ruling: str) -> int:
     named = select(reviews.c.prediction_id).where(reviews.c.ruling == ruling)
-    query = select(func.count()).where(
-        verdicts.c.prediction_id.in_(named), verdicts.c.ruling == ruling
-    )
+    query = select(func.count()).where(verdicts.c.prediction_id.in_(named), verdicts.c.ruling == ruling)
     return int(connection.execute(query).scalar_one())
 
 

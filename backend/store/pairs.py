@@ -47,9 +47,16 @@ class StoredPair(NamedTuple):
 
 
 _PAIR = (
-    pairs.c.id, pairs.c.key, pairs.c.idx, pairs.c.kind, pairs.c.prompt,
-    pairs.c.first_path, pairs.c.second_path, pairs.c.preference, pairs.c.media_ok,
-)  # fmt: skip
+    pairs.c.id,
+    pairs.c.key,
+    pairs.c.idx,
+    pairs.c.kind,
+    pairs.c.prompt,
+    pairs.c.first_path,
+    pairs.c.second_path,
+    pairs.c.preference,
+    pairs.c.media_ok,
+)
 
 _LAST_ID = 1 << 62
 
@@ -81,10 +88,7 @@ class PairReading:
             size = chunk if left is None else min(chunk, left)
             query = (
                 select(*_PAIR)
-                .where(
-                    pairs.c.dataset_id == dataset_id,
-                    tuple_(pairs.c.idx, pairs.c.id) > tuple_(last, last_id),
-                )
+                .where(pairs.c.dataset_id == dataset_id, tuple_(pairs.c.idx, pairs.c.id) > tuple_(last, last_id))
                 .order_by(pairs.c.idx, pairs.c.id)
                 .limit(size)
             )
@@ -107,9 +111,7 @@ class PairReading:
         chunk: int = 1000,
     ) -> Iterator[tuple[int, Pair]]:
         """``(row id, pair)`` in file order; see :meth:`iter_stored`."""
-        stored = self.iter_stored(
-            dataset_id, after_idx=after_idx, after_id=after_id, limit=limit, chunk=chunk
-        )
+        stored = self.iter_stored(dataset_id, after_idx=after_idx, after_id=after_id, limit=limit, chunk=chunk)
         return ((row.id, row.pair) for row in stored)
 
     def find_pairs(
@@ -121,8 +123,7 @@ class PairReading:
             for column, values in ((pairs.c.idx, list(indexes)), (pairs.c.key, list(keys))):
                 for start in range(0, len(values), LOOKUP):
                     query = select(*_PAIR).where(
-                        pairs.c.dataset_id == dataset_id,
-                        column.in_(values[start : start + LOOKUP]),
+                        pairs.c.dataset_id == dataset_id, column.in_(values[start : start + LOOKUP])
                     )
                     for row in connection.execute(query):
                         stored = _stored(row)

@@ -70,9 +70,7 @@ class Picks:
         )
         return self._all(query)
 
-    def suspect_labels(
-        self, run_ids: Sequence[int], votes: int, agreement: float, limit: int
-    ) -> list[int]:
+    def suspect_labels(self, run_ids: Sequence[int], votes: int, agreement: float, limit: int) -> list[int]:
         """One prediction of each pair whose answers contradict the recorded preference; none of a pair
         on which somebody has ruled, for its label has been looked at.
 
@@ -106,9 +104,7 @@ class Picks:
         with self._db.read() as connection:
             return list(connection.execute(query).scalars())
 
-    def _pages(
-        self, run_ids: Sequence[int], condition: Callable[[], ColumnElement[bool]]
-    ) -> Iterator[int]:
+    def _pages(self, run_ids: Sequence[int], condition: Callable[[], ColumnElement[bool]]) -> Iterator[int]:
         last = -1
         while True:
             query = (
@@ -126,9 +122,7 @@ class Picks:
 
 def against_label() -> ColumnElement[bool]:
     """The condition that an answer names the side that the recorded preference does not."""
-    return and_(
-        verdicts.c.answer.in_(("first", "second")), verdicts.c.answer != verdicts.c.preferred
-    )
+    return and_(verdicts.c.answer.in_(("first", "second")), verdicts.c.answer != verdicts.c.preferred)
 
 
 def _of(run_ids: Sequence[int]) -> list[ColumnElement[bool]]:

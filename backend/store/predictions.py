@@ -115,9 +115,7 @@ class Predictions:
         self._failures.forget(connection, run_id, [item.key for item in fresh])
         return [item.key for item in fresh]
 
-    def _known(
-        self, connection: Connection, run_id: int, pair_ids: Collection[int]
-    ) -> dict[Key, int]:
+    def _known(self, connection: Connection, run_id: int, pair_ids: Collection[int]) -> dict[Key, int]:
         c = predictions.c
         columns = (c.pair_id, c.shown_order, c.sample, c.id)
         rows = look_up(connection, columns, c.pair_id, pair_ids, run_id=run_id)
@@ -159,20 +157,16 @@ class Predictions:
         with self._db.read() as connection:
             found = connection.execute(query.limit(2)).scalars().all()
         if not found:
-            raise NotFound(
-                f"run {run_id} has no such prediction", hint=f"`winnow run predictions {run_id}`"
-            )
+            raise NotFound(f"run {run_id} has no such prediction", hint=f"`winnow run predictions {run_id}`")
         if len(found) > 1:
-            raise NotFound(
-                "the pair was judged in both orders", hint="say --order dataset or --order swapped"
-            )
+            raise NotFound("the pair was judged in both orders", hint="say --order dataset or --order swapped")
         return int(found[0])
 
     def state(self, prediction_id: int) -> dict[str, Any]:
         """Decision, reason, ruling and effective decision of one prediction."""
-        query = select(
-            verdicts.c.decision, verdicts.c.reason, verdicts.c.ruling, verdicts.c.effective
-        ).where(verdicts.c.prediction_id == prediction_id)
+        query = select(verdicts.c.decision, verdicts.c.reason, verdicts.c.ruling, verdicts.c.effective).where(
+            verdicts.c.prediction_id == prediction_id
+        )
         with self._db.read() as connection:
             return dict(connection.execute(query).one()._mapping)
 

@@ -62,19 +62,13 @@ class Previews:
     def sums(self, run_ids: Sequence[int]) -> list[Sum]:
         """Counts over whole runs, from the narrow table alone."""
         group = (verdicts.c.kind, verdicts.c.answer, verdicts.c.ruling, verdicts.c.effective)
-        query = (
-            select(*group, func.count().label("count"))
-            .where(verdicts.c.run_id.in_(run_ids))
-            .group_by(*group)
-        )
+        query = select(*group, func.count().label("count")).where(verdicts.c.run_id.in_(run_ids)).group_by(*group)
         with self._db.read() as connection:
             return [Sum(**row._mapping) for row in connection.execute(query)]
 
     def captions(self, run_ids: Sequence[int], *, accepted: bool) -> int:
         """How many different pairs the runs judged, or have something accepted of."""
-        query = select(func.count(verdicts.c.pair_id.distinct())).where(
-            verdicts.c.run_id.in_(run_ids)
-        )
+        query = select(func.count(verdicts.c.pair_id.distinct())).where(verdicts.c.run_id.in_(run_ids))
         if accepted:
             query = query.where(verdicts.c.effective == "accepted", verdicts.c.answer.in_(SIDES))
         with self._db.read() as connection:
@@ -85,9 +79,7 @@ class Previews:
         inside = verdicts.c.run_id.in_(run_ids)
         with self._db.read() as connection:
             lowest, highest = connection.execute(
-                select(
-                    func.min(verdicts.c.prediction_id), func.max(verdicts.c.prediction_id)
-                ).where(inside)
+                select(func.min(verdicts.c.prediction_id), func.max(verdicts.c.prediction_id)).where(inside)
             ).one()
             if lowest is None:
                 return
@@ -121,10 +113,7 @@ class Previews:
         both = and_(new.c.set_id == after, new.c.prediction_id == old.c.prediction_id)
         with self._db.read() as connection:
             shared, relabelled = connection.execute(
-                select(
-                    func.count(),
-                    func.coalesce(func.sum((old.c.answer != new.c.answer).cast(_INT)), 0),
-                )
+                select(func.count(), func.coalesce(func.sum((old.c.answer != new.c.answer).cast(_INT)), 0))
                 .select_from(old.join(new, both))
                 .where(old.c.set_id == before)
             ).one()
@@ -147,10 +136,7 @@ class Previews:
         query = (
             select(item.c.prediction_id, pairs.c.key, item.c.answer)
             .select_from(
-                item.outerjoin(
-                    match,
-                    and_(match.c.set_id == other, match.c.prediction_id == item.c.prediction_id),
-                )
+                item.outerjoin(match, and_(match.c.set_id == other, match.c.prediction_id == item.c.prediction_id))
                 .join(predictions, predictions.c.id == item.c.prediction_id)
                 .join(pairs, pairs.c.id == predictions.c.pair_id)
             )

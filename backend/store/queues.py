@@ -63,12 +63,7 @@ class QueueRows:
         with self._db.write() as connection:
             key: Any = connection.execute(
                 insert(review_queues).values(
-                    title=title,
-                    kind=kind,
-                    spec=spec,
-                    items=0,
-                    created_by=created_by,
-                    created_at=time.time(),
+                    title=title, kind=kind, spec=spec, items=0, created_by=created_by, created_at=time.time()
                 )
             ).inserted_primary_key
         return int(key[0])
@@ -86,9 +81,7 @@ class QueueRows:
         """Open the queue."""
         with self._db.write(durable=True) as connection:
             connection.execute(
-                update(review_queues)
-                .where(review_queues.c.id == queue_id)
-                .values(items=items, spec=spec)
+                update(review_queues).where(review_queues.c.id == queue_id).values(items=items, spec=spec)
             )
 
     def drop(self, queue_id: int) -> None:
@@ -122,10 +115,7 @@ class QueueRows:
         """
         query = (
             select(review_queues)
-            .where(
-                review_queues.c["items"] > 0,
-                func.coalesce(review_queues.c.spec["listed"].as_boolean(), True),
-            )
+            .where(review_queues.c["items"] > 0, func.coalesce(review_queues.c.spec["listed"].as_boolean(), True))
             .order_by(review_queues.c.id.desc())
         )
         found: dict[bool, list[QueueRow]] = {True: [], False: []}
@@ -137,9 +127,7 @@ class QueueRows:
                 # Counting is what takes time: not where it could not matter any more.
                 if row.id in closed and len(found[False]) >= limit:
                     continue
-                queue = QueueRow(
-                    **row._mapping, done=self._done(connection, row), closed=row.id in closed
-                )
+                queue = QueueRow(**row._mapping, done=self._done(connection, row), closed=row.id in closed)
                 if len(found[queue.open]) < limit:
                     found[queue.open].append(queue)
                 if len(found[True]) >= limit:
@@ -148,14 +136,7 @@ class QueueRows:
 
     def blind(self) -> list[QueueRow]:
         """The blind queues that are not closed, without their progress."""
-        query = (
-            select(review_queues)
-            .where(
-                review_queues.c["items"] > 0,
-                is_blind(),
-            )
-            .order_by(review_queues.c.id)
-        )
+        query = select(review_queues).where(review_queues.c["items"] > 0, is_blind()).order_by(review_queues.c.id)
         with self._db.read() as connection:
             rows = connection.execute(query).all()
         closed = self._closed(rows)
@@ -177,17 +158,12 @@ class QueueRows:
         twice.
         """
         people = People(self._db)
-        kept = {
-            maker: people.settings(maker).get(CLOSED, {})
-            for maker in {row.created_by for row in rows}
-        }
+        kept = {maker: people.settings(maker).get(CLOSED, {}) for maker in {row.created_by for row in rows}}
         return {row.id for row in rows if kept[row.created_by].get(str(row.id)) == row.created_at}
 
     def _done(self, connection: Connection, row: Row[Any]) -> int:
         wanted = int(row.spec.get("rulings_wanted", 1))
-        query = select(func.count()).where(
-            queue_items.c.queue_id == row.id, queue_items.c.rulings >= wanted
-        )
+        query = select(func.count()).where(queue_items.c.queue_id == row.id, queue_items.c.rulings >= wanted)
         return int(connection.execute(query).scalar_one())
 
     def progress(self, queue: QueueRow, reviewer: str) -> tuple[int, int, int]:
@@ -197,17 +173,11 @@ class QueueRows:
         Counted over the claims, of which there are as many as rulings, and not over the items.
         """
         claims = queue_claims.c
-        theirs = (
-            (claims.reviewer != reviewer)
-            & claims.done.is_(False)
-            & (claims.expires_at > time.time())
-        )
+        theirs = (claims.reviewer != reviewer) & claims.done.is_(False) & (claims.expires_at > time.time())
         places = (
             select(
                 func.sum(case((claims.done.is_(True), 1), else_=0)).label("rulings"),
-                func.max(case((claims.done & (claims.reviewer == reviewer), 1), else_=0)).label(
-                    "mine"
-                ),
+                func.max(case((claims.done & (claims.reviewer == reviewer), 1), else_=0)).label("mine"),
                 func.max(case((theirs, 1), else_=0)).label("held"),
             )
             .where(claims.queue_id == queue.id)

@@ -31,9 +31,7 @@ class Written:
     scores: dict[str, Any]
 
 
-def written_page(
-    connection: Connection, run_id: int, after: int, *, rows: int, characters: int
-) -> list[Written]:
+def written_page(connection: Connection, run_id: int, after: int, *, rows: int, characters: int) -> list[Written]:
     """The texts of a run behind the prediction ``after``, by id: at most so many rows, and at most
     about so many characters of text, but at least one row."""
     sizes = connection.execute(
@@ -81,18 +79,12 @@ class Place:
 def places_of(connection: Connection, ids: Iterable[int]) -> dict[int, Place]:
     """Where each of some predictions stands."""
     query = (
-        select(
-            predictions.c.id,
-            pairs.c.idx.label("place"),
-            predictions.c.shown_order,
-            predictions.c.sample,
-        )
+        select(predictions.c.id, pairs.c.idx.label("place"), predictions.c.shown_order, predictions.c.sample)
         .join(pairs, pairs.c.id == predictions.c.pair_id)
         .where(predictions.c.id.in_(list(ids)))
     )
     return {
-        row.id: Place(index=row.place, order=row.shown_order, sample=row.sample)
-        for row in connection.execute(query)
+        row.id: Place(index=row.place, order=row.shown_order, sample=row.sample) for row in connection.execute(query)
     }
 
 

@@ -34,12 +34,7 @@ class ReviewBatch(Reviews):
         self._states: dict[int, tuple[ReviewRow | None, str]] = {}
 
     def load(
-        self,
-        connection: Connection,
-        prediction_ids: Collection[int],
-        tokens: Collection[str],
-        *,
-        lock: bool,
+        self, connection: Connection, prediction_ids: Collection[int], tokens: Collection[str], *, lock: bool
     ) -> None:
         """Read what is not known yet.
 
@@ -50,10 +45,7 @@ class ReviewBatch(Reviews):
         fresh = sorted(set(prediction_ids) - self._verdicts.keys())
         unknown = sorted(set(tokens) - self._tokens.keys())
         verdicts = super().lock(connection, fresh) if lock else self.verdicts_of(connection, fresh)
-        rows, known = (
-            self.of_predictions(connection, fresh),
-            self.by_tokens(connection, unknown),
-        )
+        rows, known = (self.of_predictions(connection, fresh), self.by_tokens(connection, unknown))
         # Only now, so that a load that was cut off can be repeated.
         self._verdicts.update(verdicts)
         for row in rows:

@@ -86,14 +86,10 @@ class Reviews:
         lock_verdicts(connection, ids)
         return self.verdicts_of(connection, ids)
 
-    def verdicts_of(
-        self, connection: Connection, prediction_ids: Iterable[int]
-    ) -> dict[int, Reviewable]:
+    def verdicts_of(self, connection: Connection, prediction_ids: Iterable[int]) -> dict[int, Reviewable]:
         """Verdicts by prediction id, to look at; unknown ids are absent."""
         c = verdicts.c
-        columns = (
-            c.prediction_id, c.run_id, c.shown_order, c.answer, c.decision, c.ruling, c.effective
-        )  # fmt: skip
+        columns = (c.prediction_id, c.run_id, c.shown_order, c.answer, c.decision, c.ruling, c.effective)
         rows = look_up(connection, columns, c.prediction_id, prediction_ids)
         return {row.prediction_id: Reviewable(**row._mapping) for row in rows}
 
@@ -102,17 +98,13 @@ class Reviews:
         rows = map(_review, look_up(connection, reviews.c, reviews.c.token, tokens))
         return {str(row.token): row for row in rows}
 
-    def of_predictions(
-        self, connection: Connection, prediction_ids: Sequence[int]
-    ) -> list[ReviewRow]:
+    def of_predictions(self, connection: Connection, prediction_ids: Sequence[int]) -> list[ReviewRow]:
         """Every review of these predictions, oldest first."""
         found = look_up(connection, reviews.c, reviews.c.prediction_id, prediction_ids)
         rows = [_review(row) for row in found]
         return sorted(rows, key=lambda row: row.id)
 
-    def live(
-        self, connection: Connection, prediction_ids: Sequence[int]
-    ) -> dict[int, list[ReviewRow]]:
+    def live(self, connection: Connection, prediction_ids: Sequence[int]) -> dict[int, list[ReviewRow]]:
         """Rulings still in force (neither undone nor undo), oldest first, by prediction."""
         rows: dict[int, list[ReviewRow]] = {}
         undone: set[int] = set()
@@ -123,9 +115,7 @@ class Reviews:
                 rows.setdefault(row.prediction_id, []).append(row)
         return {key: [row for row in stack if row.id not in undone] for key, stack in rows.items()}
 
-    def said_blind(
-        self, connection: Connection, reviewer: str, prediction_ids: Sequence[int]
-    ) -> set[int]:
+    def said_blind(self, connection: Connection, reviewer: str, prediction_ids: Sequence[int]) -> set[int]:
         """Those of these predictions on which this reviewer has made a blind ruling, undone or not:
         their verdict has opened to them since."""
         query = select(reviews.c.prediction_id).where(
@@ -135,16 +125,11 @@ class Reviews:
         )
         return set(connection.execute(query).scalars()) if prediction_ids else set()
 
-    def of_act(
-        self, connection: Connection, prefix: str, after: str, limit: int
-    ) -> list[ReviewRow]:
+    def of_act(self, connection: Connection, prefix: str, after: str, limit: int) -> list[ReviewRow]:
         """The rows whose token begins with ``prefix`` and comes behind ``after``, by token."""
         query = (
             select(reviews)
-            .where(
-                reviews.c.token > max(after, prefix),
-                reviews.c.token < prefix[:-1] + chr(ord(prefix[-1]) + 1),
-            )
+            .where(reviews.c.token > max(after, prefix), reviews.c.token < prefix[:-1] + chr(ord(prefix[-1]) + 1))
             .order_by(reviews.c.token)
             .limit(limit)
         )
@@ -157,9 +142,7 @@ class Reviews:
 
     def without_token(self, connection: Connection, run_id: int) -> list[tuple[int, float]]:
         """Id and time of a run's reviews that an older Winnow stored without a token."""
-        query = select(reviews.c.id, reviews.c.created_at).where(
-            reviews.c.run_id == run_id, reviews.c.token.is_(None)
-        )
+        query = select(reviews.c.id, reviews.c.created_at).where(reviews.c.run_id == run_id, reviews.c.token.is_(None))
         return [(row.id, row.created_at) for row in connection.execute(query)]
 
     def set_tokens(self, connection: Connection, tokens: Sequence[tuple[int, str]]) -> None:
@@ -231,19 +214,14 @@ class Reviews:
                 ],
             )
 
-    def set_verdicts(
-        self, connection: Connection, states: Sequence[tuple[int, ReviewRow | None, str]]
-    ) -> None:
+    def set_verdicts(self, connection: Connection, states: Sequence[tuple[int, ReviewRow | None, str]]) -> None:
         """:meth:`set_verdict` for many: prediction id, ruling in force, effective decision."""
         if states:
             connection.execute(
                 update(verdicts)
                 .where(verdicts.c.prediction_id == bindparam("p"))
                 .values(
-                    ruling=bindparam("r"),
-                    reviewer=bindparam("w"),
-                    reviewed_at=bindparam("t"),
-                    effective=bindparam("e"),
+                    ruling=bindparam("r"), reviewer=bindparam("w"), reviewed_at=bindparam("t"), effective=bindparam("e")
                 ),
                 [
                     {
@@ -257,13 +235,7 @@ class Reviews:
                 ],
             )
 
-    def set_verdict(
-        self,
-        connection: Connection,
-        prediction_id: int,
-        top: ReviewRow | None,
-        effective: str,
-    ) -> None:
+    def set_verdict(self, connection: Connection, prediction_id: int, top: ReviewRow | None, effective: str) -> None:
         """Write the ruling in force and the effective decision beside the verdict."""
         connection.execute(
             update(verdicts)
@@ -278,9 +250,7 @@ class Reviews:
 
     def history(self, prediction_id: int) -> list[ReviewRow]:
         """Every review of a prediction, oldest first."""
-        query = (
-            select(reviews).where(reviews.c.prediction_id == prediction_id).order_by(reviews.c.id)
-        )
+        query = select(reviews).where(reviews.c.prediction_id == prediction_id).order_by(reviews.c.id)
         with self._db.read() as connection:
             return [_review(row) for row in connection.execute(query)]
 
@@ -313,12 +283,7 @@ class Reviews:
             yield from rows
 
     def find_predictions(
-        self,
-        connection: Connection,
-        run_id: int,
-        *,
-        keys: Collection[str] = (),
-        indexes: Collection[int] = (),
+        self, connection: Connection, run_id: int, *, keys: Collection[str] = (), indexes: Collection[int] = ()
     ) -> dict[tuple[str | int, str, int], int]:
         """The run's predictions of pairs that are named by key or by index: the id by that name, shown
         order and sample."""
@@ -330,11 +295,7 @@ class Reviews:
             query = (
                 select(column, predictions.c.shown_order, predictions.c.sample, predictions.c.id)
                 .join(predictions, predictions.c.pair_id == pairs.c.id)
-                .where(
-                    pairs.c.dataset_id == dataset,
-                    column.in_(names),
-                    predictions.c.run_id == run_id,
-                )
+                .where(pairs.c.dataset_id == dataset, column.in_(names), predictions.c.run_id == run_id)
                 .order_by(predictions.c.id)
             )
             for name, order, sample, prediction_id in connection.execute(query):

@@ -105,13 +105,9 @@ class Runs:
         key: tuple[Any, ...] = tuple(result.inserted_primary_key or ())
         return int(key[0])
 
-    def find_import(
-        self, connection: Connection, dataset_id: int, identity: str
-    ) -> tuple[int, dict[str, Any]] | None:
+    def find_import(self, connection: Connection, dataset_id: int, identity: str) -> tuple[int, dict[str, Any]] | None:
         """Id and progress of the run that an import of this identity made."""
-        query = select(runs.c.id, runs.c.progress).where(
-            runs.c.dataset_id == dataset_id, runs.c.job_id.is_(None)
-        )
+        query = select(runs.c.id, runs.c.progress).where(runs.c.dataset_id == dataset_id, runs.c.job_id.is_(None))
         for row in connection.execute(query):
             if row.progress.get("imported") == identity:
                 return int(row.id), row.progress
@@ -138,18 +134,14 @@ class Runs:
         with self._db.read() as connection:
             return [_run(row) for row in connection.execute(_select().order_by(runs.c.id))]
 
-    def set_progress(
-        self, connection: Connection, run_id: int, progress: Mapping[str, Any]
-    ) -> None:
+    def set_progress(self, connection: Connection, run_id: int, progress: Mapping[str, Any]) -> None:
         """Replace the live rates; the counts themselves are read from the predictions."""
         connection.execute(update(runs).where(runs.c.id == run_id).values(progress=dict(progress)))
 
     def say(self, run_id: int, notice: str | None) -> None:
         """Say something in a run's progress until its next predictions replace it."""
         with self._db.write() as connection:
-            progress = connection.execute(
-                select(runs.c.progress).where(runs.c.id == run_id)
-            ).scalar_one()
+            progress = connection.execute(select(runs.c.progress).where(runs.c.id == run_id)).scalar_one()
             kept = {name: value for name, value in progress.items() if name != NOTICE}
             self.set_progress(connection, run_id, {**kept, NOTICE: notice} if notice else kept)
 
@@ -191,9 +183,7 @@ class Runs:
 
 def _select() -> Any:
     return select(*_COLUMNS).select_from(
-        runs.join(datasets, datasets.c.id == runs.c.dataset_id).outerjoin(
-            jobs, jobs.c.id == runs.c.job_id
-        )
+        runs.join(datasets, datasets.c.id == runs.c.dataset_id).outerjoin(jobs, jobs.c.id == runs.c.job_id)
     )
 
 

@@ -46,9 +46,7 @@ datasets = Table(
     Column("name", String(200), nullable=False, unique=True),
     Column("source", String(100), nullable=False),  # "hpdv3", or "mixed" when several were given
     Column("spec", Text, nullable=False),  # SOURCE:PATH[,SOURCE:PATH…] as given
-    Column(
-        "data_root", Text, nullable=False
-    ),  # absolute; media lie in it or in a folder of dataset_links
+    Column("data_root", Text, nullable=False),  # absolute; media lie in it or in a folder of dataset_links
     Column("status", String(20), nullable=False),  # importing, ready, failed
     Column("fingerprint", String(64)),  # SHA-256 over the pairs in order; set when ready
     Column("created_at", Float, nullable=False),
@@ -82,23 +80,27 @@ pairs = Table(
     Index("ix_pairs_dataset_id_idx", "dataset_id", "idx"),
     # The rare ones among a million, for the gallery's filters.
     Index(
-        "ix_pairs_ties", "dataset_id", "idx",
-        sqlite_where=text("preference = 'tie'"), postgresql_where=text("preference = 'tie'"),
+        "ix_pairs_ties",
+        "dataset_id",
+        "idx",
+        sqlite_where=text("preference = 'tie'"),
+        postgresql_where=text("preference = 'tie'"),
     ),
     Index(
-        "ix_pairs_media_missing", "dataset_id", "idx",
-        sqlite_where=text("media_ok = 0"), postgresql_where=text("media_ok = false"),
+        "ix_pairs_media_missing",
+        "dataset_id",
+        "idx",
+        sqlite_where=text("media_ok = 0"),
+        postgresql_where=text("media_ok = false"),
     ),
-)  # fmt: skip
+)
 
 dataset_issues = Table(
     "dataset_issues",
     metadata,
     Column("id", _Id, primary_key=True),
     Column("dataset_id", _Id, ForeignKey("datasets.id"), nullable=False),
-    Column(
-        "code", String(30), nullable=False
-    ),  # broken, duplicate, conflict, tie, missing, unreadable
+    Column("code", String(30), nullable=False),  # broken, duplicate, conflict, tie, missing, unreadable
     Column("file", Text, nullable=False),
     Column("row", Integer, nullable=False),  # 0-based in that file
     Column("message", Text, nullable=False),
@@ -113,9 +115,7 @@ jobs = Table(
     Column("status", String(20), nullable=False),  # jobs.states.JobStatus
     Column("argv", JSON, nullable=False),  # {"argv": […]}: the command, never a shell string
     Column("env", JSON, nullable=False),  # variables to add to the environment
-    Column(
-        "devices", String(200), nullable=False
-    ),  # device set, e.g. "cpu", "cuda:0,1"; "" needs none
+    Column("devices", String(200), nullable=False),  # device set, e.g. "cpu", "cuda:0,1"; "" needs none
     Column("log_path", Text, nullable=False),
     Column("pid", Integer),
     Column("pid_started", Float),  # psutil create_time of that pid: tells a reused pid apart
@@ -145,9 +145,7 @@ runs = Table(
     Column("spec", JSON, nullable=False),  # inference.spec.RunSpec, frozen at the start
     Column("policy", JSON, nullable=False),  # domain.filtering.Policy now in force
     Column("total", Integer, nullable=False),  # predictions the run will make
-    Column(
-        "progress", JSON, nullable=False
-    ),  # done, failed, tokens, pairs_per_s, tokens_per_s, eta_s
+    Column("progress", JSON, nullable=False),  # done, failed, tokens, pairs_per_s, tokens_per_s, eta_s
     Column("created_at", Float, nullable=False),
     # domain.reading.READER when its texts were first read; the oldest, where several read them.
     Column("reader", Integer, nullable=False, server_default=text("1")),
@@ -182,9 +180,7 @@ verdicts = Table(
     Column("margin", Float),  # total of the answered side minus the other's
     Column("flaws", Integer, nullable=False),  # domain.reading bit mask
     Column("reasoning_hash", BigInteger),  # equal reasoning, equal hash; null when there is none
-    Column(
-        "scores", JSON, nullable=False
-    ),  # {"dimensions": [[name, first, second], …], "totals": [a, b]}
+    Column("scores", JSON, nullable=False),  # {"dimensions": [[name, first, second], …], "totals": [a, b]}
     Column("decision", String(10), nullable=False),  # accepted, rejected: the filter's
     Column("reason", String(30), nullable=False),
     # The newest ruling that decides (else a flag), for filtering; ``reviews`` is the truth.
@@ -199,13 +195,16 @@ verdicts = Table(
     Index("ix_verdicts_run_id_pair_id", "run_id", "pair_id"),
     # The few among a million that somebody has ruled on, and the orders Browse sorts by.
     Index(
-        "ix_verdicts_reviewed", "ruling", "prediction_id",
-        sqlite_where=text("ruling IS NOT NULL"), postgresql_where=text("ruling IS NOT NULL"),
+        "ix_verdicts_reviewed",
+        "ruling",
+        "prediction_id",
+        sqlite_where=text("ruling IS NOT NULL"),
+        postgresql_where=text("ruling IS NOT NULL"),
     ),
     Index("ix_verdicts_text_length", "text_length"),
     Index("ix_verdicts_widest", text("coalesce(margin, -1e9)")),
     Index("ix_verdicts_narrowest", text("coalesce(margin, 1e9)")),
-)  # fmt: skip
+)
 
 failures = Table(
     "failures",
@@ -234,15 +233,11 @@ reviews = Table(
     Column("note", Text, nullable=False),
     Column("tags", JSON, nullable=False),  # {"tags": […]}
     Column("reviewer", String(200), nullable=False),
-    Column(
-        "replaced", JSON, nullable=False
-    ),  # the effective decision before: {"effective", "ruling", "review_id"}
+    Column("replaced", JSON, nullable=False),  # the effective decision before: {"effective", "ruling", "review_id"}
     Column("undoes", _Id, ForeignKey("reviews.id")),
     Column("token", String(64), unique=True),  # the client's own id, so that re-sending stores once
     Column("created_at", Float, nullable=False),
-    Column(
-        "queue_id", _Id
-    ),  # in whose room it was said; no key, for a dropped queue's rulings stay
+    Column("queue_id", _Id),  # in whose room it was said; no key, for a dropped queue's rulings stay
     # false: said before the verdict opened; true: after one's own blind ruling had opened it; null:
     # not in a blind review.
     Column("unblinded", Boolean),
@@ -262,9 +257,7 @@ curated_sets = Table(
     # host, pid, started, token of who does it, beat_at; null once it is frozen
     Column("freezing", JSON(none_as_null=True)),
     Column("content_hash", String(64)),  # SHA-256 over the items in order; set when frozen
-    Column(
-        "lineage", JSON, nullable=False
-    ),  # runs, their spec, policy, dataset fingerprint, reviews
+    Column("lineage", JSON, nullable=False),  # runs, their spec, policy, dataset fingerprint, reviews
     Column("counts", JSON, nullable=False),
     Column("created_at", Float, nullable=False),
     UniqueConstraint("name", "version"),
@@ -276,9 +269,7 @@ set_items = Table(
     Column("set_id", _Id, ForeignKey("curated_sets.id"), primary_key=True),
     Column("position", Integer, primary_key=True),
     Column("prediction_id", _Id, ForeignKey("predictions.id"), nullable=False),
-    Column(
-        "answer", String(10), nullable=False
-    ),  # the label, relative to the prediction's shown order
+    Column("answer", String(10), nullable=False),  # the label, relative to the prediction's shown order
     Column("basis", String(10), nullable=False),  # filter, accept, relabel
     Column("review_id", _Id, ForeignKey("reviews.id")),
 )

@@ -51,10 +51,7 @@ def matching(words: tuple[str, ...], *, upto: int) -> ColumnElement[bool]:
     if upto <= 0:
         return _by_hand(words)
     indexed = select(search.c.rowid).where(found(words))
-    return or_(
-        verdicts.c.prediction_id.in_(indexed),
-        and_(verdicts.c.prediction_id > upto, _by_hand(words)),
-    )
+    return or_(verdicts.c.prediction_id.in_(indexed), and_(verdicts.c.prediction_id > upto, _by_hand(words)))
 
 
 def fts_query(words: tuple[str, ...]) -> str:
@@ -70,8 +67,7 @@ def _by_hand(words: tuple[str, ...]) -> ColumnElement[bool]:
                 predictions.c.text.icontains(word, autoescape=True),
                 exists(
                     select(pairs.c.id).where(
-                        pairs.c.id == predictions.c.pair_id,
-                        pairs.c.prompt.icontains(word, autoescape=True),
+                        pairs.c.id == predictions.c.pair_id, pairs.c.prompt.icontains(word, autoescape=True)
                     )
                 ),
             )

@@ -14,16 +14,7 @@ from backend.errors import NotFound
 from backend.media.paths import MediaRoot
 from backend.store.database import Database
 from backend.store.dataset_links import links_of
-from backend.store.schema import (
-    curated_sets,
-    datasets,
-    pairs,
-    predictions,
-    reviews,
-    runs,
-    set_items,
-    verdicts,
-)
+from backend.store.schema import curated_sets, datasets, pairs, predictions, reviews, runs, set_items, verdicts
 
 PAGE = 5_000
 _NAME_LOCK = 730_946  # any number, as long as it is always the same
@@ -170,20 +161,14 @@ class Sets:
             NotFound: There is no such set.
         """
         wanted, _, version = name.partition("@")
-        rows = [
-            row
-            for row in self.list()
-            if row.name == wanted and (not version or str(row.version) == version)
-        ]
+        rows = [row for row in self.list() if row.name == wanted and (not version or str(row.version) == version)]
         if not rows:
             raise NotFound(f"there is no set {name}", hint="`winnow set list` shows the sets")
         return max(rows, key=lambda row: row.version)
 
     def accepted(self, connection: Connection, run_id: int) -> Iterator[ItemRow]:
         """Effectively accepted predictions of a run that name a side, in the order of its pairs."""
-        rows = self._accepted(
-            connection, run_id, select(*_ITEM, verdicts.c.pair_id).select_from(_FROM)
-        )
+        rows = self._accepted(connection, run_id, select(*_ITEM, verdicts.c.pair_id).select_from(_FROM))
         return map(_item, rows)
 
     def candidates(self, connection: Connection, run_id: int) -> Iterator[Candidate]:
@@ -191,9 +176,7 @@ class Sets:
         query = select(*_CANDIDATE).join(pairs, pairs.c.id == verdicts.c.pair_id)
         return map(Candidate._make, self._accepted(connection, run_id, query))
 
-    def _accepted(
-        self, connection: Connection, run_id: int, columns: Select[Any]
-    ) -> Iterator[Row[Any]]:
+    def _accepted(self, connection: Connection, run_id: int, columns: Select[Any]) -> Iterator[Row[Any]]:
         last = (-1, "", -1)
         while True:
             order = (verdicts.c.pair_id, verdicts.c.shown_order, verdicts.c.sample)
@@ -215,9 +198,7 @@ class Sets:
                 return
             last = (fresh[-1].pair_id, fresh[-1].shown_order, fresh[-1].sample)
 
-    def add(
-        self, connection: Connection, name: str, lineage: dict[str, Any], freezing: dict[str, Any]
-    ) -> int:
+    def add(self, connection: Connection, name: str, lineage: dict[str, Any], freezing: dict[str, Any]) -> int:
         """A set that is being frozen, without a version yet; returns its id.
 
         Args:
@@ -257,9 +238,7 @@ class Sets:
             lock = func.pg_advisory_xact_lock(_NAME_LOCK, func.hashtext(name))
             connection.execute(select(lock))
 
-    def finish(
-        self, connection: Connection, set_id: int, content_hash: str, counts: dict[str, Any]
-    ) -> int | None:
+    def finish(self, connection: Connection, set_id: int, content_hash: str, counts: dict[str, Any]) -> int | None:
         """Mark a set as frozen; its version, the next one of its name, or ``None`` when it was cleared
         away.
 
@@ -273,13 +252,7 @@ class Sets:
         result = connection.execute(
             update(curated_sets)
             .where(curated_sets.c.id == set_id, curated_sets.c.status == "freezing")
-            .values(
-                status="frozen",
-                version=version,
-                freezing=None,
-                content_hash=content_hash,
-                counts=counts,
-            )
+            .values(status="frozen", version=version, freezing=None, content_hash=content_hash, counts=counts)
         )
         return version if result.rowcount == 1 else None
 
@@ -301,15 +274,11 @@ class Sets:
 
     def remove_items(self, connection: Connection, set_id: int, limit: int) -> int:
         """Take back up to ``limit`` items of a set; returns how many there were."""
-        last = connection.execute(
-            select(func.max(set_items.c.position)).where(set_items.c.set_id == set_id)
-        ).scalar()
+        last = connection.execute(select(func.max(set_items.c.position)).where(set_items.c.set_id == set_id)).scalar()
         if last is None:
             return 0
         result = connection.execute(
-            delete(set_items).where(
-                set_items.c.set_id == set_id, set_items.c.position > last - limit
-            )
+            delete(set_items).where(set_items.c.set_id == set_id, set_items.c.position > last - limit)
         )
         return int(result.rowcount)
 
@@ -348,9 +317,7 @@ class Sets:
         undone = select(reviews.c.undoes).where(of_run, reviews.c.undoes.is_not(None))
         rules = reviews.c.ruling.not_in(("undo", "note"))
         in_force = (of_run, rules, reviews.c.id.not_in(undone))
-        count = connection.execute(
-            select(func.count()).select_from(reviews).where(*in_force)
-        ).scalar_one()
+        count = connection.execute(select(func.count()).select_from(reviews).where(*in_force)).scalar_one()
         return {**row._mapping, "reviews": count, "newest_review": newest}
 
     def kinds_of_runs(self, set_id: int) -> dict[int, frozenset[str]]:
@@ -369,9 +336,7 @@ class Sets:
 
     def newest_deciding_review(self, connection: Connection, prediction_id: int) -> int | None:
         """The id of the newest accept or relabel that no undo took back."""
-        undone = select(reviews.c.undoes).where(
-            reviews.c.prediction_id == prediction_id, reviews.c.undoes.is_not(None)
-        )
+        undone = select(reviews.c.undoes).where(reviews.c.prediction_id == prediction_id, reviews.c.undoes.is_not(None))
         return connection.execute(
             select(func.max(reviews.c.id)).where(
                 reviews.c.prediction_id == prediction_id,

@@ -20,9 +20,7 @@ def text_size(database: Database, dataset_id: int) -> int | None:
         )
         .scalar_subquery()
     )
-    some = (
-        select(verdicts.c.text_length).where(verdicts.c.run_id == newest).limit(_LOOKED_AT)
-    ).subquery()
+    some = (select(verdicts.c.text_length).where(verdicts.c.run_id == newest).limit(_LOOKED_AT)).subquery()
     with database.read() as connection:
         mean = connection.execute(select(func.avg(some.c.text_length))).scalar_one()
     return None if mean is None else int(mean)

@@ -30,9 +30,7 @@ class Vote:
     margin: float | None
 
 
-def votes(
-    database: Database, pair_ids: Collection[int], run_ids: Sequence[int]
-) -> dict[int, list[Vote]]:
+def votes(database: Database, pair_ids: Collection[int], run_ids: Sequence[int]) -> dict[int, list[Vote]]:
     """The readable answers about each of these pairs, by run. No run ids mean all runs.
 
     They are those that :meth:`backend.store.picks.Picks.suspect_labels` counts.

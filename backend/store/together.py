@@ -32,9 +32,7 @@ _groups: WeakKeyDictionary[Database, _Group] = WeakKeyDictionary()
 _groups_lock = threading.Lock()
 
 
-def write_together(
-    database: Database, work: Callable[[Connection], T], *, durable: bool = False
-) -> T:
+def write_together(database: Database, work: Callable[[Connection], T], *, durable: bool = False) -> T:
     """Do ``work`` in a write transaction that it may share with other threads' work.
 
     What ``work`` raises undoes what it wrote, and nothing else.

@@ -12,17 +12,7 @@ from sqlalchemy import Connection, Row, func, insert, select, update
 from backend.errors import NotFound
 from backend.store.database import Database
 from backend.store.jobs import with_took
-from backend.store.schema import (
-    datasets,
-    evaluations,
-    jobs,
-    pairs,
-    predictions,
-    reviews,
-    runs,
-    set_items,
-    trainings,
-)
+from backend.store.schema import datasets, evaluations, jobs, pairs, predictions, reviews, runs, set_items, trainings
 
 _PAGE = 5_000
 
@@ -120,9 +110,7 @@ class Trainings:
 
     def set_job(self, connection: Connection, training_id: int, job_id: int) -> None:
         """Give a training its process."""
-        connection.execute(
-            update(trainings).where(trainings.c.id == training_id).values(job_id=job_id)
-        )
+        connection.execute(update(trainings).where(trainings.c.id == training_id).values(job_id=job_id))
 
     def get(self, training_id: int) -> TrainingRow:
         """One training.
@@ -133,36 +121,22 @@ class Trainings:
         with self._db.read() as connection:
             row = connection.execute(_select().where(trainings.c.id == training_id)).first()
         if row is None:
-            raise NotFound(
-                f"there is no training {training_id}", hint="`winnow train list` shows them"
-            )
+            raise NotFound(f"there is no training {training_id}", hint="`winnow train list` shows them")
         return _training(row)
 
     def list(self) -> list[TrainingRow]:
         """All trainings, oldest first."""
         with self._db.read() as connection:
-            return [
-                _training(row) for row in connection.execute(_select().order_by(trainings.c.id))
-            ]
+            return [_training(row) for row in connection.execute(_select().order_by(trainings.c.id))]
 
     def set_progress(self, training_id: int, progress: Mapping[str, Any]) -> None:
         """Replace what is known of how far it is."""
         with self._db.write() as connection:
-            connection.execute(
-                update(trainings)
-                .where(trainings.c.id == training_id)
-                .values(progress=dict(progress))
-            )
+            connection.execute(update(trainings).where(trainings.c.id == training_id).values(progress=dict(progress)))
 
-    def add_evaluation(
-        self, connection: Connection, *, run_id: int, training_id: int, checkpoint: str
-    ) -> None:
+    def add_evaluation(self, connection: Connection, *, run_id: int, training_id: int, checkpoint: str) -> None:
         """Record that a run measures a checkpoint."""
-        connection.execute(
-            insert(evaluations).values(
-                run_id=run_id, training_id=training_id, checkpoint=checkpoint
-            )
-        )
+        connection.execute(insert(evaluations).values(run_id=run_id, training_id=training_id, checkpoint=checkpoint))
 
     def evaluations(self, training_id: int | None = None) -> Sequence[EvaluationRow]:
         """The runs that measure a training's checkpoints, or all of them, oldest first."""
@@ -183,11 +157,7 @@ class Trainings:
         Rulings that had been taken back by then are not counted.
         """
         undo = reviews.alias()
-        taken_back = (
-            select(undo.c.id)
-            .where(undo.c.undoes == reviews.c.id, undo.c.created_at <= until)
-            .exists()
-        )
+        taken_back = select(undo.c.id).where(undo.c.undoes == reviews.c.id, undo.c.created_at <= until).exists()
         query = (
             select(reviews.c.reviewer, func.count())
             .join(set_items, set_items.c.prediction_id == reviews.c.prediction_id)

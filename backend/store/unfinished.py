@@ -54,9 +54,7 @@ def read_mark(progress: Mapping[str, Any]) -> Unfinished | None:
     return Unfinished(**mark) if mark else None
 
 
-def set_mark(
-    connection: Connection, run_id: int, what: What, attempt: str, *, line: int = 0
-) -> None:
+def set_mark(connection: Connection, run_id: int, what: What, attempt: str, *, line: int = 0) -> None:
     """Set or renew the mark."""
     mark = {"what": what, "attempt": attempt, "at": time.time(), "line": line}
     _write(connection, run_id, {**_progress(connection, run_id), _MARK: mark})

@@ -43,16 +43,18 @@ def _instruction(spec: TrainingSpec, asked: Mapping[MediaKind, set[Asked]]) -> C
         of_another = later in others and later not in templates
         if later is not None and templates - {later} and not of_another:
             return Check(
-                "Instruction", Level.FAIL,
+                "Instruction",
+                Level.FAIL,
                 "the sets were judged under another instruction than later runs will ask with",
                 "leave --task-instruction out: `winnow train evaluate` asks as the sets were judged",
-            )  # fmt: skip
+            )
         if len(templates) > 1:
             return Check(
-                "Instruction", Level.WARN,
+                "Instruction",
+                Level.WARN,
                 f"the runs behind the sets asked with {len(templates)} instructions for {kind.value}s",
                 "train on runs of one instruction, or the judge learns a mixture",
-            )  # fmt: skip
+            )
     return Check("Instruction", Level.OK, "the same in training as at inference")
 
 
@@ -64,37 +66,33 @@ def _frames(spec: TrainingSpec, runs: list[dict[str, Any]]) -> Iterator[Check]:
     yield Check("Frames", Level.FAIL, said, _way_out("--fps", rates, "frame rate"))
 
 
-def _pixels(
-    spec: TrainingSpec, runs_of: Mapping[MediaKind, list[dict[str, Any]]]
-) -> Iterator[Check]:
+def _pixels(spec: TrainingSpec, runs_of: Mapping[MediaKind, list[dict[str, Any]]]) -> Iterator[Check]:
     """Compared as they reach the model: its own processor may let fewer through than were asked for."""
     for kind, runs in runs_of.items():
         own = pixel_limit(spec.model, kind)
         shown = _least(spec.max_pixels, own)
         seen = []
         for run in runs:
-            asked, limit = (
-                (run.get("options") or {}).get("max_pixels"),
-                pixel_limit(run["model"], kind),
-            )
+            asked, limit = ((run.get("options") or {}).get("max_pixels"), pixel_limit(run["model"], kind))
             # A name on a server or a hub says nothing; it is the judge that is trained, as a rule.
             seen.append(_least(asked, own if limit is None and asked else limit))
         known = sorted({pixels for pixels in seen if pixels is not None})
         if known and known != [shown]:
             yield Check(
-                "Pixels", Level.FAIL,
-                f"the judge saw {kind.value}s of at most {_listed(known)} pixels, "
-                f"training shows {shown:,}",
+                "Pixels",
+                Level.FAIL,
+                f"the judge saw {kind.value}s of at most {_listed(known)} pixels, training shows {shown:,}",
                 _way_out("--max-pixels", known, "number of pixels"),
-            )  # fmt: skip
+            )
             return
         if None in seen:
             yield Check(
-                "Pixels", Level.WARN,
+                "Pixels",
+                Level.WARN,
                 "an older run showed as many pixels as its model's processor let through, and its "
                 "model is not here to tell",
                 "judge again with --max-pixels",
-            )  # fmt: skip
+            )
             return
 
 

@@ -18,9 +18,7 @@ class Asked(NamedTuple):
     own: bool
 
 
-def runs_by_kind(
-    database: Database, sets: Sequence[SetRow]
-) -> dict[MediaKind, list[dict[str, Any]]]:
+def runs_by_kind(database: Database, sets: Sequence[SetRow]) -> dict[MediaKind, list[dict[str, Any]]]:
     """The specs of the runs behind sets, by the medium of their rows in them.
 
     A run's spec says something of either medium, whatever it judged: only what its rows are about counts.
@@ -40,8 +38,7 @@ def runs_by_kind(
 
 def asked_by_kind(database: Database, sets: Sequence[SetRow]) -> dict[MediaKind, set[Asked]]:
     """The instructions under which the rows of each medium were judged."""
-    return {kind: {_asked(run, kind) for run in runs}
-            for kind, runs in runs_by_kind(database, sets).items()}  # fmt: skip
+    return {kind: {_asked(run, kind) for run in runs} for kind, runs in runs_by_kind(database, sets).items()}
 
 
 def _asked(run: dict[str, Any], kind: MediaKind) -> Asked:

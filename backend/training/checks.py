@@ -79,11 +79,11 @@ def _rows(spec: TrainingSpec, sets: Sequence[SetRow]) -> Iterator[Check]:
     rows = round(sum(row.counts["items"] for row in sets) * (1 - spec.validation))
     if not steps_per_epoch(spec, rows):
         yield Check(
-            "Rows", Level.FAIL,
-            f"about {rows:,} rows to train on do not fill one step of train_batch_size "
-            f"{spec.train_batch_size}",
+            "Rows",
+            Level.FAIL,
+            f"about {rows:,} rows to train on do not fill one step of train_batch_size {spec.train_batch_size}",
             "lower --train-batch-size or --validation, or take more rows",
-        )  # fmt: skip
+        )
 
 
 def _media(database: Database, sets: Sequence[SetRow]) -> Iterator[Check]:
@@ -110,23 +110,27 @@ def _media(database: Database, sets: Sequence[SetRow]) -> Iterator[Check]:
     if missing:
         many = "1 file is" if len(missing) == 1 else f"{len(missing):,} files are"
         yield Check(
-            "Media", Level.FAIL, f"{many} missing, such as {missing[0]}",
+            "Media",
+            Level.FAIL,
+            f"{many} missing, such as {missing[0]}",
             "bring them back, or freeze a set without these pairs",
-        )  # fmt: skip
+        )
     if changed:
         many = "1 file was" if len(changed) == 1 else f"{len(changed):,} files were"
         yield Check(
-            "Media", Level.WARN,
+            "Media",
+            Level.WARN,
             f"{many} written, replaced or touched after the set was frozen, such as {changed[0]}",
             "judge and freeze again if their content is another",
-        )  # fmt: skip
+        )
     if not missing and not changed:
         among = "all of" if len(seen) < LOOKED_AT else "the first of"
         yield Check(
-            "Media", Level.OK,
+            "Media",
+            Level.OK,
             f"{among} {len(seen):,} files are there, none written or replaced since the set was frozen "
             "(by their times)",
-        )  # fmt: skip
+        )
 
 
 def _balance(sets: Sequence[SetRow]) -> Check:
@@ -140,9 +144,11 @@ def _balance(sets: Sequence[SetRow]) -> Check:
     chance = mcnemar(counts["first"], counts["second"])
     if max(share, 1 - share) > _LOPSIDED and chance < _CHANCE:
         return Check(
-            "Labels", Level.WARN, text,
+            "Labels",
+            Level.WARN,
+            text,
             "the judge may learn to prefer a place; `winnow set create --balance` evens them out",
-        )  # fmt: skip
+        )
     return Check("Labels", Level.OK, text)
 
 
@@ -153,9 +159,11 @@ def _model(spec: TrainingSpec, weights: int | None) -> Check:
         return Check("Model", Level.FAIL, error.message, error.hint)
     if weights is None:
         return Check(
-            "Model", Level.WARN, "a name on the hub, not a folder here",
+            "Model",
+            Level.WARN,
+            "a name on the hub, not a folder here",
             "the trainer looks for it in its cache, then downloads it",
-        )  # fmt: skip
+        )
     if not weights:
         return Check("Model", Level.FAIL, f"{spec.model} holds no weights", "copy the whole model")
     kind = read_json(Path(spec.model) / "config.json").get("model_type")
@@ -168,18 +176,17 @@ def _adapters(spec: TrainingSpec) -> Iterator[Check]:
     if spec.lora is None or not modules:
         return
     wanted = spec.lora.target_modules
-    lacking = [
-        name for name in wanted
-        if not any(module == name or module.endswith(f".{name}") for module in modules)
-    ]  # fmt: skip
+    lacking = [name for name in wanted if not any(module == name or module.endswith(f".{name}") for module in modules)]
     if lacking:
         level = Level.FAIL if len(lacking) == len(wanted) else Level.WARN
         ends = sorted({module.rpartition(".")[2] for module in modules if module.endswith("_proj")})
         such = f", such as {', '.join(ends)}" if ends else ""
         yield Check(
-            "Adapters", level, f"the model has no module {', '.join(lacking)}",
+            "Adapters",
+            level,
+            f"the model has no module {', '.join(lacking)}",
             f"name modules that it has with --lora-target-modules{such}",
-        )  # fmt: skip
+        )
 
 
 def _output(spec: TrainingSpec) -> Check:

@@ -36,11 +36,28 @@ _LOGS = ("trainer_log.jsonl", "logging.jsonl")
 """What LLaMA-Factory and ms-swift write beside their checkpoints."""
 
 _NUMBERS = (
-    "actor_learning_rate", "max_epochs", "max_steps", "train_batch_size", "micro_train_batch_size",
-    "gradient_accumulation_steps", "lr_warmup_ratio", "max_norm", "prompt_max_len", "max_pixels", "fps", "seed",
-    "save_steps", "max_ckpt_num", "zero_stage", "gpus_per_node", "nnodes", "node_rank",
-    "master_addr", "master_port", "l2",
-)  # fmt: skip
+    "actor_learning_rate",
+    "max_epochs",
+    "max_steps",
+    "train_batch_size",
+    "micro_train_batch_size",
+    "gradient_accumulation_steps",
+    "lr_warmup_ratio",
+    "max_norm",
+    "prompt_max_len",
+    "max_pixels",
+    "fps",
+    "seed",
+    "save_steps",
+    "max_ckpt_num",
+    "zero_stage",
+    "gpus_per_node",
+    "nnodes",
+    "node_rank",
+    "master_addr",
+    "master_port",
+    "l2",
+)
 
 
 def split_template(text: str) -> tuple[str, ...]:
@@ -53,8 +70,7 @@ def split_template(text: str) -> tuple[str, ...]:
         return tuple(shlex.split(text))
     except ValueError as error:
         raise UsageError(
-            f"the command cannot be read ({brief(error)})",
-            hint="close each quote, or put \\ before it",
+            f"the command cannot be read ({brief(error)})", hint="close each quote, or put \\ before it"
         ) from error
 
 
@@ -122,37 +138,39 @@ class CommandTrainer:
         if program is None:
             return [
                 Check(
-                    "Command", Level.FAIL, f"there is no program {spec.command[0]}",
+                    "Command",
+                    Level.FAIL,
+                    f"there is no program {spec.command[0]}",
                     "give its path, or install it where this runs",
                 )
-            ]  # fmt: skip
+            ]
         checks = [Check("Command", Level.OK, program), *program_checks(spec)]
         if not any("{output}" in word for word in spec.command):
             checks.append(
                 Check(
-                    "Output", Level.WARN, "the command does not name {output}",
-                    "checkpoints are looked for there alone",
+                    "Output", Level.WARN, "the command does not name {output}", "checkpoints are looked for there alone"
                 )
-            )  # fmt: skip
+            )
         expected = expected_files(spec, Path(spec.output_dir))
         files = [file for file in expected if not file.validation]
         if len(files) > 1 and "data" in places_in(spec.command):
             checks.append(
                 Check(
-                    "Data", Level.WARN,
+                    "Data",
+                    Level.WARN,
                     f"{{data}} stands for {len(files)} files, joined by commas in one argument",
                     f"{EACH_FILE}, where the program wants an argument a file, as ms-swift does",
                 )
-            )  # fmt: skip
+            )
         if spec.max_steps is not None and "max_steps" not in places_in(spec.command):
             checks.append(
                 Check(
-                    "Steps", Level.WARN,
-                    f"the command does not name {{max_steps}}, so --max-steps {spec.max_steps} is "
-                    "not heeded",
+                    "Steps",
+                    Level.WARN,
+                    f"the command does not name {{max_steps}}, so --max-steps {spec.max_steps} is not heeded",
                     "--max_steps {max_steps} in the command, where the program has that option",
                 )
-            )  # fmt: skip
+            )
         return checks
 
     def command(self, spec: TrainingSpec, folder: Path) -> Command:
@@ -205,9 +223,20 @@ def places_in(template: Sequence[str]) -> frozenset[str]:
 
 
 _KNOWN = (
-    "data", "data_files", "validation_data", "data_dir", "dataset", "model", "output", "model_type",
-    "llamafactory_template", "swift_template", "bf16", "torch_dtype", *_NUMBERS,
-)  # fmt: skip
+    "data",
+    "data_files",
+    "validation_data",
+    "data_dir",
+    "dataset",
+    "model",
+    "output",
+    "model_type",
+    "llamafactory_template",
+    "swift_template",
+    "bf16",
+    "torch_dtype",
+    *_NUMBERS,
+)
 
 
 def _unknown(spec: TrainingSpec) -> str | None:

@@ -41,6 +41,4 @@ def start_words(spec: TrainingSpec, *, workspace: Path | None = None) -> list[st
 
 def _given(spec: BaseModel, prefix: str = "") -> list[str]:
     options = options_of(type(spec), prefix).values()
-    return [
-        word for one in options for word in one.words(getattr(spec, one.name.removeprefix(prefix)))
-    ]
+    return [word for one in options for word in one.words(getattr(spec, one.name.removeprefix(prefix)))]

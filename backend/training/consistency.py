@@ -73,19 +73,20 @@ class Inference:
         self._fps, self._max_pixels = fps, max_pixels
         self._factor = pixel_factor(str(judge))
         options = EngineOptions(
-            batch_size=batch_size, max_new_tokens=max_new_tokens, device=device, dtype="float32",
-            video_fps=fps, max_pixels=max_pixels,
-        )  # fmt: skip
+            batch_size=batch_size,
+            max_new_tokens=max_new_tokens,
+            device=device,
+            dtype="float32",
+            video_fps=fps,
+            max_pixels=max_pixels,
+        )
         self._engine = TransformersEngine(str(judge), options)
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._engine.close()
 
@@ -147,5 +148,5 @@ def differences(expected: Sequence[TokenLoss], found: Sequence[TokenLoss]) -> li
         elif one.token != other.token:
             said.append(f"token {place}: {other.token!r} where inference has {one.token!r}")
         elif not agrees(one.nats, other.nats):
-            said.append(f"token {place} {one.token!r}: {other.nats:.4f} nats, {one.nats:.4f} in inference")  # fmt: skip
+            said.append(f"token {place} {one.token!r}: {other.nats:.4f} nats, {one.nats:.4f} in inference")
     return said

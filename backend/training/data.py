@@ -157,9 +157,7 @@ def check_media(folder: Path, progress: Callable[[int], None] | None = None) -> 
         try:
             state = Path(path).stat()
         except OSError as error:
-            raise TrainingError(
-                f"{path}: missing ({error.strerror})", hint=f"bring it back, or {_AGAIN}"
-            ) from error
+            raise TrainingError(f"{path}: missing ({error.strerror})", hint=f"bring it back, or {_AGAIN}") from error
         now[path] = [state.st_size, state.st_mtime_ns]
         if before and before.get(path) != now[path]:
             raise TrainingError(f"{path}: changed since the training began", hint=_AGAIN)
@@ -183,7 +181,5 @@ def _media(folder: Path) -> Iterator[str]:
             for line in stream:
                 if line.startswith(b"{"):
                     row = load_json(line.rstrip().rstrip(b","))
-                    for path in (
-                        row.get("images") or row.get("videos") or (row["first"], row["second"])
-                    ):
+                    for path in row.get("images") or row.get("videos") or (row["first"], row["second"]):
                         yield str(file.path.parent / path)

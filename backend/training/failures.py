@@ -26,11 +26,7 @@ _MEANINGS = (
         "LightRFT does not know one of the sources",
         "update the checkout that LIGHTRFT_HOME names",
     ),
-    (
-        re.compile(r"No space left on device|ENOSPC"),
-        "the disk is full",
-        "free some space, then `winnow train resume`",
-    ),
+    (re.compile(r"No space left on device|ENOSPC"), "the disk is full", "free some space, then `winnow train resume`"),
 )
 
 
@@ -57,8 +53,7 @@ def explain(log: Path, code: int, since: int = 0) -> tuple[str, str]:
     if code < 0:
         return (
             f"the trainer was killed by signal {-code}",
-            "the machine may have run out of memory; `winnow train resume` goes on from the last "
-            "checkpoint",
+            "the machine may have run out of memory; `winnow train resume` goes on from the last checkpoint",
         )
     line = _raised(tail) or last_line(log)
     detail = f": {line}" if line else ""

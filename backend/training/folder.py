@@ -55,8 +55,7 @@ def write_whole(path: Path, value: Any, *, below: Path | None = None) -> None:
         write_json(path, value, below=below)
     except OSError as error:
         raise TrainingError(
-            f"{path}: cannot be written ({error.strerror})",
-            hint="free some space, or give another output folder",
+            f"{path}: cannot be written ({error.strerror})", hint="free some space, or give another output folder"
         ) from error
 
 
@@ -90,9 +89,7 @@ def read_spec(folder: Path) -> TrainingSpec:
     """
     claim = read_json(folder / CLAIM)
     if "spec" not in claim:
-        raise TrainingError(
-            f"{folder} holds no training", hint="start one with `winnow train start`"
-        )
+        raise TrainingError(f"{folder} holds no training", hint="start one with `winnow train start`")
     return TrainingSpec.model_validate(claim["spec"])
 
 
@@ -132,8 +129,7 @@ def check_free(folder: Path, owner: str | None = None) -> None:
     above = next(path for path in (folder, *folder.absolute().parents) if path.exists())
     if not os.access(above, os.W_OK | os.X_OK):
         raise TrainingError(
-            f"{folder}: cannot be used (no permission to write into {above})",
-            hint="give another --output-dir",
+            f"{folder}: cannot be used (no permission to write into {above})", hint="give another --output-dir"
         )
 
 
@@ -147,9 +143,7 @@ def claim(folder: Path, owner: str, spec: TrainingSpec) -> None:
     try:
         make_folder(folder)
     except OSError as error:
-        raise TrainingError(
-            f"{folder}: cannot be made ({error.strerror})", hint="give another --output-dir"
-        ) from error
+        raise TrainingError(f"{folder}: cannot be made ({error.strerror})", hint="give another --output-dir") from error
     write_whole(folder / CLAIM, {"owner": owner, "spec": spec.model_dump(mode="json")})
 
 
@@ -189,9 +183,7 @@ def _lock(folder: Path) -> Iterator[int]:
     try:
         descriptor = open_lock(folder / _LOCK)
     except OSError as error:
-        raise TrainingError(
-            f"{folder}: cannot be used ({error.strerror})", hint="give another --output-dir"
-        ) from error
+        raise TrainingError(f"{folder}: cannot be used ({error.strerror})", hint="give another --output-dir") from error
     try:
         # The kernel lets go of it also after kill -9.
         yield descriptor

@@ -36,9 +36,7 @@ def judge_of(view: View, checkpoint: Path | None = None) -> Path:
     )
 
 
-def asked_with(
-    database: Database, spec: TrainingSpec
-) -> tuple[bool, str | dict[MediaKind, str] | None]:
+def asked_with(database: Database, spec: TrainingSpec) -> tuple[bool, str | dict[MediaKind, str] | None]:
     """Whether the judgments trained on reason, and their instruction.
 
     That is ``None`` for Winnow's own, and one for each medium where they were asked otherwise.

@@ -46,9 +46,7 @@ class TrainingLauncher:
         person: In whose name; what changes something refuses what that person may not do.
     """
 
-    def __init__(
-        self, database: Database, folder: Path, *, tools: Tools, person: Person = LOCAL
-    ) -> None:
+    def __init__(self, database: Database, folder: Path, *, tools: Tools, person: Person = LOCAL) -> None:
         self._db, self._folder, self._tools, self.person = database, folder, tools, person
         self._trainings = Trainings(database)
         self._jobs = Jobs(database)
@@ -200,19 +198,13 @@ class TrainingLauncher:
             )
             job_id = self._jobs.add(
                 kind="training",
-                argv=[
-                    sys.executable, "-m", "backend.trainer", str(training_id),
-                    "--workspace", str(self._folder),
-                ],
+                argv=[sys.executable, "-m", "backend.trainer", str(training_id), "--workspace", str(self._folder)],
                 # The GPUs here, because the supervisor may live in another environment.
-                env={
-                    "PYTHONPATH": python_path(self._folder),
-                    **shown_gpus(spec.device, os.environ, gpu_uuids),
-                },
+                env={"PYTHONPATH": python_path(self._folder), **shown_gpus(spec.device, os.environ, gpu_uuids)},
                 devices=devices_of(spec),
                 log_path=str(self._folder / "logs" / f"training-{training_id}.log"),
                 connection=connection,
-            )  # fmt: skip
+            )
             self._trainings.set_job(connection, training_id, job_id)
             if noted is not None:
                 noted(connection, training_id)

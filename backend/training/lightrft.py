@@ -68,11 +68,12 @@ class LightRFTTrainer:
         if spec.max_ckpt_num < 2:
             checks.append(
                 Check(
-                    "Checkpoints", Level.WARN,
+                    "Checkpoints",
+                    Level.WARN,
                     "LightRFT deletes the oldest checkpoint before it writes the next",
                     "--max-ckpt-num 2 keeps one whole at any time",
                 )
-            )  # fmt: skip
+            )
         return checks
 
     def command(self, spec: TrainingSpec, folder: Path) -> Command:
@@ -86,12 +87,23 @@ class LightRFTTrainer:
         _check_rows(spec, files)
         sources = _sources(files or expected_files(spec, folder))
         argv = [
-            self.python, "-m", "torch.distributed.run",
-            "--nnodes", str(spec.nnodes), "--nproc-per-node", str(spec.gpus_per_node),
-            "--node_rank", str(spec.node_rank), "--master-port", str(spec.master_port),
-            "--master-addr", spec.master_addr,
-            str(_ENTRY), SCRIPT, *_arguments(spec, folder, *sources),
-        ]  # fmt: skip
+            self.python,
+            "-m",
+            "torch.distributed.run",
+            "--nnodes",
+            str(spec.nnodes),
+            "--nproc-per-node",
+            str(spec.gpus_per_node),
+            "--node_rank",
+            str(spec.node_rank),
+            "--master-port",
+            str(spec.master_port),
+            "--master-addr",
+            spec.master_addr,
+            str(_ENTRY),
+            SCRIPT,
+            *_arguments(spec, folder, *sources),
+        ]
         if _resumable(folder / CHECKPOINTS):
             argv.append("--load_checkpoint")
         return Command(tuple(argv), self._environment(spec, home), str(home))
@@ -133,8 +145,7 @@ class LightRFTTrainer:
         for needed in (SCRIPT, _DATASET, _MODEL):
             if not (home / needed).is_file():
                 raise TrainerUnavailable(
-                    f"{home} is no LightRFT checkout, or too old: it lacks {needed}",
-                    hint=_HOME_HINT,
+                    f"{home} is no LightRFT checkout, or too old: it lacks {needed}", hint=_HOME_HINT
                 )
         return home
 
@@ -161,9 +172,7 @@ def _resumable(checkpoints: Path) -> bool:
     return bool(tag) and (checkpoints / tag).is_dir()
 
 
-def _sources(
-    files: Sequence[DataFile],
-) -> tuple[list[str], list[str]]:
+def _sources(files: Sequence[DataFile]) -> tuple[list[str], list[str]]:
     """``SOURCE:PATH`` of training and of validation files."""
     train: list[str] = []
     validation: list[str] = []
@@ -173,23 +182,34 @@ def _sources(
     return train, validation
 
 
-def _arguments(
-    spec: TrainingSpec, folder: Path, train: list[str], validation: list[str]
-) -> list[str]:
+def _arguments(spec: TrainingSpec, folder: Path, train: list[str], validation: list[str]) -> list[str]:
     """The script's arguments, in the order of LightRFT's own shell scripts."""
     words = [
-        "--pretrain", spec.model,
+        "--pretrain",
+        spec.model,
         # Apart: it deletes the oldest folder of the one with its checkpoints, whatever that one is,
         # and beside the finished judge it keeps the answers of its validation.
-        "--save_path", str(folder / "model"), "--ckpt_path", str(folder / CHECKPOINTS),
-        "--train_batch_size", str(spec.train_batch_size),
-        "--micro_train_batch_size", str(spec.micro_train_batch_size),
-        "--max_epochs", str(spec.max_epochs),
-        "--lr_warmup_ratio", str(spec.lr_warmup_ratio),
-        "--prompt_max_len", str(spec.prompt_max_len),
-        "--fps", str(spec.fps), "--max_pixels", str(spec.max_pixels),
-        "--zero_stage", str(spec.zero_stage),
-    ]  # fmt: skip
+        "--save_path",
+        str(folder / "model"),
+        "--ckpt_path",
+        str(folder / CHECKPOINTS),
+        "--train_batch_size",
+        str(spec.train_batch_size),
+        "--micro_train_batch_size",
+        str(spec.micro_train_batch_size),
+        "--max_epochs",
+        str(spec.max_epochs),
+        "--lr_warmup_ratio",
+        str(spec.lr_warmup_ratio),
+        "--prompt_max_len",
+        str(spec.prompt_max_len),
+        "--fps",
+        str(spec.fps),
+        "--max_pixels",
+        str(spec.max_pixels),
+        "--zero_stage",
+        str(spec.zero_stage),
+    ]
     if spec.bf16 != "no":
         words.append("--bf16")
     words += ["--actor_learning_rate", str(spec.actor_learning_rate)]
@@ -216,25 +236,29 @@ def _check_batch(spec: TrainingSpec) -> Check:
     least = spec.micro_train_batch_size * spec.processes
     if spec.train_batch_size % least:
         return Check(
-            "Batch", Level.FAIL,
+            "Batch",
+            Level.FAIL,
             f"train_batch_size {spec.train_batch_size} is no multiple of micro_train_batch_size "
             f"{spec.micro_train_batch_size} x {spec.processes} GPUs",
             f"--train-batch-size {max(least, spec.train_batch_size // least * least)}",
-        )  # fmt: skip
+        )
     return Check(
-        "Batch", Level.OK,
+        "Batch",
+        Level.OK,
         f"{spec.train_batch_size} rows a step: {spec.micro_train_batch_size} (micro batch) x "
         f"{spec.processes} (GPUs) x {spec.gradient_accumulation_steps} (accumulated)",
-    )  # fmt: skip
+    )
 
 
 def _check_checkout(home: Path) -> Check:
     if all((home / known).is_file() for known in (_TRAINER, _STRATEGY)):
         return Check("LightRFT", Level.OK, str(home))
     return Check(
-        "LightRFT", Level.WARN, f"{home}; its trainer is not where Winnow knows it to be",
+        "LightRFT",
+        Level.WARN,
+        f"{home}; its trainer is not where Winnow knows it to be",
         "how it counts batches and resumes is up to that checkout",
-    )  # fmt: skip
+    )
 
 
 def _check_mixed(spec: TrainingSpec) -> list[Check]:
@@ -246,11 +270,12 @@ def _check_mixed(spec: TrainingSpec) -> list[Check]:
         return []
     return [
         Check(
-            "Mixed", Level.FAIL,
+            "Mixed",
+            Level.FAIL,
             "images and videos in one micro batch can stop several GPUs for ever under ZeRO-3",
             "--micro-train-batch-size 1, or --zero-stage 2",
         )
-    ]  # fmt: skip
+    ]
 
 
 def _check_unread(spec: TrainingSpec) -> list[Check]:
@@ -259,19 +284,21 @@ def _check_unread(spec: TrainingSpec) -> list[Check]:
     if spec.max_steps is not None:
         checks.append(
             Check(
-                "Steps", Level.FAIL,
+                "Steps",
+                Level.FAIL,
                 f"LightRFT knows no --max-steps {spec.max_steps}: it trains whole epochs",
                 "leave --max-steps out, and --preset smoke, which sets it; or train on a small set",
             )
-        )  # fmt: skip
+        )
     if spec.max_norm != MAX_NORM:
         checks.append(
             Check(
-                "Gradients", Level.FAIL,
+                "Gradients",
+                Level.FAIL,
                 f"LightRFT knows no --max-norm {spec.max_norm:g}: it clips gradients to {MAX_NORM:g}",
                 "leave --max-norm out",
             )
-        )  # fmt: skip
+        )
     return checks
 
 

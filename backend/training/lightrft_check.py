@@ -33,9 +33,11 @@ def lightrft_losses(job: Job) -> Losses:
     found = {}
     with tempfile.TemporaryDirectory(prefix="winnow-check-") as folder:
         dataset = GRMDataset(
-            write_rows(Path(folder), job.rows), processor=processor, tokenizer=tokenizer,
+            write_rows(Path(folder), job.rows),
+            processor=processor,
+            tokenizer=tokenizer,
             config={"video_fps": job.fps, "max_pixels": job.max_pixels},
-        )  # fmt: skip
+        )
         for start in range(0, len(dataset), job.together):
             places = range(start, min(start + job.together, len(dataset)))
             batch = dataset.collate_fn([dataset[place] for place in places])
@@ -43,10 +45,14 @@ def lightrft_losses(job: Job) -> Losses:
             with torch.no_grad():
                 # As its trainer calls it.
                 logits = judge(
-                    ids.squeeze(1), attention_mask=mask.squeeze(1), pixel_values=pixels,
-                    image_grid_thw=grid, pixel_values_videos=video_pixels,
-                    video_grid_thw=video_grid, return_outputs=False,
-                )  # fmt: skip
+                    ids.squeeze(1),
+                    attention_mask=mask.squeeze(1),
+                    pixel_values=pixels,
+                    image_grid_thw=grid,
+                    pixel_values_videos=video_pixels,
+                    video_grid_thw=video_grid,
+                    return_outputs=False,
+                )
             losses = token_losses(logits, labels.squeeze(1), tokenizer)
             for one, row in zip(losses, told, strict=True):
                 found[*row["media"], row["response"]] = one
@@ -59,10 +65,7 @@ def write_rows(folder: Path, rows: Sequence[Row]) -> list[str]:
     for kind, source in _SOURCES.items():
         written: list[dict[str, Any]] = [
             {
-                "conversations": [
-                    {"from": "human", "value": row.instruction},
-                    {"from": "gpt", "value": row.response},
-                ],
+                "conversations": [{"from": "human", "value": row.instruction}, {"from": "gpt", "value": row.response}],
                 "images": row.media,
                 **({"video_fps": 0} if kind is MediaKind.VIDEO else {}),
             }

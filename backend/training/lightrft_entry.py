@@ -33,14 +33,7 @@ import sys
 from typing import Any
 
 SELF_CHECK = "--self-check"
-_DISTRIBUTED = (
-    "RANK",
-    "LOCAL_RANK",
-    "WORLD_SIZE",
-    "LOCAL_WORLD_SIZE",
-    "MASTER_ADDR",
-    "MASTER_PORT",
-)
+_DISTRIBUTED = ("RANK", "LOCAL_RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
 
 
 def import_winnow() -> None:
@@ -50,9 +43,7 @@ def import_winnow() -> None:
         return
     here = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))  # noqa: PTH100, PTH120
     spec = importlib.util.spec_from_file_location(
-        "backend",
-        os.path.join(here, "__init__.py"),
-        submodule_search_locations=[here],
+        "backend", os.path.join(here, "__init__.py"), submodule_search_locations=[here]
     )
     assert spec is not None and spec.loader is not None
     sys.modules["backend"] = module = importlib.util.module_from_spec(spec)
@@ -94,9 +85,7 @@ def hand_out_micro_batches(strategy_class: Any) -> None:
     original = strategy_class.setup_dataloader
 
     @functools.wraps(original)
-    def setup_dataloader(
-        strategy: Any, dataset: Any, batch_size: int, *rest: Any, **named: Any
-    ) -> Any:
+    def setup_dataloader(strategy: Any, dataset: Any, batch_size: int, *rest: Any, **named: Any) -> Any:
         micro = min(batch_size, strategy.micro_train_batch_size)
         loader = original(strategy, dataset, micro, *rest, **named)
         if getattr(dataset, "is_training", True):
@@ -120,9 +109,7 @@ def count_by_the_epoch(trainer_module: Any) -> None:
         return
 
     @functools.wraps(original)
-    def fit(
-        trainer: Any, args: Any, consumed_samples: int = 0, *_of_all: Any, **_epochs: Any
-    ) -> Any:
+    def fit(trainer: Any, args: Any, consumed_samples: int = 0, *_of_all: Any, **_epochs: Any) -> Any:
         loader = trainer.train_dataloader
         # The name by which it recognizes the samplers that can be told the epoch.
         trainer_module.DistributedSampler = type(loader.sampler)
@@ -179,8 +166,7 @@ def finish(words: list[str]) -> None:
     # A process of its own: this one still holds the GPU, and DeepSpeed's hold on how models load.
     alone = {name: value for name, value in os.environ.items() if name not in _DISTRIBUTED}
     done = subprocess.run(  # noqa: S603 - a list of arguments, and no shell
-        [sys.executable, program, pretrained, final],
-        env={**alone, "CUDA_VISIBLE_DEVICES": ""},
+        [sys.executable, program, pretrained, final], env={**alone, "CUDA_VISIBLE_DEVICES": ""}
     )
     if done.returncode:
         sys.exit(f"the finished judge in {final} could not be made whole; the lines above say why")

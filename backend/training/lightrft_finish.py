@@ -20,9 +20,12 @@ PREPARES = ("preprocessor_config.json", "processor_config.json")
 """Without one of these no engine prepares an image; they come last, and so say that the rest is there."""
 
 _PROCESSOR = (
-    "generation_config.json", "chat_template.json", "chat_template.jinja",
-    "video_preprocessor_config.json", *reversed(PREPARES),
-)  # fmt: skip
+    "generation_config.json",
+    "chat_template.json",
+    "chat_template.jinja",
+    "video_preprocessor_config.json",
+    *reversed(PREPARES),
+)
 
 
 def merge_adapters(pretrained: str, final: Path) -> None:
@@ -78,7 +81,5 @@ def main(pretrained: str, final: Path) -> None:
 
 if __name__ == "__main__":
     # Python looks for modules beside this file first, and only Winnow's are there.
-    sys.path[:] = [
-        path for path in sys.path if Path(path).resolve() != Path(__file__).resolve().parent
-    ]
+    sys.path[:] = [path for path in sys.path if Path(path).resolve() != Path(__file__).resolve().parent]
     main(sys.argv[1], Path(sys.argv[2]))

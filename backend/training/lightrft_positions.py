@@ -42,9 +42,7 @@ def give_own_positions(model_class: Any) -> None:
         return output if return_outputs else output.logits
 
     @functools.wraps(generate)
-    def generate_placed(
-        judge: Any, input_ids: Any, *rest: Any, video_grid_thw: Any = None, **named: Any
-    ) -> Any:
+    def generate_placed(judge: Any, input_ids: Any, *rest: Any, video_grid_thw: Any = None, **named: Any) -> Any:
         where = placed(judge.model, input_ids, video_grid_thw)
         return generate(judge, input_ids, *rest, **named, **where)
 

@@ -73,9 +73,7 @@ def show_rows(dataset_class: Any, model: str) -> None:
             max_pixels=dataset.config["max_pixels"],
             factor=pixel_factor(model),
         )
-        dataset.data = [
-            item for item in dataset.data if _can_be_shown(dataset.showing, item["row"])
-        ]
+        dataset.data = [item for item in dataset.data if _can_be_shown(dataset.showing, item["row"])]
 
     dataset_class.handlers = Handlers()
     dataset_class.__init__ = __init__
@@ -101,9 +99,7 @@ def _item(dataset: Any, index: int) -> tuple[dict[str, Any], Any, dict[str, Any]
     else:
         inputs = dataset.showing.prompt(row)
     if "second_per_grid_ts" in inputs:
-        inputs["video_grid_thw"] = with_seconds(
-            inputs["video_grid_thw"], inputs["second_per_grid_ts"]
-        )
+        inputs["video_grid_thw"] = with_seconds(inputs["video_grid_thw"], inputs["second_per_grid_ts"])
     told = {
         "source": item["source"],
         "task_type": _TASKS[row.kind],

@@ -20,10 +20,7 @@ OURS = ("python>=3.11", "av>=15", "numpy>=1.26", "pillow>=11", "pydantic>=2.10")
 TRIED = SpecifierSet(">=4.57.1,<5.21")
 """Versions of transformers under which LightRFT's losses were those of inference."""
 
-_USED = (
-    "torch", "transformers", "deepspeed", "qwen-vl-utils", "loguru", "peft", "datasets", "einops",
-    "tensorboard",
-)  # fmt: skip
+_USED = ("torch", "transformers", "deepspeed", "qwen-vl-utils", "loguru", "peft", "datasets", "einops", "tensorboard")
 _IMPORTED = ("easydict", "flash-attn", "librosa", "matplotlib", "sglang")
 """What it does not use here, and imports all the same."""
 
@@ -76,9 +73,7 @@ def requirements(home: Path) -> dict[str, Requirement]:
     return found
 
 
-def _unmet(
-    names: list[str], found: Mapping[str, str | None], wanted: Mapping[str, Requirement]
-) -> Iterator[str]:
+def _unmet(names: list[str], found: Mapping[str, str | None], wanted: Mapping[str, Requirement]) -> Iterator[str]:
     for name in names:
         version, asked = found[name], wanted.get(name)
         if version is None:
@@ -92,15 +87,18 @@ def _transformers(version: str, model: str) -> Iterator[Check]:
     saved = str(read_json(Path(model) / "config.json").get("transformers_version", ""))
     if _major(saved) > _major(version):
         yield Check(
-            "transformers", Level.FAIL,
+            "transformers",
+            Level.FAIL,
             f"the model was saved by transformers {saved}; {version} cannot read its configuration",
             "pip install -U transformers in LightRFT's interpreter, or train with --trainer local",
-        )  # fmt: skip
+        )
     elif not _within(version, TRIED):
         yield Check(
-            "transformers", Level.WARN, f"{version} was not tried; tried: {TRIED}",
+            "transformers",
+            Level.WARN,
+            f"{version} was not tried; tried: {TRIED}",
             "hold the first losses against those of the run",
-        )  # fmt: skip
+        )
 
 
 def _within(version: str, asked: SpecifierSet) -> bool:

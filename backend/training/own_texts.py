@@ -32,11 +32,7 @@ _TIMEOUT_S = 240.0
 
 
 def own_texts(
-    database: Database,
-    spec: TrainingSpec,
-    trainer: Trainer,
-    sets: Sequence[SetRow],
-    weights: int | None,
+    database: Database, spec: TrainingSpec, trainer: Trainer, sets: Sequence[SetRow], weights: int | None
 ) -> Iterator[Check]:
     """The line, where the judge is small and the trainer's code is known.
 
@@ -52,30 +48,32 @@ def own_texts(
     if isinstance(result, str):
         yield Check("Own texts", Level.WARN, f"not compared with inference ({result})")
         return
-    said = (
-        f"the judge's own texts cost {result.found:.4f} nats a token in training, "
-        f"{result.expected:.4f} at inference"
-    )
+    said = f"the judge's own texts cost {result.found:.4f} nats a token in training, {result.expected:.4f} at inference"
     if result.agrees:
         yield Check("Own texts", Level.OK, said)
         return
     more = f"; the first of {len(result.differences)}: {result.differences[0]}"
     yield Check(
-        "Own texts", Level.FAIL, said + (more if result.differences else ""),
+        "Own texts",
+        Level.FAIL,
+        said + (more if result.differences else ""),
         "the trainer shows the judge something else than the run did; --trainer local does not",
-    )  # fmt: skip
+    )
 
 
 @lru_cache(maxsize=16)
-def _run(
-    argv: tuple[str, ...], env: tuple[tuple[str, str], ...], cwd: str | None, job: str
-) -> Result | str:
+def _run(argv: tuple[str, ...], env: tuple[tuple[str, str], ...], cwd: str | None, job: str) -> Result | str:
     """The result, or one line on why there is none. A page asks again at each change of a field."""
     try:
         done = subprocess.run(  # noqa: S603 - a list, and the interpreter is the operator's setting
-            argv, input=job, capture_output=True, text=True, timeout=_TIMEOUT_S, cwd=cwd,
+            argv,
+            input=job,
+            capture_output=True,
+            text=True,
+            timeout=_TIMEOUT_S,
+            cwd=cwd,
             env={**os.environ, **dict(env), "CUDA_VISIBLE_DEVICES": ""},
-        )  # fmt: skip
+        )
     except (OSError, subprocess.SubprocessError) as error:
         return str(error).splitlines()[0]
     if done.returncode:
@@ -100,15 +98,17 @@ def _rows(database: Database, sets: Sequence[SetRow]) -> Iterator[Row]:
                     break
                 continue
             shown = Pair(
-                key=item.key, index=item.idx, kind=kind, prompt=item.prompt,
-                first=MediaRef(path=item.first_path), second=MediaRef(path=item.second_path),
+                key=item.key,
+                index=item.idx,
+                kind=kind,
+                prompt=item.prompt,
+                first=MediaRef(path=item.first_path),
+                second=MediaRef(path=item.second_path),
                 preference=Preference(item.preference),
-            ).shown(Order(item.shown_order))  # fmt: skip
+            ).shown(Order(item.shown_order))
             try:
                 media = (root.join(shown.first.path), root.join(shown.second.path))
             except MediaError:
                 continue  # the line on media says it
             left[kind] -= 1
-            yield Row(
-                kind, fill_instruction(spec["instruction"][kind.value], item.prompt), "", media
-            )
+            yield Row(kind, fill_instruction(spec["instruction"][kind.value], item.prompt), "", media)

@@ -37,12 +37,7 @@ def plan_of(spec: TrainingSpec, trainer: Trainer) -> Plan:
     for rank in range(spec.nnodes):
         node = spec.model_copy(update={"node_rank": rank})
         lines.append(command_line(trainer.command(node, folder)))
-    return Plan(
-        spec=spec,
-        command=trainer.command(spec, folder),
-        devices=devices_of(spec),
-        node_lines=tuple(lines),
-    )
+    return Plan(spec=spec, command=trainer.command(spec, folder), devices=devices_of(spec), node_lines=tuple(lines))
 
 
 def command_line(command: Command) -> str:

@@ -35,9 +35,7 @@ _VERSIONS = (
 _GB = 1e9
 
 
-def check_packages(
-    python: str, packages: Sequence[str], *, hint: str, name: str = "Interpreter"
-) -> Check:
+def check_packages(python: str, packages: Sequence[str], *, hint: str, name: str = "Interpreter") -> Check:
     """Whether an interpreter has some packages; nothing is imported there."""
     missing = _ask(python, _PROBE, packages)
     if isinstance(missing, str):
@@ -81,9 +79,8 @@ def check_port(spec: TrainingSpec) -> Check:
             probe.bind(("", spec.master_port))
         except OSError:
             return Check(
-                "Port", Level.FAIL, f"port {spec.master_port} is taken",
-                f"another --master-port; {free_port()} is free",
-            )  # fmt: skip
+                "Port", Level.FAIL, f"port {spec.master_port} is taken", f"another --master-port; {free_port()} is free"
+            )
     return Check("Port", Level.OK, f"port {spec.master_port} is free")
 
 
@@ -104,45 +101,40 @@ def check_gpus(devices: str, wanted: int, weights: int | None, spec: TrainingSpe
     """
     if devices == "cpu" and spec.trainer == "lightrft":
         return Check(
-            "Device", Level.FAIL, "LightRFT trains on NVIDIA GPUs alone, and the device is cpu",
+            "Device",
+            Level.FAIL,
+            "LightRFT trains on NVIDIA GPUs alone, and the device is cpu",
             "--device cuda, or --trainer local",
-        )  # fmt: skip
+        )
     if devices in ("", "cpu"):
         return Check("Device", Level.OK, "CPU")
     gpus = list_gpus()
     if gpus is None and not has_gpu():
-        return Check(
-            "Device",
-            Level.FAIL,
-            "there is no NVIDIA GPU here",
-            "--device cpu, with --trainer local",
-        )
+        return Check("Device", Level.FAIL, "there is no NVIDIA GPU here", "--device cpu, with --trainer local")
     if gpus is None:
         return Check(
-            "Device", Level.WARN, f"{devices}; the GPUs cannot be asked for their memory",
+            "Device",
+            Level.WARN,
+            f"{devices}; the GPUs cannot be asked for their memory",
             "pip install nvidia-ml-py, on a machine with NVIDIA's driver",
-        )  # fmt: skip
+        )
     try:
         shown_gpus(devices, os.environ, lambda: {gpu.index: gpu.uuids for gpu in gpus})
     except UsageError as error:
         return Check("Device", Level.FAIL, error.message, error.hint)
     used = gpus_for(devices, gpus, os.environ)
     if len(used) < wanted:
-        return Check(
-            "Device", Level.FAIL, f"{wanted} GPUs are wanted, {len(used)} are there",
-            "lower --gpus-per-node",
-        )  # fmt: skip
-    text = "; ".join(
-        f"{gpu.index}: {gpu.name}, {gpu.free / _GB:.0f} of {gpu.total / _GB:.0f} GB free"
-        for gpu in used
-    )
+        return Check("Device", Level.FAIL, f"{wanted} GPUs are wanted, {len(used)} are there", "lower --gpus-per-node")
+    text = "; ".join(f"{gpu.index}: {gpu.name}, {gpu.free / _GB:.0f} of {gpu.total / _GB:.0f} GB free" for gpu in used)
     needed = bytes_needed(weights, spec)
     if needed is not None and needed > min(gpu.free for gpu in used):
         return Check(
-            "Device", Level.WARN, text,
+            "Device",
+            Level.WARN,
+            text,
             f"weights, gradients and optimizer alone take about {needed / _GB:.0f} GB of each: "
             "--lora, more GPUs under LightRFT with --zero-stage 3, or a smaller model",
-        )  # fmt: skip
+        )
     return Check("Device", Level.OK, text)
 
 
@@ -175,9 +167,7 @@ def check_disk(folder: Path, weights: int | None, spec: TrainingSpec) -> Check:
     needed = weights * ((spec.max_ckpt_num + 1) * (1 + state) + 1)
     text = f"about {needed / _GB:.1f} GB of {free / _GB:.1f} GB free"
     if needed > free:
-        return Check(
-            "Disk", Level.FAIL, text, "lower --max-ckpt-num, use --lora, or another --output-dir"
-        )
+        return Check("Disk", Level.FAIL, text, "lower --max-ckpt-num, use --lora, or another --output-dir")
     return Check("Disk", Level.OK, text)
 
 

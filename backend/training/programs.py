@@ -19,11 +19,7 @@ _SWIFT_IMAGE_TOKENS = (151_655, 248_056)
 """Written into ms-swift's templates for Qwen-VL; it looks for images nowhere else."""
 
 _OF_FAMILY = ("{model_type}", "{llamafactory_template}", "{swift_template}")
-_LLAMAFACTORY_TEMPLATES = {
-    "qwen2_5_vl": "qwen2_vl",
-    "qwen3_vl": "qwen3_vl_nothink",
-    "qwen3_vl_moe": "qwen3_vl_nothink",
-}
+_LLAMAFACTORY_TEMPLATES = {"qwen2_5_vl": "qwen2_vl", "qwen3_vl": "qwen3_vl_nothink", "qwen3_vl_moe": "qwen3_vl_nothink"}
 _SWIFT_TEMPLATES = {"qwen3_vl_moe": "qwen3_vl"}
 
 
@@ -90,21 +86,24 @@ def program_checks(spec: TrainingSpec) -> Iterator[Check]:
     named = {place for word in spec.command for place in _OF_FAMILY if place in word}
     if named and not model_type(spec.model):
         yield Check(
-            "Model", Level.FAIL, f"what family {spec.model} is of cannot be told here",
+            "Model",
+            Level.FAIL,
+            f"what family {spec.model} is of cannot be told here",
             f"write it in place of {min(named)}, for instance qwen2_5_vl",
-        )  # fmt: skip
+        )
     token = image_token_id(spec.model)
     if Path(spec.command[0]).name == "swift" and token not in (None, *_SWIFT_IMAGE_TOKENS):
         yield Check(
-            "Media", Level.FAIL,
+            "Media",
+            Level.FAIL,
             f"ms-swift knows images by Qwen's own token {_SWIFT_IMAGE_TOKENS[0]}, this model by {token}: "
             "it would train without looking",
             "another trainer, or a judge with Qwen's vocabulary",
-        )  # fmt: skip
+        )
     if spec.data_format.startswith("sharegpt") and chat_form(spec.model).between_users is None:
         yield Check(
-            "Turns", Level.WARN,
-            "the model's chat template is not known here, so both media stand in one turn; a judge is "
-            "asked with two",
+            "Turns",
+            Level.WARN,
+            "the model's chat template is not known here, so both media stand in one turn; a judge is asked with two",
             "--model with a folder that has its chat_template",
-        )  # fmt: skip
+        )

@@ -37,17 +37,9 @@ def spec_from(database: Database, sets: Sequence[str], values: Mapping[str, Any]
     except ValidationError as error:
         first = error.errors()[0]
         name = "-".join(str(part) for part in first["loc"]).replace("_", "-")
-        raise UsageError(
-            f"--{name}: {first['msg']}", hint="`winnow train start --help` lists the options"
-        ) from error
+        raise UsageError(f"--{name}: {first['msg']}", hint="`winnow train start --help` lists the options") from error
 
 
 def _ref(row: SetRow) -> SetRef:
     kinds = tuple(kind for kind in MediaKind if row.counts.get(kind.value))
-    return SetRef(
-        id=row.id,
-        name=row.name,
-        version=row.version,
-        content_hash=row.content_hash or "",
-        kinds=kinds,
-    )
+    return SetRef(id=row.id, name=row.name, version=row.version, content_hash=row.content_hash or "", kinds=kinds)

@@ -42,8 +42,15 @@ class Job:
     def dumps(self) -> str:
         """As the program reads it."""
         rows = [[row.kind, row.instruction, row.media] for row in self.rows]
-        return json.dumps({"model": self.model, "fps": self.fps, "max_pixels": self.max_pixels,
-                           "rows": rows, "together": self.together})  # fmt: skip
+        return json.dumps(
+            {
+                "model": self.model,
+                "fps": self.fps,
+                "max_pixels": self.max_pixels,
+                "rows": rows,
+                "together": self.together,
+            }
+        )
 
     @classmethod
     def loads(cls, text: str) -> Job:
@@ -106,9 +113,14 @@ def local_losses(job: Job) -> Losses:
     from backend.training.spec import SetRef, TrainingSpec
 
     spec = TrainingSpec(
-        trainer="local", model=job.model, output_dir="unused", fps=job.fps, device="cpu",
-        max_pixels=job.max_pixels, sets=(SetRef(id=0, name="", version=0, content_hash=""),),
-    )  # fmt: skip
+        trainer="local",
+        model=job.model,
+        output_dir="unused",
+        fps=job.fps,
+        device="cpu",
+        max_pixels=job.max_pixels,
+        sets=(SetRef(id=0, name="", version=0, content_hash=""),),
+    )
     judge = Judge(spec, "cpu", bf16=False)
     collator = Collator(judge.processor, spec, pixel_factor(spec.model))
     found: Losses = []

@@ -34,8 +34,7 @@ def request_of(row: Row, *, fps: float, max_pixels: int | None, factor: int) -> 
         MediaError: A medium is missing or broken.
     """
     first, second = (
-        read_medium(Path(path), row.kind, fps=fps, max_pixels=max_pixels, factor=factor)
-        for path in row.media
+        read_medium(Path(path), row.kind, fps=fps, max_pixels=max_pixels, factor=factor) for path in row.media
     )
     return Request(
         id=0,
@@ -64,9 +63,7 @@ class Showing:
     def refused(self, row: Row) -> str | None:
         """Why no judge can be asked about this row, if that is so; see
         :func:`backend.engines.processing.prompt_text`."""
-        asked = Request(
-            id=0, kind=row.kind, messages=judge_messages(row.kind, row.instruction), media={}
-        )
+        asked = Request(id=0, kind=row.kind, messages=judge_messages(row.kind, row.instruction), media={})
         try:
             prompt_text(self._processor, asked)
         except EngineError as error:

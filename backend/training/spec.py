@@ -34,18 +34,10 @@ class LoraSpec(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     rank: int = option(
-        16,
-        "Rank of the adapters; implies --lora",
-        group=_ADAPTERS,
-        ge=1,
-        when="higher for more capacity",
+        16, "Rank of the adapters; implies --lora", group=_ADAPTERS, ge=1, when="higher for more capacity"
     )
     alpha: int = option(
-        32,
-        "Their updates are scaled by alpha / rank",
-        group=_ADAPTERS,
-        ge=1,
-        when="commonly twice the rank",
+        32, "Their updates are scaled by alpha / rank", group=_ADAPTERS, ge=1, when="commonly twice the rank"
     )
     dropout: float = option(
         0.05,
@@ -56,9 +48,11 @@ class LoraSpec(BaseModel):
         when="against learning few rows by heart",
     )
     target_modules: tuple[str, ...] = option(
-        ("q_proj", "k_proj", "v_proj", "o_proj"), "Last part of a module's name", group=_ADAPTERS,
+        ("q_proj", "k_proj", "v_proj", "o_proj"),
+        "Last part of a module's name",
+        group=_ADAPTERS,
         when="where the model names its modules otherwise; one a line",
-    )  # fmt: skip
+    )
 
     @field_validator("target_modules")
     @classmethod
@@ -114,11 +108,7 @@ class TrainingSpec(BaseModel):
         when="fewer when the validation loss rises again",
     )
     train_batch_size: int = option(
-        8,
-        "Rows of an optimizer step, over all devices",
-        group=IN_VIEW,
-        ge=1,
-        when="more for steadier steps",
+        8, "Rows of an optimizer step, over all devices", group=IN_VIEW, ge=1, when="more for steadier steps"
     )
     micro_train_batch_size: int = option(
         1,
@@ -144,13 +134,7 @@ class TrainingSpec(BaseModel):
         lt=1,
         when="longer when the first steps are unsteady",
     )
-    l2: float = option(
-        0.0,
-        "Weight decay",
-        group="Schedule",
-        ge=0,
-        when="above 0 against learning few rows by heart",
-    )
+    l2: float = option(0.0, "Weight decay", group="Schedule", ge=0, when="above 0 against learning few rows by heart")
     max_norm: float = option(
         1.0,
         "Gradients are clipped to it; lightrft clips to 1",
@@ -159,12 +143,7 @@ class TrainingSpec(BaseModel):
         when="lower when the loss jumps",
     )
     seed: int = option(
-        42,
-        "Of the order of the rows",
-        group="Schedule",
-        ge=-_MOST,
-        le=_MOST,
-        when="another order of the rows",
+        42, "Of the order of the rows", group="Schedule", ge=-_MOST, le=_MOST, when="another order of the rows"
     )
     prompt_max_len: int = option(
         13_000,
@@ -190,8 +169,7 @@ class TrainingSpec(BaseModel):
     )
     validation: float = option(
         0.0,
-        "Share of pairs held out: for the loss on them, or under lightrft for the share that is "
-        "answered right",
+        "Share of pairs held out: for the loss on them, or under lightrft for the share that is answered right",
         group="Rows and media",
         ge=0,
         lt=1,
@@ -211,10 +189,7 @@ class TrainingSpec(BaseModel):
         when="the format that your program reads",
     )
     bf16: Literal["auto", "yes", "no"] = option(
-        "auto",
-        "Train in bfloat16",
-        group="Precision and memory",
-        when="no for devices without bfloat16",
+        "auto", "Train in bfloat16", group="Precision and memory", when="no for devices without bfloat16"
     )
     gradient_checkpointing: bool = option(
         True,
@@ -229,10 +204,7 @@ class TrainingSpec(BaseModel):
         when="off where the package is not installed",
     )
     zero_stage: Literal[0, 1, 2, 3] = option(
-        3,
-        "DeepSpeed's, for lightrft",
-        group="Precision and memory",
-        when="lower is faster where memory allows",
+        3, "DeepSpeed's, for lightrft", group="Precision and memory", when="lower is faster where memory allows"
     )
     save_steps: int = option(
         1000,
@@ -256,25 +228,13 @@ class TrainingSpec(BaseModel):
         when="cpu, or cuda:0,1 to leave other GPUs alone",
     )
     gpus_per_node: int = option(
-        1,
-        "Processes on each machine, one a GPU",
-        group="Devices",
-        ge=1,
-        when="as many as the machine has",
+        1, "Processes on each machine, one a GPU", group="Devices", ge=1, when="as many as the machine has"
     )
     nnodes: int = option(
-        1,
-        "Machines that train together",
-        group="Devices",
-        ge=1,
-        when="more when one machine takes too long",
+        1, "Machines that train together", group="Devices", ge=1, when="more when one machine takes too long"
     )
     node_rank: int = option(
-        0,
-        "Which of the machines this one is, from 0",
-        group="Devices",
-        ge=0,
-        when="another number on each machine",
+        0, "Which of the machines this one is, from 0", group="Devices", ge=0, when="another number on each machine"
     )
     master_addr: str = option(
         "localhost",
@@ -283,9 +243,8 @@ class TrainingSpec(BaseModel):
         when="with several machines: an address that all of them reach",
     )
     master_port: int = option(
-        29_500, "Port on the first machine", group="Devices", ge=1, le=65_535,
-        when="another one where it is taken",
-    )  # fmt: skip
+        29_500, "Port on the first machine", group="Devices", ge=1, le=65_535, when="another one where it is taken"
+    )
 
     command: tuple[str, ...] = ()
 

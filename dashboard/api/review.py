@@ -107,9 +107,7 @@ def items(request: Request) -> Response:
     queue = queues.get(request.path_params["queue"])
     count = max(1, min(MOST_AT_ONCE, _number(request, "count", 20)))
     if "before" in request.query_params:
-        slots = queues.ruled_before(
-            queue, name, position=_number(request, "before", 0), count=count
-        )
+        slots = queues.ruled_before(queue, name, position=_number(request, "before", 0), count=count)
         return answer({"items": _items(request, queue, name, slots)})
     handed = queues.hand_out(
         queue,
@@ -293,9 +291,7 @@ def _why(queue: QueueRow, name: str, items: Collection[Item]) -> dict[int, Any]:
         return {}
     database = shared().database
     found = votes(database, {item.pair_id for item in items}, queue.spec.get("runs", ()))
-    held = Blindness(database).held_back(
-        name, {vote.prediction_id for some in found.values() for vote in some}
-    )
+    held = Blindness(database).held_back(name, {vote.prediction_id for some in found.values() for vote in some})
     return {
         item.id: why_json(found[item.pair_id])
         for item in items

@@ -20,12 +20,7 @@ LONGEST_PROMPT = 8_000
 
 
 def item_json(
-    item: Item,
-    session: str,
-    *,
-    hide_others: bool,
-    waiting: Collection[int] = (),
-    whole: bool = False,
+    item: Item, session: str, *, hide_others: bool, waiting: Collection[int] = (), whole: bool = False
 ) -> dict[str, Any]:
     """What the viewer needs to draw one prediction.
 
@@ -62,9 +57,7 @@ def item_json(
     }
 
 
-def blind_json(
-    item: Item, session: str, *, held_by: int | None = None, seen: bool = False
-) -> dict[str, Any]:
+def blind_json(item: Item, session: str, *, held_by: int | None = None, seen: bool = False) -> dict[str, Any]:
     """One prediction for somebody who must rule before they know judge and label.
 
     The order is left out too: many datasets keep the better one first, so it would tell the label.
@@ -102,11 +95,7 @@ def why_json(votes: Sequence[Vote]) -> dict[str, Any]:
                 "lead": sum(margins) / len(margins) if margins else None,
             }
         )
-    return {
-        "answers": len(votes),
-        "against": sum(vote.against for vote in votes),
-        "runs": rows,
-    }
+    return {"answers": len(votes), "against": sum(vote.against for vote in votes), "runs": rows}
 
 
 def _open_part(item: Item, session: str) -> dict[str, Any]:

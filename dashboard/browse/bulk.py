@@ -23,11 +23,7 @@ from dashboard.page import fragment, show
 from dashboard.roles import i_may
 from dashboard.space import person, space
 
-_CHOICES = {
-    "accept": "Accept all",
-    "reject": "Reject all",
-    "flag": "Flag all",
-}
+_CHOICES = {"accept": "Accept all", "reject": "Reject all", "flag": "Flag all"}
 _DONE = {"accept": "accepted", "reject": "rejected", "flag": "flagged"}
 _DOING = {"accept": "Accepting", "reject": "Rejecting", "flag": "Flagging"}
 _AT_ONCE_S = 1.0
@@ -62,10 +58,7 @@ def bulk_ruling(wanted: BrowseFilter, count: int) -> None:
     if st.button(f"{_CHOICES[ruling]} {count:,}", disabled=not ready, type="primary") and ready:
         ids = Browse(space().database).ids(wanted)
         if len(ids) != count:
-            raise ReviewError(
-                f"there are {len(ids):,} matches now, not {count:,}",
-                hint="look again, then confirm",
-            )
+            raise ReviewError(f"there are {len(ids):,} matches now, not {count:,}", hint="look again, then confirm")
         token = secrets.token_hex(16)
         # Kept before the first row is stored, so that a server that dies leaves an act to undo.
         act = {"token": token, "ruling": ruling, "count": len(ids)}
@@ -106,9 +99,7 @@ def undo_line() -> None:
 
 def _offer(act: dict[str, Any]) -> None:
     count, ruled = act["count"], act.get("ruled", act["count"])
-    passed = (
-        f" {count - ruled:,} others name no better side and were left." if ruled < count else ""
-    )
+    passed = f" {count - ruled:,} others name no better side and were left." if ruled < count else ""
     st.markdown(f"You {_DONE[act['ruling']]} {many(ruled, 'prediction')} at once.{passed}")
     if st.button("Undo all of it", key="bulk_undo"):
         within, token = space(), act["token"]

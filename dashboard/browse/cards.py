@@ -24,10 +24,7 @@ def cards(database: Database, hits: list[Hit], reviewer: str) -> list[dict[str, 
     """
     session = session_id() or ""
     held = Blindness(database).held_back(reviewer, [hit.id for hit in hits])
-    return [
-        _blind_card(hit, session, held[hit.id]) if hit.id in held else _card(hit, session)
-        for hit in hits
-    ]
+    return [_blind_card(hit, session, held[hit.id]) if hit.id in held else _card(hit, session) for hit in hits]
 
 
 def _open_part(hit: Hit, session: str) -> dict[str, Any]:

@@ -32,21 +32,25 @@ SORTS = {
     "length": "shortest text",
 }
 NAMES = {
-    "run": "run", "decision": "filter says", "effective": "counts as", "reason": "reason",
-    "reviewed": "reviewed", "reviewer": "by", "ruling": "ruling", "kind": "medium",
-    "answer": "judge says", "flaw": "flaw", "margin_min": "margin at least",
-    "margin_max": "margin at most", "dimension": "dimension", "tag": "tag", "text": "text",
-}  # fmt: skip
-_MEASURES = {
-    "difference": "first minus second",
-    "first": "of the first",
-    "second": "of the second",
+    "run": "run",
+    "decision": "filter says",
+    "effective": "counts as",
+    "reason": "reason",
+    "reviewed": "reviewed",
+    "reviewer": "by",
+    "ruling": "ruling",
+    "kind": "medium",
+    "answer": "judge says",
+    "flaw": "flaw",
+    "margin_min": "margin at least",
+    "margin_max": "margin at most",
+    "dimension": "dimension",
+    "tag": "tag",
+    "text": "text",
 }
+_MEASURES = {"difference": "first minus second", "first": "of the first", "second": "of the second"}
 _SIDES = {"first": "first", "second": "second", "tie": "tie", "none": "none"}
-_RULINGS = {
-    "accept": "accept", "reject": "reject", "relabel": "relabel", "flag": "flag",
-    "none": "not reviewed",
-}  # fmt: skip
+_RULINGS = {"accept": "accept", "reject": "reject", "relabel": "relabel", "flag": "flag", "none": "not reviewed"}
 
 
 def present_filter(kept: dict[str, str]) -> tuple[BrowseFilter, list[str]]:
@@ -83,18 +87,11 @@ def filter_column(runs: list[RunRow], facets: Facets) -> BrowseFilter:
     key = _PREFIX
     names = {run.id: f"{run.id} · {clean(run.dataset, 24)}" for run in runs}
     st.text_input("Text in caption or reasoning", key=f"{key}text", placeholder="words")
-    st.multiselect(
-        "Run", list(names), format_func=lambda run: names.get(run, str(run)), key=f"{key}run"
-    )
+    st.multiselect("Run", list(names), format_func=lambda run: names.get(run, str(run)), key=f"{key}run")
     _choice("Counts as", "effective", {"accepted": "accepted", "rejected": "rejected"})
     _choice("Medium", "kind", {"image": "images", "video": "videos"})
     _choice("Reviewed", "reviewed", {"yes": "yes", "no": "no"})
-    st.multiselect(
-        "Reason",
-        [r.value for r in Reason],
-        format_func=reason,
-        key=f"{key}reason",
-    )
+    st.multiselect("Reason", [r.value for r in Reason], format_func=reason, key=f"{key}reason")
     st.multiselect("Flaw", ["any", *(f.value for f in Flaw)], format_func=spaced, key=f"{key}flaw")
     st.multiselect("Judge says", list(_SIDES), format_func=lambda a: _SIDES[a], key=f"{key}answer")
     left, right = st.columns(2, vertical_alignment="bottom", wrap=False)
@@ -103,9 +100,7 @@ def filter_column(runs: list[RunRow], facets: Facets) -> BrowseFilter:
     # As it was left: not closed under the hand that empties its last field.
     st.session_state[_FOLD] = st.session_state[_FOLD]
     with st.expander("Rulings and scores", key=_FOLD, on_change="rerun"):
-        st.multiselect(
-            "Ruling", list(_RULINGS), format_func=lambda r: _RULINGS[r], key=f"{key}ruling"
-        )
+        st.multiselect("Ruling", list(_RULINGS), format_func=lambda r: _RULINGS[r], key=f"{key}ruling")
         _pick("Reviewer", "reviewer", facets.reviewers)
         _pick("Tag", "tag", facets.tags)
         _choice("Filter says", "decision", {"accepted": "accepted", "rejected": "rejected"})
@@ -117,14 +112,10 @@ def filter_column(runs: list[RunRow], facets: Facets) -> BrowseFilter:
 def _score() -> None:
     """The range of the chosen dimension's score; without a dimension there is nothing to measure."""
     key, idle = _PREFIX, not st.session_state.get(f"{_PREFIX}dimension")
-    st.selectbox("Its score", list(_MEASURES), key=f"{key}measure", format_func=_MEASURES.__getitem__,
-                 disabled=idle)  # fmt: skip
+    st.selectbox("Its score", list(_MEASURES), key=f"{key}measure", format_func=_MEASURES.__getitem__, disabled=idle)
     left, right = st.columns(2, vertical_alignment="bottom", wrap=False)
-    left.number_input("Score from", key=f"{key}score_min", value=None, step=1.0, format="%g",
-                      disabled=idle)  # fmt: skip
-    right.number_input(
-        "to", key=f"{key}score_max", value=None, step=1.0, format="%g", disabled=idle
-    )
+    left.number_input("Score from", key=f"{key}score_min", value=None, step=1.0, format="%g", disabled=idle)
+    right.number_input("to", key=f"{key}score_max", value=None, step=1.0, format="%g", disabled=idle)
 
 
 def chips(wanted: BrowseFilter) -> None:
@@ -138,8 +129,9 @@ def chips(wanted: BrowseFilter) -> None:
             if name == "dimension":
                 said += _range(wanted)
             label = f"{NAMES[name]}: {md(said, 100)}"
-            st.button(label, key=f"chip_{name}", icon=":material/close:", icon_position="right",
-                      on_click=_drop, args=(name,))  # fmt: skip
+            st.button(
+                label, key=f"chip_{name}", icon=":material/close:", icon_position="right", on_click=_drop, args=(name,)
+            )
         if len(used) > 1:
             st.button("Clear all", key="chip_all", type="tertiary", on_click=_drop_all)
 
@@ -151,8 +143,7 @@ def _choice(label: str, name: str, options: dict[str, str]) -> None:
 def _pick(label: str, name: str, options: list[str]) -> None:
     present = st.session_state.get(_PREFIX + name)
     known = options if present is None or present in options else [*options, present]
-    st.selectbox(label, known, index=None, format_func=lambda o: clean(o, 60), key=_PREFIX + name,
-                 placeholder="any")  # fmt: skip
+    st.selectbox(label, known, index=None, format_func=lambda o: clean(o, 60), key=_PREFIX + name, placeholder="any")
 
 
 def _more_in_use() -> bool:
@@ -196,8 +187,11 @@ def _from_widgets() -> BrowseFilter:
 
 def _range(wanted: BrowseFilter) -> str:
     """What is asked of the dimension's score: ``, of the first at least 3``."""
-    ends = [f"{word} {end:g}" for word, end in (("at least", wanted.score_min), ("at most", wanted.score_max))
-            if end is not None]  # fmt: skip
+    ends = [
+        f"{word} {end:g}"
+        for word, end in (("at least", wanted.score_min), ("at most", wanted.score_max))
+        if end is not None
+    ]
     measured = ends or wanted.measure != "difference"
     return f", {_MEASURES[wanted.measure]} {' and '.join(ends)}".rstrip() if measured else ""
 

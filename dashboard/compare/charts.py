@@ -13,10 +13,7 @@ from dashboard.numbers import many, percent, with_interval
 from dashboard.runs.charts import numbers, shares
 from dashboard.theme import ACCEPTED, REJECTED, RUN_A, RUN_B, chart
 
-WORDS = {
-    "both_right": "both right", "only_a": "only A right", "only_b": "only B right",
-    "both_wrong": "both wrong",
-}  # fmt: skip
+WORDS = {"both_right": "both right", "only_a": "only A right", "only_b": "only B right", "both_wrong": "both wrong"}
 _COLOURS = {"both_right": ACCEPTED, "only_a": RUN_A, "only_b": RUN_B, "both_wrong": REJECTED}
 _SAYS = ("first", "second", "tie", "none")
 _SAID = {"first": "first", "second": "second", "tie": "tie", "none": "unclear"}
@@ -41,8 +38,7 @@ def verdict(found: Comparison, a: RunRow, b: RunRow) -> str:
     finding = f"**{better} is better**"
     if all(asked) and asked[0] != asked[1]:
         finding = (
-            f"**{better} is right more often, but they were not asked alike** (A gave {asked[0]} a pair, "
-            f"B {asked[1]})"
+            f"**{better} is right more often, but they were not asked alike** (A gave {asked[0]} a pair, B {asked[1]})"
         )
     return (
         f"{finding}: alone right are A {only_a:,} times and B {only_b:,} times "
@@ -65,12 +61,17 @@ def outcomes(found: Comparison, a: RunRow, b: RunRow) -> None:
     fig = go.Figure()
     for name, count in found.outcomes.items():
         fig.add_bar(
-            y=[""], x=[count], orientation="h", name=WORDS[name],
+            y=[""],
+            x=[count],
+            orientation="h",
+            name=WORDS[name],
             marker={"color": _COLOURS[name]},
             text=[f"{WORDS[name]}<br>{count:,} · {percent(count / found.compared if found.compared else None, 0)}"],
-            textposition="inside", insidetextanchor="middle", textangle=0,
+            textposition="inside",
+            insidetextanchor="middle",
+            textangle=0,
             hovertemplate=f"{WORDS[name]}: {count:,}<extra></extra>",
-        )  # fmt: skip
+        )
     fig.update_layout(barmode="stack")
     fig.update_xaxes(visible=False)
     fig.update_yaxes(visible=False)
@@ -81,18 +82,13 @@ def outcomes(found: Comparison, a: RunRow, b: RunRow) -> None:
         f"{many(found.compared, 'pair')} judged by both.{ties} A run says of a pair what most of its "
         "predictions say; of two minds, or unreadable, is not right."
     )
-    numbers(
-        [{"outcome": WORDS[name], "pairs": n} for name, n in found.outcomes.items()], "outcomes"
-    )
+    numbers([{"outcome": WORDS[name], "pairs": n} for name, n in found.outcomes.items()], "outcomes")
 
 
 def accuracies(found: Comparison, a: RunRow, b: RunRow) -> None:
     """Accuracy of each with its interval."""
     st.markdown("**Accuracy on the common pairs**")
-    rows = [
-        (f"A · run {a.id}", found.accuracy_a, RUN_A),
-        (f"B · run {b.id}", found.accuracy_b, RUN_B),
-    ]
+    rows = [(f"A · run {a.id}", found.accuracy_a, RUN_A), (f"B · run {b.id}", found.accuracy_b, RUN_B)]
     shares(rows, key="compare_accuracy", height=136)
     st.caption(f"A {with_interval(found.accuracy_a)}, B {with_interval(found.accuracy_b)}")
 
@@ -130,9 +126,13 @@ def flips(found: Comparison) -> None:
             textfont={"color": ink()},
             hovertemplate="A: %{y}, B: %{x}: %{z:,}<extra></extra>",
             colorscale=[[0, "rgba(138,144,150,0.06)"], [1, "rgba(138,144,150,0.6)"]],
-            zmin=0, zmax=most, showscale=False, xgap=2, ygap=2,
+            zmin=0,
+            zmax=most,
+            showscale=False,
+            xgap=2,
+            ygap=2,
         )
-    )  # fmt: skip
+    )
     fig.update_xaxes(showgrid=False, tickangle=0, title={"text": "B says", "standoff": 12})
     fig.update_yaxes(autorange="reversed", showgrid=False, title={"text": "A says", "standoff": 12})
     chart(fig, key="compare_flips", height=96 + 56 * len(says))

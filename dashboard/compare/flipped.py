@@ -31,20 +31,26 @@ def flipped_pairs(space: Workspace, a: RunRow, b: RunRow, found: Comparison) -> 
     """Choose an outcome, see its pairs, review them."""
     choices = ["only_a", "only_b", "both_wrong", "both_right"]
     follow("pairs", choices, next((one for one in choices if found.outcomes[one]), "only_a"))
-    line = st.container(
-        horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"
-    )
+    line = st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center")
     with line:
         chosen = st.segmented_control(
-            "Pairs", choices, required=True, key="pairs", on_change=write("pairs", "after"),
+            "Pairs",
+            choices,
+            required=True,
+            key="pairs",
+            on_change=write("pairs", "after"),
             format_func=lambda name: f"{WORDS[name]} · {found.outcomes[name]:,}",
             label_visibility="collapsed",
-        )  # fmt: skip
+        )
     with line.container(horizontal=True, width="content"), errors_shown():
         count = found.outcomes[chosen]
         for name, run in (("A", a), ("B", b)):
-            if st.button(f"Review with {name}'s reasoning", disabled=not count, key=f"review_{name}",
-                         help=f"makes a queue of at most {MOST_ITEMS:,}"):  # fmt: skip
+            if st.button(
+                f"Review with {name}'s reasoning",
+                disabled=not count,
+                key=f"review_{name}",
+                help=f"makes a queue of at most {MOST_ITEMS:,}",
+            ):
                 _review(space, a, b, run, chosen)
     after = number_in_url("after") or 0
     if not found.outcomes[chosen]:
@@ -52,9 +58,7 @@ def flipped_pairs(space: Workspace, a: RunRow, b: RunRow, found: Comparison) -> 
         return
     rows = ready(
         ("flipped", str(space.folder), a.id, b.id, found.said, chosen, after),
-        lambda: Comparisons(space.database).pairs_said(
-            a.id, b.id, chosen, after=after, limit=PER_PAGE + 1
-        ),
+        lambda: Comparisons(space.database).pairs_said(a.id, b.id, chosen, after=after, limit=PER_PAGE + 1),
         words="Looking for the pairs",
     )
     if rows is None:
@@ -75,10 +79,13 @@ def flipped_pairs(space: Workspace, a: RunRow, b: RunRow, found: Comparison) -> 
 def _review(space: Workspace, a: RunRow, b: RunRow, run: RunRow, outcome: str) -> None:
     with st.spinner("Making the queue"):
         queue = space.make_queue(
-            NewQueue(kind=QueueKind.FILTER, run_ids=(run.id,),
-                     title=f"Runs {a.id} (A) and {b.id} (B), {WORDS[outcome]}: reasoning of run {run.id}"),
+            NewQueue(
+                kind=QueueKind.FILTER,
+                run_ids=(run.id,),
+                title=f"Runs {a.id} (A) and {b.id} (B), {WORDS[outcome]}: reasoning of run {run.id}",
+            ),
             ids=Comparisons(space.database).predictions_said(a.id, b.id, outcome, of_run=run.id),
-        )  # fmt: skip
+        )
     go("review", queue=str(queue.id))
     st.success(f"Queue {queue.id} holds {many(queue.items, 'prediction')}.")
 

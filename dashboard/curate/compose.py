@@ -29,31 +29,34 @@ _RUNS = "curate_runs"
 
 def compose(space: Workspace, runs: list[RunRow]) -> str | None:
     """Draw the form and the preview; the name of a set that was just frozen, with its version."""
-    names = {run.id: f"{run.id} · {clean(run.dataset, 24)} · {clean(run.model.rsplit('/', 1)[-1], 24)}"
-             for run in runs}  # fmt: skip
+    names = {run.id: f"{run.id} · {clean(run.dataset, 24)} · {clean(run.model.rsplit('/', 1)[-1], 24)}" for run in runs}
     _from_url(names)
     left, right = st.columns([2, 3], gap="large")
     frozen = None
     with left, errors_shown():
-        chosen = st.multiselect("Runs", list(names), format_func=names.__getitem__, key=_RUNS,
-                                placeholder="what they accepted goes into the set")  # fmt: skip
+        chosen = st.multiselect(
+            "Runs",
+            list(names),
+            format_func=names.__getitem__,
+            key=_RUNS,
+            placeholder="what they accepted goes into the set",
+        )
         st.query_params["runs"] = ",".join(map(str, chosen))
         for run in runs:
             if run.id in chosen:
                 policy = md(str(run.policy.get("name", "custom")), 40)
                 going = f", {run.status}" if run.status in ACTIVE else ""
-                st.caption(
-                    f"Run {run.id}: decided by the policy *{policy}*, and by rulings{going}."
-                )
+                st.caption(f"Run {run.id}: decided by the policy *{policy}*, and by rulings{going}.")
         if chosen:
             page_link("runs", "Try another policy", run=str(chosen[0]), tab="policy")
-        name = st.text_input(
-            "Name", key="curate_name", max_chars=100, placeholder="grm-t2i"
-        ).strip()
+        name = st.text_input("Name", key="curate_name", max_chars=100, placeholder="grm-t2i").strip()
         named = not name or _can_be_called(name)
-        even = st.toggle("Balance by position", key="curate_balance",
-                         help="Leaves rows out, drawn by the seed, until “first” and “second” are "
-                         "answered equally often. A judge trained on more of one prefers a position.")  # fmt: skip
+        even = st.toggle(
+            "Balance by position",
+            key="curate_balance",
+            help="Leaves rows out, drawn by the seed, until “first” and “second” are "
+            "answered equally often. A judge trained on more of one prefers a position.",
+        )
         seed = st.number_input("Seed", value=0, step=1, key="curate_seed") if even else 0
     with right, errors_shown():
         balance = Balance(int(seed)) if even else None
@@ -69,15 +72,10 @@ def compose(space: Workspace, runs: list[RunRow]) -> str | None:
             st.caption("Operators freeze sets.")
         elif st.button("Freeze", type="primary", disabled=not some) and named:
             if not name:
-                raise ReviewError(
-                    "the set has no name yet", hint="Name, above, says what to call it"
-                )
+                raise ReviewError("the set has no name yet", hint="Name, above, says what to call it")
             with st.status("Freezing", expanded=False) as status:
                 done = space.freeze(
-                    name,
-                    chosen,
-                    balance=balance,
-                    progress=lambda rows: status.update(label=f"Freezing: {rows:,} rows"),
+                    name, chosen, balance=balance, progress=lambda rows: status.update(label=f"Freezing: {rows:,} rows")
                 )
             frozen = f"{done.name}@{done.version}"
     return frozen
@@ -101,10 +99,9 @@ def _previewed(space: Workspace, runs: list[RunRow], balance: Balance | None) ->
     newest = Reviews(space.database).newest()
     # Whatever can change a row: a ruling, deciding or reading anew, a run that goes on.
     states = tuple(
-        (run.id, str(run.policy), run.progress.get("decided"), newest.get(run.id),
-         space.runs.counts(run.id)["done"])
+        (run.id, str(run.policy), run.progress.get("decided"), newest.get(run.id), space.runs.counts(run.id)["done"])
         for run in runs
-    )  # fmt: skip
+    )
     return ready(
         ("preview", str(space.folder), states, balance),
         lambda: preview(space.database, [run.id for run in runs], balance=balance),
@@ -134,17 +131,20 @@ def _show(seen: Preview) -> None:
     if len(seen.kinds) > 1:
         kinds = [
             (f"{kind}s", count, colour)
-            for (kind, count), colour in zip(
-                sorted(seen.kinds.items()), (RUN_A, RUN_B), strict=True
-            )
+            for (kind, count), colour in zip(sorted(seen.kinds.items()), (RUN_A, RUN_B), strict=True)
         ]
         _bar("Media", kinds, "curate_kinds")
     if seen.lead:
-        fig = go.Figure(go.Bar(
-            y=[label(name, 40) for name in seen.lead], x=list(seen.lead.values()), orientation="h",
-            marker={"color": WAITING}, text=[f"{lead:+.1f}" for lead in seen.lead.values()],
-            hovertemplate="%{y}: %{x:+.2f}<extra></extra>",
-        ))  # fmt: skip
+        fig = go.Figure(
+            go.Bar(
+                y=[label(name, 40) for name in seen.lead],
+                x=list(seen.lead.values()),
+                orientation="h",
+                marker={"color": WAITING},
+                text=[f"{lead:+.1f}" for lead in seen.lead.values()],
+                hovertemplate="%{y}: %{x:+.2f}<extra></extra>",
+            )
+        )
         st.markdown("**By how much the answered side leads, by dimension**")
         fig.update_xaxes(visible=False)
         fig.update_yaxes(autorange="reversed", showgrid=False)
@@ -177,11 +177,15 @@ def _bar(title: str, parts: list[tuple[str, int, str]], key: str) -> None:
     fig = go.Figure()
     for name, count, colour in parts:
         fig.add_bar(
-            y=[""], x=[count], orientation="h", marker={"color": colour},
+            y=[""],
+            x=[count],
+            orientation="h",
+            marker={"color": colour},
             text=[f"{name} {count:,} ({percent(count / total if total else None, 0)})"],
-            textposition="inside", insidetextanchor="start",
+            textposition="inside",
+            insidetextanchor="start",
             hovertemplate=f"{name}: {count:,}<extra></extra>",
-        )  # fmt: skip
+        )
     fig.update_layout(barmode="stack")
     fig.update_xaxes(visible=False)
     fig.update_yaxes(visible=False)

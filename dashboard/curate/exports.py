@@ -43,9 +43,7 @@ def start(space: Workspace, frozen: SetRow, *, format: str, split: float, bundle
             task.share = min(1.0, rows / max(1, total))
 
         try:
-            space.export(
-                frozen, format=format, out=folder, split=split, bundle=bundle, progress=progress
-            )
+            space.export(frozen, format=format, out=folder, split=split, bundle=bundle, progress=progress)
         except WinnowError:
             raise
         except Exception as error:

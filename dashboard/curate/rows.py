@@ -24,18 +24,14 @@ _BASIS = {"filter": "by the filter", "accept": "accepted by hand", "relabel": "r
 def set_rows(space: Workspace, row: SetRow) -> None:
     """A page of rows, and the way on. Where one is stands in the URL."""
     after = number_in_url("after")
-    found = Sets(space.database).shown(
-        row.id, after=-1 if after is None else after, limit=PER_PAGE + 1
-    )
+    found = Sets(space.database).shown(row.id, after=-1 if after is None else after, limit=PER_PAGE + 1)
     more, found = len(found) > PER_PAGE, found[:PER_PAGE]
     if not found:
         st.caption("That was the last one.")
     else:
         st.caption(f"Rows {found[0].position + 1:,} to {found[-1].position + 1:,}, in frozen order")
         focus = number_in_url("focus")
-        chosen = result_grid(
-            [_card(item) for item in found], table=False, focus=focus, key="set_rows"
-        )
+        chosen = result_grid([_card(item) for item in found], table=False, focus=focus, key="set_rows")
         ids = [item.prediction_id for item in found]
         if chosen in ids:
             st.query_params["focus"] = str(chosen)

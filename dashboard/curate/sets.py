@@ -48,9 +48,7 @@ def one_set(space: Workspace, row: SetRow, rows: list[SetRow]) -> None:
         st.query_params.clear()
         st.rerun()
     st.subheader(f"{md(row.name)} version {row.version}", anchor=False)
-    st.caption(
-        f"{_holds(row)} · frozen {ago(row.created_at)} · content `{(row.content_hash or '')[:16]}`"
-    )
+    st.caption(f"{_holds(row)} · frozen {ago(row.created_at)} · content `{(row.content_hash or '')[:16]}`")
     page_link("training", "Train on this set", new="1", set=f"{row.name}@{row.version}")
     left, right = st.columns(2, gap="large")
     with left, errors_shown():
@@ -81,13 +79,9 @@ def _export_form(space: Workspace, row: SetRow) -> None:
     if not i_may(Operation.EXPORT):
         st.caption("Operators export sets.")
         return
-    format_ = st.selectbox(
-        "Format", list(FORMATS), format_func=lambda f: _FORMATS.get(f, f), key="export_format"
-    )
+    format_ = st.selectbox("Format", list(FORMATS), format_func=lambda f: _FORMATS.get(f, f), key="export_format")
     left, right = st.columns(2, vertical_alignment="bottom")
-    split = left.number_input(
-        "Share of pairs for validation", 0.0, 0.5, 0.0, 0.01, key="export_split"
-    )
+    split = left.number_input("Share of pairs for validation", 0.0, 0.5, 0.0, 0.01, key="export_split")
     bundle = right.toggle("Copy the media", key="export_bundle")
     if st.button("Export", type="primary"):
         exports.start(space, row, format=format_, split=float(split), bundle=bundle)
@@ -106,17 +100,17 @@ def _exports(space: Workspace, row: SetRow) -> None:
                     exports.put_away(space, folder)
                     st.rerun(scope="fragment")
             else:
-                st.progress(
-                    task.share, f"{md(folder)}: {task.lines[-1] if task.lines else 'begins'}"
-                )
+                st.progress(task.share, f"{md(folder)}: {task.lines[-1] if task.lines else 'begins'}")
         if busy and not _writing(space):
             st.rerun()
 
     progress()
     for folder, manifest in exports.finished(space, row):
         with st.container(border=True):
-            st.markdown(f"**{md(manifest['format'])}** · {many(int(manifest['rows']), 'row')} · "
-                        f"{ago(float(manifest['created_at']))}")  # fmt: skip
+            st.markdown(
+                f"**{md(manifest['format'])}** · {many(int(manifest['rows']), 'row')} · "
+                f"{ago(float(manifest['created_at']))}"
+            )
             st.code(str(folder), language=None)
             # An export of an older version has no notes, but may say what is missing.
             for line in manifest.get("notes") or [manifest.get("missing_media")]:
@@ -156,14 +150,15 @@ def _difference(space: Workspace, row: SetRow, rows: list[SetRow]) -> None:
     if not others:
         st.caption("There is no other set to compare with.")
         return
-    earlier = [
-        one.id for one in others.values() if one.name == row.name and one.version < row.version
-    ]
+    earlier = [one.id for one in others.values() if one.name == row.name and one.version < row.version]
     options = list(others)
     chosen = st.selectbox(
-        "Compared with", options, index=options.index(earlier[-1]) if earlier else 0,
-        format_func=lambda i: f"{clean(others[i].name)} version {others[i].version}", key=f"diff_{row.id}",
-    )  # fmt: skip
+        "Compared with",
+        options,
+        index=options.index(earlier[-1]) if earlier else 0,
+        format_func=lambda i: f"{clean(others[i].name)} version {others[i].version}",
+        key=f"diff_{row.id}",
+    )
     reading = Previews(space.database)
     found = reading.difference(chosen, row.id)
     st.markdown(
@@ -173,6 +168,4 @@ def _difference(space: Workspace, row: SetRow, rows: list[SetRow]) -> None:
     for word, one, other in (("Added", row.id, chosen), ("Removed", chosen, row.id)):
         changed: list[Any] = reading.only_in(one, other)
         if changed and st.button(f"Look at those {word.lower()}", key=f"look_{word}_{row.id}"):
-            open_in_review(
-                [item.prediction_id for item in changed], f"{word} in {row.name}@{row.version}"
-            )
+            open_in_review([item.prediction_id for item in changed], f"{word} in {row.name}@{row.version}")

@@ -22,50 +22,41 @@ def add_form(space: Workspace) -> None:
     """The form; what it starts is shown by :func:`imports`."""
     with st.form("add_dataset", border=False), errors_shown():
         source = st.text_input(
-            "Format and file", placeholder="SOURCE:PATH, such as hpdv3:/data/HPDv3/train.json",
+            "Format and file",
+            placeholder="SOURCE:PATH, such as hpdv3:/data/HPDv3/train.json",
             help=f"SOURCE:PATH. Sources: {', '.join(SOURCES)}. Several files are separated by commas.",
-        )  # fmt: skip
+        )
         left, right = st.columns(2)
         name = left.text_input(
-            "Name",
-            placeholder="hpdv3-train",
-            max_chars=_MOST_NAME,
-            help="What it is called in this workspace.",
+            "Name", placeholder="hpdv3-train", max_chars=_MOST_NAME, help="What it is called in this workspace."
         )
         root = right.text_input(
-            "Data root", placeholder="where the source keeps them",
+            "Data root",
+            placeholder="where the source keeps them",
             help="Folder that the media paths are relative to. No path leads out of it.",
-        )  # fmt: skip
+        )
         links = st.text_area(
-            "Allow links to", placeholder="no folder", height=68,
+            "Allow links to",
+            placeholder="no folder",
+            height=68,
             help="Folders outside of the data root that its symbolic links may lead to, one a line: "
             "the blobs of a downloaded snapshot, or another disk. Only those you trust.",
-        )  # fmt: skip
-        check = st.checkbox("Open every medium", value=True,
-                            help="Finds missing and broken files; off is much faster.")  # fmt: skip
+        )
+        check = st.checkbox("Open every medium", value=True, help="Finds missing and broken files; off is much faster.")
         if st.form_submit_button("Add dataset", type="primary"):
             folders = [line.strip() for line in links.splitlines() if line.strip()]
             start(space, source.strip(), name.strip(), root.strip(), check, folders)
             st.rerun()
 
 
-def start(
-    space: Workspace,
-    source: str,
-    name: str,
-    root: str,
-    check: bool,
-    links_to: Sequence[str] = (),
-) -> None:
+def start(space: Workspace, source: str, name: str, root: str, check: bool, links_to: Sequence[str] = ()) -> None:
     """Begin an import.
 
     Raises:
         UsageError: A field is empty, or an import of that name is going on.
     """
     if ":" not in source:
-        raise UsageError(
-            "say the format and the file as SOURCE:PATH", hint="such as hpdv3:/data/train.json"
-        )
+        raise UsageError("say the format and the file as SOURCE:PATH", hint="such as hpdv3:/data/train.json")
     if not name or not name.isprintable():
         raise UsageError("give the dataset a name")
     key = ("import", str(space.folder), name)

@@ -21,9 +21,12 @@ from dashboard.words import ISSUES
 PER_PAGE = 24
 _CODES = {"duplicates": "duplicate", "conflicts": "conflict"}
 _WORDS = {
-    "all": "all pairs", "ties": "recorded ties", "duplicates": ISSUES["duplicate"],
-    "conflicts": ISSUES["conflict"], "missing": "media missing or unreadable",
-}  # fmt: skip
+    "all": "all pairs",
+    "ties": "recorded ties",
+    "duplicates": ISSUES["duplicate"],
+    "conflicts": ISSUES["conflict"],
+    "missing": "media missing or unreadable",
+}
 _NOTHING = {
     "ties": "No recorded tie.",
     "duplicates": "No pair is listed twice.",
@@ -55,10 +58,14 @@ def gallery(space: Workspace, dataset: DatasetRow) -> None:
     """Draw the filter, a page, and the way on. All of it is in the URL."""
     follow("filter", FILTERS, "all")
     chosen = st.segmented_control(
-        "Show", FILTERS, required=True, key="filter", format_func=_WORDS.__getitem__,
+        "Show",
+        FILTERS,
+        required=True,
+        key="filter",
+        format_func=_WORDS.__getitem__,
         on_change=write("filter", "after"),
         label_visibility="collapsed",
-    )  # fmt: skip
+    )
     after = number_in_url("after")
     if chosen in _CODES:
         cards, following = _by_issue(space, dataset, chosen, after)
@@ -92,8 +99,5 @@ def _by_issue(
         if kept is not None:
             again.setdefault(kept, []).append(issue.row)
     words = "again in row" if chosen == "duplicates" else "contradicted in row"
-    cards = [
-        pair_card(pair, f"{words} {', '.join(map(str, again[pair.idx]))}")
-        for pair in rows.by_index(list(again))
-    ]
+    cards = [pair_card(pair, f"{words} {', '.join(map(str, again[pair.idx]))}") for pair in rows.by_index(list(again))]
     return cards, found[PER_PAGE - 1].issue_id if len(found) > PER_PAGE else None

@@ -16,10 +16,16 @@ from dashboard.urls import follow, number_in_url, write
 from dashboard.words import ISSUES
 
 COUNTS = {
-    "rows": "rows read", "pairs": "pairs", "judgeable": "can be judged", "ties": "recorded ties",
-    "duplicates": ISSUES["duplicate"], "conflicts": ISSUES["conflict"], "missing": ISSUES["missing"],
-    "unreadable": ISSUES["unreadable"], "broken": "broken rows",
-}  # fmt: skip
+    "rows": "rows read",
+    "pairs": "pairs",
+    "judgeable": "can be judged",
+    "ties": "recorded ties",
+    "duplicates": ISSUES["duplicate"],
+    "conflicts": ISSUES["conflict"],
+    "missing": ISSUES["missing"],
+    "unreadable": ISSUES["unreadable"],
+    "broken": "broken rows",
+}
 _ISSUES = 100
 _STYLE = """<style>
 .wn-counts { display: grid; grid-template-columns: repeat(auto-fit, minmax(88px, 1fr)); gap: 8px;
@@ -38,8 +44,7 @@ def facts(dataset: DatasetRow) -> None:
     if dataset.unusable:
         counts = {**counts, "judgeable": dataset.judgeable}
     cells = "".join(
-        f'<div class="{"" if counts.get(name) else "wn-none"}">'
-        f"<b>{counts.get(name, 0):,}</b><span>{words}</span></div>"
+        f'<div class="{"" if counts.get(name) else "wn-none"}"><b>{counts.get(name, 0):,}</b><span>{words}</span></div>'
         for name, words in COUNTS.items()
         if name in counts or name != "judgeable"
     )
@@ -57,28 +62,37 @@ def issues(space: Workspace, dataset: DatasetRow) -> None:
     """Issues by code, in pages."""
     follow("code", ("all", *ISSUES), "all")
     code = st.selectbox(
-        "Kind", ("all", *ISSUES), key="code", width=240,
+        "Kind",
+        ("all", *ISSUES),
+        key="code",
+        width=240,
         format_func=lambda one: "every kind" if one == "all" else ISSUES[one],
         on_change=write("code", "issue"),
-    )  # fmt: skip
-    after = number_in_url("issue") or 0
-    rows = Gallery(space.database, dataset.id).issues(
-        None if code == "all" else code, after=after, limit=_ISSUES + 1
     )
+    after = number_in_url("issue") or 0
+    rows = Gallery(space.database, dataset.id).issues(None if code == "all" else code, after=after, limit=_ISSUES + 1)
     if not rows:
         st.caption("Nothing was found wrong." if not after else "That was the last one.")
     else:
         table(
             [
-                {"kind": ISSUES.get(row.code, row.code), "row": row.row, "message": clean(row.message, 500),
-                 "file": clean(row.file, 500)}
+                {
+                    "kind": ISSUES.get(row.code, row.code),
+                    "row": row.row,
+                    "message": clean(row.message, 500),
+                    "file": clean(row.file, 500),
+                }
                 for row in rows[:_ISSUES]
             ],
-            hide_index=True, width="stretch", height=min(36 * (len(rows) + 1), 560),
-            column_config={"kind": st.column_config.TextColumn(width="small"),
-                           "row": st.column_config.NumberColumn(width="small"),
-                           "message": st.column_config.TextColumn(width="large")},
-        )  # fmt: skip
+            hide_index=True,
+            width="stretch",
+            height=min(36 * (len(rows) + 1), 560),
+            column_config={
+                "kind": st.column_config.TextColumn(width="small"),
+                "row": st.column_config.NumberColumn(width="small"),
+                "message": st.column_config.TextColumn(width="large"),
+            },
+        )
     with st.container(horizontal=True):
         if after and st.button("From the first", key="issues_first"):
             st.query_params.pop("issue", None)

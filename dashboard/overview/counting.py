@@ -73,9 +73,7 @@ def _state(run: RunRow, newest_review: int) -> Hashable:
     )
 
 
-def _count(
-    database: Database, runs: list[RunRow], states: dict[int, Hashable]
-) -> dict[int, RunCounts]:
+def _count(database: Database, runs: list[RunRow], states: dict[int, Hashable]) -> dict[int, RunCounts]:
     found = {}
     for run in runs:
         place, state = (str(database.url), run.id), states[run.id]

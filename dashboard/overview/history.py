@@ -39,14 +39,19 @@ def history_numbers(rows: History) -> None:
     with st.popover("Numbers of the runs", type="tertiary"):
         table(
             [
-                {"run": run.id, "dataset": clean(run.dataset), "model": model_name(run.model),
-                 "predictions": counts.done,
-                 "accuracy": with_interval(counts.accuracy) if counts.accuracy else "–",
-                 "accepted": percent(counts.effective / counts.done)}
+                {
+                    "run": run.id,
+                    "dataset": clean(run.dataset),
+                    "model": model_name(run.model),
+                    "predictions": counts.done,
+                    "accuracy": with_interval(counts.accuracy) if counts.accuracy else "–",
+                    "accepted": percent(counts.effective / counts.done),
+                }
                 for run, counts in rows
             ],
-            hide_index=True, width="stretch",
-        )  # fmt: skip
+            hide_index=True,
+            width="stretch",
+        )
 
 
 def _accuracy(rows: History) -> None:
@@ -70,14 +75,15 @@ def _accuracy(rows: History) -> None:
                 "type": "data",
                 "array": [100 * s.interval[1] - v for v, (_, s) in zip(values, mine, strict=True)],
                 "arrayminus": [v - 100 * s.interval[0] for v, (_, s) in zip(values, mine, strict=True)],
-                "color": WAITING, "thickness": 1.5,
+                "color": WAITING,
+                "thickness": 1.5,
             },
             hovertemplate=[
                 f"run {run.id}: {with_interval(share)}<br>{label(model_name(run.model), 40)} on "
                 f"{label(run.dataset, 40)}<extra></extra>"
                 for run, share in mine
             ],
-        )  # fmt: skip
+        )
     _axes(fig)
     chart(fig, key="history_accuracy", height=260)
 
@@ -124,7 +130,8 @@ def _tick(run: RunRow, rows: History) -> str:
 
 def _axes(fig: go.Figure) -> None:
     places = sum(len(trace.y) for trace in fig.data)
-    fig.update_xaxes(showgrid=False, type="multicategory", range=[-0.5, places - 0.5],
-                     dividercolor="rgba(138,144,150,0.25)")  # fmt: skip
+    fig.update_xaxes(
+        showgrid=False, type="multicategory", range=[-0.5, places - 0.5], dividercolor="rgba(138,144,150,0.25)"
+    )
     ticks = [0, 25, 50, 75, 100]
     fig.update_yaxes(range=[0, 105], tickvals=ticks, ticktext=[f"{tick} %" for tick in ticks])

@@ -16,9 +16,14 @@ from dashboard.text import clean
 
 _STYLE = (Path(__file__).parent / "card.css").read_text(encoding="utf-8")
 STATE = {
-    "queued": "◷ queued", "starting": "◷ starting", "running": "▶ running", "finished": "✓ finished",
-    "failed": "✕ failed", "cancelled": "■ cancelled", "interrupted": "✕ interrupted",
-}  # fmt: skip
+    "queued": "◷ queued",
+    "starting": "◷ starting",
+    "running": "▶ running",
+    "finished": "✓ finished",
+    "failed": "✕ failed",
+    "cancelled": "■ cancelled",
+    "interrupted": "✕ interrupted",
+}
 
 
 def card_style() -> None:
@@ -41,9 +46,7 @@ def card_html(run: RunRow, counts: RunCounts) -> str:
     """The card; every text in it is escaped."""
     order = escape(str(run.spec.get("order", "")))
     samples = int(run.spec.get("samples", 1) or 1)
-    asked = ("both orders" if order == "both" else f"{order} order") + (
-        f", {samples} samples" if samples > 1 else ""
-    )
+    asked = ("both orders" if order == "both" else f"{order} order") + (f", {samples} samples" if samples > 1 else "")
     facts = [escape(clean(run.dataset, 60)), escape(run.engine), asked, ago(run.created_at)]
     return f"""
     <div class="wn-run wn-{escape(run.status)}">
@@ -79,9 +82,7 @@ def _bar(counts: RunCounts) -> str:
         if count
     )
     words = ", ".join(f"{count:,} {name}" for name, count in parts if count) or "nothing yet"
-    return (
-        f'<div class="wn-bar" role="img" aria-label="{words} of {counts.total:,}">{segments}</div>'
-    )
+    return f'<div class="wn-bar" role="img" aria-label="{words} of {counts.total:,}">{segments}</div>'
 
 
 def _facts(run: RunRow, counts: RunCounts) -> list[tuple[str, str]]:
@@ -92,7 +93,7 @@ def _facts(run: RunRow, counts: RunCounts) -> list[tuple[str, str]]:
         ("accuracy", with_interval(counts.accuracy) if counts.accuracy else "–"),
         ("unreadable", f"{counts.unreadable:,}"),
         ("failed", f"{counts.failed:,}"),
-    ]  # fmt: skip
+    ]
     if run.status in ("queued", "starting", "running"):
         live = run.progress if run.status == "running" else {}
         eta = live.get("eta_s")

@@ -22,13 +22,9 @@ _SIDES = {"first": "first shown", "second": "second shown", "tie": "tie", None: 
 
 def analysis_charts(found: Analysis, run_id: int) -> None:
     """Draw everything, two charts abreast."""
-    parts: list[Callable[[Analysis, str], None]] = [
-        _confusion, _position, _captions, _margins, _dimensions, _flaws,
-    ]  # fmt: skip
+    parts: list[Callable[[Analysis, str], None]] = [_confusion, _position, _captions, _margins, _dimensions, _flaws]
     for start in range(0, len(parts), 2):
-        for column, part in zip(
-            st.columns(2, gap="medium"), parts[start : start + 2], strict=False
-        ):
+        for column, part in zip(st.columns(2, gap="medium"), parts[start : start + 2], strict=False):
             with column, st.container(border=True, height="stretch"):
                 part(found, f"{run_id}_{part.__name__}")
 
@@ -39,8 +35,9 @@ def numbers(rows: Sequence[dict[str, Any]], key: str) -> None:
         table(rows, hide_index=True, width="stretch", key=f"table_{key}")
 
 
-def shares(rows: Sequence[tuple[str, Share, str]], *, key: str, reference: float | None = None,
-           height: int | None = None) -> None:  # fmt: skip
+def shares(
+    rows: Sequence[tuple[str, Share, str]], *, key: str, reference: float | None = None, height: int | None = None
+) -> None:
     """Shares with their 95 % intervals as dots and whiskers, labelled in words.
 
     Args:
@@ -49,12 +46,8 @@ def shares(rows: Sequence[tuple[str, Share, str]], *, key: str, reference: float
     """
     rows = [row for row in rows if row[1].n]
     values = [100 * (share.value or 0) for _, share, _ in rows]
-    low = [
-        value - 100 * share.interval[0] for value, (_, share, _) in zip(values, rows, strict=True)
-    ]
-    high = [
-        100 * share.interval[1] - value for value, (_, share, _) in zip(values, rows, strict=True)
-    ]
+    low = [value - 100 * share.interval[0] for value, (_, share, _) in zip(values, rows, strict=True)]
+    high = [100 * share.interval[1] - value for value, (_, share, _) in zip(values, rows, strict=True)]
     fig = go.Figure(
         go.Scatter(
             x=values,
@@ -70,7 +63,7 @@ def shares(rows: Sequence[tuple[str, Share, str]], *, key: str, reference: float
             ],
             cliponaxis=False,
         )
-    )  # fmt: skip
+    )
     if reference is not None:
         fig.add_vline(x=reference, line={"color": WAITING, "dash": "dot", "width": 1.5})
     ticks = [0, 25, 50, 75, 100]
@@ -86,13 +79,12 @@ def _confusion(found: Analysis, key: str) -> None:
         f"**Right in {with_interval(found.accuracy)}**: {percent(better['first'].value, 0)} where the "
         f"better one was shown first, {percent(better['second'].value, 0)} where it was shown second"
     )
-    humans = [
-        side for side in ("first", "second", "tie") if any(h == side for h, _ in found.confusion)
-    ]
+    humans = [side for side in ("first", "second", "tie") if any(h == side for h, _ in found.confusion)]
     judges = [
-        side for side in ("first", "second", "tie", None)
+        side
+        for side in ("first", "second", "tie", None)
         if side in ("first", "second") or any(j == side for _, j in found.confusion)
-    ]  # fmt: skip
+    ]
     counts = [[found.confusion[human, judge] for judge in judges] for human in humans]
     totals = [max(1, sum(row)) for row in counts]
     fig = go.Figure(
@@ -100,21 +92,20 @@ def _confusion(found: Analysis, key: str) -> None:
             z=[[n / total for n in row] for row, total in zip(counts, totals, strict=True)],
             x=[_SIDES[judge] for judge in judges],
             y=[_SIDES[human] for human in humans],
-            text=[
-                [f"{n:,}<br>{n / total:.0%}" for n in row]
-                for row, total in zip(counts, totals, strict=True)
-            ],
+            text=[[f"{n:,}<br>{n / total:.0%}" for n in row] for row, total in zip(counts, totals, strict=True)],
             texttemplate="%{text}",
             textfont={"color": ink()},
             hovertemplate="human: %{y}<br>judge: %{x}<br>%{text}<extra></extra>",
             colorscale=[[0, "rgba(0,114,178,0.04)"], [1, "rgba(0,114,178,0.55)"]],
-            zmin=0, zmax=1, showscale=False, xgap=2, ygap=2,
+            zmin=0,
+            zmax=1,
+            showscale=False,
+            xgap=2,
+            ygap=2,
         )
-    )  # fmt: skip
-    fig.update_xaxes(showgrid=False, tickangle=0, title={"text": "judge says", "standoff": 12})
-    fig.update_yaxes(
-        autorange="reversed", showgrid=False, title={"text": "human prefers", "standoff": 12}
     )
+    fig.update_xaxes(showgrid=False, tickangle=0, title={"text": "judge says", "standoff": 12})
+    fig.update_yaxes(autorange="reversed", showgrid=False, title={"text": "human prefers", "standoff": 12})
     chart(fig, key=key, height=_HEIGHT)
     numbers(
         [
@@ -140,11 +131,7 @@ def _position(found: Analysis, key: str) -> None:
     shares(rows, key=key, reference=50)
     if found.flips.n:
         to_first = found.flips_to_first
-        bias = (
-            f"; {percent(to_first.value, 0)} of the changes are for the first shown"
-            if to_first.n
-            else ""
-        )
+        bias = f"; {percent(to_first.value, 0)} of the changes are for the first shown" if to_first.n else ""
         st.caption(
             f"Judged in both orders: {many(found.flips.n, 'time')}; the winner changed in "
             f"{with_interval(found.flips)}{bias}."
@@ -170,14 +157,9 @@ def _dimensions(found: Analysis, key: str) -> None:
     if not rows:
         st.caption("No scores could be read.")
         return
-    shares(
-        [(name, share, FIRST) for name, share, _ in rows],
-        key=key,
-    )
+    shares([(name, share, FIRST) for name, share, _ in rows], key=key)
     st.caption("Of the pairs to which the dimension gives different scores.")
-    numbers(
-        [{**_row(clean(name), share), "equal scores": equal} for name, share, equal in rows], key
-    )
+    numbers([{**_row(clean(name), share), "equal scores": equal} for name, share, equal in rows], key)
 
 
 def _margins(found: Analysis, key: str) -> None:
@@ -186,8 +168,7 @@ def _margins(found: Analysis, key: str) -> None:
     if not counts[True] and not counts[False]:
         st.caption("No totals could be read.")
         return
-    places = range(min(min(c, default=0) for c in counts.values()),
-                   max(max(c, default=0) for c in counts.values()) + 1)  # fmt: skip
+    places = range(min(min(c, default=0) for c in counts.values()), max(max(c, default=0) for c in counts.values()) + 1)
     fig = go.Figure()
     for right, name, colour in ((True, "right", ACCEPTED), (False, "wrong", REJECTED)):
         fig.add_bar(
@@ -195,11 +176,7 @@ def _margins(found: Analysis, key: str) -> None:
             y=[counts[right][place] for place in places],
             marker={
                 "color": colour,
-                "pattern": {
-                    "shape": "" if right else "/",
-                    "fillmode": "overlay",
-                    "fgcolor": "rgba(255,255,255,0.6)",
-                },
+                "pattern": {"shape": "" if right else "/", "fillmode": "overlay", "fgcolor": "rgba(255,255,255,0.6)"},
             },
             hovertemplate=f"margin %{{x}}: %{{y:,}} {name}<extra></extra>",
         )
@@ -208,17 +185,13 @@ def _margins(found: Analysis, key: str) -> None:
     chart(fig, key=key, height=_HEIGHT)
     exact = "" if found.exact else " Margins are rounded to whole numbers."
     st.caption(f"Green: right. Vermilion, hatched: wrong.{exact}")
-    numbers(
-        [{"margin": p, "right": counts[True][p], "wrong": counts[False][p]} for p in places], key
-    )
+    numbers([{"margin": p, "right": counts[True][p], "wrong": counts[False][p]} for p in places], key)
 
 
 def _flaws(found: Analysis, key: str) -> None:
     rows = found.flaws()
     flawed = sum(group.n for group in found.groups if group.flaws)
-    st.markdown(
-        f"**Flaws in {percent(flawed / found.predictions if found.predictions else None)} of the texts**"
-    )
+    st.markdown(f"**Flaws in {percent(flawed / found.predictions if found.predictions else None)} of the texts**")
     if not rows:
         st.caption("None was found.")
         return
@@ -230,23 +203,25 @@ def _flaws(found: Analysis, key: str) -> None:
             width=0.6,
             marker={"color": WAITING},
             text=[
-                f"{count:,}" + (f" · {percent(share.value, 0)} right" if share.n else "")
-                for _, count, share in rows
+                f"{count:,}" + (f" · {percent(share.value, 0)} right" if share.n else "") for _, count, share in rows
             ],
             textposition="auto",
             hovertemplate="%{y}: %{text}<extra></extra>",
         )
-    )  # fmt: skip
+    )
     fig.update_yaxes(autorange="reversed", showgrid=False)
     fig.update_xaxes(visible=False)
     chart(fig, key=key, height=24 + 36 * len(rows))
-    numbers(
-        [{"flaw": spaced(f), "texts": n, "right": with_interval(s)} for f, n, s in rows],
-        key,
-    )
+    numbers([{"flaw": spaced(f), "texts": n, "right": with_interval(s)} for f, n, s in rows], key)
 
 
 def _row(name: str, share: Share) -> dict[str, Any]:
     low, high = share.interval
-    return {"": clean(name), "share": percent(share.value), "95 % from": percent(low), "to": percent(high),
-            "count": share.count, "of": share.n}  # fmt: skip
+    return {
+        "": clean(name),
+        "share": percent(share.value),
+        "95 % from": percent(low),
+        "to": percent(high),
+        "count": share.count,
+        "of": share.n,
+    }

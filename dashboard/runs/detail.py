@@ -34,10 +34,7 @@ from dashboard.words import reason
 
 TABS = ("summary", "analysis", "policy", "log", "settings")
 _FAILURES = 50
-_BEFORE = {
-    JobStatus.QUEUED: "Waits until its device is free.",
-    JobStatus.STARTING: "Its process is starting.",
-}
+_BEFORE = {JobStatus.QUEUED: "Waits until its device is free.", JobStatus.STARTING: "Its process is starting."}
 """What there is to say before a run runs."""
 
 
@@ -50,14 +47,11 @@ def run_detail(space: Workspace, run: RunRow) -> None:
     if run.error:
         st.error(f"{md(run.error)}{f'  {chr(10)}{md(run.hint)}' if run.hint else ''}")
     if run.read_by_older and not going:
-        st.info(
-            "An older Winnow read this run's texts. The tab *policy* shows what reading them again changes."
-        )
+        st.info("An older Winnow read this run's texts. The tab *policy* shows what reading them again changes.")
     follow("tab", TABS, "summary")
     tab = st.segmented_control(
-        "Show", TABS, required=True, key="tab", on_change=write("tab"),
-        label_visibility="collapsed",
-    )  # fmt: skip
+        "Show", TABS, required=True, key="tab", on_change=write("tab"), label_visibility="collapsed"
+    )
     with errors_shown():
         match tab:
             case "analysis":
@@ -127,16 +121,17 @@ def _summary(space: Workspace, run: RunRow) -> None:
     counts = run_counts(space.runs.counts(run.id), run.policy)
     if not counts.done and not counts.failed:
         if run.status == JobStatus.RUNNING and run.job_id is not None:
-            empty("The model is being loaded", "That takes seconds to minutes; the log tells how far it "
-                  "is. What becomes of the first predictions is counted here.")  # fmt: skip
+            empty(
+                "The model is being loaded",
+                "That takes seconds to minutes; the log tells how far it "
+                "is. What becomes of the first predictions is counted here.",
+            )
         else:
             empty("Nothing yet", "Predictions are counted here as soon as the first are stored.")
         return
     left, right = st.columns(2, gap="medium")
     with left, st.container(border=True):
-        st.markdown(
-            f"**Why {many(counts.rejected, 'prediction')} of {counts.done:,} are rejected**"
-        )
+        st.markdown(f"**Why {many(counts.rejected, 'prediction')} of {counts.done:,} are rejected**")
         _reasons(run.id, dict(counts.reasons))
         overruled = counts.effective - counts.accepted
         if overruled:
@@ -160,14 +155,19 @@ def _reasons(run_id: int, reasons: dict[str, int]) -> None:
             x=[n for _, n in rows],
             y=[reason(name) for name, _ in rows],
             orientation="h",
-            marker={"color": REJECTED, "pattern": {
-                "fillmode": "overlay", "fgcolor": "rgba(255,255,255,0.4)",
-                "shape": ["/" if name == "unreadable" else "" for name, _ in rows]}},
+            marker={
+                "color": REJECTED,
+                "pattern": {
+                    "fillmode": "overlay",
+                    "fgcolor": "rgba(255,255,255,0.4)",
+                    "shape": ["/" if name == "unreadable" else "" for name, _ in rows],
+                },
+            },
             text=[f"{n:,} · {percent(n / total, 0)}" for _, n in rows],
             textposition="auto",
             hovertemplate="%{y}: %{text}<extra></extra>",
         )
-    )  # fmt: skip
+    )
     fig.update_xaxes(visible=False)
     fig.update_yaxes(autorange="reversed", showgrid=False)
     chart(fig, key=f"reasons_{run_id}", height=32 + 36 * len(rows))
@@ -178,12 +178,21 @@ def _failures_list(space: Workspace, run_id: int) -> None:
     rows = Failures(space.database).page(run_id, after=after, limit=_FAILURES + 1)
     table(
         [
-            {"pair": row.idx, "order": row.order, "sample": row.sample, "tries": row.attempts,
-             "error": clean(row.error, 500), "hint": clean(row.hint or "", 300)}
+            {
+                "pair": row.idx,
+                "order": row.order,
+                "sample": row.sample,
+                "tries": row.attempts,
+                "error": clean(row.error, 500),
+                "hint": clean(row.hint or "", 300),
+            }
             for row in rows[:_FAILURES]
         ],
-        hide_index=True, width="stretch", height=320, key=f"failures_{run_id}",
-    )  # fmt: skip
+        hide_index=True,
+        width="stretch",
+        height=320,
+        key=f"failures_{run_id}",
+    )
     with st.container(horizontal=True):
         if after and st.button("From the first", key="failed_first"):
             st.query_params.pop("failed", None)
@@ -250,9 +259,7 @@ def _settings(run: RunRow) -> None:
     options = dict(run.spec.get("options", {}))
     if "max_pixels" in options and options["max_pixels"] is None:
         options["max_pixels"] = _processors_own(run.model)
-    plain = {
-        name: value for name, value in run.spec.items() if name not in ("options", "instruction")
-    }
+    plain = {name: value for name, value in run.spec.items() if name not in ("options", "instruction")}
     with left:
         st.markdown("**What was asked**")
         table(_rows({**plain, **options}), hide_index=True, width="stretch", height="content")

@@ -37,9 +37,7 @@ _ENGINE_WORDS = {AUTO: "auto · best installed"} | {
 }
 
 
-def load_form(
-    run: RunRow | None, datasets: list[DatasetRow], runs: list[RunRow], *, again: str
-) -> None:
+def load_form(run: RunRow | None, datasets: list[DatasetRow], runs: list[RunRow], *, again: str) -> None:
     """Fill the form once for each ``again``: from a run, or with the defaults and the last judge."""
     # Streamlit forgets widgets that a visit to another page did not draw.
     if st.session_state.get(_LOADED) == again and KEY + "dataset" in st.session_state:
@@ -66,9 +64,7 @@ def load_form(
 
 def _values_of(run: RunRow) -> dict[str, Any]:
     spec = run.spec
-    values = {
-        name: spec[name] for name in ("model", "order", "samples", "seed", "limit", "use_cot")
-    }
+    values = {name: spec[name] for name in ("model", "order", "samples", "seed", "limit", "use_cot")}
     values |= {name: spec["options"][name] for name in ENGINE_NAMES if name in spec["options"]}
     engine = spec["engine"] if spec["engine"] in ENGINES else AUTO
     values |= {"dataset": run.dataset, "engine": engine, "instruction": _own_instruction(spec)}
@@ -93,8 +89,7 @@ def launch_form(space: Workspace, datasets: list[DatasetRow], runs: list[RunRow]
         for title, options in GROUPS.items():
             folded(title, options, KEY)
         policy = policy_state(POLICY)
-        with fold("Filter", [] if policy == POLICIES["agreement"] else [policy.name],
-                  key=KEY + "fold_Filter"):  # fmt: skip
+        with fold("Filter", [] if policy == POLICIES["agreement"] else [policy.name], key=KEY + "fold_Filter"):
             st.caption("Default agreement. Another one can be applied later without judging again.")
             policy_fields(POLICY)
     with right, errors_shown():
@@ -105,9 +100,7 @@ def launch_form(space: Workspace, datasets: list[DatasetRow], runs: list[RunRow]
         st.markdown("**The same as a command**")
         st.code(command_line(request, workspace=space.folder), language=None, wrap_lines=True)
         st.markdown("**Before it starts**")
-        failed = draw_checks(
-            preflight(space.database, space.folder, space.settings.engine_pythons, request)
-        )
+        failed = draw_checks(preflight(space.database, space.folder, space.settings.engine_pythons, request))
         if st.button("Start run", type="primary", disabled=bool(failed), key="launch_start"):
             run_id, _ = space.launcher.start(request)
             space.supervise()
@@ -152,28 +145,30 @@ def request_from_form() -> RunRequest:
 def _four_fields(datasets: list[DatasetRow], runs: list[RunRow]) -> None:
     by_name = {row.name: row for row in datasets}
     dataset = st.selectbox(
-        "Dataset", list(reversed(by_name)), key=KEY + "dataset",
+        "Dataset",
+        list(reversed(by_name)),
+        key=KEY + "dataset",
         format_func=lambda name: f"{clean(name, 80)} · {many(by_name[name].judgeable, 'pair')}",
-    )  # fmt: skip
+    )
     model_field(judges(runs), KEY + "model")
     left, right = st.columns(2)
     left.selectbox(
-        "Engine", [AUTO, *ENGINES], key=KEY + "engine", format_func=_ENGINE_WORDS.__getitem__,
+        "Engine",
+        [AUTO, *ENGINES],
+        key=KEY + "engine",
+        format_func=_ENGINE_WORDS.__getitem__,
         help="auto is vllm where it is installed and there is a GPU, else transformers.",
-    )  # fmt: skip
+    )
     usual = default_order(by_name[dataset].source).value if dataset in by_name else ""
     right.selectbox(
-        "Shown order", [USUAL_ORDER, *(order.value for order in OrderPolicy)],
+        "Shown order",
+        [USUAL_ORDER, *(order.value for order in OrderPolicy)],
         key=KEY + "order",
         format_func=lambda order: f"as usual: {usual}" if order == USUAL_ORDER else order,
         help="A file that names the better side first is shuffled, or position would tell the label.",
-    )  # fmt: skip
+    )
 
 
 def nothing_to_judge() -> None:
     """In place of the form, while there is no dataset."""
-    empty(
-        "No dataset to judge",
-        "A run needs a dataset that is ready.",
-        link=("datasets", "Add a dataset"),
-    )
+    empty("No dataset to judge", "A run needs a dataset that is ready.", link=("datasets", "Add a dataset"))

@@ -32,9 +32,7 @@ def log_tail(path: Path, *, size: int = TAIL_BYTES, lines: int = TAIL_LINES) -> 
     if whole > size:
         found = found[1:]  # the first is most likely cut
     cut = whole > size or len(found) > lines
-    shown = [
-        visible(line.rstrip("\r").rsplit("\r", 1)[-1])[:_LONGEST_LINE] for line in found[-lines:]
-    ]
+    shown = [visible(line.rstrip("\r").rsplit("\r", 1)[-1])[:_LONGEST_LINE] for line in found[-lines:]]
     return "\n".join(shown).strip("\n"), cut
 
 

@@ -25,9 +25,15 @@ class Preset:
 
 PRESETS = (
     Preset("Quick look", "the first 200 pairs", {"limit": 200}),
-    Preset("Both orders", "each pair in both orders; keeps what does not flip",
-           {"order": "both", "policy": "order-consistent"}),
-    Preset("Consensus of 4", "four samples at 0.7; keeps what three agree on",
-           {"samples": 4, "temperature": 0.7, "policy": "consensus"}),
+    Preset(
+        "Both orders",
+        "each pair in both orders; keeps what does not flip",
+        {"order": "both", "policy": "order-consistent"},
+    ),
+    Preset(
+        "Consensus of 4",
+        "four samples at 0.7; keeps what three agree on",
+        {"samples": 4, "temperature": 0.7, "policy": "consensus"},
+    ),
     Preset("Defaults", "everything back to its default", {}),
-)  # fmt: skip
+)

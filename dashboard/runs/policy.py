@@ -29,9 +29,7 @@ _UNTAGGED = {
 
 def load_policy_state(key: str, policy: Policy) -> None:
     """Make the widgets under ``key`` show a policy."""
-    preset = next(
-        (name for name, known in PRESETS.items() if _same(known, policy)), None
-    )  # fmt: skip
+    preset = next((name for name, known in PRESETS.items() if _same(known, policy)), None)
     st.session_state[f"{key}_name"] = preset or OWN
     st.session_state[f"{key}_before"] = preset or "agreement"
     st.session_state[f"{key}_agreement"] = policy.require_agreement
@@ -47,10 +45,13 @@ def load_policy_state(key: str, policy: Policy) -> None:
 def policy_fields(key: str) -> Policy:
     """Draw the choice; returns the policy it amounts to."""
     name = st.selectbox(
-        "Filter policy", [*PRESETS, OWN], key=f"{key}_name",
+        "Filter policy",
+        [*PRESETS, OWN],
+        key=f"{key}_name",
         format_func=lambda one: "a policy of your own" if one == OWN else one,
-        on_change=_fill, args=(key,),
-    )  # fmt: skip
+        on_change=_fill,
+        args=(key,),
+    )
     if name != OWN:
         st.caption(f"{_ABOUT.get(name, '')}; {untagged_words(PRESETS[name])}")
         return PRESETS[name]
@@ -60,14 +61,21 @@ def policy_fields(key: str) -> Policy:
     st.toggle("Same winner in both orders", key=f"{key}_order")
     st.toggle("Only the best of each pair", key=f"{key}_one")
     left, right = st.columns(2, gap="medium", vertical_alignment="bottom")
-    left.number_input("Margin of at least", 0.0, 100.0, value=None, step=0.5, key=f"{key}_margin",
-                      placeholder="any", format="%g")  # fmt: skip
-    right.number_input("Share of samples that agree", 0.01, 1.0, value=None, step=0.05,
-                       key=f"{key}_share", placeholder="any")  # fmt: skip
-    st.selectbox("Answers outside of the answer tag are taken", UNTAGGED, key=f"{key}_untagged",
-                 format_func=_UNTAGGED.__getitem__)  # fmt: skip
-    st.multiselect("None of these flaws", list(Flaw), key=f"{key}_flaws", placeholder="any flaw may be",
-                   format_func=spaced)  # fmt: skip
+    left.number_input(
+        "Margin of at least", 0.0, 100.0, value=None, step=0.5, key=f"{key}_margin", placeholder="any", format="%g"
+    )
+    right.number_input(
+        "Share of samples that agree", 0.01, 1.0, value=None, step=0.05, key=f"{key}_share", placeholder="any"
+    )
+    st.selectbox(
+        "Answers outside of the answer tag are taken",
+        UNTAGGED,
+        key=f"{key}_untagged",
+        format_func=_UNTAGGED.__getitem__,
+    )
+    st.multiselect(
+        "None of these flaws", list(Flaw), key=f"{key}_flaws", placeholder="any flaw may be", format_func=spaced
+    )
     return policy_state(key)
 
 

@@ -39,11 +39,17 @@ def preset_buttons(space: Workspace) -> None:
     own = kept_presets(space)
     with st.container(horizontal=True, gap="small", vertical_alignment="center"):
         for preset in PRESETS:
-            st.button(preset.name, help=preset.about, key=f"preset_{preset.name}",
-                      on_click=_apply, args=(preset.values,))  # fmt: skip
+            st.button(
+                preset.name, help=preset.about, key=f"preset_{preset.name}", on_click=_apply, args=(preset.values,)
+            )
         for name, values in own.items():
-            st.button(md(name, LONGEST_NAME), help="one of your presets", key=f"own_preset_{name}",
-                      on_click=_apply_own, args=(values,))  # fmt: skip
+            st.button(
+                md(name, LONGEST_NAME),
+                help="one of your presets",
+                key=f"own_preset_{name}",
+                on_click=_apply_own,
+                args=(values,),
+            )
         with st.popover("Your presets", type="tertiary"), errors_shown():
             _keep_and_delete(space, own)
 
@@ -124,10 +130,7 @@ def _apply_own(values: dict[str, Any]) -> None:
         fitting = value if _fits(option, value) else option.default
         st.session_state[KEY + name] = to_widget(option, fitting)
     orders = {USUAL_ORDER, *(order.value for order in OrderPolicy)}
-    for name, known, usual in (
-        ("engine", {"auto", *ENGINES}, "auto"),
-        ("order", orders, USUAL_ORDER),
-    ):
+    for name, known, usual in (("engine", {"auto", *ENGINES}, "auto"), ("order", orders, USUAL_ORDER)):
         st.session_state[KEY + name] = values[name] if values.get(name) in known else usual
     try:
         policy = Policy.from_mapping(values.get("policy", {}))

@@ -62,15 +62,17 @@ def _seen(seen: WhatIf, run: RunRow) -> None:
     )
     fig = go.Figure()
     for name, count in (("now", seen.before), ("then", seen.after)):
-        for word, n, colour in (
-            ("accepted", count, ACCEPTED),
-            ("rejected", seen.predictions - count, REJECTED),
-        ):
+        for word, n, colour in (("accepted", count, ACCEPTED), ("rejected", seen.predictions - count, REJECTED)):
             fig.add_bar(
-                y=[name], x=[n], orientation="h", marker={"color": colour},
-                text=[f"{n:,} {word}"], textposition="inside", insidetextanchor="start",
+                y=[name],
+                x=[n],
+                orientation="h",
+                marker={"color": colour},
+                text=[f"{n:,} {word}"],
+                textposition="inside",
+                insidetextanchor="start",
                 hovertemplate=f"{n:,} {word}<extra></extra>",
-            )  # fmt: skip
+            )
     fig.update_layout(barmode="stack")
     fig.update_xaxes(visible=False)
     fig.update_yaxes(autorange="reversed", showgrid=False)
@@ -120,14 +122,18 @@ def _apply(space: Workspace, run: RunRow, policy: Policy) -> None:
     same = {**policy.to_mapping(), "name": ""} == {**run.policy, "name": ""}
     with st.container(horizontal=True, gap="small"):
         apply = st.button(
-            "Apply to the run", type="primary", disabled=same, key=f"apply_{run.id}",
+            "Apply to the run",
+            type="primary",
+            disabled=same,
+            key=f"apply_{run.id}",
             help="This is the policy in force" if same else "Decides anew; nothing is judged again",
-        )  # fmt: skip
+        )
         again = st.button(
-            "Read its texts again", key=f"reparse_{run.id}",
+            "Read its texts again",
+            key=f"reparse_{run.id}",
             help="For a run that an older Winnow read: shows which answers change when its stored texts "
             "are read anew; the policy in force then decides, and rulings are kept",
-        )  # fmt: skip
+        )
     if apply:
         with st.spinner("Deciding"):
             changed = space.launcher.refilter(run.id, policy)
@@ -159,7 +165,5 @@ def _read_again(space: Workspace, run: RunRow, preview: Preview) -> None:
         with st.spinner("Reading"):
             found = space.launcher.reparse(run.id)
         st.session_state.pop(f"reread_{run.id}", None)
-        st.session_state[_DONE] = (
-            f"{many(found.changed, 'verdict')} changed, {found.answers:,} of them the answer."
-        )
+        st.session_state[_DONE] = f"{many(found.changed, 'verdict')} changed, {found.answers:,} of them the answer."
         st.rerun()

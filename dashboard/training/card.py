@@ -36,8 +36,7 @@ def card_html(row: TrainingRow, result: str | None = None) -> str:
     """The card; every text in it is escaped."""
     facts = [escape(set_names(row, 80)), escape(clean(row.trainer, 20)), ago(row.created_at)]
     numbers = "".join(
-        f'<span class="wn-fact"><em>{name}</em>{escape(value)}</span>'
-        for name, value in _numbers(row, result)
+        f'<span class="wn-fact"><em>{name}</em>{escape(value)}</span>' for name, value in _numbers(row, result)
     )
     return f"""
     <div class="wn-run wn-{escape(row.status)}">

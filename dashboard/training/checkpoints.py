@@ -51,9 +51,7 @@ def _none_yet(view: View) -> str:
 
 
 def _one(view: View, checkpoint: Checkpoint) -> None:
-    line = st.container(
-        horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"
-    )
+    line = st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center")
     note = "a judge loads from it" if checkpoint.judge else "shards to resume from; no judge yet"
     line.markdown(f"**{checkpoint_name(checkpoint)}** · {note}", width="content")
     if checkpoint.judge and i_may(Operation.EVALUATE):

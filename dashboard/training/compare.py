@@ -20,11 +20,7 @@ from dashboard.training.views import view_of
 def two_trainings(space: Workspace, rows: list[TrainingRow]) -> None:
     """Choose two and draw them. What is chosen is in the URL: ``compare=A,B``."""
     by_id = {row.id: row for row in rows}
-    asked = [
-        int(word)
-        for word in st.query_params["compare"].split(",")
-        if word.isdecimal() and len(word) < 19
-    ]
+    asked = [int(word) for word in st.query_params["compare"].split(",") if word.isdecimal() and len(word) < 19]
     ids = [one for one in asked if one in by_id][:2]
     ids = [*ids, *(one for one in reversed(by_id) if one not in ids)][:2]
     left, right = st.columns(2)
@@ -33,9 +29,12 @@ def two_trainings(space: Workspace, rows: list[TrainingRow]) -> None:
         st.session_state[key] = ids[place]
         with column:
             st.selectbox(
-                "AB"[place], list(reversed(by_id)), key=key, on_change=_write,
+                "AB"[place],
+                list(reversed(by_id)),
+                key=key,
+                on_change=_write,
                 format_func=lambda one: training_name(by_id[one]),
-            )  # fmt: skip
+            )
     chosen = [by_id[st.session_state[f"compare_{place}"]] for place in (0, 1)]
     if chosen[0].id == chosen[1].id:
         st.caption("Choose two trainings; this is one and the same.")
@@ -62,22 +61,14 @@ def _live(space: Workspace, chosen: list[TrainingRow]) -> None:
 
 
 def _write() -> None:
-    st.query_params["compare"] = ",".join(
-        str(st.session_state[f"compare_{place}"]) for place in (0, 1)
-    )
+    st.query_params["compare"] = ",".join(str(st.session_state[f"compare_{place}"]) for place in (0, 1))
 
 
 def _differences(specs: list[TrainingSpec], rows: list[TrainingRow]) -> None:
     one, other = (spec.model_dump(mode="json") for spec in specs)
-    one["sets"], other["sets"] = (
-        ", ".join(f"{ref.name}@{ref.version}" for ref in spec.sets) for spec in specs
-    )
+    one["sets"], other["sets"] = (", ".join(f"{ref.name}@{ref.version}" for ref in spec.sets) for spec in specs)
     changed = [
-        {
-            "option": name,
-            f"A · {rows[0].id}": clean(one[name]),
-            f"B · {rows[1].id}": clean(other[name]),
-        }
+        {"option": name, f"A · {rows[0].id}": clean(one[name]), f"B · {rows[1].id}": clean(other[name])}
         for name in one
         if one[name] != other[name]
     ]

@@ -31,9 +31,7 @@ class Curve:
     def line(self, field: str) -> list[tuple[int, float]]:
         """The steps at which something was measured and is a number, and what."""
         found = [(metric.step, getattr(metric, field)) for metric in self.metrics]
-        return [
-            (step, value) for step, value in found if value is not None and math.isfinite(value)
-        ]
+        return [(step, value) for step, value in found if value is not None and math.isfinite(value)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,15 +54,33 @@ def curves(found: Sequence[Curve], *, key: str, steps: int = 0) -> None:
         st.caption("No step is done yet; the curves begin with the first.")
         return
     loss = _lines(found, "loss", several) + _held_out(found, several)
-    _chart("**Loss** of each step" + (_diamonds(loss) if several else ""), loss, steps,
-           key=f"{key}_loss", height=320, form="%{y:.4f}")  # fmt: skip
+    _chart(
+        "**Loss** of each step" + (_diamonds(loss) if several else ""),
+        loss,
+        steps,
+        key=f"{key}_loss",
+        height=320,
+        form="%{y:.4f}",
+    )
     left, right = st.columns(2, gap="medium")
     with left:
-        _chart("**Learning rate**", _lines(found, "learning_rate", several), steps,
-               key=f"{key}_learning_rate", height=200, form="%{y:.3g}")  # fmt: skip
+        _chart(
+            "**Learning rate**",
+            _lines(found, "learning_rate", several),
+            steps,
+            key=f"{key}_learning_rate",
+            height=200,
+            form="%{y:.3g}",
+        )
     with right:
-        _chart("**Rows a second**", _lines(found, "samples_per_s", several), steps,
-               key=f"{key}_samples_per_s", height=200, form="%{y:.3g}")  # fmt: skip
+        _chart(
+            "**Rows a second**",
+            _lines(found, "samples_per_s", several),
+            steps,
+            key=f"{key}_samples_per_s",
+            height=200,
+            form="%{y:.3g}",
+        )
     with st.popover("Numbers", type="tertiary"):
         table(_table(found), hide_index=True, width="stretch")
 
@@ -80,24 +96,19 @@ def _lines(found: Sequence[Curve], field: str, several: bool) -> list[_Line]:
 
 def _held_out(found: Sequence[Curve], several: bool) -> list[_Line]:
     return [
-        _Line(curve.line("validation_loss"), "" if several else "validation",
-              colour if several else SECOND, held_out=True)
+        _Line(
+            curve.line("validation_loss"), "" if several else "validation", colour if several else SECOND, held_out=True
+        )
         for curve, colour in zip(found, _COLOURS, strict=False)
         if curve.line("validation_loss")
-    ]  # fmt: skip
+    ]
 
 
 def _diamonds(lines: Sequence[_Line]) -> str:
-    return (
-        "; diamonds are the pairs kept for validation"
-        if any(line.held_out for line in lines)
-        else ""
-    )
+    return "; diamonds are the pairs kept for validation" if any(line.held_out for line in lines) else ""
 
 
-def _chart(
-    words: str, lines: Sequence[_Line], steps: int, *, key: str, height: int, form: str
-) -> None:
+def _chart(words: str, lines: Sequence[_Line], steps: int, *, key: str, height: int, form: str) -> None:
     st.markdown(words)
     if not lines:
         st.caption("This trainer does not say.")
@@ -111,10 +122,7 @@ def _chart(
     room = (1.15 if height >= _LARGE else 1.24) if named else 1.02
     fig.update_xaxes(range=[0, steps * room], title="step")
     near = height >= _LARGE and min(values) > _NEAR * max(values)
-    fig.update_yaxes(
-        rangemode="normal" if near else "tozero",
-        exponentformat="e", showexponent="all",
-    )  # fmt: skip
+    fig.update_yaxes(rangemode="normal" if near else "tozero", exponentformat="e", showexponent="all")
     chart(fig, key=key, height=height)
 
 
@@ -122,13 +130,13 @@ def _draw(fig: go.Figure, line: _Line, form: str) -> None:
     said = f"{'validation, ' if line.held_out else ''}step %{{x}}: {form}"
     single = len(line.points) == 1
     fig.add_scatter(
-        x=[step for step, _ in line.points], y=[value for _, value in line.points],
+        x=[step for step, _ in line.points],
+        y=[value for _, value in line.points],
         mode="lines+markers" if line.held_out or single else "lines",
-        line={"color": line.colour, "width": 1 if line.held_out else 2,
-              "dash": "dot" if line.held_out else "solid"},
+        line={"color": line.colour, "width": 1 if line.held_out else 2, "dash": "dot" if line.held_out else "solid"},
         marker={"size": 8, "symbol": "diamond" if line.held_out else "circle"},
         hovertemplate=f"{said}<extra>{label(line.name, 30)}</extra>",
-    )  # fmt: skip
+    )
 
 
 def _name(fig: go.Figure, lines: Sequence[_Line]) -> None:
@@ -138,10 +146,15 @@ def _name(fig: go.Figure, lines: Sequence[_Line]) -> None:
         step, value = line.points[-1]
         mark = "◆" if line.held_out else "●"
         fig.add_annotation(
-            x=step, y=value, showarrow=False, xanchor="left", xshift=8, font={"size": 12},
+            x=step,
+            y=value,
+            showarrow=False,
+            xanchor="left",
+            xshift=8,
+            font={"size": 12},
             text=f'<span style="color:{line.colour}">{mark}</span> {label(line.name, 24)}',
             yshift=0 if len(named) == 1 else 9 - 18 * place,
-        )  # fmt: skip
+        )
 
 
 def _table(found: Sequence[Curve]) -> list[dict[str, object]]:
@@ -154,9 +167,7 @@ def _table(found: Sequence[Curve]) -> list[dict[str, object]]:
                 "step": metric.step,
                 "loss": metric.loss,
                 "validation loss": metric.validation_loss,
-                "learning rate": None
-                if metric.learning_rate is None
-                else f"{metric.learning_rate:.3g}",
+                "learning rate": None if metric.learning_rate is None else f"{metric.learning_rate:.3g}",
                 "rows/s": metric.samples_per_s,
             }
             for metric in curve.metrics[::stride]

@@ -47,9 +47,8 @@ def training_detail(space: Workspace, row: TrainingRow) -> None:
         st.caption(md(on_page(row.hint)))
     follow("tab", TABS, "curves")
     tab = st.segmented_control(
-        "Show", TABS, required=True, key="tab", on_change=write("tab", EVALUATE),
-        label_visibility="collapsed",
-    )  # fmt: skip
+        "Show", TABS, required=True, key="tab", on_change=write("tab", EVALUATE), label_visibility="collapsed"
+    )
     with errors_shown():
         match tab:
             case "checkpoints":
@@ -110,16 +109,12 @@ def _operate(space: Workspace, row: TrainingRow, going: bool) -> None:
         space.supervise()
         st.rerun()
     about = "goes on from the newest whole checkpoint, or from the beginning where there is none"
-    ended_early = (
-        i_may(Operation.RESUME_TRAINING) and not going and row.status != JobStatus.FINISHED
-    )
+    ended_early = i_may(Operation.RESUME_TRAINING) and not going and row.status != JobStatus.FINISHED
     if ended_early and st.button("Resume", key="resume_training", help=about):
         space.trainer.resume(row.id)
         space.supervise()
         st.rerun()
-    if i_may(Operation.START_TRAINING) and st.button(
-        "Train again with changes", key="again_training"
-    ):
+    if i_may(Operation.START_TRAINING) and st.button("Train again with changes", key="again_training"):
         st.query_params.from_dict({"new": "1", "from": str(row.id)})
         st.rerun()
     if i_may(Operation.CLEAR_TRAINING) and not going and Path(row.output_dir).exists():
@@ -149,8 +144,11 @@ def _curves(space: Workspace, row: TrainingRow) -> None:
 
 def _no_curves(row: TrainingRow) -> None:
     if row.status in OPEN:
-        empty("No step yet", "The curves begin with the first step. Before it the sets are exported, "
-              "every medium is looked at and the model is loaded; the log tells how far that is.")  # fmt: skip
+        empty(
+            "No step yet",
+            "The curves begin with the first step. Before it the sets are exported, "
+            "every medium is looked at and the model is loaded; the log tells how far that is.",
+        )
     else:
         empty("No curves", "It ended before its first step. The log says what happened.")
 

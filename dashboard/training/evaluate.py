@@ -55,30 +55,35 @@ def evaluate_form(space: Workspace, view: View, checkpoint: Checkpoint) -> None:
     """Draw the form; starts the run and leaves the results in its place."""
     datasets = [row for row in space.datasets.list() if row.status == "ready"]
     if not datasets:
-        empty("No dataset to judge", "A checkpoint is measured on a dataset, a held-out one at best.",
-              link=("datasets", "Add a dataset"))  # fmt: skip
+        empty(
+            "No dataset to judge",
+            "A checkpoint is measured on a dataset, a held-out one at best.",
+            link=("datasets", "Add a dataset"),
+        )
         return
     source = _source(space, view)
     with st.container(border=True), errors_shown():
         st.markdown(f"**Evaluate {md(checkpoint_name(checkpoint))}**")
         dataset = _dataset(datasets, source)
         left, right = st.columns(2)
-        engine = left.selectbox("Engine", _ENGINES, key="evaluate_engine",
-                                help="auto is vllm where it is installed and there is a GPU, else "
-                                "transformers.")  # fmt: skip
-        order = right.selectbox(
-            "Shown order", [_USUAL, *(one.value for one in OrderPolicy)], key="evaluate_order",
-            help="both judges each pair in both orders, and so tells how often the answer flips.",
-        )  # fmt: skip
-        limit = st.number_input(
-            "Pairs at most", 1, None, None, placeholder="all", key="evaluate_limit"
+        engine = left.selectbox(
+            "Engine",
+            _ENGINES,
+            key="evaluate_engine",
+            help="auto is vllm where it is installed and there is a GPU, else transformers.",
         )
+        order = right.selectbox(
+            "Shown order",
+            [_USUAL, *(one.value for one in OrderPolicy)],
+            key="evaluate_order",
+            help="both judges each pair in both orders, and so tells how often the answer flips.",
+        )
+        limit = st.number_input("Pairs at most", 1, None, None, placeholder="all", key="evaluate_limit")
         options = _options(view, source)
         policy = None if order == _USUAL else OrderPolicy(order)
         before = base_run(space, view, Conditions(dataset.name, policy, limit, dataset.source))
         if before is None:
-            beside = st.checkbox("Judge it with the model before training too", value=True,
-                                 key="evaluate_before")  # fmt: skip
+            beside = st.checkbox("Judge it with the model before training too", value=True, key="evaluate_before")
         else:
             beside = False
             st.caption(f"Run {before.id} of the model before training stands beside it.")
@@ -88,18 +93,28 @@ def evaluate_form(space: Workspace, view: View, checkpoint: Checkpoint) -> None:
             st.rerun()
         if start.button("Start", type="primary", key="evaluate_start", width="stretch"):
             space.evaluate(
-                view.row.id, dataset.name, checkpoint=checkpoint.path, engine=engine,
-                options=options, order=policy, limit=limit,
-            )  # fmt: skip
+                view.row.id,
+                dataset.name,
+                checkpoint=checkpoint.path,
+                engine=engine,
+                options=options,
+                order=policy,
+                limit=limit,
+            )
             if beside:
                 use_cot, instruction = asked_with(space.database, view.spec)
                 space.launcher.start(
                     RunRequest(
-                        dataset=dataset.name, model=view.spec.model, engine=engine,
-                        options=options, order=policy, limit=limit, use_cot=use_cot,
+                        dataset=dataset.name,
+                        model=view.spec.model,
+                        engine=engine,
+                        options=options,
+                        order=policy,
+                        limit=limit,
+                        use_cot=use_cot,
                         instruction=instruction,
                     )
-                )  # fmt: skip
+                )
             space.supervise()
             st.query_params.pop(EVALUATE, None)
             st.rerun()
@@ -113,10 +128,14 @@ def _dataset(datasets: list[DatasetRow], source: _Source) -> DatasetRow:
     if st.session_state.get("evaluate_dataset") not in names:
         st.session_state["evaluate_dataset"] = names[0]
     chosen = st.selectbox(
-        "Dataset", names, key="evaluate_dataset",
-        format_func=lambda name: f"{clean(name, 60)} · {many(by_name[name].judgeable, 'pair')}"
-        + (" · trained on" if name in source.datasets else " · held out"),
-    )  # fmt: skip
+        "Dataset",
+        names,
+        key="evaluate_dataset",
+        format_func=lambda name: (
+            f"{clean(name, 60)} · {many(by_name[name].judgeable, 'pair')}"
+            + (" · trained on" if name in source.datasets else " · held out")
+        ),
+    )
     if chosen in source.datasets:
         st.caption("It was trained on judgments of this dataset; a held-out one tells more.")
     return by_name[chosen]
@@ -130,9 +149,7 @@ def _options(view: View, source: _Source) -> EngineOptions:
     with st.expander("More"):
         left, right = st.columns(2)
         tokens = left.number_input("max_new_tokens", 1, None, tokens, key="evaluate_tokens")
-        pixels = right.number_input(
-            "max_pixels", 784, None, pixels, key="evaluate_pixels",
-        )  # fmt: skip
+        pixels = right.number_input("max_pixels", 784, None, pixels, key="evaluate_pixels")
         st.caption("Defaults are those of the judgments that it was trained on.")
     return EngineOptions(
         video_fps=view.spec.fps,

@@ -29,38 +29,23 @@ from dashboard.option_fields import fields, folded, to_widget, wanted
 from dashboard.page import errors_shown, fragment
 from dashboard.preflight import draw_checks
 from dashboard.text import clean, visible
-from dashboard.training.options import (
-    ALL,
-    GROUPS,
-    IN_VIEW,
-    from_spec,
-    to_spec,
-    used_by,
-    used_names,
-)
+from dashboard.training.options import ALL, GROUPS, IN_VIEW, from_spec, to_spec, used_by, used_names
 from dashboard.training.words import on_page
 
 _KEY = "training_"
 _LOADED = "training_loaded"
-_TRAINER_WORDS = {
-    "local": "local · built in",
-    "lightrft": "lightrft · on GPUs",
-    "command": "command · any program",
-}
+_TRAINER_WORDS = {"local": "local · built in", "lightrft": "lightrft · on GPUs", "command": "command · any program"}
 _PRESET_WORDS = {
     "full": ("Defaults", "all weights, the field's defaults"),
     "lora": ("Adapters", "LoRA at a learning rate of 1e-4, for far less memory"),
     "two-gpus": ("Two GPUs", "two processes on this machine"),
     "smoke": ("Five steps", "to see that everything works"),
 }
-_PLACES = frozenset({"device", "node_rank", "master_addr", "master_port", "data_format",
-                     "task_instruction"})  # fmt: skip
+_PLACES = frozenset({"device", "node_rank", "master_addr", "master_port", "data_format", "task_instruction"})
 _NEEDED = {"sets": "a set", "model": "a model"}
 
 
-def load_form(
-    sets: list[SetRow], row: TrainingRow | None, runs: list[RunRow], *, again: str
-) -> None:
+def load_form(sets: list[SetRow], row: TrainingRow | None, runs: list[RunRow], *, again: str) -> None:
     """Fill the form once for each ``again``: from a training, or with the defaults and the judge
     whose answers the sets hold."""
     # Streamlit forgets widgets that a visit to another page did not draw.
@@ -71,9 +56,7 @@ def load_form(
     asked = [name for name in st.query_params.get("set", "").split(",") if name]
     values: dict[str, Any] = {option.name: option.default for option in ALL.values()}
     chosen = [name for one in asked if (name := _newest(one, known))]
-    judged = {
-        run["id"] for one in sets if set_name(one) in chosen for run in one.lineage.get("runs", ())
-    }
+    judged = {run["id"] for one in sets if set_name(one) in chosen for run in one.lineage.get("runs", ())}
     values |= {"sets": chosen, "trainer": "local", "command": "", "output_dir": ""}
     values["model"] = judge_of(runs, judged)
     if row is not None:
@@ -141,8 +124,7 @@ def training_form(space: Workspace, sets: list[SetRow], trainings: list[Training
             return
         spec = spec_from_form(space)
         stopped = _checks(space, spec)
-        if st.button("Start training", type="primary", disabled=bool(stopped),
-                     key="training_start"):  # fmt: skip
+        if st.button("Start training", type="primary", disabled=bool(stopped), key="training_start"):
             training = space.trainer.start(spec)
             space.supervise()
             st.session_state.pop(_LOADED, None)
@@ -187,11 +169,7 @@ def spec_from_form(space: Workspace) -> TrainingSpec:
     sets = state[_KEY + "sets"]
     folder = (state.get(_KEY + "output_dir") or "").strip() or str(_free_folder(space, sets))
     return space.trainer.spec(
-        sets,
-        trainer=trainer,
-        model=str(state[_KEY + "model"]).strip(),
-        output_dir=folder,
-        **given,
+        sets, trainer=trainer, model=str(state[_KEY + "model"]).strip(), output_dir=folder, **given
     )
 
 
@@ -200,8 +178,7 @@ def _presets(names: frozenset[str]) -> None:
     for name, values in PRESETS.items():
         if values.keys() - {"zero_stage"} <= names:
             word, about = _PRESET_WORDS.get(name, (name, ""))
-            st.button(word, help=about, key=f"training_preset_{name}", on_click=_apply,
-                      args=(values,))  # fmt: skip
+            st.button(word, help=about, key=f"training_preset_{name}", on_click=_apply, args=(values,))
 
 
 def _apply(values: dict[str, Any]) -> None:
@@ -217,21 +194,26 @@ def _apply(values: dict[str, Any]) -> None:
 def _chosen(space: Workspace, sets: list[SetRow], trainings: list[TrainingRow]) -> None:
     known = {set_name(row): row for row in sets}
     st.multiselect(
-        "Sets", list(reversed(known)), key=_KEY + "sets", placeholder="one or more frozen sets",
+        "Sets",
+        list(reversed(known)),
+        key=_KEY + "sets",
+        placeholder="one or more frozen sets",
         format_func=lambda name: f"{clean(name, 80)} · {_holds(known[name])}",
-    )  # fmt: skip
+    )
     used = [row.model for row in reversed(trainings)]
     model_field([*judges(space.runs.list()), *used], _KEY + "model")
     left, right = st.columns([1, 2], vertical_alignment="bottom")
     left.selectbox(
-        "Trainer", TRAINERS, key=_KEY + "trainer", format_func=_TRAINER_WORDS.__getitem__,
+        "Trainer",
+        TRAINERS,
+        key=_KEY + "trainer",
+        format_func=_TRAINER_WORDS.__getitem__,
         help="local trains on the CPU or GPUs of this machine; lightrft needs its checkout in "
         "LIGHTRFT_HOME; command starts any other program.",
-    )  # fmt: skip
+    )
     right.text_input(
-        "Output folder", key=_KEY + "output_dir",
-        placeholder=str(_free_folder(space, st.session_state[_KEY + "sets"])),
-    )  # fmt: skip
+        "Output folder", key=_KEY + "output_dir", placeholder=str(_free_folder(space, st.session_state[_KEY + "sets"]))
+    )
 
 
 def _holds(row: SetRow) -> str:
@@ -243,9 +225,11 @@ def _holds(row: SetRow) -> str:
 
 def _template() -> None:
     st.text_area(
-        "Command", key=_KEY + "command", height=160,
+        "Command",
+        key=_KEY + "command",
+        height=160,
         help="Arguments, never a shell. Places such as {data}, {model} and {output} are filled in.",
-    )  # fmt: skip
+    )
     st.caption("Fields appear below for the places that the command names.")
     with st.container(horizontal=True, gap="small"):
         for name in EXAMPLES:
@@ -263,9 +247,11 @@ def _checks(space: Workspace, spec: TrainingSpec) -> str | None:
     left.markdown("**Before it starts**")
     asked = json.dumps(spec.model_dump(mode="json"))
     again = right.button(
-        "Check again", type="tertiary", key="training_check",
+        "Check again",
+        type="tertiary",
+        key="training_check",
         help="On a small judge it also compares what its own texts cost in the trainer and at inference.",
-    )  # fmt: skip
+    )
     if again:
         st.session_state[_KEY + "thorough"] = asked
     # It takes a judge that answers, so nobody who only changes a field waits for it.
@@ -273,9 +259,7 @@ def _checks(space: Workspace, spec: TrainingSpec) -> str | None:
     key = ("preflight", str(space.folder), asked, str(thorough))
     if again:
         forget(key)
-    checks = ready(
-        key, lambda: space.trainer.preflight(spec, thorough=thorough), words="Checking", height=260
-    )
+    checks = ready(key, lambda: space.trainer.preflight(spec, thorough=thorough), words="Checking", height=260)
     if checks is None:
         return "Start is possible once everything has been looked at."
     failed = draw_checks(checks, on_page)

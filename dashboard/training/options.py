@@ -10,9 +10,13 @@ from backend.training.spec import IN_VIEW as UNFOLDED
 from backend.training.spec import LoraSpec, TrainingSpec
 
 _LORA = Option(
-    "lora", "bool", False, "Low-rank adapters instead of all weights",
-    "on trains small adapters (LoRA) and needs far less memory", "Adapters (LoRA)",
-)  # fmt: skip
+    "lora",
+    "bool",
+    False,
+    "Low-rank adapters instead of all weights",
+    "on trains small adapters (LoRA) and needs far less memory",
+    "Adapters (LoRA)",
+)
 _SPEC = options_of(TrainingSpec)
 _ADAPTERS = options_of(LoraSpec, "lora_")
 
@@ -23,25 +27,23 @@ GROUPS = grouped(one for one in ALL.values() if one.group != UNFOLDED)
 _NOT_OF: dict[str, tuple[str, ...]] = {
     "local": ("zero_stage", "data_format"),
     "lightrft": ("max_steps", "max_norm", "data_format"),
-}  # fmt: skip
+}
 
 
 _WORDS_FOR: dict[str, dict[str, str]] = {
     "lightrft": {
         "prompt_max_len": "ignored: it trains on every row whole, whatever its length",
         "validation": "share of pairs held out; it counts how many of them it answers right, in "
-                      "TensorBoard as eval/accuracy, and draws no curve of their loss",
-    },
-}  # fmt: skip
+        "TensorBoard as eval/accuracy, and draws no curve of their loss",
+    }
+}
 """Where a trainer does something else with an option than the others."""
 
 _OF_A_PLACE = {
     "validation_data": ("validation",),
     "torch_dtype": ("bf16",),
-    "gradient_accumulation_steps": (
-        "train_batch_size", "micro_train_batch_size", "gpus_per_node", "nnodes",
-    ),
-}  # fmt: skip
+    "gradient_accumulation_steps": ("train_batch_size", "micro_train_batch_size", "gpus_per_node", "nnodes"),
+}
 _OF_ANY_COMMAND = ("device", "data_format", "task_instruction")
 
 
@@ -57,26 +59,18 @@ def used_names(trainer: str, places: frozenset[str] = frozenset()) -> frozenset[
     return frozenset(behind | set(_OF_ANY_COMMAND)) & frozenset(ALL)
 
 
-def used_by(
-    names: frozenset[str], options: tuple[Option, ...], trainer: str = ""
-) -> tuple[Option, ...]:
+def used_by(names: frozenset[str], options: tuple[Option, ...], trainer: str = "") -> tuple[Option, ...]:
     """Those of some options that are read, in the words that are true of a trainer."""
     words = _WORDS_FOR.get(trainer, {})
     return tuple(
-        replace(option, when=words.get(option.name, option.when))
-        for option in options
-        if option.name in names
+        replace(option, when=words.get(option.name, option.when)) for option in options if option.name in names
     )
 
 
 def to_spec(values: dict[str, Any], names: frozenset[str]) -> dict[str, Any]:
     """Fields of a spec from the form's values; what is not read keeps its default."""
     read = {name: value for name, value in values.items() if name in names}
-    adapters = {
-        name.removeprefix("lora_"): read.pop(name)
-        for name in tuple(read)
-        if name.startswith("lora_")
-    }
+    adapters = {name.removeprefix("lora_"): read.pop(name) for name in tuple(read) if name.startswith("lora_")}
     if read.pop("lora", False):
         read["lora"] = LoraSpec.model_validate(adapters)
     return read

@@ -42,9 +42,7 @@ class Conditions:
         """Whether a run judged under these conditions."""
         order = self.order or default_order(self.source)
         return (
-            run.dataset == self.dataset
-            and run.spec.get("limit") == self.limit
-            and run.spec.get("order") == order.value
+            run.dataset == self.dataset and run.spec.get("limit") == self.limit and run.spec.get("order") == order.value
         )
 
 
@@ -55,11 +53,7 @@ def base_run(space: Workspace, view: View, wanted: Conditions) -> RunRow | None:
 
 def _newest(runs: Sequence[RunRow], view: View, wanted: Conditions) -> RunRow | None:
     kept = {"failed", "cancelled", "interrupted"}
-    found = [
-        run
-        for run in runs
-        if run.model == view.spec.model and wanted.hold_for(run) and run.status not in kept
-    ]
+    found = [run for run in runs if run.model == view.spec.model and wanted.hold_for(run) and run.status not in kept]
     return found[-1] if found else None
 
 
@@ -91,9 +85,7 @@ def evaluation_list(space: Workspace, view: View) -> None:
 def _evaluation(space: Workspace, name: str, run: RunRow, before: RunRow | None) -> None:
     st.markdown(f"**{md(name, 60)}** on **{md(run.dataset, 60)}**: {_said(space, run)}")
     if before is not None:
-        same = run.spec.get("limit") == before.spec.get("limit") and (
-            run.spec.get("order") == before.spec.get("order")
-        )
+        same = run.spec.get("limit") == before.spec.get("limit") and (run.spec.get("order") == before.spec.get("order"))
         other = "" if same else "; it judged with another order or another number of pairs"
         st.caption(f"Before training: {_said(space, before)} (run {before.id}{other})")
     with st.container(horizontal=True, gap="small"):
@@ -115,22 +107,13 @@ def _said(space: Workspace, run: RunRow) -> str:
     return f"{with_interval(counts.accuracy)} right of {counts.accuracy.n:,}{unreadable}"
 
 
-def _picture(
-    space: Workspace,
-    view: View,
-    shown: Sequence[tuple[str | None, RunRow]],
-    every: Sequence[RunRow],
-) -> None:
+def _picture(space: Workspace, view: View, shown: Sequence[tuple[str | None, RunRow]], every: Sequence[RunRow]) -> None:
     """Accuracy before and after, on the dataset of the newest evaluation that has one."""
     done = [(name or "deleted", run, share) for name, run in shown if (share := _share(space, run))]
     if not done:
         return
     dataset = done[-1][1].dataset
-    lines = [
-        (f"{name} · run {run.id}", share, FIRST)
-        for name, run, share in done
-        if run.dataset == dataset
-    ]
+    lines = [(f"{name} · run {run.id}", share, FIRST) for name, run, share in done if run.dataset == dataset]
     before = _beside(every, view, done[-1][1])
     share = _share(space, before) if before is not None else None
     if before is not None and share is not None:
@@ -140,19 +123,26 @@ def _picture(
         low, high = share.interval
         value = 100 * (share.value or 0)
         fig.add_scatter(
-            x=[value], y=[word], mode="markers+text",
+            x=[value],
+            y=[word],
+            mode="markers+text",
             marker={"size": 10, "color": colour, "symbol": "circle" if colour == FIRST else "diamond"},
-            text=[percent(share.value)], textposition="top center", cliponaxis=False,
-            error_x={"type": "data", "array": [100 * high - value], "arrayminus": [value - 100 * low],
-                     "color": colour, "thickness": 2},
+            text=[percent(share.value)],
+            textposition="top center",
+            cliponaxis=False,
+            error_x={
+                "type": "data",
+                "array": [100 * high - value],
+                "arrayminus": [value - 100 * low],
+                "color": colour,
+                "thickness": 2,
+            },
             hovertemplate=f"{with_interval(share)} of {share.n:,}<extra></extra>",
-        )  # fmt: skip
+        )
     ticks = [0, 25, 50, 75, 100]
     fig.update_xaxes(range=[-2, 104], tickvals=ticks, ticktext=[f"{tick} %" for tick in ticks])
     fig.update_yaxes(range=[len(lines) - 0.6, -0.75], showgrid=False)
-    st.markdown(
-        f"Accuracy on {md(clean(dataset, 60))} of the answers that could be read, with 95 % interval"
-    )
+    st.markdown(f"Accuracy on {md(clean(dataset, 60))} of the answers that could be read, with 95 % interval")
     chart(fig, key=f"measured_{view.row.id}", height=56 + 44 * len(lines))
 
 
@@ -168,8 +158,7 @@ def still_measuring(space: Workspace, view: View) -> bool:
     ids = {one.run_id for one in view.evaluations}
     datasets = {one.dataset for one in view.evaluations}
     return any(
-        run.status in OPEN
-        and (run.id in ids or (run.model == view.spec.model and run.dataset in datasets))
+        run.status in OPEN and (run.id in ids or (run.model == view.spec.model and run.dataset in datasets))
         for run in space.runs.list()
     )
 

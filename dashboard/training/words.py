@@ -6,10 +6,7 @@ import re
 
 from backend.training.spec import LoraSpec, TrainingSpec
 
-_FIELDS = {
-    *TrainingSpec.model_fields, *(f"lora_{name}" for name in LoraSpec.model_fields),
-    "set", "preset",
-}  # fmt: skip
+_FIELDS = {*TrainingSpec.model_fields, *(f"lora_{name}" for name in LoraSpec.model_fields), "set", "preset"}
 _OPTION = re.compile(r"--([a-z][a-z0-9-]*)")
 _COMMANDS = (
     (re.compile(r"`winnow train resume(?: \d+)?`"), "Resume"),

@@ -18,9 +18,14 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_play
 
 ROOT = Path(__file__).resolve().parents[2]
 CHROMIUM_ARGUMENTS = [
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync",
-]  # fmt: skip
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
 
 # Five seconds are too few on two cores that run other tests beside.
 expect.set_options(timeout=30_000)
@@ -44,12 +49,11 @@ class Server:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "dashboard", "--server.port", str(self.port)],
                 cwd=ROOT,
-                env={**os.environ, "WINNOW_WORKSPACE": str(self.workspace),
-                     "PYTHONPATH": str(ROOT)},
+                env={**os.environ, "WINNOW_WORKSPACE": str(self.workspace), "PYTHONPATH": str(ROOT)},
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
-            )  # fmt: skip
+            )
         for _ in range(600):
             try:
                 if httpx.get(f"{self.url}/_stcore/health", timeout=2).status_code == 200:
@@ -106,11 +110,7 @@ def serve(tmp_path: Path) -> Iterator[Callable[[Path], Server]]:
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Browser]:
     """Debian's Chromium, which plays H.264; skipped with a reason where there is none."""
-    path = (
-        os.environ.get("WINNOW_CHROMIUM")
-        or shutil.which("chromium")
-        or shutil.which("google-chrome")
-    )
+    path = os.environ.get("WINNOW_CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
     if path is None:
         pytest.skip("no Chromium; on Debian: apt-get install chromium")
     with sync_playwright() as driver:
@@ -126,8 +126,7 @@ def person(chromium: Browser) -> Iterator[Callable[..., Page]]:
 
     def open_page(scheme: str = "light", width: int = 1440, height: int = 900) -> Page:
         context = chromium.new_context(
-            color_scheme="dark" if scheme == "dark" else "light",
-            viewport={"width": width, "height": height},
+            color_scheme="dark" if scheme == "dark" else "light", viewport={"width": width, "height": height}
         )
         context.set_default_timeout(30_000)
         contexts.append(context)

@@ -65,20 +65,21 @@ class Provider:
         return RedirectResponse(f"{asked['redirect_uri']}?{back}", 302)
 
     async def token(self, request: Request) -> Response:
-        given = {
-            name: values[0] for name, values in parse_qs((await request.body()).decode()).items()
-        }
+        given = {name: values[0] for name, values in parse_qs((await request.body()).decode()).items()}
         asked = self.codes.pop(given["code"])
         now = int(time.time())
         claims = {
-            "iss": self.issuer, "aud": CLIENT_ID, "sub": f"id-of-{asked['email']}",
-            "email": asked["email"], "email_verified": asked["confirmed"] == "yes",
-            "nonce": asked["nonce"], "iat": now, "exp": now + 600,
-        }  # fmt: skip
+            "iss": self.issuer,
+            "aud": CLIENT_ID,
+            "sub": f"id-of-{asked['email']}",
+            "email": asked["email"],
+            "email_verified": asked["confirmed"] == "yes",
+            "nonce": asked["nonce"],
+            "iat": now,
+            "exp": now + 600,
+        }
         id_token = jwt.encode({"alg": "RS256", "kid": "1"}, claims, self.key)
-        return JSONResponse(
-            {"access_token": "x", "token_type": "Bearer", "expires_in": 600, "id_token": id_token}
-        )
+        return JSONResponse({"access_token": "x", "token_type": "Bearer", "expires_in": 600, "id_token": id_token})
 
     def jwks(self, _request: Request) -> Response:
         return JSONResponse({"keys": [self.key.as_dict(private=False)]})

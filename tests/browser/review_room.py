@@ -38,21 +38,23 @@ window.addEventListener('keydown', (event) => {
   if (room) window.pressed.push([Number(room.dataset.prediction), event.key]);
 }, true);
 """
-RULINGS = {"a": ("accept", None), "r": ("reject", None), "1": ("relabel", "first"),
-           "2": ("relabel", "second"), "0": ("relabel", "tie"), "f": ("flag", None)}  # fmt: skip
+RULINGS = {
+    "a": ("accept", None),
+    "r": ("reject", None),
+    "1": ("relabel", "first"),
+    "2": ("relabel", "second"),
+    "0": ("relabel", "tie"),
+    "f": ("flag", None),
+}
 
 
-def make_queue(
-    space: Workspace, kind: QueueKind = QueueKind.UNREVIEWED, **options: Any
-) -> QueueRow:
+def make_queue(space: Workspace, kind: QueueKind = QueueKind.UNREVIEWED, **options: Any) -> QueueRow:
     return Queues(space.database).make(
         NewQueue(kind=kind, title=options.pop("title", "a queue"), **options), created_by="test"
     )
 
 
-def enter(
-    page: Page, url: str, queue: QueueRow, name: str = "Ada", at: int | None = None
-) -> Locator:
+def enter(page: Page, url: str, queue: QueueRow, name: str = "Ada", at: int | None = None) -> Locator:
     """Open a queue as somebody new; the room, with a pair on the screen."""
     page.add_init_script(LOG_KEYS)
     page.goto(f"{url}/review?queue={queue.id}" + ("" if at is None else f"&at={at}"))
@@ -97,21 +99,16 @@ def prediction(page: Page) -> int:
     return int(str(page.locator(".room").get_attribute("data-prediction")))
 
 
-def judged_workspace(
-    folder: Path, source: str, pairs: Sequence[dict[str, Any]], texts: Sequence[str]
-) -> Workspace:
+def judged_workspace(folder: Path, source: str, pairs: Sequence[dict[str, Any]], texts: Sequence[str]) -> Workspace:
     """A workspace whose one run says ``texts`` about ``pairs``, whose media are in ``folder``."""
     folder.mkdir(parents=True, exist_ok=True)
     lines = "".join(json.dumps(row) + "\n" for row in pairs)
     (folder / "pairs.jsonl").write_text(lines, encoding="utf-8")
     space = open_workspace(settings_for(folder / "ws"))
-    dataset = import_dataset(
-        space.database, name="d", spec=f"{source}:{folder / 'pairs.jsonl'}", data_root=None
-    )
+    dataset = import_dataset(space.database, name="d", spec=f"{source}:{folder / 'pairs.jsonl'}", data_root=None)
     said = folder / "predictions.jsonl"
     said.write_text(
-        "".join(json.dumps({"index": i, "text": text}) + "\n" for i, text in enumerate(texts)),
-        encoding="utf-8",
+        "".join(json.dumps({"index": i, "text": text}) + "\n" for i, text in enumerate(texts)), encoding="utf-8"
     )
     spec = RunSpec(model="judge", engine="import", instruction=instructions(None, use_cot=True))
     import_predictions(space.database, dataset.id, spec, Policy(), said)

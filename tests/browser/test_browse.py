@@ -53,18 +53,13 @@ def test_arrow_keys_and_enter_open_a_pair_and_back_returns_to_the_same_place(
 ) -> None:
     page = person()
     page.goto(f"{url}/browse?run=1&effective=accepted")
-    expected = [
-        hit.id for hit in Browse(space.database).page(BrowseFilter(run=(1,), effective="accepted"))
-    ]
+    expected = [hit.id for hit in Browse(space.database).page(BrowseFilter(run=(1,), effective="accepted"))]
     shown(page, len(expected))
     cards(page).first.focus()
     page.keyboard.press("ArrowRight")
     page.keyboard.press("ArrowRight")
     focused = page.locator(".results .card:focus .caption").text_content()
-    assert (
-        focused
-        == Browse(space.database).page(BrowseFilter(run=(1,), effective="accepted"))[2].prompt
-    )
+    assert focused == Browse(space.database).page(BrowseFilter(run=(1,), effective="accepted"))[2].prompt
     page.keyboard.press("Enter")
     page.wait_for_url("**/review?*")
     say_name(page, "Ada")
@@ -79,9 +74,7 @@ def test_arrow_keys_and_enter_open_a_pair_and_back_returns_to_the_same_place(
     expect(page.locator(".results .card:focus .caption")).to_have_text(focused)
 
 
-def test_a_change_of_filter_is_in_the_address_and_survives_a_reload(
-    space: Workspace, url: str, person: Person
-) -> None:
+def test_a_change_of_filter_is_in_the_address_and_survives_a_reload(space: Workspace, url: str, person: Person) -> None:
     page = person()
     page.goto(f"{url}/browse")
     browse = Browse(space.database)
@@ -101,9 +94,7 @@ def test_a_change_of_filter_is_in_the_address_and_survives_a_reload(
     shown(page, browse.count(both))
 
 
-def test_words_are_searched_in_captions_and_reasoning(
-    space: Workspace, url: str, person: Person
-) -> None:
+def test_words_are_searched_in_captions_and_reasoning(space: Workspace, url: str, person: Person) -> None:
     page = person()
     page.goto(f"{url}/browse?run=1")
     shown(page, 24)
@@ -117,9 +108,7 @@ def test_words_are_searched_in_captions_and_reasoning(
     expect(page.get_by_text("No prediction matches")).to_be_visible()
 
 
-def test_the_table_shows_the_same_results_and_opens_by_mouse(
-    space: Workspace, url: str, person: Person
-) -> None:
+def test_the_table_shows_the_same_results_and_opens_by_mouse(space: Workspace, url: str, person: Person) -> None:
     page = person()
     page.goto(f"{url}/browse?run=1&sort=-margin")
     shown(page, 24)
@@ -134,9 +123,7 @@ def test_the_table_shows_the_same_results_and_opens_by_mouse(
     expect(page.locator(".room")).to_have_attribute("data-prediction", str(best.id))
 
 
-def test_a_broken_file_is_a_placard_and_the_other_side_stays(
-    space: Workspace, url: str, person: Person
-) -> None:
+def test_a_broken_file_is_a_placard_and_the_other_side_stays(space: Workspace, url: str, person: Person) -> None:
     hit = Browse(space.database).page(BrowseFilter(run=(1,)))[0]
     (space.folder / "media" / "t2i" / "000-win.jpg").write_bytes(b"no image")
     page = person()
@@ -147,9 +134,7 @@ def test_a_broken_file_is_a_placard_and_the_other_side_stays(
     expect(card.locator(".side:not(.broken) img")).to_have_js_property("complete", True)
 
 
-def test_pages_go_forward_and_back_without_losing_a_match(
-    space: Workspace, url: str, person: Person
-) -> None:
+def test_pages_go_forward_and_back_without_losing_a_match(space: Workspace, url: str, person: Person) -> None:
     page = person()
     page.goto(f"{url}/browse?run=2&sort=-margin")
     browse = Browse(space.database)
@@ -170,9 +155,7 @@ def test_pages_go_forward_and_back_without_losing_a_match(
     expect(cards(page).first.locator(".caption")).to_have_text(first[0])
 
 
-def test_all_matches_are_ruled_on_in_one_go_and_taken_back(
-    space: Workspace, url: str, person: Person
-) -> None:
+def test_all_matches_are_ruled_on_in_one_go_and_taken_back(space: Workspace, url: str, person: Person) -> None:
     """The form stays open while it is filled in: it is opened once here."""
     page = person()
     page.goto(f"{url}/browse?run=1&effective=accepted")
@@ -206,9 +189,7 @@ def test_all_matches_are_ruled_on_in_one_go_and_taken_back(
     assert browse.count(accepted) == count
 
 
-def test_the_table_fits_and_says_everything_on_every_screen(
-    space: Workspace, url: str, person: Person
-) -> None:
+def test_the_table_fits_and_says_everything_on_every_screen(space: Workspace, url: str, person: Person) -> None:
     hit = Browse(space.database).page(BrowseFilter(run=(1,)))[0]
     space.rulings.add(hit.id, "relabel", relabel="tie", reviewer="Ada")
     page = person(width=1280)
@@ -220,9 +201,7 @@ def test_the_table_fits_and_says_everything_on_every_screen(
         caption = rows.first.locator(".caption").bounding_box()
         assert caption is not None
         assert caption["width"] >= 96, width
-        expect(
-            rows.first.get_by_text("neither is better, says Ada").locator("visible=true")
-        ).to_be_visible()
+        expect(rows.first.get_by_text("neither is better, says Ada").locator("visible=true")).to_be_visible()
         table = page.locator(".results").bounding_box()
         assert table is not None
         assert table["x"] + table["width"] <= width

@@ -10,8 +10,17 @@ from playwright.sync_api import Page
 from tests.browser.conftest import Server, settled
 from tests.workspaces import build_hostile_workspace
 
-PAGES = ("", "datasets", "runs?run=1", "runs?run=1&tab=analysis", "compare?a=1&b=2", "browse",
-         "browse?reviewed=yes", "review", "curate?runs=1,2")  # fmt: skip
+PAGES = (
+    "",
+    "datasets",
+    "runs?run=1",
+    "runs?run=1&tab=analysis",
+    "compare?a=1&b=2",
+    "browse",
+    "browse?reviewed=yes",
+    "review",
+    "curate?runs=1,2",
+)
 
 
 def test_no_page_runs_or_fetches_what_a_text_says(

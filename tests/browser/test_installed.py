@@ -98,9 +98,14 @@ class Installed:
 
     def winnow(self, *words: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [self.python, "-P", "-m", "backend.cli", *words], cwd=self.folder, env=self._environment(),
-            capture_output=True, text=True, timeout=120, check=False,
-        )  # fmt: skip
+            [self.python, "-P", "-m", "backend.cli", *words],
+            cwd=self.folder,
+            env=self._environment(),
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
 
     def serve(self) -> str:
         """``winnow serve`` on a workspace in the folder; the address."""
@@ -109,8 +114,12 @@ class Installed:
         with log.open("wb") as out:
             server = subprocess.Popen(
                 [self.python, "-P", "-m", "backend.cli", "serve", "--no-browser", "--port", str(port)],
-                cwd=self.folder, env=self._environment(), stdout=out, stderr=out, start_new_session=True,
-            )  # fmt: skip
+                cwd=self.folder,
+                env=self._environment(),
+                stdout=out,
+                stderr=out,
+                start_new_session=True,
+            )
         self.servers.append(server)
         answers(f"http://127.0.0.1:{port}/_stcore/health", server, log)
         return f"http://127.0.0.1:{port}"
@@ -134,9 +143,7 @@ class Installed:
         watcher.mkdir(exist_ok=True)
         (watcher / "sitecustomize.py").write_text(WATCHER)
         kept = {
-            name: value
-            for name, value in os.environ.items()
-            if not name.startswith(("PYTHON", "WINNOW", "STREAMLIT"))
+            name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "WINNOW", "STREAMLIT"))
         }
         return {
             **kept,
@@ -240,16 +247,13 @@ def test_every_file_of_the_packages_is_in_the_wheel(python: Path) -> None:
     done = subprocess.run([python, "-P", "-c", code], capture_output=True, text=True, check=True)
     there = Path(done.stdout.strip())
     tracked = subprocess.run(
-        ["git", "ls-files", "backend", "dashboard", "pages"],
-        cwd=ROOT, capture_output=True, text=True, check=True,
-    ).stdout.splitlines()  # fmt: skip
+        ["git", "ls-files", "backend", "dashboard", "pages"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout.splitlines()
     assert len(tracked) > 200
     assert [name for name in tracked if not (there / name).is_file()] == []
 
 
-def test_the_login_is_read_in_the_folder_that_one_is_in(
-    python: Path, at: Callable[..., Installed]
-) -> None:
+def test_the_login_is_read_in_the_folder_that_one_is_in(python: Path, at: Callable[..., Installed]) -> None:
     installed = at(python, "folder")
     (installed.folder / ".streamlit").mkdir()
     (installed.folder / ".streamlit" / "secrets.toml").write_text("[auth")
@@ -258,9 +262,7 @@ def test_the_login_is_read_in_the_folder_that_one_is_in(
     assert "error: the file with the login cannot be read" in done.stderr
 
 
-def test_a_theme_that_is_no_toml_is_said_in_one_line(
-    python: Path, at: Callable[..., Installed]
-) -> None:
+def test_a_theme_that_is_no_toml_is_said_in_one_line(python: Path, at: Callable[..., Installed]) -> None:
     installed = at(python, "folder")
     (installed.folder / ".streamlit").mkdir()
     (installed.folder / ".streamlit" / "config.toml").write_text("[theme\n")
@@ -270,9 +272,7 @@ def test_a_theme_that_is_no_toml_is_said_in_one_line(
     assert "Traceback" not in done.stderr
 
 
-def test_the_demo_says_what_is_missing_before_it_renders_anything(
-    python: Path, at: Callable[..., Installed]
-) -> None:
+def test_the_demo_says_what_is_missing_before_it_renders_anything(python: Path, at: Callable[..., Installed]) -> None:
     installed = at(python, "empty")
     for words in (["demo"], ["demo", "build-judge"], ["demo", "measure-judge"]):
         done = installed.winnow(*words)
@@ -283,9 +283,7 @@ def test_the_demo_says_what_is_missing_before_it_renders_anything(
     assert not (installed.folder.with_suffix(".workspace") / "demo").exists()
 
 
-def test_the_command_works_from_any_folder_and_says_its_version(
-    python: Path, at: Callable[..., Installed]
-) -> None:
+def test_the_command_works_from_any_folder_and_says_its_version(python: Path, at: Callable[..., Installed]) -> None:
     installed = at(python, "empty")
     with (ROOT / "pyproject.toml").open("rb") as file:
         version = tomllib.load(file)["project"]["version"]

@@ -71,19 +71,31 @@ server_metadata_url = "{provider}/.well-known/openid-configuration"
     commands = {
         f"{provider}/jwks": ["-m", "tests.browser.oidc_provider", str(provider_port)],
         f"{url}/_stcore/health": [
-            "-m", "backend.cli", "--workspace", str(space.folder), "serve",
-            "--port", str(port), "--no-browser",
+            "-m",
+            "backend.cli",
+            "--workspace",
+            str(space.folder),
+            "serve",
+            "--port",
+            str(port),
+            "--no-browser",
         ],
-    }  # fmt: skip
+    }
     processes = []
     try:
         for number, (ready, command) in enumerate(commands.items()):
             log = folder / f"{number}.log"
             with log.open("wb") as out:
                 processes.append(
-                    subprocess.Popen([sys.executable, *command], cwd=ROOT, env=environment,
-                                     stdout=out, stderr=out, start_new_session=True)
-                )  # fmt: skip
+                    subprocess.Popen(
+                        [sys.executable, *command],
+                        cwd=ROOT,
+                        env=environment,
+                        stdout=out,
+                        stderr=out,
+                        start_new_session=True,
+                    )
+                )
             answers(ready, processes[-1], log)
         yield Served(url, provider, space)
     finally:
@@ -94,9 +106,7 @@ server_metadata_url = "{provider}/.well-known/openid-configuration"
         space.close()
 
 
-def log_in(
-    page: Page, served: Served, email: str, confirmed: str = "yes", place: str = "/"
-) -> None:
+def log_in(page: Page, served: Served, email: str, confirmed: str = "yes", place: str = "/") -> None:
     page.goto(served.url + place)
     page.get_by_role("button", name="Log in").click()
     page.wait_for_url(f"{served.provider}/authorize*")
@@ -121,9 +131,7 @@ def test_without_a_login_there_is_only_the_login_page(served: Served, person: Pe
         page.close()
 
 
-def test_an_operator_may_launch_and_rules_under_the_name_of_the_login(
-    served: Served, person: Person
-) -> None:
+def test_an_operator_may_launch_and_rules_under_the_name_of_the_login(served: Served, person: Person) -> None:
     page = person()
     log_in(page, served, OPERATOR)
     expect(page.locator("body")).to_contain_text(f"{OPERATOR} · operator")
@@ -147,9 +155,7 @@ def test_an_operator_may_launch_and_rules_under_the_name_of_the_login(
         (OPERATOR, "no", f"id-of-{OPERATOR}"),
     ],
 )
-def test_others_may_rule_and_not_launch(
-    served: Served, person: Person, email: str, confirmed: str, name: str
-) -> None:
+def test_others_may_rule_and_not_launch(served: Served, person: Person, email: str, confirmed: str, name: str) -> None:
     page = person()
     log_in(page, served, email, confirmed)
     expect(page.locator("body")).to_contain_text(f"{name} · reviewer")
@@ -174,9 +180,7 @@ def test_a_link_from_elsewhere_opens_in_the_same_session(served: Served, person:
     assert session() == before
 
 
-def test_a_link_opened_before_the_login_is_where_the_login_ends(
-    served: Served, person: Person
-) -> None:
+def test_a_link_opened_before_the_login_is_where_the_login_ends(served: Served, person: Person) -> None:
     page = person()
     log_in(page, served, REVIEWER, place="/runs?run=1&text=a%26b%0D%0Ac")
     expect(page.get_by_role("heading", name="Run 1")).to_be_visible(timeout=SLOW_MS)
@@ -219,11 +223,24 @@ def test_a_broken_file_with_the_login_is_not_taken_for_no_login(tmp_path: Path) 
     secrets = tmp_path / "secrets.toml"
     secrets.write_text("[auth\n")
     done = subprocess.run(
-        [sys.executable, "-m", "backend.cli", "--workspace", str(tmp_path / "ws"), "serve",
-         "--port", str(free_port()), "--no-browser"],
-        cwd=ROOT, env={**os.environ, "STREAMLIT_SECRETS_FILES": str(secrets)},
-        capture_output=True, text=True, timeout=60, check=False,
-    )  # fmt: skip
+        [
+            sys.executable,
+            "-m",
+            "backend.cli",
+            "--workspace",
+            str(tmp_path / "ws"),
+            "serve",
+            "--port",
+            str(free_port()),
+            "--no-browser",
+        ],
+        cwd=ROOT,
+        env={**os.environ, "STREAMLIT_SECRETS_FILES": str(secrets)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
     assert done.returncode != 0
     assert "error: the file with the login cannot be read" in done.stderr
     assert "Traceback" not in done.stderr
@@ -231,26 +248,38 @@ def test_a_broken_file_with_the_login_is_not_taken_for_no_login(tmp_path: Path) 
 
 def test_other_machines_are_refused_a_server_without_a_login(tmp_path: Path) -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "backend.cli", "--workspace", str(tmp_path / "ws"), "serve",
-         "--port", str(free_port()), "--no-browser", "--address", "0.0.0.0"],
-        cwd=ROOT, capture_output=True, text=True, timeout=60, check=False,
-    )  # fmt: skip
+        [
+            sys.executable,
+            "-m",
+            "backend.cli",
+            "--workspace",
+            str(tmp_path / "ws"),
+            "serve",
+            "--port",
+            str(free_port()),
+            "--no-browser",
+            "--address",
+            "0.0.0.0",
+        ],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
     assert done.returncode == 1
     assert done.stderr.splitlines()[-2].startswith("error: 0.0.0.0 can be reached")
     assert "Traceback" not in done.stderr
 
 
-def test_a_database_that_is_away_costs_nobody_their_session(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_database_that_is_away_costs_nobody_their_session(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def away(_session: str) -> bool:
         raise StoreError("the database is away")
 
     monkeypatch.setenv("WINNOW_WORKSPACE", str(tmp_path / "ws"))
     spaces.forget()
     page = Starlette(
-        routes=[Route("/", lambda _request: HTMLResponse("<p>"))],
-        middleware=[Middleware(SessionMiddleware)],
+        routes=[Route("/", lambda _request: HTMLResponse("<p>"))], middleware=[Middleware(SessionMiddleware)]
     )
     with TestClient(page, base_url="http://127.0.0.1") as client:
         assert COOKIE in client.get("/").cookies

@@ -14,16 +14,7 @@ from backend.curation.queues import Queues
 from backend.store.reviews import Reviews
 from backend.workspace import Workspace
 from tests.browser.conftest import Server
-from tests.browser.review_room import (
-    all_stored,
-    drawn,
-    enter,
-    logged,
-    make_queue,
-    prediction,
-    stored,
-    type_keys,
-)
+from tests.browser.review_room import all_stored, drawn, enter, logged, make_queue, prediction, stored, type_keys
 from tests.workspaces import build_workspace
 
 pytestmark = pytest.mark.slow
@@ -88,9 +79,7 @@ def test_pairs_served_before_a_ruling_was_stored_do_not_come_again_after_it(
     assert len({number for number, _, _ in rows}) == len(rows) == queue.items
 
 
-def test_what_was_not_stored_survives_a_reload(
-    space: Workspace, serve: Serve, person: Person
-) -> None:
+def test_what_was_not_stored_survives_a_reload(space: Workspace, serve: Serve, person: Person) -> None:
     page = person()
     page.on("dialog", lambda dialog: dialog.accept())
     enter(page, serve(space.folder).url, make_queue(space))
@@ -112,9 +101,7 @@ def test_what_was_not_stored_survives_a_reload(
     assert len({number for number, _, _ in stored(space)}) == 6
 
 
-def test_leaving_with_something_unstored_warns(
-    space: Workspace, serve: Serve, person: Person
-) -> None:
+def test_leaving_with_something_unstored_warns(space: Workspace, serve: Serve, person: Person) -> None:
     page = person()
     enter(page, serve(space.folder).url, make_queue(space))
     page.route("**/winnow/review/rulings", lambda route: route.abort())
@@ -132,9 +119,7 @@ def test_leaving_with_something_unstored_warns(
     assert asked == ["beforeunload"]
 
 
-def test_a_killed_server_loses_no_ruling_and_no_key(
-    space: Workspace, serve: Serve, person: Person
-) -> None:
+def test_a_killed_server_loses_no_ruling_and_no_key(space: Workspace, serve: Serve, person: Person) -> None:
     server = serve(space.folder)
     page = person()
     enter(page, server.url, make_queue(space))
@@ -154,9 +139,7 @@ def test_a_killed_server_loses_no_ruling_and_no_key(
     assert len(stored(space)) == 9
 
 
-def test_an_answer_that_is_lost_on_its_way_does_not_store_twice(
-    space: Workspace, serve: Serve, person: Person
-) -> None:
+def test_an_answer_that_is_lost_on_its_way_does_not_store_twice(space: Workspace, serve: Serve, person: Person) -> None:
     page = person()
     enter(page, serve(space.folder).url, make_queue(space))
     lost: list[int] = []
@@ -175,9 +158,7 @@ def test_an_answer_that_is_lost_on_its_way_does_not_store_twice(
     assert stored(space) == logged(page)
 
 
-def test_two_reviewers_on_one_queue_rule_on_different_pairs(
-    space: Workspace, serve: Serve, person: Person
-) -> None:
+def test_two_reviewers_on_one_queue_rule_on_different_pairs(space: Workspace, serve: Serve, person: Person) -> None:
     server = serve(space.folder)
     queue = make_queue(space, run_ids=(2,))
     ada, bob = person(), person()
@@ -194,9 +175,7 @@ def test_two_reviewers_on_one_queue_rule_on_different_pairs(
     assert {row[1] for row in rows} == {"accept", "reject"}
 
 
-def test_who_comes_second_to_a_small_queue_finds_something_left(
-    space: Workspace, serve: Serve, person: Person
-) -> None:
+def test_who_comes_second_to_a_small_queue_finds_something_left(space: Workspace, serve: Serve, person: Person) -> None:
     queue = make_queue(space, run_ids=(1,))
     assert queue.items <= 24
     server = serve(space.folder)
@@ -207,9 +186,7 @@ def test_who_comes_second_to_a_small_queue_finds_something_left(
     assert prediction(ada) != prediction(ben)
 
 
-def test_two_independent_rulings_are_blind_to_each_other(
-    space: Workspace, serve: Serve, person: Person
-) -> None:
+def test_two_independent_rulings_are_blind_to_each_other(space: Workspace, serve: Serve, person: Person) -> None:
     server = serve(space.folder)
     queue = make_queue(space, run_ids=(1,), rulings_wanted=2)
     ada, bob = person(), person()
@@ -313,19 +290,10 @@ def test_keys_are_off_while_one_writes_and_the_note_goes_with_the_ruling(
     assert (row.ruling, row.note, row.tags) == ("flag", "a rare fruit", ("hands", "fur"))
 
 
-def test_every_ruling_can_be_made_with_the_mouse(
-    space: Workspace, serve: Serve, person: Person
-) -> None:
+def test_every_ruling_can_be_made_with_the_mouse(space: Workspace, serve: Serve, person: Person) -> None:
     page = person()
     enter(page, serve(space.folder).url, make_queue(space))
-    names = [
-        "Accept",
-        "Reject",
-        "First is better",
-        "Second is better",
-        "Tie",
-        "Flag for another look",
-    ]
+    names = ["Accept", "Reject", "First is better", "Second is better", "Tie", "Flag for another look"]
     for name in names:
         button = page.get_by_role("button", name=name, exact=True)
         box = button.bounding_box()
@@ -339,9 +307,7 @@ def test_every_ruling_can_be_made_with_the_mouse(
     assert [row[1] for row in stored(space)] == expected
 
 
-def test_a_key_without_a_pair_on_the_screen_is_refused_visibly(
-    space: Workspace, serve: Serve, person: Person
-) -> None:
+def test_a_key_without_a_pair_on_the_screen_is_refused_visibly(space: Workspace, serve: Serve, person: Person) -> None:
     page = person()
     queue = make_queue(space, run_ids=(1,))
     enter(page, serve(space.folder).url, queue, at=queue.items - 1)
@@ -353,9 +319,7 @@ def test_a_key_without_a_pair_on_the_screen_is_refused_visibly(
     assert stored(space) == []
 
 
-def test_the_url_restores_the_place_and_a_jump_goes_anywhere(
-    space: Workspace, serve: Serve, person: Person
-) -> None:
+def test_the_url_restores_the_place_and_a_jump_goes_anywhere(space: Workspace, serve: Serve, person: Person) -> None:
     page = person()
     enter(page, serve(space.folder).url, make_queue(space))
     page.keyboard.press("j")
@@ -409,9 +373,7 @@ def test_a_key_that_is_taken_is_refused_and_the_usual_keys_come_back(
     assert [row[1] for row in stored(space)] == ["reject", "accept"]
 
 
-def test_another_order_shows_its_own_sides_and_takes_no_ruling(
-    space: Workspace, serve: Serve, person: Person
-) -> None:
+def test_another_order_shows_its_own_sides_and_takes_no_ruling(space: Workspace, serve: Serve, person: Person) -> None:
     page = person()
     enter(page, serve(space.folder).url, make_queue(space, run_ids=(2,)))
     first = page.locator(".pane.first img").get_attribute("src")

@@ -88,9 +88,7 @@ def test_on_an_opened_pair_only_enter_next_undo_and_an_explicit_change_do_anythi
     page.keyboard.press("1")
     expect(own).to_contain_text("said with the verdict open")
     all_stored(page)
-    assert marks(space, second) == [
-        ("relabel", "second", False), ("undo", None, True), ("relabel", "first", True),
-    ]  # fmt: skip
+    assert marks(space, second) == [("relabel", "second", False), ("undo", None, True), ("relabel", "first", True)]
     assert len(stored(space)) == 5
 
 
@@ -128,8 +126,19 @@ def test_a_blind_room_shows_no_colleagues_figures_and_never_their_ruling_as_ones
     slots = queues.hand_out(queue, "Bob", start=0, count=60).slots
 
     def bob(place: int, token: str) -> None:
-        queues.rule("Bob", [Sent(token=token, queue_id=queue.id, position=place, ruling="relabel",
-                                 prediction_id=slots[place].prediction_id, relabel="tie")])  # fmt: skip
+        queues.rule(
+            "Bob",
+            [
+                Sent(
+                    token=token,
+                    queue_id=queue.id,
+                    position=place,
+                    ruling="relabel",
+                    prediction_id=slots[place].prediction_id,
+                    relabel="tie",
+                )
+            ],
+        )
 
     for place in range(2):
         bob(place, f"b{place}")

@@ -10,14 +10,7 @@ from PIL import Image
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Server
-from tests.browser.review_room import (
-    all_stored,
-    enter,
-    judged_workspace,
-    make_queue,
-    stored,
-    write_clip,
-)
+from tests.browser.review_room import all_stored, enter, judged_workspace, make_queue, stored, write_clip
 
 pytestmark = pytest.mark.slow
 
@@ -112,9 +105,7 @@ def test_the_shorter_video_holds_its_last_frame(films: Page) -> None:
     films.wait_for_function("() => window.roomOf().querySelector('video').ended")
     # Again from the start, both.
     films.keyboard.press(" ")
-    films.wait_for_function(
-        "() => [...window.roomOf().querySelectorAll('video')].every((one) => !one.paused)"
-    )
+    films.wait_for_function("() => [...window.roomOf().querySelectorAll('video')].every((one) => !one.paused)")
 
 
 @pytest.fixture
@@ -161,9 +152,7 @@ def test_hostile_texts_show_as_text_and_run_nothing(
     page.keyboard.press("r")
     all_stored(page)
     page.get_by_role("button", name="Show all").click()
-    page.wait_for_function(
-        "() => window.roomOf().querySelector('.reasoning').textContent.length > 1000000"
-    )
+    page.wait_for_function("() => window.roomOf().querySelector('.reasoning').textContent.length > 1000000")
     page.keyboard.press("ArrowLeft")
     expect(room.locator(".own")).to_contain_text("<script>")
     assert page.evaluate("window.hacked") is None
@@ -193,9 +182,7 @@ def test_a_broken_medium_shows_why_and_the_review_goes_on(
     assert len(stored(space)) == 1
 
 
-def test_zoom_is_linked_and_both_are_of_one_size(
-    tmp_path: Path, hostile: object, serve: Serve, person: Person
-) -> None:
+def test_zoom_is_linked_and_both_are_of_one_size(tmp_path: Path, hostile: object, serve: Serve, person: Person) -> None:
     space = judged_workspace(
         tmp_path,
         "pairs",
@@ -216,10 +203,7 @@ def test_zoom_is_linked_and_both_are_of_one_size(
     assert transforms[0] == transforms[1]
     assert "scale(2" in transforms[0]
     page.keyboard.press("z")
-    assert page.locator(".zoom").evaluate_all("all => all.map((one) => one.style.transform)") == [
-        "",
-        "",
-    ]
+    assert page.locator(".zoom").evaluate_all("all => all.map((one) => one.style.transform)") == ["", ""]
     left = page.locator(".pane.first").bounding_box()
     page.keyboard.press("x")
     flipped = page.locator(".pane.first").bounding_box()

@@ -81,9 +81,7 @@ def test_a_note_on_a_ruled_pair_is_stored_on_moving_on_and_a_draft_waits_for_its
     first, _, second = Reviews(space.database).history(ruled)
     assert (first.ruling, first.note) == ("accept", "")
     assert (second.ruling, second.note) == ("note", "look at the hands")
-    assert [row["ruling"] for row in space.predictions.iter_rows(1) if row["id"] == ruled] == [
-        "reject"
-    ]
+    assert [row["ruling"] for row in space.predictions.iter_rows(1) if row["id"] == ruled] == ["reject"]
     # Enter stores as well, and stays.
     page.keyboard.press("ArrowLeft")
     page.keyboard.press("t")
@@ -238,9 +236,7 @@ def test_an_overruled_pair_shows_the_decision_that_counts_and_what_it_replaced(
 
 
 @pytest.mark.timeout(240)
-def test_the_room_says_on_demand_which_rule_read_what(
-    space: Workspace, serve: Serve, person: Person
-) -> None:
+def test_the_room_says_on_demand_which_rule_read_what(space: Workspace, serve: Serve, person: Person) -> None:
     page = person()
     enter(page, serve(space.folder).url, make_queue(space, run_ids=(1,)))
     page.get_by_role("button", name="How this was read").click()

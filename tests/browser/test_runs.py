@@ -38,9 +38,7 @@ def prepared(folder: Path, *, latency: float, model: str = "replayed") -> int:
 
 def _cancelled(space: Workspace, texts: Path, latency: float, model: str) -> int:
     options = EngineOptions(scripted_file=str(texts), scripted_latency=latency, batch_size=1)
-    run_id, _ = space.launcher.start(
-        RunRequest(dataset="pictures", model=model, engine="scripted", options=options)
-    )
+    run_id, _ = space.launcher.start(RunRequest(dataset="pictures", model=model, engine="scripted", options=options))
     space.launcher.cancel(run_id)
     return run_id
 
@@ -76,9 +74,7 @@ def test_a_run_is_started_again_and_finishes_on_screen_without_a_reload(
     expect(watched.get_by_text("✓ finished")).to_be_visible(timeout=60_000)
     expect(watched.get_by_text("12 of 12")).to_be_visible()
     assert watched.evaluate("window.sameDocument")
-    watched.get_by_role("radio", name="analysis").or_(
-        watched.get_by_role("button", name="analysis")
-    ).first.click()
+    watched.get_by_role("radio", name="analysis").or_(watched.get_by_role("button", name="analysis")).first.click()
     expect(watched.get_by_text("The first-shown one wins")).to_be_visible()
     assert "tab=analysis" in watched.url
     watched.reload()
@@ -126,12 +122,17 @@ def test_a_model_that_is_being_loaded_is_said_to_be(
     def state(name: str) -> None:
         with space.database.write() as connection:
             connection.execute(
-                update(jobs).where(jobs.c.id == job).values(
-                    status=name, cancel_requested=False, pid=worker.pid,
+                update(jobs)
+                .where(jobs.c.id == job)
+                .values(
+                    status=name,
+                    cancel_requested=False,
+                    pid=worker.pid,
                     pid_started=psutil.Process(worker.pid).create_time(),
-                    host=socket.gethostname(), heartbeat_at=time.time() + 600,
+                    host=socket.gethostname(),
+                    heartbeat_at=time.time() + 600,
                 )
-            )  # fmt: skip
+            )
 
     state("starting")
     watched.goto(f"{server.url}/runs?run={run}")

@@ -22,9 +22,7 @@ SESSION = "0" * 31 + "1"
 
 
 @pytest.fixture
-def server(
-    serve: Callable[[Path], Server], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Server:
+def server(serve: Callable[[Path], Server], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Server:
     monkeypatch.setenv("WINNOW_WORKSPACE", str(tmp_path / "ws"))
     build_workspace(tmp_path / "ws", images=8, videos=1).close()
     return serve(tmp_path / "ws")
@@ -118,16 +116,25 @@ def test_the_page_opens_without_errors(server: Server, person: Callable[..., Pag
     assert {cookie["name"] for cookie in page.context.cookies()} >= {COOKIE}
 
 
-def test_the_server_ends_with_the_command_that_started_it(
-    server: Server, person: Callable[..., Page]
-) -> None:
+def test_the_server_ends_with_the_command_that_started_it(server: Server, person: Callable[..., Page]) -> None:
     """Also while a page is open, whose connection the server would wait for."""
     server.kill()
     with subprocess.Popen(
-        [sys.executable, "-m", "backend.cli", "--workspace", str(server.workspace), "serve",
-         "--port", str(server.port), "--no-browser"],
-        cwd=ROOT, stdout=subprocess.PIPE, text=True,
-    ) as command:  # fmt: skip
+        [
+            sys.executable,
+            "-m",
+            "backend.cli",
+            "--workspace",
+            str(server.workspace),
+            "serve",
+            "--port",
+            str(server.port),
+            "--no-browser",
+        ],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as command:
         try:
             assert command.stdout is not None
             assert server.url in command.stdout.readline()

@@ -15,19 +15,14 @@ from dashboard.components import pair_viewer
 STANDING = (Path(pair_viewer.__file__).parent / "standing.js").read_text(encoding="utf-8")
 
 
-def test_the_script_and_the_server_make_the_same_of_every_ruling_and_order(
-    person: Callable[..., Page],
-) -> None:
+def test_the_script_and_the_server_make_the_same_of_every_ruling_and_order(person: Callable[..., Page]) -> None:
     page = person()
     page.goto("about:blank")
     cases = list(
         product(
             ("accepted", "rejected"),
             ("first", "second", "tie", None),
-            (
-                None,
-                *(ruling.value for ruling in Ruling if ruling not in (Ruling.NOTE, Ruling.UNDO)),
-            ),
+            (None, *(ruling.value for ruling in Ruling if ruling not in (Ruling.NOTE, Ruling.UNDO))),
             ("first", "second", "tie", None),
         )
     )
@@ -39,9 +34,7 @@ def test_the_script_and_the_server_make_the_same_of_every_ruling_and_order(
     sensible = [(case, one) for case, one in zip(cases, said, strict=True) if _sensible(case)]
     assert len(sensible) > 40
     assert [one for _, one in sensible] == [effective_decision(*case) for case, _ in sensible]
-    sides = page.evaluate(
-        f"(orders) => {{ {STANDING}\n return orders.map(datasetSides); }}", list(Order)
-    )
+    sides = page.evaluate(f"(orders) => {{ {STANDING}\n return orders.map(datasetSides); }}", list(Order))
     assert sides == [list(order.arrange("first", "second")) for order in Order]
 
 

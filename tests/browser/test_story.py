@@ -27,11 +27,15 @@ def texts(folder: Path) -> Path:
     for i in range(PAIRS):
         one, two = (9, 4) if i % 3 else (4, 9)
         better = 1 if i % 3 else 2
-        lines.append(json.dumps({
-            "index": i,
-            "text": f"<think>\nAuthenticity: Image 1 is sharp ({one}/10); Image 2 is soft ({two}/10)\n"
+        lines.append(
+            json.dumps(
+                {
+                    "index": i,
+                    "text": f"<think>\nAuthenticity: Image 1 is sharp ({one}/10); Image 2 is soft ({two}/10)\n"
                     f"</think>\n<answer>Image {better} is better</answer>",
-        }))  # fmt: skip
+                }
+            )
+        )
     path = folder / "texts.jsonl"
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
     return path
@@ -50,9 +54,7 @@ def test_from_a_dataset_to_a_training_file_without_leaving_the_browser(
     # A dataset.
     page.goto(f"{server.url}/datasets")
     settled(page)
-    page.get_by_role("textbox", name="Format and file").fill(
-        f"hpdv3:{tmp_path / 't2i' / 'pairs.json'}"
-    )
+    page.get_by_role("textbox", name="Format and file").fill(f"hpdv3:{tmp_path / 't2i' / 'pairs.json'}")
     page.get_by_role("textbox", name="Name", exact=True).first.fill("pictures")
     page.keyboard.press("Tab")
     page.get_by_role("button", name=re.compile("^Add")).last.click()
@@ -67,19 +69,11 @@ def test_from_a_dataset_to_a_training_file_without_leaving_the_browser(
 
     options = EngineOptions(scripted_file=str(texts(tmp_path)), scripted_latency=0.05, batch_size=2)
     space.launcher.start(
-        RunRequest(
-            dataset="pictures",
-            model="judge",
-            engine="scripted",
-            options=options,
-            order=OrderPolicy.DATASET,
-        )
+        RunRequest(dataset="pictures", model="judge", engine="scripted", options=options, order=OrderPolicy.DATASET)
     )
     space.supervise()
     page.goto(f"{server.url}/runs?run=1")
-    expect(page.get_by_text(re.compile("finished", re.IGNORECASE)).first).to_be_visible(
-        timeout=90_000
-    )
+    expect(page.get_by_text(re.compile("finished", re.IGNORECASE)).first).to_be_visible(timeout=90_000)
     assert space.runs.counts(1)["accepted"] == PAIRS * 2 // 3
 
     # Browse, with a filter that survives a reload.
@@ -130,8 +124,6 @@ def test_from_a_dataset_to_a_training_file_without_leaving_the_browser(
     for row in rows:
         side = 0 if "Image 1 is better" in row["conversations"][1]["value"] else 1
         number = int(re.search(r"(\d+)-", Path(row["images"][side]).name)[1])  # type: ignore[index]
-        assert ("win" in row["images"][side]) == (number % 3 != 0), (
-            "the label names what was shown there"
-        )
+        assert ("win" in row["images"][side]) == (number % 3 != 0), "the label names what was shown there"
     assert problems == []
     space.close()

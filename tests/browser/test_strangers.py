@@ -50,9 +50,11 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 def status(port: int, *headers: str, path: str = "/_stcore/stream", method: str = "GET") -> int:
     """What a request is answered with, word for word as it is sent; 101 is an open websocket."""
     upgrade = (
-        "Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13",
+        "Connection: Upgrade",
+        "Upgrade: websocket",
+        "Sec-WebSocket-Version: 13",
         "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
-    )  # fmt: skip
+    )
     more = upgrade if path == "/_stcore/stream" else ("Connection: close", "Content-Length: 0")
     lines = [f"{method} {path} HTTP/1.1", *headers, *more, "", ""]
     with socket.create_connection(("127.0.0.1", port), timeout=20) as connection:
@@ -85,15 +87,16 @@ def test_a_page_of_the_server_itself_opens_its_websocket(server: Server, name: s
         "",
     ],
 )
-def test_a_page_from_elsewhere_opens_no_websocket_and_changes_nothing(
-    server: Server, origin: str
-) -> None:
+def test_a_page_from_elsewhere_opens_no_websocket_and_changes_nothing(server: Server, origin: str) -> None:
     said = f"Origin: {origin.format(port=server.port)}"
     assert status(server.port, host(server), said) == 403
     for method, path in (
-        ("PUT", "/_stcore/upload_file/a/b"), ("DELETE", "/_stcore/upload_file/a/b"),
-        ("POST", "/winnow/review/rulings"), ("POST", "/"), ("GET", "/_stcore/host-config"),
-    ):  # fmt: skip
+        ("PUT", "/_stcore/upload_file/a/b"),
+        ("DELETE", "/_stcore/upload_file/a/b"),
+        ("POST", "/winnow/review/rulings"),
+        ("POST", "/"),
+        ("GET", "/_stcore/host-config"),
+    ):
         assert status(server.port, host(server), said, method=method, path=path) == 403
 
 
@@ -106,12 +109,8 @@ def test_a_websocket_or_an_upload_that_does_not_say_its_page_is_refused(server: 
     assert two in (400, 403)
 
 
-@pytest.mark.parametrize(
-    "name", ["evil.example", "localhost.evil.example", "10.0.0.5", "x@localhost"]
-)
-def test_a_foreign_name_that_leads_here_is_refused_whatever_it_is_called_with(
-    server: Server, name: str
-) -> None:
+@pytest.mark.parametrize("name", ["evil.example", "localhost.evil.example", "10.0.0.5", "x@localhost"])
+def test_a_foreign_name_that_leads_here_is_refused_whatever_it_is_called_with(server: Server, name: str) -> None:
     """DNS rebinding: the browser takes the page and the server for one site."""
     both = (host(server, name), f"Origin: http://{name}:{server.port}")
     assert status(server.port, *both) == 403
@@ -167,12 +166,29 @@ def test_neither_server_nor_page_contacts_anything_outside(
     contacts.touch()
     with log.open("wb") as out:
         process = subprocess.Popen(
-            [sys.executable, "-m", "streamlit", "run", str(ROOT / "dashboard" / "app.py"),
-             "--server.address", "0.0.0.0", "--server.port", str(port)],
-            cwd=tmp_path, stdout=out, stderr=out, start_new_session=True,
-            env={**os.environ, "PYTHONPATH": f"{tmp_path / 'site'}:{ROOT}", "WINNOW_ALLOW_OPEN": "yes",
-                 "WINNOW_WORKSPACE": str(tmp_path / "ws"), "TEST_CONTACTS": str(contacts)},
-        )  # fmt: skip
+            [
+                sys.executable,
+                "-m",
+                "streamlit",
+                "run",
+                str(ROOT / "dashboard" / "app.py"),
+                "--server.address",
+                "0.0.0.0",
+                "--server.port",
+                str(port),
+            ],
+            cwd=tmp_path,
+            stdout=out,
+            stderr=out,
+            start_new_session=True,
+            env={
+                **os.environ,
+                "PYTHONPATH": f"{tmp_path / 'site'}:{ROOT}",
+                "WINNOW_ALLOW_OPEN": "yes",
+                "WINNOW_WORKSPACE": str(tmp_path / "ws"),
+                "TEST_CONTACTS": str(contacts),
+            },
+        )
     try:
         answers(f"http://127.0.0.1:{port}/_stcore/health", process, log)
         # A number is nobody's to point here; a name is.

@@ -27,10 +27,17 @@ def prepared(folder: Path) -> None:
     file = folder / "media" / "fresh" / "pairs.json"
     import_dataset(space.database, name="fresh", spec=f"hpdv3:{file}", data_root=None)
     spec = space.trainer.spec(
-        ["signs"], trainer="local", model=str(shipped_judge()), output_dir=str(folder / "tried"),
-        device="cpu", max_pixels=56 * 56, train_batch_size=4, actor_learning_rate=1e-3,
-        max_epochs=100, save_steps=10,
-    )  # fmt: skip
+        ["signs"],
+        trainer="local",
+        model=str(shipped_judge()),
+        output_dir=str(folder / "tried"),
+        device="cpu",
+        max_pixels=56 * 56,
+        train_batch_size=4,
+        actor_learning_rate=1e-3,
+        max_epochs=100,
+        save_steps=10,
+    )
     space.trainer.stop(space.trainer.start(spec))
     space.close()
 
@@ -95,9 +102,7 @@ def test_from_a_set_to_a_live_curve_through_a_crash_to_evaluate_and_compare(
     watched.get_by_role("button", name="Evaluate").first.click()
     expect(watched.get_by_text("Evaluate final")).to_be_visible()
     assert "evaluate=final_checkpoint" in watched.url
-    expect(watched.get_by_role("combobox", name="Dataset")).to_have_value(
-        "fresh · 4 pairs · held out"
-    )
+    expect(watched.get_by_role("combobox", name="Dataset")).to_have_value("fresh · 4 pairs · held out")
     watched.get_by_text("More", exact=True).click()
     number(watched, "max_new_tokens", 192)
     expect(watched.get_by_role("checkbox")).to_be_checked()
@@ -112,10 +117,7 @@ def test_from_a_set_to_a_live_curve_through_a_crash_to_evaluate_and_compare(
     assert watched.locator("[data-testid='stException']").count() == 0
 
 
-_POINTS = (
-    "() => document.querySelector('.js-plotly-plot')?.data?.find(t => t.mode.includes('lines'))"
-    "?.x?.length ?? 0"
-)
+_POINTS = "() => document.querySelector('.js-plotly-plot')?.data?.find(t => t.mode.includes('lines'))?.x?.length ?? 0"
 
 
 def points(page: Page) -> int:

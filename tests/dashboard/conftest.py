@@ -105,7 +105,5 @@ def queue(demo_space: Workspace) -> QueueRow:
 
 @pytest.fixture
 def blind_queue(demo_space: Workspace) -> QueueRow:
-    new = NewQueue(
-        kind=QueueKind.AUDIT_REJECTED, title="Random audit · rejected", run_ids=(2,), blind=True
-    )
+    new = NewQueue(kind=QueueKind.AUDIT_REJECTED, title="Random audit · rejected", run_ids=(2,), blind=True)
     return Queues(demo_space.database).make(new, created_by="Ada")

@@ -21,9 +21,13 @@ def bearer(space: Workspace, name: str, session: str = SESSION, expires: int = L
 
 def ruling(queue: QueueRow, item: dict[str, Any], token: str = "t", **more: Any) -> dict[str, Any]:
     return {
-        "token": token, "queue": queue.id, "position": item["position"],
-        "prediction_id": item["prediction"], "ruling": "accept", **more,
-    }  # fmt: skip
+        "token": token,
+        "queue": queue.id,
+        "position": item["position"],
+        "prediction_id": item["prediction"],
+        "ruling": "accept",
+        **more,
+    }
 
 
 def get_items(client: TestClient, queue: QueueRow, query: str = "from=0&count=5") -> list[Any]:
@@ -45,6 +49,19 @@ def detail(client: TestClient, queue: QueueRow, prediction: int) -> dict[str, An
 
 
 TELLING = {
-    "answer", "preferred", "margin", "scores", "decision", "reason", "effective", "pieces",
-    "length", "flaws", "siblings", "order", "ruling", "reviewer", "cut",
-}  # fmt: skip
+    "answer",
+    "preferred",
+    "margin",
+    "scores",
+    "decision",
+    "reason",
+    "effective",
+    "pieces",
+    "length",
+    "flaws",
+    "siblings",
+    "order",
+    "ruling",
+    "reviewer",
+    "cut",
+}

@@ -91,9 +91,7 @@ def test_what_a_link_asks_for_and_cannot_be_applied_is_said(
     assert not any(name in test.query_params for name in left_out.split(", "))
 
 
-def test_the_chip_of_a_dimension_says_its_whole_range(
-    demo_space: Workspace, open_page: Open
-) -> None:
+def test_the_chip_of_a_dimension_says_its_whole_range(demo_space: Workspace, open_page: Open) -> None:
     test = open_page("browse", dimension="Aesthetics", measure="first", score_min="3")
     assert chips(test) == ["dimension: Aesthetics, of the first at least 3"]
     both = open_page("browse", dimension="Aesthetics", score_min="-2", score_max="4.5")
@@ -130,18 +128,15 @@ def test_a_card_says_which_side_a_person_prefers(demo_space: Workspace) -> None:
 VERDICT = ("answer", "preferred", "said", "wanted", "margin", "ruling", "flaws")
 
 
-def test_what_waits_in_a_blind_queue_tells_its_reviewers_nothing_in_browse(
-    demo_space: Workspace,
-) -> None:
+def test_what_waits_in_a_blind_queue_tells_its_reviewers_nothing_in_browse(demo_space: Workspace) -> None:
     browse, wanted = Browse(demo_space.database), BrowseFilter(run=(1,))
     held = browse.page(wanted)[0]
     demo_space.rulings.add(held.id, "reject", reviewer="Bob")
     before = cards(demo_space.database, browse.page(wanted), "Ada")
     queues = Queues(demo_space.database)
     queue = queues.make(
-        NewQueue(kind=QueueKind.FILTER, title="t", blind=True, rulings_wanted=2),
-        created_by="Bob", ids=[held.id],
-    )  # fmt: skip
+        NewQueue(kind=QueueKind.FILTER, title="t", blind=True, rulings_wanted=2), created_by="Bob", ids=[held.id]
+    )
 
     def shown(reviewer: str) -> dict[str, object]:
         first, second, *_ = cards(demo_space.database, browse.page(wanted), reviewer)
@@ -156,8 +151,10 @@ def test_what_waits_in_a_blind_queue_tells_its_reviewers_nothing_in_browse(
         assert card["caption"] == before[0]["caption"]
         assert len(card["thumbs"]) == 2  # type: ignore[arg-type]
     # Whoever has chosen sees it, be it here or elsewhere; others do not, until no ruling is wanted.
-    queues.rule("Ada", [Sent(token="a", queue_id=queue.id, position=0, prediction_id=held.id,
-                             ruling="relabel", relabel="first")])  # fmt: skip
+    queues.rule(
+        "Ada",
+        [Sent(token="a", queue_id=queue.id, position=0, prediction_id=held.id, ruling="relabel", relabel="first")],
+    )
     assert shown("Ada")["said"] == before[0]["said"]
     demo_space.rulings.add(held.id, "relabel", relabel="first", reviewer="Bob")
     assert shown("Bob")["said"] == before[0]["said"]
@@ -166,12 +163,8 @@ def test_what_waits_in_a_blind_queue_tells_its_reviewers_nothing_in_browse(
     assert shown("Cid")["said"] == before[0]["said"]
 
 
-def test_browse_opens_and_rules_on_all_with_a_blind_queue_under_way(
-    demo_space: Workspace, open_page: Open
-) -> None:
-    Queues(demo_space.database).make(
-        NewQueue(kind=QueueKind.UNREVIEWED, title="t", blind=True), created_by="Ada"
-    )
+def test_browse_opens_and_rules_on_all_with_a_blind_queue_under_way(demo_space: Workspace, open_page: Open) -> None:
+    Queues(demo_space.database).make(NewQueue(kind=QueueKind.UNREVIEWED, title="t", blind=True), created_by="Ada")
     test = open_page("browse", run="2")
     assert fine(test)
     assert "blind in queue 1" in str(test.get("bidi_component")[0].proto)
@@ -183,9 +176,7 @@ def test_browse_opens_and_rules_on_all_with_a_blind_queue_under_way(
     assert soon(lambda: browse.count(BrowseFilter(run=(2,), ruling=("reject",))) == 96)
 
 
-def test_all_matches_are_ruled_on_and_undone_at_once(
-    demo_space: Workspace, open_page: Open
-) -> None:
+def test_all_matches_are_ruled_on_and_undone_at_once(demo_space: Workspace, open_page: Open) -> None:
     test = open_page("browse", run="2")
     test.radio(key="bulk_ruling").set_value("reject").run()
     button = next(b for b in test.button if b.label.startswith("Reject all"))
@@ -205,9 +196,7 @@ def test_all_matches_are_ruled_on_and_undone_at_once(
     assert soon(lambda: browse.count(BrowseFilter(run=(2,), reviewed=True)) == 0)
 
 
-def test_a_confirmation_is_about_the_matches_it_was_given_for(
-    demo_space: Workspace, open_page: Open
-) -> None:
+def test_a_confirmation_is_about_the_matches_it_was_given_for(demo_space: Workspace, open_page: Open) -> None:
     test = open_page("browse", run="2")
     next(c for c in test.checkbox if c.label.startswith("Yes, all 96")).check().run()
     test.segmented_control(key="browse_effective").set_value("accepted").run()
@@ -239,9 +228,7 @@ def soon(true: Callable[[], bool]) -> bool:
     return False
 
 
-def test_the_fold_of_rulings_stays_open_when_its_last_field_is_emptied(
-    demo_space: Workspace, open_page: Open
-) -> None:
+def test_the_fold_of_rulings_stays_open_when_its_last_field_is_emptied(demo_space: Workspace, open_page: Open) -> None:
     test = open_page("browse", ruling="none")
     assert test.expander[0].proto.expanded
     test.multiselect(key="browse_ruling").set_value([]).run()

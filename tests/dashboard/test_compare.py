@@ -14,9 +14,7 @@ from dashboard.compare.charts import verdict
 from tests.dashboard.conftest import Open
 
 
-def test_without_two_runs_of_one_dataset_it_says_what_is_missing(
-    empty_space: Workspace, open_page: Open
-) -> None:
+def test_without_two_runs_of_one_dataset_it_says_what_is_missing(empty_space: Workspace, open_page: Open) -> None:
     test = open_page("compare")
     assert not test.exception
     assert test.subheader[0].value == "Nothing to compare yet"
@@ -89,18 +87,14 @@ def test_runs_that_cannot_be_compared_are_one_line_and_a_way_on(
     assert (test.session_state["a"], test.session_state["b"]) == (2, 1)
 
 
-def test_another_a_never_stands_beside_a_run_of_another_dataset(
-    demo_space: Workspace, open_page: Open
-) -> None:
+def test_another_a_never_stands_beside_a_run_of_another_dataset(demo_space: Workspace, open_page: Open) -> None:
     test = open_page("compare", a="1", b="2")
     test.selectbox(key="a").set_value(2).run()
     assert not test.error
     assert (test.session_state["a"], test.session_state["b"]) == (2, 1)
 
 
-def test_it_opens_on_the_first_outcome_that_has_pairs(
-    demo_space: Workspace, open_page: Open
-) -> None:
+def test_it_opens_on_the_first_outcome_that_has_pairs(demo_space: Workspace, open_page: Open) -> None:
     found = compare(demo_space.database, demo_space.runs.get(1), demo_space.runs.get(2))
     first = next(one for one in ("only_a", "only_b", "both_wrong") if found.outcomes[one])
     assert open_page("compare", a="1", b="2").session_state["pairs"] == first

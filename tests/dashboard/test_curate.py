@@ -32,17 +32,13 @@ def words(test: Any) -> str:
     return "\n".join(str(one.value) for one in [*test.markdown, *test.caption, *test.subheader])
 
 
-def test_an_empty_workspace_says_what_a_set_is_made_of(
-    empty_space: Workspace, open_page: Open
-) -> None:
+def test_an_empty_workspace_says_what_a_set_is_made_of(empty_space: Workspace, open_page: Open) -> None:
     test = open_page("curate")
     assert fine(test)
     assert "Nothing to freeze yet" in words(test)
 
 
-def test_a_set_is_previewed_and_frozen_and_its_url_shows_it(
-    demo_space: Workspace, open_page: Open
-) -> None:
+def test_a_set_is_previewed_and_frozen_and_its_url_shows_it(demo_space: Workspace, open_page: Open) -> None:
     test = open_page("curate", runs="1,2")
     test.run()
     assert fine(test)
@@ -57,9 +53,7 @@ def test_a_set_is_previewed_and_frozen_and_its_url_shows_it(
     assert "first-set" in words(again).replace("\\", "")
 
 
-def test_the_preview_notices_rulings_that_leave_the_count_as_it_was(
-    demo_space: Workspace, open_page: Open
-) -> None:
+def test_the_preview_notices_rulings_that_leave_the_count_as_it_was(demo_space: Workspace, open_page: Open) -> None:
     def shown(label: str) -> str:
         return str(next(m for m in open_page("curate", runs="2").metric if m.label == label).value)
 
@@ -72,9 +66,7 @@ def test_the_preview_notices_rulings_that_leave_the_count_as_it_was(
     assert before[1] == "0"
 
 
-def test_what_is_balanced_is_previewed_as_it_is_frozen(
-    demo_space: Workspace, open_page: Open
-) -> None:
+def test_what_is_balanced_is_previewed_as_it_is_frozen(demo_space: Workspace, open_page: Open) -> None:
     test = open_page("curate", runs="1,2,3")
     test.toggle(key="curate_balance").set_value(True).run()
     test.number_input(key="curate_seed").set_value(7).run()
@@ -115,9 +107,7 @@ def test_an_export_is_written_in_the_background_and_downloads_as_one_file(
         assert bundle.testzip() is None
 
 
-def test_reviewers_see_sets_and_cannot_make_any(
-    demo_space: Workspace, open_page: Open, monkeypatch: Any
-) -> None:
+def test_reviewers_see_sets_and_cannot_make_any(demo_space: Workspace, open_page: Open, monkeypatch: Any) -> None:
     demo_space.freeze("s", [1])
     monkeypatch.setattr("dashboard.identity.present_person", lambda: Person("eve", Role.REVIEWER))
     test = open_page("curate", runs="1")
@@ -126,9 +116,7 @@ def test_reviewers_see_sets_and_cannot_make_any(
     assert len(list_sets(demo_space.database)) == 1
 
 
-def test_a_set_that_is_not_there_is_one_line_and_a_hint(
-    demo_space: Workspace, open_page: Open
-) -> None:
+def test_a_set_that_is_not_there_is_one_line_and_a_hint(demo_space: Workspace, open_page: Open) -> None:
     test = open_page("curate", set="no such set")
     assert not test.exception
     assert "no set" in test.error[0].value
@@ -138,12 +126,8 @@ def test_a_set_that_is_not_there_is_one_line_and_a_hint(
     assert "New version" in words(test)
 
 
-@pytest.mark.parametrize(
-    "name", ["bad name/../x", "../../etc/passwd", "-x", "a@1", "", ".x", "a\n"]
-)
-def test_a_set_has_a_name_that_is_good_for_files_and_commands(
-    demo_space: Workspace, name: str
-) -> None:
+@pytest.mark.parametrize("name", ["bad name/../x", "../../etc/passwd", "-x", "a@1", "", ".x", "a\n"])
+def test_a_set_has_a_name_that_is_good_for_files_and_commands(demo_space: Workspace, name: str) -> None:
     with pytest.raises(ReviewError, match="cannot be called"):
         demo_space.freeze(name, [1])
     assert demo_space.freeze("Ré-1.2_b", [1]).name == "Ré-1.2_b"
@@ -166,18 +150,14 @@ def test_another_policy_is_tried_where_it_can_be(
     demo_space: Workspace, open_page: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     links: list[dict[str, str]] = []
-    monkeypatch.setattr(
-        "dashboard.curate.compose.page_link", lambda *_words, **query: links.append(query)
-    )
+    monkeypatch.setattr("dashboard.curate.compose.page_link", lambda *_words, **query: links.append(query))
     open_page("curate", runs="1")
     (query,) = links
     assert query["tab"] in TABS
     assert query["tab"] == "policy"
 
 
-def test_lineage_counts_the_rulings_that_no_undo_took_back(
-    demo_space: Workspace, open_page: Open
-) -> None:
+def test_lineage_counts_the_rulings_that_no_undo_took_back(demo_space: Workspace, open_page: Open) -> None:
     ids = [row["id"] for row in demo_space.predictions.iter_rows(1)]
     ada = demo_space.acting_as(Person("Ada", Role.OPERATOR))
     ada.rule_on_all(ids, "reject", token="t" * 32)
@@ -188,9 +168,7 @@ def test_lineage_counts_the_rulings_that_no_undo_took_back(
     assert "1 ruling in force then" in words(open_page("curate", set="s@1"))
 
 
-def test_looking_at_what_changed_leaves_no_queue_behind(
-    demo_space: Workspace, open_page: Open
-) -> None:
+def test_looking_at_what_changed_leaves_no_queue_behind(demo_space: Workspace, open_page: Open) -> None:
     demo_space.freeze("s", [1])
     demo_space.freeze("s", [1, 2])
     test = open_page("curate", set="s@2")

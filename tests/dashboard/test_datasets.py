@@ -24,10 +24,14 @@ def odd_pairs(tmp_path: Path) -> str:
     folder = tmp_path / "odd"
     write_image_pairs(folder, 10)
     rows = [
-        {"prompt": row["prompt"], "first": row["path1"], "second": row["path2"],
-         "preference": "tie" if i == 3 else "first"}
+        {
+            "prompt": row["prompt"],
+            "first": row["path1"],
+            "second": row["path2"],
+            "preference": "tie" if i == 3 else "first",
+        }
         for i, row in enumerate(json.loads((folder / "pairs.json").read_text()))
-    ]  # fmt: skip
+    ]
     rows += [rows[1], {**rows[2], "preference": "second"}]
     (folder / "006-lose.jpg").unlink()
     file = folder / "pairs.jsonl"
@@ -52,9 +56,7 @@ def captions(test: AppTest) -> list[str]:
     return [card["facts"] for card in json.loads(gallery.proto.json)["cards"]]
 
 
-def test_an_empty_workspace_explains_datasets_and_shows_the_form(
-    empty_space: Workspace, open_page: Open
-) -> None:
+def test_an_empty_workspace_explains_datasets_and_shows_the_form(empty_space: Workspace, open_page: Open) -> None:
     test = open_page("datasets")
     assert not test.exception
     assert not test.error
@@ -74,12 +76,7 @@ def test_a_dataset_is_added_in_the_background_and_shown(
     test.run()
     assert not test.error
     counts = empty_space.datasets.get("odd").counts
-    assert (counts["pairs"], counts["ties"], counts["conflicts"], counts["missing"]) == (
-        10,
-        1,
-        1,
-        1,
-    )
+    assert (counts["pairs"], counts["ties"], counts["conflicts"], counts["missing"]) == (10, 1, 1, 1)
     report = "".join(element.proto.body for element in test.get("html"))
     assert "<b>10</b><span>pairs</span>" in report
     assert "<b>9</b><span>can be judged</span>" in report
@@ -90,9 +87,7 @@ def test_links_are_allowed_in_the_form_and_a_dataset_without_a_usable_pair_says_
 ) -> None:
     write_image_pairs(tmp_path / "blobs", 2)
     (tmp_path / "snapshot").mkdir()
-    (tmp_path / "snapshot" / "pairs.json").write_text(
-        (tmp_path / "blobs" / "pairs.json").read_text()
-    )
+    (tmp_path / "snapshot" / "pairs.json").write_text((tmp_path / "blobs" / "pairs.json").read_text())
     for picture in (tmp_path / "blobs").glob("*.jpg"):
         (tmp_path / "snapshot" / picture.name).symlink_to(picture)
     spec = f"hpdv3:{tmp_path / 'snapshot' / 'pairs.json'}"
@@ -111,9 +106,7 @@ def test_links_are_allowed_in_the_form_and_a_dataset_without_a_usable_pair_says_
     assert not open_page("datasets", name="allowed").warning
 
 
-def test_an_import_that_fails_says_why_and_can_be_dismissed(
-    empty_space: Workspace, open_page: Open
-) -> None:
+def test_an_import_that_fails_says_why_and_can_be_dismissed(empty_space: Workspace, open_page: Open) -> None:
     start(empty_space, "pairs:/nowhere.jsonl", "lost", "", True)
     wait_for_import(empty_space, "lost")
     test = open_page("datasets")
@@ -124,9 +117,7 @@ def test_an_import_that_fails_says_why_and_can_be_dismissed(
 
 
 @pytest.mark.parametrize(("source", "name"), [("no source", "x"), ("pairs:/x", ""), ("", "x")])
-def test_what_cannot_be_added_is_refused_at_once(
-    empty_space: Workspace, source: str, name: str
-) -> None:
+def test_what_cannot_be_added_is_refused_at_once(empty_space: Workspace, source: str, name: str) -> None:
     with pytest.raises(UsageError):
         start(empty_space, source, name, "", True)
 
@@ -166,9 +157,7 @@ def test_the_rare_ones_are_found_by_an_index(empty_space: Workspace) -> None:
     with empty_space.database.engine.connect() as connection:
         from sqlalchemy import event
 
-        def note(
-            _c: object, _k: object, statement: str, parameters: object, *_rest: object
-        ) -> None:
+        def note(_c: object, _k: object, statement: str, parameters: object, *_rest: object) -> None:
             if "pairs" in statement and not statement.startswith("EXPLAIN"):
                 raw = connection.connection.dbapi_connection
                 rows = raw.execute(f"EXPLAIN QUERY PLAN {statement}", parameters).fetchall()  # type: ignore[union-attr]
@@ -183,9 +172,7 @@ def test_the_rare_ones_are_found_by_an_index(empty_space: Workspace) -> None:
     assert "ix_pairs_media_missing" in missing
 
 
-def test_the_report_lists_file_and_row(
-    empty_space: Workspace, open_page: Open, odd_pairs: str
-) -> None:
+def test_the_report_lists_file_and_row(empty_space: Workspace, open_page: Open, odd_pairs: str) -> None:
     empty_space.add_dataset(name="odd", spec=odd_pairs)
     test = open_page("datasets", name="odd", tab="report", code="conflict")
     (table,) = test.dataframe
@@ -205,9 +192,7 @@ def test_a_reviewer_cannot_add_datasets(
         demo_space.acting_as(eve).add_dataset(name="odd", spec=odd_pairs)
 
 
-def test_a_dataset_that_is_not_there_is_one_line_and_a_way_on(
-    demo_space: Workspace, open_page: Open
-) -> None:
+def test_a_dataset_that_is_not_there_is_one_line_and_a_way_on(demo_space: Workspace, open_page: Open) -> None:
     test = open_page("datasets", name="nope")
     (error,) = test.error
     assert "there is no dataset nope" in error.value

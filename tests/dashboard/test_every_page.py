@@ -44,27 +44,21 @@ def drawn_html(test: Any) -> str:
 
 
 @every_page
-def test_an_empty_workspace_draws_no_error(
-    empty_space: Workspace, open_page: Open, name: str
-) -> None:
+def test_an_empty_workspace_draws_no_error(empty_space: Workspace, open_page: Open, name: str) -> None:
     test = open_page(name)
     assert not test.exception
     assert not test.error
 
 
 @every_page
-def test_an_ordinary_workspace_draws_no_error(
-    demo_space: Workspace, open_page: Open, name: str
-) -> None:
+def test_an_ordinary_workspace_draws_no_error(demo_space: Workspace, open_page: Open, name: str) -> None:
     test = open_page(name, **PAGES[name])
     assert not test.exception
     assert not test.error
 
 
 @every_page
-def test_hostile_texts_are_never_drawn_as_html(
-    workspace_folder: Path, open_page: Open, name: str
-) -> None:
+def test_hostile_texts_are_never_drawn_as_html(workspace_folder: Path, open_page: Open, name: str) -> None:
     build_hostile_workspace(workspace_folder)
     test = open_page(name, **PAGES[name])
     assert not test.exception
@@ -74,9 +68,7 @@ def test_hostile_texts_are_never_drawn_as_html(
 
 
 @every_page
-def test_a_broken_workspace_is_one_line_and_a_hint(
-    workspace_folder: Path, open_page: Open, name: str
-) -> None:
+def test_a_broken_workspace_is_one_line_and_a_hint(workspace_folder: Path, open_page: Open, name: str) -> None:
     workspace_folder.mkdir()
     (workspace_folder / "winnow.db").write_bytes(b"a letter to my aunt\n" * 99)
     test = open_page(name, **PAGES[name])
@@ -86,12 +78,8 @@ def test_a_broken_workspace_is_one_line_and_a_hint(
 
 
 @every_page
-def test_a_link_to_what_is_not_there_is_no_traceback(
-    demo_space: Workspace, open_page: Open, name: str
-) -> None:
-    test = open_page(
-        name, run="99", a="99", b="x", queue="99", set="none@7", name="no such dataset"
-    )
+def test_a_link_to_what_is_not_there_is_no_traceback(demo_space: Workspace, open_page: Open, name: str) -> None:
+    test = open_page(name, run="99", a="99", b="x", queue="99", set="none@7", name="no such dataset")
     assert not test.exception
     for error in test.error:
         assert "Something went wrong" not in error.value
@@ -119,9 +107,7 @@ def large_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def large_space(
-    large_folder: Path, workspace_folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Workspace]:
+def large_space(large_folder: Path, workspace_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Workspace]:
     # After `workspace_folder`, which closes whatever was open before and after.
     monkeypatch.setenv("WINNOW_WORKSPACE", str(large_folder))
     space = open_workspace(settings_for(large_folder))
@@ -164,19 +150,18 @@ def test_a_large_workspace_draws_no_error_and_what_takes_long_comes_in(
     assert not later.exception
     assert not later.error
     shown = {
-        "browse": "**7,500** matches", "runs": "of 4,500 are rejected", "review": "review in one go",
-        "overview": "flagged and not settled", "curate": "Generators named better",
-    }  # fmt: skip
+        "browse": "**7,500** matches",
+        "runs": "of 4,500 are rejected",
+        "review": "review in one go",
+        "overview": "flagged and not settled",
+        "curate": "Generators named better",
+    }
     assert shown.get(name, "") in words(later)
 
 
 @pytest.mark.parametrize(
     ("name", "query", "forward"),
-    [
-        ("datasets", {}, "Next pairs"),
-        ("browse", {}, "Next"),
-        ("compare", {"a": "1", "b": "3"}, "Next pairs"),
-    ],
+    [("datasets", {}, "Next pairs"), ("browse", {}, "Next"), ("compare", {"a": "1", "b": "3"}, "Next pairs")],
 )
 def test_long_lists_are_turned_page_by_page(
     large_space: Workspace, open_page: Open, name: str, query: dict[str, str], forward: str
@@ -229,15 +214,32 @@ def damaged_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with space.database.write() as connection:
         job = connection.execute(
             insert(jobs).values(
-                kind="run", status="failed", argv={"argv": ["true"]}, env={}, devices="cpu",
-                log_path=str(folder / "logs" / "gone.log"), attempt=1, cancel_requested=False,
-                error="the worker ended", hint="the log says more", created_at=1.0,
-                started_at=1.0, finished_at=2.0,
+                kind="run",
+                status="failed",
+                argv={"argv": ["true"]},
+                env={},
+                devices="cpu",
+                log_path=str(folder / "logs" / "gone.log"),
+                attempt=1,
+                cancel_requested=False,
+                error="the worker ended",
+                hint="the log says more",
+                created_at=1.0,
+                started_at=1.0,
+                finished_at=2.0,
             )
-        ).inserted_primary_key  # fmt: skip
+        ).inserted_primary_key
         assert job is not None
-        space.runs.add(connection, dataset_id=run.dataset_id, model="m", engine="transformers",
-                       spec=run.spec, policy=run.policy, total=8, job_id=int(job[0]))  # fmt: skip
+        space.runs.add(
+            connection,
+            dataset_id=run.dataset_id,
+            model="m",
+            engine="transformers",
+            spec=run.spec,
+            policy=run.policy,
+            total=8,
+            job_id=int(job[0]),
+        )
     Queues(space.database).make(NewQueue(kind=QueueKind.UNREVIEWED, title="q"), created_by="Ada")
     shutil.rmtree(folder / "media")
     space.close()

@@ -34,28 +34,25 @@ def test_who_says_nothing_gets_all_of_ours() -> None:
         ("theme.sidebar.primaryColor", set()),
     ],
 )
-def test_an_option_of_theirs_covers_ours_of_its_name_where_it_would_be_hidden(
-    theirs: str, gone: set[str]
-) -> None:
+def test_an_option_of_theirs_covers_ours_of_its_name_where_it_would_be_hidden(theirs: str, gone: set[str]) -> None:
     assert OURS.keys() - theme_beside({theirs: "x"}, OURS).keys() == gone
 
 
-@pytest.mark.parametrize(
-    "theirs", [{"theme.base": "dark"}, {"theme.base": "dark", "theme.dark.x": 1}]
-)
+@pytest.mark.parametrize("theirs", [{"theme.base": "dark"}, {"theme.base": "dark", "theme.dark.x": 1}])
 def test_a_base_of_theirs_is_that_scheme_of_ours_alone(theirs: dict[str, str]) -> None:
     assert theme_beside(theirs, OURS) == {
-        "theme.base": "dark", "theme.font": "f", "theme.primaryColor": "d", "theme.sidebar.backgroundColor": "ds"
-    }  # fmt: skip
+        "theme.base": "dark",
+        "theme.font": "f",
+        "theme.primaryColor": "d",
+        "theme.sidebar.backgroundColor": "ds",
+    }
 
 
 @pytest.mark.parametrize(("base", "shown"), [("dark", "dark"), ("light", "light"), (None, "dark")])
 def test_our_own_colours_are_those_of_the_scheme_that_is_drawn(
     base: str | None, shown: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    browser = type(
-        "C", (), {"theme": type("T", (), {"type": "light" if base == "dark" else "dark"})}
-    )
+    browser = type("C", (), {"theme": type("T", (), {"type": "light" if base == "dark" else "dark"})})
     monkeypatch.setattr("dashboard.labels.st.context", browser)
     monkeypatch.setattr("dashboard.labels.st.get_option", {"theme.base": base}.get)
     assert scheme() == shown
@@ -67,5 +64,7 @@ def test_a_theme_file_of_theirs_is_all_of_the_theme() -> None:
 
 def test_a_ground_of_theirs_is_never_under_the_other_schemes_ink() -> None:
     assert theme_beside({"theme.backgroundColor": "#FFFBE6"}, OURS) == {
-        "theme.base": "light", "theme.font": "f", "theme.primaryColor": "l"
-    }  # fmt: skip
+        "theme.base": "light",
+        "theme.font": "f",
+        "theme.primaryColor": "l",
+    }

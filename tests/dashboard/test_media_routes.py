@@ -17,9 +17,7 @@ from tests.dashboard.review_calls import SESSION
 pytestmark = pytest.mark.timeout(60)
 
 
-def test_a_medium_is_answered_whole_in_ranges_and_by_its_head(
-    client: TestClient, demo_space: Workspace
-) -> None:
+def test_a_medium_is_answered_whole_in_ranges_and_by_its_head(client: TestClient, demo_space: Workspace) -> None:
     found = locate(demo_space.database, 1)
     data = found.root.resolve(found.first).read_bytes()
     link = sign(SESSION, 1, "first")

@@ -94,15 +94,10 @@ def charts(test: AppTest) -> list[dict[str, Any]]:
     raise AssertionError("no chart")
 
 
-def test_the_runs_of_each_dataset_stand_together_above_its_name(
-    demo_space: Workspace, open_page: Open
-) -> None:
+def test_the_runs_of_each_dataset_stand_together_above_its_name(demo_space: Workspace, open_page: Open) -> None:
     for spec in charts(open_page("overview")):
         places = [trace["x"] for trace in spec["data"]]
-        assert places == [
-            [["pictures"] * 2, ["run 1", "run 2"]],
-            [["clips"], ["run 3"]],
-        ]
+        assert places == [[["pictures"] * 2, ["run 1", "run 2"]], [["clips"], ["run 3"]]]
 
 
 def test_datasets_whose_names_are_cut_alike_are_not_taken_for_one(
@@ -128,9 +123,7 @@ def test_flags_and_conflicts_wait_for_a_person(demo_space: Workspace, open_page:
 def test_the_demo_runs_in_the_background_and_says_what_it_does(
     empty_space: Workspace, open_page: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def steps(
-        _database: object, launcher: object, folder: Path, *, wait: object, say: object
-    ) -> None:
+    def steps(_database: object, launcher: object, folder: Path, *, wait: object, say: object) -> None:
         say("1. rendering")  # type: ignore[operator]
         while not (folder / "go").exists():
             time.sleep(0.01)
@@ -158,9 +151,7 @@ def test_a_reviewer_is_not_offered_the_demo_and_refused_it(
     assert background.find(("demo", str(empty_space.folder))) is None
 
 
-def test_no_step_is_a_share_of_what_it_is_no_part_of(
-    demo_space: Workspace, open_page: Open
-) -> None:
+def test_no_step_is_a_share_of_what_it_is_no_part_of(demo_space: Workspace, open_page: Open) -> None:
     """A set keeps what it froze: rejecting that since leaves more in sets than is accepted."""
     curated.freeze(demo_space.database, "first", [1, 2, 3])
     ids = [row["id"] for row in demo_space.predictions.iter_rows(2)]
@@ -177,8 +168,7 @@ def test_queues_that_are_not_done_wait_for_a_person(demo_space: Workspace, open_
     queues = Queues(demo_space.database)
     first, second = [row["id"] for row in demo_space.predictions.iter_rows(1)][:2]
     for title, ids, listed in (("two left", [first, second], True), ("a look", [first], False)):
-        queues.make(NewQueue(kind=QueueKind.FILTER, title=title, listed=listed),
-                    created_by="Ada", ids=ids)  # fmt: skip
+        queues.make(NewQueue(kind=QueueKind.FILTER, title=title, listed=listed), created_by="Ada", ids=ids)
     said = " ".join(element.value for element in open_page("overview").markdown)
     assert "two left: 0 of 2 done" in said
     assert "a look" not in said
@@ -192,8 +182,7 @@ def test_a_sample_is_asked_for_by_the_link_that_offers_one(
 ) -> None:
     links: dict[str, dict[str, str]] = {}
     monkeypatch.setattr(
-        "dashboard.overview.waiting.page_link",
-        lambda _page, words, **query: links.update({words: query}),
+        "dashboard.overview.waiting.page_link", lambda _page, words, **query: links.update({words: query})
     )
     open_page("overview")
     test = open_page("review", **links["Review a sample"])

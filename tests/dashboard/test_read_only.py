@@ -51,21 +51,16 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 @pytest.fixture
-def looked_at(
-    workspace_folder: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Path]:
+def looked_at(workspace_folder: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.setenv("WINNOW_WORKSPACE", str(folder))
     spaces.forget()
     yield folder
     spaces.forget()
 
 
-def test_commands_that_look_say_as_of_when(
-    folder: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_commands_that_look_say_as_of_when(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     before = sorted(folder.rglob("*"))
-    for words in (["dataset", "list"], ["run", "list"], ["run", "show", "1"], ["set", "list"],
-["doctor"]):  # fmt: skip
+    for words in (["dataset", "list"], ["run", "list"], ["run", "show", "1"], ["set", "list"], ["doctor"]):
         assert main(["--workspace", str(folder), *words]) == 0, words
         shown = capsys.readouterr()
         assert shown.out
@@ -78,18 +73,17 @@ def test_commands_that_change_something_are_refused_in_one_line(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for words in (
-        ["set", "create", "more", "--run", "1"], ["run", "cancel", "1"],
+        ["set", "create", "more", "--run", "1"],
+        ["run", "cancel", "1"],
         ["review", "add", "1", "--ruling", "reject", "--prediction", "1"],
-    ):  # fmt: skip
+    ):
         assert main(["--workspace", str(folder), *words]) == 1, words
         lines = capsys.readouterr().err.splitlines()
         assert [line for line in lines if line.startswith("error:") and "read-only" in line], lines
         assert "Traceback" not in " ".join(lines)
 
 
-def test_what_somebody_else_writes_meanwhile_is_in_the_copy(
-    folder: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_what_somebody_else_writes_meanwhile_is_in_the_copy(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     beside = folder.parent / "ws" / "winnow.db"
     if beside.parent == folder:
         pytest.skip("the folder has no writable side here")

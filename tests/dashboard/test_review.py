@@ -27,9 +27,7 @@ def test_a_queue_is_made_from_the_page_and_opened(demo_space: Workspace, open_pa
     assert page.query_params["queue"] == str(made.id)
 
 
-def test_a_queue_that_nothing_belongs_into_is_one_line_and_a_hint(
-    demo_space: Workspace, open_page: Open
-) -> None:
+def test_a_queue_that_nothing_belongs_into_is_one_line_and_a_hint(demo_space: Workspace, open_page: Open) -> None:
     page = open_page("review")
     page.selectbox(key="queue_kind").select(QueueKind.FLAGGED).run()
     next(one for one in page.button if one.label == "Make queue").click().run()
@@ -38,9 +36,7 @@ def test_a_queue_that_nothing_belongs_into_is_one_line_and_a_hint(
 
 
 @pytest.mark.parametrize("number", ["99", "x", "1" * 40, "-1"])
-def test_an_unknown_queue_is_one_line_and_a_hint(
-    demo_space: Workspace, open_page: Open, number: str
-) -> None:
+def test_an_unknown_queue_is_one_line_and_a_hint(demo_space: Workspace, open_page: Open, number: str) -> None:
     page = open_page("review", queue=number)
     assert not page.exception
     assert "no" in page.error[0].value
@@ -58,9 +54,7 @@ def test_the_room_opens_wherever_the_url_says(queue: QueueRow, open_page: Open, 
     assert not page.error
 
 
-def test_an_unknown_queue_has_the_list_below(
-    demo_space: Workspace, queue: QueueRow, open_page: Open
-) -> None:
+def test_an_unknown_queue_has_the_list_below(demo_space: Workspace, queue: QueueRow, open_page: Open) -> None:
     page = open_page("review", queue="999")
     assert "there is no review queue 999" in page.error[0].value
     page.button(key=f"open_{queue.id}").click().run()

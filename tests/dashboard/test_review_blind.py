@@ -17,20 +17,10 @@ from backend.workspace import Workspace
 from dashboard.browse.cards import cards
 from dashboard.media import sign
 from tests.dashboard.conftest import Open
-from tests.dashboard.review_calls import (
-    SESSION,
-    TELLING,
-    bearer,
-    detail,
-    get_items,
-    post,
-    ruling,
-)
+from tests.dashboard.review_calls import SESSION, TELLING, bearer, detail, get_items, post, ruling
 
 
-def test_independent_rulings_do_not_tell_what_others_said(
-    client: TestClient, demo_space: Workspace
-) -> None:
+def test_independent_rulings_do_not_tell_what_others_said(client: TestClient, demo_space: Workspace) -> None:
     new = NewQueue(kind=QueueKind.UNREVIEWED, title="q", run_ids=(1,), rulings_wanted=2)
     queue = Queues(demo_space.database).make(new, created_by="Ada")
     item = get_items(client, queue, "from=0&count=1")[0]
@@ -45,9 +35,7 @@ def test_independent_rulings_do_not_tell_what_others_said(
     assert "Ada" not in detail
 
 
-def test_a_blind_queue_sends_nothing_that_tells_before_the_ruling(
-    client: TestClient, blind_queue: QueueRow
-) -> None:
+def test_a_blind_queue_sends_nothing_that_tells_before_the_ruling(client: TestClient, blind_queue: QueueRow) -> None:
     rows = get_items(client, blind_queue, "from=0&count=60")
     assert len(rows) > 3
     for row in rows:
@@ -60,9 +48,7 @@ def test_a_blind_queue_sends_nothing_that_tells_before_the_ruling(
         assert word not in text
 
 
-def test_a_ruling_opens_its_own_pair_and_no_other_item(
-    client: TestClient, demo_space: Workspace
-) -> None:
+def test_a_ruling_opens_its_own_pair_and_no_other_item(client: TestClient, demo_space: Workspace) -> None:
     new = NewQueue(kind=QueueKind.UNREVIEWED, title="q", run_ids=(2,), blind=True)
     queue = Queues(demo_space.database).make(new, created_by="Ada")
     rows = get_items(client, queue, "from=0&count=60")
@@ -71,9 +57,7 @@ def test_a_ruling_opens_its_own_pair_and_no_other_item(
     assert len(family) == 4
     post(client, ruling(queue, mine, ruling="relabel", relabel="first"))
     [opened] = [
-        row
-        for row in get_items(client, queue, "from=0&count=60&exact=1")
-        if row["position"] == mine["position"]
+        row for row in get_items(client, queue, "from=0&count=60&exact=1") if row["position"] == mine["position"]
     ]
     assert opened.keys() >= TELLING
     assert opened["mine"]["relabel"] == "first"
@@ -94,14 +78,10 @@ def test_a_ruling_opens_its_own_pair_and_no_other_item(
     assert not TELLING & detail(client, queue, mine["prediction"]).keys()
 
 
-def test_the_other_order_of_a_ruled_pair_opens_when_it_is_no_item(
-    client: TestClient, demo_space: Workspace
-) -> None:
+def test_the_other_order_of_a_ruled_pair_opens_when_it_is_no_item(client: TestClient, demo_space: Workspace) -> None:
     new = NewQueue(kind=QueueKind.FILTER, title="q", blind=True)
     everything = NewQueue(kind=QueueKind.UNREVIEWED, title="all", run_ids=(2,))
-    rows = get_items(
-        client, Queues(demo_space.database).make(everything, created_by="Ada"), "from=0&count=60"
-    )
+    rows = get_items(client, Queues(demo_space.database).make(everything, created_by="Ada"), "from=0&count=60")
     other = next(one["id"] for one in rows[0]["siblings"] if one["id"] != rows[0]["prediction"])
     stranger = next(row["prediction"] for row in rows if row["pair"] != rows[0]["pair"])
     queue = Queues(demo_space.database).make(new, created_by="Ada", ids=[rows[0]["prediction"]])
@@ -148,9 +128,7 @@ def test_a_link_does_not_tell_which_medium_stands_first_in_the_dataset(
     assert elsewhere != first
 
 
-def test_a_link_leads_to_the_medium_it_was_made_for(
-    client: TestClient, demo_space: Workspace
-) -> None:
+def test_a_link_leads_to_the_medium_it_was_made_for(client: TestClient, demo_space: Workspace) -> None:
     for pair in (1, 2, 3, 4):
         found = locate(demo_space.database, pair)
         for side, path in (("first", found.first), ("second", found.second)):
@@ -163,9 +141,7 @@ def payload(url: str) -> list[Any]:
     return list(json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))))
 
 
-def test_the_title_of_a_blind_queue_does_not_tell_what_it_was_made_of(
-    blind_queue: QueueRow, open_page: Open
-) -> None:
+def test_the_title_of_a_blind_queue_does_not_tell_what_it_was_made_of(blind_queue: QueueRow, open_page: Open) -> None:
     own = open_page("review", as_person="Ada")
     assert any("rejected" in one.value for one in own.markdown)
     other = open_page("review", as_person="Bob")
@@ -176,8 +152,7 @@ def test_the_title_of_a_blind_queue_does_not_tell_what_it_was_made_of(
 def test_a_blind_queue_sends_no_figures_of_colleagues_before_the_last_choice(
     client: TestClient, demo_space: Workspace
 ) -> None:
-    new = NewQueue(kind=QueueKind.AUDIT_ACCEPTED, title="q", run_ids=(1,), size=2, blind=True,
-                   rulings_wanted=2)  # fmt: skip
+    new = NewQueue(kind=QueueKind.AUDIT_ACCEPTED, title="q", run_ids=(1,), size=2, blind=True, rulings_wanted=2)
     queue = Queues(demo_space.database).make(new, created_by="Ada")
 
     def figures() -> dict[str, Any]:
@@ -193,9 +168,7 @@ def test_a_blind_queue_sends_no_figures_of_colleagues_before_the_last_choice(
     client.headers["Authorization"] = bearer(demo_space, "Ada")
     assert figures() == alone
     post(client, ruling(queue, rows[0], "a0", **sides))
-    assert (figures()["rulings"], figures()["reviewers"], figures()["precision"]["share"]) == (
-        1, 1, None,
-    )  # fmt: skip
+    assert (figures()["rulings"], figures()["reviewers"], figures()["precision"]["share"]) == (1, 1, None)
     post(client, ruling(queue, rows[1], "a1", **sides))
     assert (figures()["rulings"], figures()["reviewers"]) == (4, 2)
 
@@ -204,9 +177,7 @@ def test_a_suspect_label_says_why_unless_one_of_the_answers_waits_blind(
     client: TestClient, demo_space: Workspace
 ) -> None:
     queues = Queues(demo_space.database)
-    made = queues.make(
-        NewQueue(kind=QueueKind.SUSPECT_LABELS, title="s", agreement=0.51), created_by="Ada"
-    )
+    made = queues.make(NewQueue(kind=QueueKind.SUSPECT_LABELS, title="s", agreement=0.51), created_by="Ada")
     items = get_items(client, made, "from=0&count=60")
     assert items
     for item in items:
@@ -217,26 +188,22 @@ def test_a_suspect_label_says_why_unless_one_of_the_answers_waits_blind(
     rows = demo_space.predictions.iter_rows(2)
     shown = items[0]
     waiting = next(
-        row["id"] for row in rows
+        row["id"]
+        for row in rows
         if row["index"] == shown["index"] and row["id"] != shown["prediction"] and row["answer"]
-    )  # fmt: skip
-    queues.make(
-        NewQueue(kind=QueueKind.FILTER, title="b", blind=True), created_by="Ada", ids=[waiting]
     )
+    queues.make(NewQueue(kind=QueueKind.FILTER, title="b", blind=True), created_by="Ada", ids=[waiting])
     assert detail(client, made, shown["prediction"])["why"] is None
     # Nor does a blind queue of suspect labels say it before the choice.
     hidden = queues.make(
-        NewQueue(kind=QueueKind.SUSPECT_LABELS, title="h", agreement=0.51, blind=True),
-        created_by="Ada",
+        NewQueue(kind=QueueKind.SUSPECT_LABELS, title="h", agreement=0.51, blind=True), created_by="Ada"
     )
     for item in get_items(client, hidden):
         assert "why" not in item
         assert "why" not in detail(client, hidden, item["prediction"])
 
 
-def test_browse_says_which_ruling_was_made_with_the_verdict_open(
-    client: TestClient, demo_space: Workspace
-) -> None:
+def test_browse_says_which_ruling_was_made_with_the_verdict_open(client: TestClient, demo_space: Workspace) -> None:
     new = NewQueue(kind=QueueKind.UNREVIEWED, title="q", run_ids=(1,), blind=True)
     queue = Queues(demo_space.database).make(new, created_by="Ada")
     item = get_items(client, queue)[0]

@@ -13,13 +13,7 @@ from backend.curation.rulings import Rulings
 from backend.store.people import People
 from backend.store.queues import QueueRow
 from backend.workspace import Workspace
-from tests.dashboard.review_calls import (
-    bearer,
-    detail,
-    get_items,
-    post,
-    ruling,
-)
+from tests.dashboard.review_calls import bearer, detail, get_items, post, ruling
 
 
 def test_items_are_of_the_shown_order(client: TestClient, queue: QueueRow) -> None:
@@ -33,9 +27,7 @@ def test_items_are_of_the_shown_order(client: TestClient, queue: QueueRow) -> No
     assert len(by_order["dataset"]["siblings"]) == 4
 
 
-def test_a_ruling_is_stored_and_acknowledged_again(
-    client: TestClient, queue: QueueRow, demo_space: Workspace
-) -> None:
+def test_a_ruling_is_stored_and_acknowledged_again(client: TestClient, queue: QueueRow, demo_space: Workspace) -> None:
     item = get_items(client, queue)[0]
     one = ruling(queue, item, ruling="relabel", relabel="second", note="n", tags=["x"])
     for _ in range(2):
@@ -45,9 +37,7 @@ def test_a_ruling_is_stored_and_acknowledged_again(
     [row] = Rulings(demo_space.database).history(item["prediction"])
     assert (row.reviewer, row.relabel, row.note, row.tags) == ("Ada", "second", "n", ("x",))
     again = get_items(client, queue, "from=0&count=1&exact=1")[0]
-    assert again["mine"] == {
-        "ruling": "relabel", "relabel": "second", "token": "t", "note": "n", "tags": ["x"],
-    }  # fmt: skip
+    assert again["mine"] == {"ruling": "relabel", "relabel": "second", "token": "t", "note": "n", "tags": ["x"]}
 
 
 @pytest.mark.parametrize(
@@ -79,9 +69,7 @@ def test_a_ruling_that_makes_no_sense_is_refused_alone(
     assert refused["message"]
 
 
-@pytest.mark.parametrize(
-    "body", [b"", b"[]", b"{", b'{"rulings": 1}', b'{"rulings": [{}]}', b'{"rulings": [1]}']
-)
+@pytest.mark.parametrize("body", [b"", b"[]", b"{", b'{"rulings": 1}', b'{"rulings": [{}]}', b'{"rulings": [1]}'])
 def test_a_broken_request_is_one_line(client: TestClient, queue: QueueRow, body: bytes) -> None:
     answer = client.post("/winnow/review/rulings", content=body)
     assert answer.status_code == 400
@@ -93,9 +81,7 @@ def test_a_request_of_many_megabytes_is_refused(client: TestClient, queue: Queue
     assert answer.status_code == 400
 
 
-def test_only_the_pages_own_calls_are_answered(
-    client: TestClient, queue: QueueRow, demo_space: Workspace
-) -> None:
+def test_only_the_pages_own_calls_are_answered(client: TestClient, queue: QueueRow, demo_space: Workspace) -> None:
     path = f"/winnow/review/{queue.id}/items?from=0"
     wrong = [
         {"Authorization": ""},
@@ -128,14 +114,10 @@ def test_no_route_starts_or_stops_anything() -> None:
         for route in dashboard.routes.routes
         if isinstance(route, Route) and route.methods and route.methods - {"GET", "HEAD"}
     }
-    assert writing == {
-        "/winnow/review/{queue:int}/release", "/winnow/review/rulings", "/winnow/review/settings",
-    }  # fmt: skip
+    assert writing == {"/winnow/review/{queue:int}/release", "/winnow/review/rulings", "/winnow/review/settings"}
 
 
-def test_leaving_gives_the_claims_back(
-    client: TestClient, queue: QueueRow, demo_space: Workspace
-) -> None:
+def test_leaving_gives_the_claims_back(client: TestClient, queue: QueueRow, demo_space: Workspace) -> None:
     answer = client.get(f"/winnow/review/{queue.id}/items?from=0&count=3").json()
     path = f"/winnow/review/{queue.id}/release"
     assert client.post(path, json={"before": answer["expires_at"]}).status_code == 200
@@ -165,9 +147,7 @@ def test_a_relabel_says_which_side_and_a_reload_knows_the_decision_that_counts(
 ) -> None:
     first, second, third = get_items(client, queue, "from=0&count=5")[:3]
     other = {"first": "second", "second": "first"}[first["answer"]]
-    Rulings(demo_space.database).add(
-        first["prediction"], "relabel", relabel=other, reviewer="Bob", token="b"
-    )
+    Rulings(demo_space.database).add(first["prediction"], "relabel", relabel=other, reviewer="Bob", token="b")
     Rulings(demo_space.database).add(second["prediction"], "reject", reviewer="Bob", token="c")
     rows = {row["prediction"]: row for row in get_items(client, queue)}
     ruled = rows[first["prediction"]]

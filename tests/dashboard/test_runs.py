@@ -65,9 +65,7 @@ def test_every_run_is_a_card_with_its_counts(demo_space: Workspace, open_page: O
     assert buttons(test)["New run"]
 
 
-def test_names_that_others_chose_are_text_on_the_card(
-    demo_space: Workspace, open_page: Open
-) -> None:
+def test_names_that_others_chose_are_text_on_the_card(demo_space: Workspace, open_page: Open) -> None:
     hostile = "<img src=x onerror=alert(1)>\u202e"
     _stored(demo_space, hostile)
     cards = html(open_page("runs"))
@@ -79,15 +77,21 @@ def test_names_that_others_chose_are_text_on_the_card(
 def _stored(space: Workspace, model: str) -> None:
     run = space.runs.get(1)
     with space.database.write() as connection:
-        space.runs.add(connection, dataset_id=run.dataset_id, model=model, engine="import",
-                       spec=run.spec, policy=run.policy, total=0, job_id=None)  # fmt: skip
+        space.runs.add(
+            connection,
+            dataset_id=run.dataset_id,
+            model=model,
+            engine="import",
+            spec=run.spec,
+            policy=run.policy,
+            total=0,
+            job_id=None,
+        )
 
 
 @pytest.mark.parametrize("tab", ["summary", "analysis", "policy", "log", "settings"])
 @pytest.mark.parametrize("run", ["1", "2", "3"])
-def test_each_tab_of_each_run_opens_by_its_url(
-    demo_space: Workspace, open_page: Open, run: str, tab: str
-) -> None:
+def test_each_tab_of_each_run_opens_by_its_url(demo_space: Workspace, open_page: Open, run: str, tab: str) -> None:
     test = open_page("runs", run=run, tab=tab)
     assert not test.exception
     assert not test.error
@@ -108,17 +112,23 @@ def test_a_run_of_before_pixels_were_kept_says_that_its_judges_processor_chose_t
     added = []
     with demo_space.database.write() as connection:
         for model in (str(shipped_judge()), "a-name-on-a-server"):
-            added.append(demo_space.runs.add(
-                connection, dataset_id=run.dataset_id, model=model, engine="transformers",
-                spec=old, policy=run.policy, total=0, job_id=None,
-            ))  # fmt: skip
+            added.append(
+                demo_space.runs.add(
+                    connection,
+                    dataset_id=run.dataset_id,
+                    model=model,
+                    engine="transformers",
+                    spec=old,
+                    policy=run.policy,
+                    total=0,
+                    job_id=None,
+                )
+            )
     assert pixels(added[0]) == "as many as the model's processor allows (7,500)"
     assert pixels(added[1]) == "as many as the model's processor allows"
 
 
-def test_a_run_that_is_not_there_is_one_line_and_a_way_on(
-    demo_space: Workspace, open_page: Open
-) -> None:
+def test_a_run_that_is_not_there_is_one_line_and_a_way_on(demo_space: Workspace, open_page: Open) -> None:
     for asked in ("99", "abc"):
         test = open_page("runs", run=asked)
         (error,) = test.error
@@ -127,9 +137,7 @@ def test_a_run_that_is_not_there_is_one_line_and_a_way_on(
 
 
 def test_analysis_names_accuracy_with_its_interval(demo_space: Workspace, open_page: Open) -> None:
-    said = " ".join(
-        element.value for element in open_page("runs", run="1", tab="analysis").markdown
-    )
+    said = " ".join(element.value for element in open_page("runs", run="1", tab="analysis").markdown)
     assert "Right in 66.7 % (45–83)" in said
     assert "Flaws in" in said
 
@@ -190,9 +198,7 @@ def test_the_form_shows_the_command_and_starts_the_run(
     assert "Cancel" in buttons(test)
 
 
-def test_a_preset_fills_the_form_and_defaults_empty_it(
-    demo_space: Workspace, open_page: Open
-) -> None:
+def test_a_preset_fills_the_form_and_defaults_empty_it(demo_space: Workspace, open_page: Open) -> None:
     test = open_page("runs", new="1", **{"from": "1"})
     test.button(key="preset_Consensus of 4").click().run()
     assert "--samples 4" in test.code[0].value
@@ -247,9 +253,7 @@ def test_credentials_in_an_endpoint_are_neither_shown_in_a_command_nor_kept(
 
 
 @pytest.mark.parametrize("name", ["", "   ", "consensus of 4", "x\u202ey"])
-def test_a_name_that_no_preset_can_have_is_refused(
-    demo_space: Workspace, open_page: Open, name: str
-) -> None:
+def test_a_name_that_no_preset_can_have_is_refused(demo_space: Workspace, open_page: Open, name: str) -> None:
     test = open_page("runs", new="1", **{"from": "1"})
     test.text_input(key="launch_preset_name").input(name)
     test.button(key="preset_keep").click().run()
@@ -265,13 +269,14 @@ def test_what_an_older_version_kept_and_means_nothing_now_is_left_at_its_default
         "Ada",
         run_presets={
             "old": {
-                "engine": "tensorrt", "order": "sideways", "policy": {"colour": "red"},
-                "options": {"samples": 99_999, "dtype": "int2", "endpoints": 3, "top_p": "much",
-                            "gone": 1, "seed": 7},
+                "engine": "tensorrt",
+                "order": "sideways",
+                "policy": {"colour": "red"},
+                "options": {"samples": 99_999, "dtype": "int2", "endpoints": 3, "top_p": "much", "gone": 1, "seed": 7},
             },
             "none": 3,
         },
-    )  # fmt: skip
+    )
     test = open_page("runs", new="1", **{"from": "1"})
     test.button(key="own_preset_old").click().run()
     assert not test.error
@@ -288,13 +293,18 @@ def test_a_policy_of_ones_own_is_in_the_command(demo_space: Workspace, open_page
     assert '"min_margin": 4.5' in test.code[0].value
 
 
-def test_run_again_fills_the_form_with_what_the_run_was(
-    demo_space: Workspace, open_page: Open, texts: Path
-) -> None:
+def test_run_again_fills_the_form_with_what_the_run_was(demo_space: Workspace, open_page: Open, texts: Path) -> None:
     source = demo_space.launcher.start(
-        RunRequest(dataset="pictures", model="replayed", engine="scripted", samples=3, limit=7,
-                   options=_options(texts), policy=PRESETS["one-per-pair"])
-    )[0]  # fmt: skip
+        RunRequest(
+            dataset="pictures",
+            model="replayed",
+            engine="scripted",
+            samples=3,
+            limit=7,
+            options=_options(texts),
+            policy=PRESETS["one-per-pair"],
+        )
+    )[0]
     test = open_page("runs", new="1", **{"from": str(source)})
     assert not test.error
     command = test.code[0].value
@@ -303,9 +313,7 @@ def test_run_again_fills_the_form_with_what_the_run_was(
     assert "--max-new-tokens 99" in command
 
 
-def test_a_number_out_of_range_is_refused_and_not_replaced(
-    demo_space: Workspace, open_page: Open
-) -> None:
+def test_a_number_out_of_range_is_refused_and_not_replaced(demo_space: Workspace, open_page: Open) -> None:
     test = open_page("runs", new="1", **{"from": "1"})
     field = test.number_input(key="launch_samples")
     # The browser never sends what is out of a field's range, and shows the number all the same.
@@ -316,9 +324,7 @@ def test_a_number_out_of_range_is_refused_and_not_replaced(
     assert "launch_start" not in [button.key for button in test.button]
 
 
-def test_a_fold_stays_open_while_what_is_in_it_is_changed(
-    demo_space: Workspace, open_page: Open
-) -> None:
+def test_a_fold_stays_open_while_what_is_in_it_is_changed(demo_space: Workspace, open_page: Open) -> None:
     test = open_page("runs", new="1", **{"from": "1"})
     test.session_state["launch_fold_How much"] = True
     test.run()
@@ -333,9 +339,7 @@ def test_a_new_run_starts_from_the_model_that_judged_last_and_not_from_a_replay(
 ) -> None:
     monkeypatch.setattr(Workspace, "supervise", lambda _self: None)
     for engine, model in (("transformers", str(shipped_judge())), ("scripted", "replayed")):
-        demo_space.launcher.start(
-            RunRequest(dataset="pictures", model=model, engine=engine, options=_options(texts))
-        )
+        demo_space.launcher.start(RunRequest(dataset="pictures", model=model, engine=engine, options=_options(texts)))
     test = open_page("runs", new="1")
     assert not test.error
     assert test.selectbox(key="launch_model").value == str(shipped_judge())
@@ -371,17 +375,20 @@ def test_a_reviewer_sees_runs_without_what_starts_or_changes_them(
         test = open_page("runs", **query)
         assert not test.error
         assert not set(buttons(test)) & {
-            "New run", "Cancel", "Resume", "Run again with changes", "Apply to the run",
-            "Read its texts again", "Start run",
-        }  # fmt: skip
+            "New run",
+            "Cancel",
+            "Resume",
+            "Run again with changes",
+            "Apply to the run",
+            "Read its texts again",
+            "Start run",
+        }
     assert demo_space.runs.get(run_id).status == "queued"
 
 
 def test_a_log_is_text_whatever_is_in_it(tmp_path: Path) -> None:
     log = tmp_path / "run.log"
-    log.write_bytes(
-        b"\x1b[31mred\x1b[0m <b>x</b>\x00\n50%\r75%\r100%\r\n\xff\xfe\n" + "a\u202eb\n".encode()
-    )
+    log.write_bytes(b"\x1b[31mred\x1b[0m <b>x</b>\x00\n50%\r75%\r100%\r\n\xff\xfe\n" + "a\u202eb\n".encode())
     text, cut = log_tail(log)
     assert text == "red <b>x</b>\ufffd\n100%\n\ufffd\ufffd\na\ufffdb"
     assert not cut

@@ -40,9 +40,7 @@ def test_a_workspace_that_is_no_workspace_is_one_line_and_a_hint(workspace_folde
 
 
 @pytest.mark.parametrize("address", [None, "0.0.0.0", "::", "192.168.1.5"])
-def test_other_machines_are_served_only_with_a_login_or_by_an_explicit_flag(
-    address: str | None,
-) -> None:
+def test_other_machines_are_served_only_with_a_login_or_by_an_explicit_flag(address: str | None) -> None:
     with pytest.raises(SettingsError) as caught:
         check_exposure(address, login=False, allow_open=False)
     assert caught.value.hint
@@ -66,8 +64,7 @@ def test_a_reviewer_is_refused_by_the_backend_itself(demo_space: Workspace) -> N
 
 
 @pytest.mark.parametrize(
-    "text",
-    ["<script>alert(1)</script>", "**bold** [x](javascript:1)", "$\\frac{a}{b}$", ":red[x]", "`a`"],
+    "text", ["<script>alert(1)</script>", "**bold** [x](javascript:1)", "$\\frac{a}{b}$", ":red[x]", "`a`"]
 )
 def test_hostile_labels_are_escaped(text: str) -> None:
     escaped = md(text)
@@ -82,9 +79,14 @@ AUTOLINKED = re.compile(r"(https?://|www(?=\.))([-.\w]+)([^ \t\r\n]*)", re.IGNOR
 
 @pytest.mark.parametrize(
     "text",
-    ["see https://evil.example/x", "HTTP://evil.example", "(www.evil.example)", "WWW.evil.example",
-     "httphttps://wwwww.x.y"],
-)  # fmt: skip
+    [
+        "see https://evil.example/x",
+        "HTTP://evil.example",
+        "(www.evil.example)",
+        "WWW.evil.example",
+        "httphttps://wwwww.x.y",
+    ],
+)
 def test_an_address_in_a_name_is_no_link(text: str) -> None:
     assert AUTOLINKED.search(text)
     shown = md(text).replace("\\", "")

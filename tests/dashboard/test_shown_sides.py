@@ -40,17 +40,14 @@ def shown(demo_space: Workspace) -> Shown:
     with demo_space.database.write() as connection:
         for pair in connection.execute(select(pairs).where(pairs.c.idx % 2 == 1)).all():
             turned = {"first_path": pair.second_path, "second_path": pair.first_path}
-            connection.execute(
-                update(pairs).where(pairs.c.id == pair.id).values(**turned, preference="second")
-            )
-        query = select(
-            predictions.c.id, predictions.c.shown_order, pairs.c.first_path, pairs.c.second_path
-        ).join(pairs, pairs.c.id == predictions.c.pair_id)
+            connection.execute(update(pairs).where(pairs.c.id == pair.id).values(**turned, preference="second"))
+        query = select(predictions.c.id, predictions.c.shown_order, pairs.c.first_path, pairs.c.second_path).join(
+            pairs, pairs.c.id == predictions.c.pair_id
+        )
         found = connection.execute(query).all()
     assert {order for _, order, _, _ in found} == {"dataset", "swapped"}
     return {
-        number: (first, second) if order == "dataset" else (second, first)
-        for number, order, first, second in found
+        number: (first, second) if order == "dataset" else (second, first) for number, order, first, second in found
     }
 
 
@@ -73,9 +70,7 @@ def browse_cards(space: Workspace) -> dict[int, list[str]]:
 def blind_browse_cards(space: Workspace) -> dict[int, list[str]]:
     new = NewQueue(kind=QueueKind.UNREVIEWED, title="q", run_ids=(RUN,), blind=True)
     Queues(space.database).make(new, created_by="Bob")
-    assert cards(space.database, Browse(space.database).page(BrowseFilter(run=(RUN,))), "Ada")[0][
-        "state"
-    ] == "waiting"  # fmt: skip
+    assert cards(space.database, Browse(space.database).page(BrowseFilter(run=(RUN,))), "Ada")[0]["state"] == "waiting"
     return browse_cards(space)
 
 
@@ -99,9 +94,7 @@ def _items(space: Workspace, draw: Callable[[Any], dict[str, Any]]) -> dict[int,
     return {item["prediction"]: [item["first"], item["second"]] for item in found}
 
 
-@pytest.mark.parametrize(
-    "drawn", [browse_cards, blind_browse_cards, set_cards, review_items, blind_items]
-)
+@pytest.mark.parametrize("drawn", [browse_cards, blind_browse_cards, set_cards, review_items, blind_items])
 def test_a_predictions_pictures_stand_in_the_order_the_judge_saw(
     demo_space: Workspace, shown: Shown, drawn: Callable[[Workspace], dict[int, list[str]]]
 ) -> None:
@@ -131,13 +124,10 @@ def test_pairs_without_a_judge_stand_in_dataset_order(demo_space: Workspace, sho
     assert shown
     dataset = demo_space.datasets.get("pictures")
     listed = {
-        pair.pair_id: pair_card(pair)
-        for pair in Gallery(demo_space.database, dataset.id).pairs("all", limit=100)
+        pair.pair_id: pair_card(pair) for pair in Gallery(demo_space.database, dataset.id).pairs("all", limit=100)
     }
     a, b = demo_space.runs.get(1), demo_space.runs.get(RUN)
-    outcome = max(
-        compare(demo_space.database, a, b).outcomes.items(), key=lambda counted: counted[1]
-    )[0]
+    outcome = max(compare(demo_space.database, a, b).outcomes.items(), key=lambda counted: counted[1])[0]
     differ = Comparisons(demo_space.database).pairs_said(a.id, b.id, outcome, limit=100)
     drawn = list(listed.items())
     drawn += [(row.pair_id, flipped._card(row)) for row in differ]

@@ -16,9 +16,15 @@ from dashboard import labels, theme
 ROOT = Path(__file__).resolve().parents[2]
 READABLE = 4.5
 MARKS = (
-    theme.FIRST, theme.SECOND, theme.ACCEPTED, theme.REJECTED, theme.WAITING, theme.FLAGGED,
-    theme.RUN_A, theme.RUN_B,
-)  # fmt: skip
+    theme.FIRST,
+    theme.SECOND,
+    theme.ACCEPTED,
+    theme.REJECTED,
+    theme.WAITING,
+    theme.FLAGGED,
+    theme.RUN_A,
+    theme.RUN_B,
+)
 SCHEMES = ("light", "dark")
 
 
@@ -29,18 +35,11 @@ def configured(scheme: str) -> dict[str, Any]:
 
 def grounds(scheme: str) -> list[str]:
     colours = configured(scheme)
-    return [
-        colours["backgroundColor"],
-        colours["secondaryBackgroundColor"],
-        colours["sidebar"]["backgroundColor"],
-    ]
+    return [colours["backgroundColor"], colours["secondaryBackgroundColor"], colours["sidebar"]["backgroundColor"]]
 
 
 def mixed(over: str, under: str, opacity: float) -> str:
-    parts = [
-        round(opacity * int(over[i : i + 2], 16) + (1 - opacity) * int(under[i : i + 2], 16))
-        for i in (1, 3, 5)
-    ]
+    parts = [round(opacity * int(over[i : i + 2], 16) + (1 - opacity) * int(under[i : i + 2], 16)) for i in (1, 3, 5)]
     return "#" + "".join(f"{part:02X}" for part in parts)
 
 
@@ -81,15 +80,11 @@ def _opacities() -> list[float]:
 
 
 def _browser_shows(scheme: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(
-        "dashboard.labels.st.context", type("C", (), {"theme": type("T", (), {"type": scheme})})
-    )
+    monkeypatch.setattr("dashboard.labels.st.context", type("C", (), {"theme": type("T", (), {"type": scheme})}))
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
-def test_every_text_of_a_chart_says_its_colour(
-    scheme: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_every_text_of_a_chart_says_its_colour(scheme: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """What is left unsaid gets Streamlit's grey, which is too faint."""
     _browser_shows(scheme, monkeypatch)
     fig = go.Figure()

@@ -20,31 +20,23 @@ pytestmark = pytest.mark.usefixtures("nothing_starts")
 HOSTILE = '<img src=x onerror="alert(1)"> **bold** [x](javascript:x) $x$ \u202e'
 
 
-def test_hostile_names_are_text_everywhere(
-    sets_space: Workspace, trained: Trained, open_page: Open
-) -> None:
+def test_hostile_names_are_text_everywhere(sets_space: Workspace, trained: Trained, open_page: Open) -> None:
     freeze_as(sets_space, HOSTILE[:60].replace("@", ""), [2])
     training = trained()
     with sets_space.database.write() as connection:
         connection.execute(
             update(trainings_table)
             .where(trainings_table.c.id == training)
-            .values(model=HOSTILE, sets={"sets": [{"id": 3, "name": HOSTILE, "version": 1,
-                                                  "content_hash": "x"}]})
-        )  # fmt: skip
+            .values(model=HOSTILE, sets={"sets": [{"id": 3, "name": HOSTILE, "version": 1, "content_hash": "x"}]})
+        )
     pages = [
         form(open_page, set=HOSTILE[:60]),
         open_page("training"),
-        *(
-            open_page("training", training="1", tab=tab)
-            for tab in ("curves", "checkpoints", "lineage")
-        ),
+        *(open_page("training", training="1", tab=tab) for tab in ("curves", "checkpoints", "lineage")),
     ]
     for test in pages:
         assert fine(test)
-        drawn = html(test) + "".join(
-            m.value for m in test.markdown if getattr(m.proto, "allow_html", False)
-        )
+        drawn = html(test) + "".join(m.value for m in test.markdown if getattr(m.proto, "allow_html", False))
         assert "<img" not in drawn
         assert "\u202e" not in drawn
         for one in [*test.markdown, *test.caption]:
@@ -61,16 +53,31 @@ def test_a_training_and_a_run_took_what_all_their_attempts_worked(
         connection.execute(update(jobs).values(attempt=3, earlier_s=7_140.0))
         job = connection.execute(
             insert(jobs).values(
-                kind="run", status="finished", argv={"argv": ["true"]}, env={}, devices="cpu",
-                log_path="log", attempt=2, cancel_requested=False, created_at=1.0, started_at=1.0,
-                finished_at=61.0, earlier_s=3_540.0,
+                kind="run",
+                status="finished",
+                argv={"argv": ["true"]},
+                env={},
+                devices="cpu",
+                log_path="log",
+                attempt=2,
+                cancel_requested=False,
+                created_at=1.0,
+                started_at=1.0,
+                finished_at=61.0,
+                earlier_s=3_540.0,
             )
-        ).inserted_primary_key  # fmt: skip
+        ).inserted_primary_key
         assert job is not None
         run = sets_space.runs.add(
-            connection, dataset_id=first.dataset_id, model="m", engine="transformers",
-            spec=first.spec, policy=first.policy, total=8, job_id=int(job[0]),
-        )  # fmt: skip
+            connection,
+            dataset_id=first.dataset_id,
+            model="m",
+            engine="transformers",
+            spec=first.spec,
+            policy=first.policy,
+            total=8,
+            job_id=int(job[0]),
+        )
     assert "<em>took</em>2.0 h" in html(open_page("training"))
     assert "<em>took</em>60 min" in html(open_page("runs", run=str(run)))
 
@@ -83,8 +90,15 @@ def test_a_reviewer_sees_everything_and_can_start_nothing(
         for tab in ("curves", "checkpoints", "log", "settings", "lineage"):
             test = open_page("training", training=number, tab=tab, evaluate=FINAL)
             assert fine(test)
-            changing = {"Stop", "Resume", "Clear", "Delete this folder", "Train again with changes",
-                        "Evaluate", "Start"}  # fmt: skip
+            changing = {
+                "Stop",
+                "Resume",
+                "Clear",
+                "Delete this folder",
+                "Train again with changes",
+                "Evaluate",
+                "Start",
+            }
             assert not changing & set(buttons(test))
     assert "New training" not in buttons(open_page("training"))
     test = open_page("training", new="1")
@@ -102,9 +116,7 @@ def test_the_list_shows_sets_trainer_state_loss_and_what_was_measured(
     training = trained("finished")
     trained("running", steps=3)
     with sets_space.database.write() as connection:
-        sets_space.trainings.add_evaluation(
-            connection, run_id=1, training_id=training, checkpoint="x"
-        )
+        sets_space.trainings.add_evaluation(connection, run_id=1, training_id=training, checkpoint="x")
     test = open_page("training")
     assert fine(test)
     cards = html(test)

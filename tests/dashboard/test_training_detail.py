@@ -66,9 +66,7 @@ def test_a_failed_training_says_why_and_can_be_resumed_or_cleared(
     assert "Clear" not in buttons(test)
 
 
-def test_a_queued_training_is_stopped(
-    sets_space: Workspace, trained: Trained, open_page: Open
-) -> None:
+def test_a_queued_training_is_stopped(sets_space: Workspace, trained: Trained, open_page: Open) -> None:
     trained("queued")
     test = open_page("training", training="1")
     test.button(key="stop_training").click().run()

@@ -62,15 +62,10 @@ def test_a_dataset_that_was_not_trained_on_comes_first(
     assert "held out" in test.selectbox(key="evaluate_dataset").options[0]
 
 
-def test_beside_an_evaluation_stands_the_newest_run_in_the_very_order(
-    demo_space: Workspace,
-) -> None:
+def test_beside_an_evaluation_stands_the_newest_run_in_the_very_order(demo_space: Workspace) -> None:
     run = demo_space.runs.get(1)
     orders = ["both", "shuffled", "both", "shuffled", "dataset"]
-    runs = [
-        replace(run, id=number, spec={**run.spec, "order": order})
-        for number, order in enumerate(orders)
-    ]
+    runs = [replace(run, id=number, spec={**run.spec, "order": order}) for number, order in enumerate(orders)]
     view: Any = SimpleNamespace(spec=SimpleNamespace(model=run.model))
     found = {}
     for order in (*OrderPolicy, None):

@@ -42,9 +42,7 @@ def test_the_form_shows_sets_with_counts_checks_and_the_command_and_starts(
     folder = sets_space.folder / "trainings" / "mixed-1"
     assert f"✓ **Output folder** {folder}" in words(test)
     command = test.code[0].value
-    assert command.endswith(
-        f"train start --set mixed@1 --model {shipped_judge()} --output-dir {folder}"
-    )
+    assert command.endswith(f"train start --set mixed@1 --model {shipped_judge()} --output-dir {folder}")
     assert "-m backend.training.local" in test.code[1].value
     assert buttons(test)["Start training"]
     test.button(key="training_start").click().run()
@@ -55,15 +53,11 @@ def test_the_form_shows_sets_with_counts_checks_and_the_command_and_starts(
     assert "Stop" in buttons(test)
 
 
-def test_a_set_is_offered_to_the_judge_whose_answers_it_holds(
-    sets_space: Workspace, open_page: Open
-) -> None:
+def test_a_set_is_offered_to_the_judge_whose_answers_it_holds(sets_space: Workspace, open_page: Open) -> None:
     with sets_space.database.write() as connection:
         changed = {"engine": "transformers", "model": str(shipped_judge())}
         connection.execute(update(runs_table).where(runs_table.c.id == 3).values(changed))
-    assert form(open_page, set="mixed").selectbox(key="training_model").value == str(
-        shipped_judge()
-    )
+    assert form(open_page, set="mixed").selectbox(key="training_model").value == str(shipped_judge())
     assert form(open_page, set="signs").selectbox(key="training_model").value is None
 
 
@@ -96,9 +90,7 @@ def test_a_field_that_is_out_of_range_is_one_line(sets_space: Workspace, open_pa
     assert "learning" in error.value
 
 
-def test_only_what_the_trainer_reads_is_asked_and_kept(
-    sets_space: Workspace, open_page: Open
-) -> None:
+def test_only_what_the_trainer_reads_is_asked_and_kept(sets_space: Workspace, open_page: Open) -> None:
     test = with_model(form(open_page))
     test.number_input(key="training_max_steps").set_value(7).run()
     assert "--max-steps 7" in checked(test).code[0].value

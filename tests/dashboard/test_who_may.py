@@ -46,9 +46,7 @@ CALLS: dict[Operation, Act] = {
     Operation.MAKE_QUEUE: lambda space, _: space.make_queue(QUEUE),
     Operation.CLOSE_QUEUE: lambda space, _: space.close_queue(a_queue_of(space), True),
     Operation.START_DEMO: no_demo,
-    Operation.ADD_DATASET: lambda space, out: space.add_dataset(
-        name="more", spec=f"pairs:{out / 'missing.jsonl'}"
-    ),
+    Operation.ADD_DATASET: lambda space, out: space.add_dataset(name="more", spec=f"pairs:{out / 'missing.jsonl'}"),
     Operation.START_RUN: lambda space, _: space.launcher.start(
         RunRequest(dataset="pictures", model="nowhere", engine="scripted")
     ),
@@ -59,9 +57,7 @@ CALLS: dict[Operation, Act] = {
     Operation.RULE_ON_ALL: lambda space, _: space.rule_on_all([1], "flag", token="t"),
     Operation.UNDO_ACT: lambda space, _: space.undo_act("t"),
     Operation.FREEZE: lambda space, _: space.freeze("more", [1]),
-    Operation.EXPORT: lambda space, out: space.export(
-        list_sets(space.database)[0], format="jsonl", out=out / "export"
-    ),
+    Operation.EXPORT: lambda space, out: space.export(list_sets(space.database)[0], format="jsonl", out=out / "export"),
     Operation.START_TRAINING: lambda space, out: space.trainer.start(
         space.trainer.spec(["signs"], model="nowhere", trainer="local", output_dir=str(out / "t"))
     ),
@@ -69,19 +65,30 @@ CALLS: dict[Operation, Act] = {
     Operation.RESUME_TRAINING: lambda space, _: space.trainer.resume(99),
     Operation.CLEAR_TRAINING: lambda space, _: space.trainer.clear(99),
     Operation.EVALUATE: lambda space, _: space.evaluate(99, "pictures"),
-    Operation.START_LOOP: lambda space, _: steering.start(
-        space, LoopSpec.model_construct(dataset="nowhere")
-    ),
+    Operation.START_LOOP: lambda space, _: steering.start(space, LoopSpec.model_construct(dataset="nowhere")),
     Operation.GO_ON_WITH_LOOP: lambda space, _: steering.run(space, 99, say=print),
     Operation.CANCEL_LOOP: lambda space, _: steering.cancel(space, 99),
 }
 ROUTED = {Operation.RULE, Operation.KEEP_SETTINGS}
 """Only the routes do these; see below."""
 LOOKS = {
-    "acting_as", "cache", "close", "finish_deciding", "here", "log_tail", "patience", "plan",
-    "preflight", "preview_reparse",
-    "reconcile", "resolve", "spec", "supervise", "tools", "view",
-}  # fmt: skip
+    "acting_as",
+    "cache",
+    "close",
+    "finish_deciding",
+    "here",
+    "log_tail",
+    "patience",
+    "plan",
+    "preflight",
+    "preview_reparse",
+    "reconcile",
+    "resolve",
+    "spec",
+    "supervise",
+    "tools",
+    "view",
+}
 """Methods that change nothing that a person decides: they look, or see to what was asked for before."""
 
 
@@ -92,9 +99,7 @@ def a_queue_of(space: Workspace) -> QueueRow:
 
 
 @pytest.mark.usefixtures("nothing_starts")
-def test_every_operation_asks_for_the_role_that_the_table_names(
-    sets_space: Workspace, tmp_path: Path
-) -> None:
+def test_every_operation_asks_for_the_role_that_the_table_names(sets_space: Workspace, tmp_path: Path) -> None:
     """One workspace for the whole table: what is refused leaves it as it was."""
     assert CALLS.keys() | ROUTED == set(Operation) == LEAST_ROLE.keys()
     for operation, act in CALLS.items():
@@ -112,9 +117,7 @@ def test_every_operation_asks_for_the_role_that_the_table_names(
 
 def test_nobody_but_an_operator_may_what_costs_machines_or_data() -> None:
     reviewers = {one for one in Operation if may(Person("eve", Role.REVIEWER), one)}
-    assert reviewers == {
-        Operation.RULE, Operation.MAKE_QUEUE, Operation.CLOSE_QUEUE, Operation.KEEP_SETTINGS,
-    }  # fmt: skip
+    assert reviewers == {Operation.RULE, Operation.MAKE_QUEUE, Operation.CLOSE_QUEUE, Operation.KEEP_SETTINGS}
     assert not [one for one in Operation if may(Person("eve", Role.ONLOOKER), one)]
     assert all(may(Person("ada", Role.OPERATOR), one) for one in Operation)
 
@@ -150,10 +153,7 @@ def test_every_route_that_stores_something_asks_for_role_and_token(
         if isinstance(route, Route) and route.methods and route.methods - {"GET", "HEAD"}
     }
     assert writing == bodies.keys()
-    tokens = {
-        role: signer(demo_space.folder, "api").dumps([SESSION, "eve", role.value, LATER])
-        for role in Role
-    }
+    tokens = {role: signer(demo_space.folder, "api").dumps([SESSION, "eve", role.value, LATER]) for role in Role}
     for path, body in bodies.items():
         call = path.replace("{queue:int}", str(queue.id))
 
@@ -175,13 +175,11 @@ OFFERED: dict[Operation, tuple[str, dict[str, str], str]] = {
     Operation.START_TRAINING: ("training", {"training": "1"}, "Train again with changes"),
     Operation.RESUME_TRAINING: ("training", {"training": "1"}, "Resume"),
     Operation.CLEAR_TRAINING: ("training", {"training": "1"}, "Delete this folder"),
-    Operation.EVALUATE: (
-        "training", {"training": "1", "tab": "checkpoints"}, "Evaluate",
-    ),
+    Operation.EVALUATE: ("training", {"training": "1", "tab": "checkpoints"}, "Evaluate"),
     Operation.RULE_ON_ALL: ("browse", {}, "Accept all 126"),
     Operation.MAKE_QUEUE: ("review", {}, "Make queue"),
     Operation.CLOSE_QUEUE: ("review", {}, "Close"),
-}  # fmt: skip
+}
 
 
 def test_pages_offer_each_role_what_it_may_and_nothing_else(

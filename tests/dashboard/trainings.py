@@ -25,21 +25,16 @@ if TYPE_CHECKING:
 Trained = Callable[..., int]
 
 
-def make_training(
-    space: Workspace, status: str = "finished", *, steps: int = 12, **values: Any
-) -> int:
+def make_training(space: Workspace, status: str = "finished", *, steps: int = 12, **values: Any) -> int:
     """A training on the set ``mixed`` that ended so, with two checkpoints; its id."""
     values = {"model": str(shipped_judge()), "device": "cpu", **values}
     name = f"out-{len(space.trainings.list())}"
-    spec = space.trainer.spec(
-        ["mixed"], trainer="local", output_dir=str(space.folder / name), **values
-    )
+    spec = space.trainer.spec(["mixed"], trainer="local", output_dir=str(space.folder / name), **values)
     training = space.trainer.start(spec)
     folder = Path(spec.output_dir)
     claim(folder, owner_of(space.folder, training), spec)
     metrics = [
-        Metric(step=n, loss=3 / n, learning_rate=1e-4, samples_per_s=5.0, time=float(n))
-        for n in range(1, steps + 1)
+        Metric(step=n, loss=3 / n, learning_rate=1e-4, samples_per_s=5.0, time=float(n)) for n in range(1, steps + 1)
     ]
     lines = [{k: getattr(m, k) for k in Metric.__dataclass_fields__} for m in metrics]
     (folder / METRICS).write_text("".join(json.dumps(line) + "\n" for line in lines))
@@ -47,26 +42,21 @@ def make_training(
         shutil.copytree(shipped_judge(), folder / place)
         sizes = {"config.json": (folder / place / "config.json").stat().st_size}
         (folder / place / STATE).write_text(json.dumps({"step": 6, "files": sizes}))
-    space.trainings.set_progress(
-        training, {"stage": "training", "step": steps, "steps": 12, "loss": 3 / steps}
-    )
+    space.trainings.set_progress(training, {"stage": "training", "step": steps, "steps": 12, "loss": 3 / steps})
     ended(space, training, status)
     return training
 
 
 def ended(space: Workspace, training: int, status: str) -> None:
     job = space.trainings.get(training).job_id
-    said = (
-        "the loss is not a number at step 9",
-        "lower --actor-learning-rate, then `winnow train resume 1`",
-    )
+    said = ("the loss is not a number at step 9", "lower --actor-learning-rate, then `winnow train resume 1`")
     error, hint = said if status == "failed" else (None, None)
     with space.database.write() as connection:
         connection.execute(
-            update(jobs).where(jobs.c.id == job).values(
-                status=status, error=error, hint=hint, started_at=1.0, finished_at=61.0
-            )
-        )  # fmt: skip
+            update(jobs)
+            .where(jobs.c.id == job)
+            .values(status=status, error=error, hint=hint, started_at=1.0, finished_at=61.0)
+        )
 
 
 def fine(test: AppTest) -> bool:

@@ -14,17 +14,7 @@ import pyarrow.parquet as pq
 from sqlalchemy import func, select, text
 
 from backend.domain.rulings import effective_decision
-from backend.store.schema import (
-    curated_sets,
-    datasets,
-    jobs,
-    pairs,
-    predictions,
-    reviews,
-    runs,
-    set_items,
-    verdicts,
-)
+from backend.store.schema import curated_sets, datasets, jobs, pairs, predictions, reviews, runs, set_items, verdicts
 from tests.drills.outcome import Outcome
 from tests.drills.stage import Stage
 
@@ -82,23 +72,22 @@ def check(stage: Stage, outcome: Outcome, ledger: Ledger, *, supervisors: bool) 
 def _runs(stage: Stage, outcome: Outcome, ledger: Ledger) -> None:
     with stage.space.database.read() as connection:
         rows = connection.execute(
-            select(runs.c.id, runs.c.model, runs.c.total, runs.c.progress, jobs.c.status)
-            .join(jobs, jobs.c.id == runs.c.job_id, isouter=True)
-        ).all()  # fmt: skip
+            select(runs.c.id, runs.c.model, runs.c.total, runs.c.progress, jobs.c.status).join(
+                jobs, jobs.c.id == runs.c.job_id, isouter=True
+            )
+        ).all()
         for row in rows:
             keys = connection.execute(
-                select(predictions.c.pair_id, predictions.c.shown_order, predictions.c.sample)
-                .where(predictions.c.run_id == row.id)
-            ).all()  # fmt: skip
-            judged = connection.execute(
-                select(func.count()).where(verdicts.c.run_id == row.id)
-            ).scalar()
+                select(predictions.c.pair_id, predictions.c.shown_order, predictions.c.sample).where(
+                    predictions.c.run_id == row.id
+                )
+            ).all()
+            judged = connection.execute(select(func.count()).where(verdicts.c.run_id == row.id)).scalar()
             if row.status not in (None, "finished"):
                 outcome.wrong(f"run {row.id} ended as {row.status}")
             if not len(keys) == len(set(keys)) == row.total == judged:
                 outcome.wrong(
-                    f"run {row.id}: {row.total} wanted, {len(keys)} stored, {len(set(keys))} "
-                    f"different, {judged} judged"
+                    f"run {row.id}: {row.total} wanted, {len(keys)} stored, {len(set(keys))} different, {judged} judged"
                 )
             if "unfinished" in row.progress:
                 outcome.wrong(f"run {row.id} is still marked as unfinished")
@@ -146,16 +135,12 @@ def _in_force(stage: Stage, outcome: Outcome, _: Ledger) -> None:
     undone = {row.undoes for row in rows if row.undoes is not None}
     live = defaultdict(list)
     for row in rows:
-        live[row.prediction_id] += (
-            [row] if row.ruling not in ("undo", "note") and row.id not in undone else []
-        )
+        live[row.prediction_id] += [row] if row.ruling not in ("undo", "note") and row.id not in undone else []
     for number, verdict in beside.items():
         stack = live.get(number, [])
         settling = [row for row in stack if row.ruling in _SETTLING] or stack
         top = settling[-1] if settling else None
-        wanted = effective_decision(
-            verdict.decision, verdict.answer, top and top.ruling, top and top.relabel
-        )
+        wanted = effective_decision(verdict.decision, verdict.answer, top and top.ruling, top and top.relabel)
         if (verdict.effective, verdict.ruling) != (wanted, top and top.ruling):
             outcome.wrong(
                 f"prediction {number} is {verdict.effective} by {verdict.ruling}; its newest ruling "
@@ -169,15 +154,11 @@ def _sets(stage: Stage, outcome: Outcome, _: Ledger) -> None:
         rows = connection.execute(select(curated_sets).order_by(curated_sets.c.id)).all()
         versions = defaultdict(list)
         for row in rows:
-            count = connection.execute(
-                select(func.count()).where(set_items.c.set_id == row.id)
-            ).scalar()
+            count = connection.execute(select(func.count()).where(set_items.c.set_id == row.id)).scalar()
             if row.status != "frozen":
                 outcome.wrong(f"set {row.name}@{row.version} stays {row.status}")
             elif count != row.counts["items"]:
-                outcome.wrong(
-                    f"set {row.name}@{row.version}: {count} of {row.counts['items']} items"
-                )
+                outcome.wrong(f"set {row.name}@{row.version}: {count} of {row.counts['items']} items")
             versions[row.name].append(row.version)
             outcome.checked["sets"] += 1
     for name, found in versions.items():
@@ -255,8 +236,9 @@ def _datasets(stage: Stage, outcome: Outcome, ledger: Ledger) -> None:
             found = connection.execute(
                 select(datasets.c.status, func.count())
                 .join(pairs, pairs.c.dataset_id == datasets.c.id)
-                .where(datasets.c.name == name).group_by(datasets.c.status)
-            ).all()  # fmt: skip
+                .where(datasets.c.name == name)
+                .group_by(datasets.c.status)
+            ).all()
             if [tuple(row) for row in found] != [("ready", count)]:
                 outcome.wrong(f"dataset {name}: {found}, not {count} pairs")
             outcome.checked["pairs"] += count

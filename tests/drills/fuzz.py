@@ -70,10 +70,14 @@ def drill(outcome: Outcome, seconds: float, folder: Path) -> None:
     seen: set[str] = set()
     with _surroundings(folder) as space:
         areas: dict[str, Case] = {
-            "datasets": datasets(space, folder), "predictions": texts(space, folder),
-            "rulings": rulings(space), "judge texts": readings(), "requests": requests(space),
-            "answers": answers(), "arguments": arguments(space, folder),
-        }  # fmt: skip
+            "datasets": datasets(space, folder),
+            "predictions": texts(space, folder),
+            "rulings": rulings(space),
+            "judge texts": readings(),
+            "requests": requests(space),
+            "answers": answers(),
+            "arguments": arguments(space, folder),
+        }
         _media(outcome, seconds / (len(areas) + 1), folder / "media-fuzz")
         for number in itertools.count():
             for name, case in areas.items():
@@ -133,16 +137,26 @@ _ROWS: dict[str, dict[str, Any]] = {
     "hpdv3": {"prompt": "p", "path1": "a.png", "path2": "b.png", "model1": "m", "confidence": 0.5},
     "pairs": {"prompt": "p", "first": "a.png", "second": "b.png", "preference": "first"},
     "imagegen-cot-reward-5k": {
-        "conversations": [{"from": "human", "value": _HUMAN},
-                          {"from": "gpt", "value": "<answer>Image 1 is better</answer>"}],
+        "conversations": [
+            {"from": "human", "value": _HUMAN},
+            {"from": "gpt", "value": "<answer>Image 1 is better</answer>"},
+        ],
         "images": ["a.png", "b.png"],
     },
-    **{name: {
-        "prompt": "p", "file_name1": "a.mp4", "file_name2": "b.mp4",
-        **{f"weighted_results{side}_{what}": 0.5 * side for side in (1, 2)
-           for what in ("Alignment", "Coherence", "Preference")},
-    } for name in ("rapidata-t2v", "rapidata-i2v")},
-}  # fmt: skip
+    **{
+        name: {
+            "prompt": "p",
+            "file_name1": "a.mp4",
+            "file_name2": "b.mp4",
+            **{
+                f"weighted_results{side}_{what}": 0.5 * side
+                for side in (1, 2)
+                for what in ("Alignment", "Coherence", "Preference")
+            },
+        }
+        for name in ("rapidata-t2v", "rapidata-i2v")
+    },
+}
 
 
 def datasets(space: Workspace, folder: Path) -> Case:
@@ -167,9 +181,12 @@ def datasets(space: Workspace, folder: Path) -> Case:
         file.write_bytes(data)
         try:
             found = import_dataset(
-                space.database, name=f"fuzz {number}", spec=f"{source}:{file}", data_root=None,
+                space.database,
+                name=f"fuzz {number}",
+                spec=f"{source}:{file}",
+                data_root=None,
                 check_media=rng.random() < 0.5,
-            )  # fmt: skip
+            )
         except WinnowError as error:
             return _line(error)
         finally:
@@ -218,11 +235,12 @@ def texts(space: Workspace, folder: Path) -> Case:
     numbers = itertools.count()
 
     def case(rng: random.Random) -> str | None:
-        rows = [{"index": n, "order": "dataset", "sample": 0, "text": f"<answer>Image 1</answer> {n}"}
-                for n in range(rng.randrange(1, 8))]  # fmt: skip
+        rows = [
+            {"index": n, "order": "dataset", "sample": 0, "text": f"<answer>Image 1</answer> {n}"}
+            for n in range(rng.randrange(1, 8))
+        ]
         file.write_bytes(_lines(rng, rows))
-        spec = RunSpec(model=f"fuzz {next(numbers)}", engine="import",
-                       instruction=instructions(None, use_cot=True))  # fmt: skip
+        spec = RunSpec(model=f"fuzz {next(numbers)}", engine="import", instruction=instructions(None, use_cot=True))
         before = _count(space, predictions)
         try:
             run = import_predictions(space.database, dataset, spec, Policy(), file)
@@ -239,15 +257,23 @@ def rulings(space: Workspace) -> Case:
     """Lines of rulings are stored, or refused in one line and none of them is."""
 
     def case(rng: random.Random) -> str | None:
-        rows = [{"index": rng.randrange(8), "order": "dataset", "sample": 0, "reviewer": "r",
-                 "ruling": rng.choice(("accept", "reject", "flag", "note", "undo")), "note": "n",
-                 "token": f"{rng.random()}", "tags": ["t"]} for _ in range(rng.randrange(1, 6))]  # fmt: skip
+        rows = [
+            {
+                "index": rng.randrange(8),
+                "order": "dataset",
+                "sample": 0,
+                "reviewer": "r",
+                "ruling": rng.choice(("accept", "reject", "flag", "note", "undo")),
+                "note": "n",
+                "token": f"{rng.random()}",
+                "tags": ["t"],
+            }
+            for _ in range(rng.randrange(1, 6))
+        ]
         data = _lines(rng, rows)
         before = _count(space, reviews)
         try:
-            new = RulingRows(space.database).import_rows(
-                1, iter(data.decode("utf-8", "surrogatepass").split("\n"))
-            )
+            new = RulingRows(space.database).import_rows(1, iter(data.decode("utf-8", "surrogatepass").split("\n")))
         except UnicodeError:
             return None  # the command's reading of files refuses it, which is not asked here
         except WinnowError as error:
@@ -271,10 +297,36 @@ def _count(space: Workspace, table: Any) -> int:
 
 
 _PIECES = (
-    "<think>", "</think>", "<answer>", "</answer>", "Image 1", "Image 2", "Video 2", "better", "9/10", "**", "\n", " ",
-    '{"winner": "A"}', "[[A>B]]", "\\boxed{2}", "Overall", "Total score:", "Image 1: 9+8+7=24", "not", "than", "|",
-    "\u56fe1\u66f4\u597d", "\u6bd4", "\x00", "\ud800", "\u202e", "[" * 5_000, '{"a":' * 2_000, "1" * 5_000,
-)  # fmt: skip
+    "<think>",
+    "</think>",
+    "<answer>",
+    "</answer>",
+    "Image 1",
+    "Image 2",
+    "Video 2",
+    "better",
+    "9/10",
+    "**",
+    "\n",
+    " ",
+    '{"winner": "A"}',
+    "[[A>B]]",
+    "\\boxed{2}",
+    "Overall",
+    "Total score:",
+    "Image 1: 9+8+7=24",
+    "not",
+    "than",
+    "|",
+    "\u56fe1\u66f4\u597d",
+    "\u6bd4",
+    "\x00",
+    "\ud800",
+    "\u202e",
+    "[" * 5_000,
+    '{"a":' * 2_000,
+    "1" * 5_000,
+)
 
 
 def readings() -> Case:
@@ -300,28 +352,38 @@ def readings() -> Case:
 
 def requests(space: Workspace) -> Case:
     """No route answers with a server's error, or shows a page of ours to strangers."""
-    queue = Queues(space.database).make(
-        NewQueue(kind=QueueKind.UNREVIEWED, title="q", run_ids=(2,)), created_by="Ada"
-    )
+    queue = Queues(space.database).make(NewQueue(kind=QueueKind.UNREVIEWED, title="q", run_ids=(2,)), created_by="Ada")
     client = TestClient(Starlette(routes=dashboard.routes.routes), raise_server_exceptions=False)
     token = bearer(space, "Ada")
-    good = {"token": "t", "queue": queue.id, "position": 0, "prediction_id": 9, "ruling": "accept",
-            "note": "", "tags": []}  # fmt: skip
+    good = {
+        "token": "t",
+        "queue": queue.id,
+        "position": 0,
+        "prediction_id": 9,
+        "ruling": "accept",
+        "note": "",
+        "tags": [],
+    }
 
     def case(rng: random.Random) -> str | None:
         number = rng.choice((queue.id, 0, 99, 2**63, 10**30))
         word = rng.choice((hostile.text(rng), str(rng.randrange(9))))
-        path = rng.choice((
-            f"/winnow/review/{number}/items", f"/winnow/review/{number}/stats",
-            f"/winnow/review/{number}/predictions/{rng.choice((1, 9, 2**63, 10**30))}",
-            f"/winnow/review/{number}/release", "/winnow/review/rulings", "/winnow/review/settings",
-            f"/winnow/media/{_quoted(word)}", f"/winnow/thumb/{_quoted(word)}",
-            f"/winnow/download/{_quoted(word)}", f"/winnow/{_quoted(word)}",
-        ))  # fmt: skip
-        names = ("from", "count", "before", "exact", "brief", "away")
-        query = "&".join(
-            f"{rng.choice(names)}={_quoted(hostile.text(rng)[:300])}" for _ in range(2)
+        path = rng.choice(
+            (
+                f"/winnow/review/{number}/items",
+                f"/winnow/review/{number}/stats",
+                f"/winnow/review/{number}/predictions/{rng.choice((1, 9, 2**63, 10**30))}",
+                f"/winnow/review/{number}/release",
+                "/winnow/review/rulings",
+                "/winnow/review/settings",
+                f"/winnow/media/{_quoted(word)}",
+                f"/winnow/thumb/{_quoted(word)}",
+                f"/winnow/download/{_quoted(word)}",
+                f"/winnow/{_quoted(word)}",
+            )
         )
+        names = ("from", "count", "before", "exact", "brief", "away")
+        query = "&".join(f"{rng.choice(names)}={_quoted(hostile.text(rng)[:300])}" for _ in range(2))
         body: Any = {"rulings": [hostile.other(rng, good) for _ in range(rng.randrange(4))]}
         if rng.random() < 0.3:
             body = hostile.value(rng)
@@ -331,11 +393,14 @@ def requests(space: Workspace) -> Case:
         if rng.random() < 0.3:
             data = hostile.mutated(rng, data)
         allowed = rng.random() < 0.8
-        headers = {"Authorization": token if allowed else "Bearer " + _quoted(word)[:200],
-                   "Cookie": f"{COOKIE}={SESSION}"}  # fmt: skip
+        headers = {
+            "Authorization": token if allowed else "Bearer " + _quoted(word)[:200],
+            "Cookie": f"{COOKIE}={SESSION}",
+        }
         method = rng.choice(("GET", "POST", "POST", "HEAD", "PUT"))
-        answer = client.request(method, f"{path}?{query}", headers=headers,
-                                content=data if method in ("POST", "PUT") else None)  # fmt: skip
+        answer = client.request(
+            method, f"{path}?{query}", headers=headers, content=data if method in ("POST", "PUT") else None
+        )
         if answer.status_code >= 500:
             return f"{method} {path} {query} {data[:300]!r}: {answer.status_code} {answer.text}"
         if not allowed and answer.status_code not in (400, 403, 404, 405):
@@ -352,7 +417,7 @@ def _quoted(word: str) -> str:
 _ANSWER = {
     "choices": [{"message": {"role": "assistant", "content": "fine"}, "finish_reason": "stop", "index": 0}],
     "usage": {"prompt_tokens": 7, "completion_tokens": 3},
-}  # fmt: skip
+}
 
 
 class _Quiet(ThreadingHTTPServer):
@@ -428,10 +493,23 @@ _LONG = {"--wait", "--follow", "--all"}
 
 def arguments(space: Workspace, folder: Path) -> Case:
     """Whatever stands on the command line, it exits with 0, 1 or 2 and shows no traceback."""
-    commands = [one for one in _commands(typer.main.get_command(command_line), ())
-                if not any(" ".join(one[0]).startswith(left) for left in _LEFT_OUT)]  # fmt: skip
-    known = ["1", "2", "pictures", "clips", "first", str(folder), str(folder / "nothing" / "here"), "jsonl",
-             str(space.folder / "media" / "t2i" / "pairs.json"), f"hpdv3:{folder}/x.json"]  # fmt: skip
+    commands = [
+        one
+        for one in _commands(typer.main.get_command(command_line), ())
+        if not any(" ".join(one[0]).startswith(left) for left in _LEFT_OUT)
+    ]
+    known = [
+        "1",
+        "2",
+        "pictures",
+        "clips",
+        "first",
+        str(folder),
+        str(folder / "nothing" / "here"),
+        "jsonl",
+        str(space.folder / "media" / "t2i" / "pairs.json"),
+        f"hpdv3:{folder}/x.json",
+    ]
 
     def case(rng: random.Random) -> str | None:
         words, parameters = rng.choice(commands)
@@ -459,11 +537,7 @@ def arguments(space: Workspace, folder: Path) -> Case:
         said = out.getvalue() + err.getvalue()
         if code not in (0, 1, 2) or "Traceback" in said or "unexpected:" in said:
             return f"{line}: exit {code}: {err.getvalue()[-300:]}"
-        raw = [
-            one
-            for one in said
-            if (ord(one) < 32 and one not in "\n\t\r") or one in "\x7f\x9b\u202e\u2066"
-        ]
+        raw = [one for one in said if (ord(one) < 32 and one not in "\n\t\r") or one in "\x7f\x9b\u202e\u2066"]
         return f"{line}: prints {raw[:3]!a}" if raw else None
 
     return case
@@ -480,10 +554,7 @@ def _commands(
     yield (
         words,
         [
-            (
-                tuple(one.opts) if one.param_type_name == "option" else (),
-                getattr(one, "is_flag", False),
-            )
+            (tuple(one.opts) if one.param_type_name == "option" else (), getattr(one, "is_flag", False))
             for one in command.params
         ],
     )

@@ -33,9 +33,7 @@ _WHOLE_S = 20.0
 """A shorter drill has fewer persons, so that each of them gets something done."""
 _PATIENCE_S = 90.0
 """How long a person tries again once nobody is killed any more."""
-_LIFE = {
-    "command": 1.5, "serve": 10, "server": 10, "supervisor": 4, "worker": 2, "trainer": 2, "program": 2,
-}  # fmt: skip
+_LIFE = {"command": 1.5, "serve": 10, "server": 10, "supervisor": 4, "worker": 2, "trainer": 2, "program": 2}
 """Mean lifetime that is dealt, in times of what a command takes here now."""
 _IMPORT_LEASE_S = 45.0
 """A killed import of predictions is gone on with only after half a minute: none is begun so late."""
@@ -55,9 +53,7 @@ def on_postgres(outcome: Outcome, seconds: float, folder: Path) -> None:
     if reason := why_not():
         outcome.notes.append(f"skipped: {reason}")
         return
-    place = Path(
-        tempfile.mkdtemp(prefix="winnow-postgres-")
-    )  # the server is another user's process
+    place = Path(tempfile.mkdtemp(prefix="winnow-postgres-"))  # the server is another user's process
     server = Server(place)
     try:
         _drill(outcome, seconds, Stage(folder, _pairs(seconds), server.new()), server.away)
@@ -70,19 +66,12 @@ def _pairs(seconds: float) -> int:
     return int(min(1_500, 100 + 5 * seconds))
 
 
-def _drill(
-    outcome: Outcome, seconds: float, stage: Stage, away: Callable[[float], object] | None
-) -> None:
+def _drill(outcome: Outcome, seconds: float, stage: Stage, away: Callable[[float], object] | None) -> None:
     rng = random.Random(outcome.seed)
     act = _Act(stage, outcome, time.monotonic() + seconds)
-    persons: list[Person] = [
-        Host(act, rng), Reviewer(act, rng, "Ada"), Judge(act, rng), Curator(act, rng, "left"),
-    ]  # fmt: skip
+    persons: list[Person] = [Host(act, rng), Reviewer(act, rng, "Ada"), Judge(act, rng), Curator(act, rng, "left")]
     if seconds >= _WHOLE_S:
-        persons += [
-            Reviewer(act, rng, "Bob"), Curator(act, rng, "right"), Importer(act, rng),
-            Trainer(act, rng),
-        ]  # fmt: skip
+        persons += [Reviewer(act, rng, "Bob"), Curator(act, rng, "right"), Importer(act, rng), Trainer(act, rng)]
     stage.measure()
     try:
         for person in persons:
@@ -190,9 +179,7 @@ class Person(threading.Thread):
 
     def insist(self, *words: object, between: Callable[[], None] | None = None) -> str:
         """Give a command until it is done; ``between`` looks at what a killed one has left."""
-        self.outcome.actions[
-            " ".join(map(str, words[:2])) if words[0] != "export" else "export"
-        ] += 1
+        self.outcome.actions[" ".join(map(str, words[:2])) if words[0] != "export" else "export"] += 1
         with self.patience(f"winnow {' '.join(map(str, words))}") as wait:
             while True:
                 done = self.stage.winnow(*words)
@@ -276,13 +263,16 @@ class Reviewer(Person):
         kinds = ["accept", "reject", "relabel", "flag"]
         kind = self.rng.choice(kinds + ["undo"] * ("last" in item) + ["note"] * ("last" in item))
         return {
-            "token": f"{self.who}-{self.number}", "queue": self.stage.queue.id,
-            "position": item["position"], "prediction_id": item["prediction"], "ruling": kind,
+            "token": f"{self.who}-{self.number}",
+            "queue": self.stage.queue.id,
+            "position": item["position"],
+            "prediction_id": item["prediction"],
+            "ruling": kind,
             "relabel": self.rng.choice(("first", "second", "tie")) if kind == "relabel" else None,
             "undoes": item["last"] if kind == "undo" else None,
             "note": self.rng.choice(("", f"said by {self.who} ({self.number})", "\u56fe1\u66f4\u597d")),
             "tags": self.rng.choice(([], ["light"])),
-        }  # fmt: skip
+        }
 
     def _answered(self, method: str, path: str, body: Any) -> dict[str, Any]:
         """Send it until there is an answer."""
@@ -296,9 +286,7 @@ class Reviewer(Person):
                 if answer.status_code == 200:
                     return dict(answer.json())
                 if answer.status_code != 503:
-                    self.outcome.wrong(
-                        f"{method} {path.partition('?')[0]}: {answer.status_code}: {answer.text}"
-                    )
+                    self.outcome.wrong(f"{method} {path.partition('?')[0]}: {answer.status_code}: {answer.text}")
                 wait()
 
 
@@ -308,11 +296,28 @@ class Judge(Person):
     def turn(self) -> None:
         samples = self.rng.choice((1, 2, 4))
         out = self.insist(
-            "run", "start", "--dataset", "pairs", "--model", "m", "--engine", "scripted",
-            "--scripted-file", self.stage.script, "--order", "both", "--samples", samples,
-            "--batch-size", self.rng.choice((1, 4, 16)), "--scripted-latency", 0.05,
-            "--limit", self.rng.randrange(4, PAIRS_OF_A_RUN), "--json",
-        )  # fmt: skip
+            "run",
+            "start",
+            "--dataset",
+            "pairs",
+            "--model",
+            "m",
+            "--engine",
+            "scripted",
+            "--scripted-file",
+            self.stage.script,
+            "--order",
+            "both",
+            "--samples",
+            samples,
+            "--batch-size",
+            self.rng.choice((1, 4, 16)),
+            "--scripted-latency",
+            0.05,
+            "--limit",
+            self.rng.randrange(4, PAIRS_OF_A_RUN),
+            "--json",
+        )
         self._finish(int(json.loads(out)["id"]))
         # Also what a killed `run start` had queued before it could say so.
         for run in self.stage.asked(self.stage.space.runs.list):
@@ -386,21 +391,31 @@ class Importer(Person):
     def _dataset(self) -> None:
         name, rows = f"data-{self.number}", self.rng.randrange(200, 1_500)
         file = self.stage.folder / f"{name}.jsonl"
-        file.write_text("".join(
-            json.dumps({"prompt": f"{name} {n}", "first": f"{n}a.png", "second": f"{n}b.png",
-                        "preference": "first"}) + "\n" for n in range(rows)
-        ))  # fmt: skip
+        file.write_text(
+            "".join(
+                json.dumps(
+                    {"prompt": f"{name} {n}", "first": f"{n}a.png", "second": f"{n}b.png", "preference": "first"}
+                )
+                + "\n"
+                for n in range(rows)
+            )
+        )
         self.insist("dataset", "add", f"pairs:{file}", "--name", name, "--no-check-media")
         self.act.ledger.datasets[name] = rows
 
     def _rulings(self) -> None:
         file = self.stage.folder / f"rulings-{self.number}.jsonl"
         rows = [
-            {"index": self.rng.randrange(self.stage.pairs), "sample": self.rng.randrange(2),
-             "ruling": self.rng.choice(("reject", "flag")), "reviewer": "Eve",
-             "token": f"import-{self.number}-{n}", "note": f"row {n}"}
+            {
+                "index": self.rng.randrange(self.stage.pairs),
+                "sample": self.rng.randrange(2),
+                "ruling": self.rng.choice(("reject", "flag")),
+                "reviewer": "Eve",
+                "token": f"import-{self.number}-{n}",
+                "note": f"row {n}",
+            }
             for n in range(self.rng.randrange(50, 1_200))
-        ]  # fmt: skip
+        ]
         file.write_text("".join(json.dumps(row) + "\n" for row in rows))
         self.insist("review", "import", 2, file)
         for row in rows:
@@ -410,8 +425,7 @@ class Importer(Person):
         if self.act.left < _IMPORT_LEASE_S:
             return self._rulings()
         model = f"import-{self.number}"
-        self.insist("run", "import", "--dataset", "many", "--predictions", self.stage.texts,
-                    "--model", model)  # fmt: skip
+        self.insist("run", "import", "--dataset", "many", "--predictions", self.stage.texts, "--model", model)
         self.act.ledger.runs[model] = 2 * self.stage.pairs
         return None
 
@@ -428,11 +442,25 @@ class Trainer(Person):
         out = self.stage.folder / f"trained-{self.number}"
         try:
             self.insist(
-                "train", "start", "--set", "base", "--model", self.stage.model, "--output-dir", out,
-                "--trainer", "command", "--data-format", "sharegpt", "--device", "cpu",
-                "--train-batch-size", 1,
-                "--command", f"{sys.executable} -S {self.stage.program} {{output}} {{data}}",
-            )  # fmt: skip
+                "train",
+                "start",
+                "--set",
+                "base",
+                "--model",
+                self.stage.model,
+                "--output-dir",
+                out,
+                "--trainer",
+                "command",
+                "--data-format",
+                "sharegpt",
+                "--device",
+                "cpu",
+                "--train-batch-size",
+                1,
+                "--command",
+                f"{sys.executable} -S {self.stage.program} {{output}} {{data}}",
+            )
         except Stuck as stuck:
             # The one that was killed had queued it: a second one is refused, and it goes on.
             if "holds another training" not in str(stuck):

@@ -28,9 +28,13 @@ def drill(outcome: Outcome, seconds: float, folder: Path) -> None:
         began = time.monotonic()
         try:
             done = subprocess.run(
-                [sys.executable, "-m", f"benchmarks.{name}", *words], cwd=ROOT, capture_output=True,
-                text=True, timeout=share + _START_S, errors="replace",
-            )  # fmt: skip
+                [sys.executable, "-m", f"benchmarks.{name}", *words],
+                cwd=ROOT,
+                capture_output=True,
+                text=True,
+                timeout=share + _START_S,
+                errors="replace",
+            )
         except subprocess.TimeoutExpired:
             outcome.wrong(f"{name}: no end after {share + _START_S:.0f} seconds")
             continue
@@ -40,16 +44,12 @@ def drill(outcome: Outcome, seconds: float, folder: Path) -> None:
             outcome.wrong(f"{name}: exit {done.returncode}: {done.stderr[-300:]}")
         if name != "big_workspace":
             outcome.notes += [
-                f"  {line}"
-                for line in done.stdout.splitlines()
-                if line.strip() and not line.startswith("decided anew")
+                f"  {line}" for line in done.stdout.splitlines() if line.strip() and not line.startswith("decided anew")
             ]
             _counted(outcome, name, done.stdout)
 
 
-def _programs(
-    outcome: Outcome, seconds: float, folder: Path
-) -> Iterator[tuple[str, list[str], float]]:
+def _programs(outcome: Outcome, seconds: float, folder: Path) -> Iterator[tuple[str, list[str], float]]:
     """Name, arguments and time of each."""
     reason = why_not()
     if seconds < _SHORT_S:
@@ -80,8 +80,9 @@ def _counted(outcome: Outcome, name: str, printed: str) -> None:
         if any(bad) or not acknowledged:
             outcome.wrong(f"reviewers: {found[0]}")
         return
-    rows = [[cell.strip() for cell in line.strip("| ").split("|")] for line in printed.splitlines()
-            if line.startswith("|")][2:]  # fmt: skip
+    rows = [
+        [cell.strip() for cell in line.strip("| ").split("|")] for line in printed.splitlines() if line.startswith("|")
+    ][2:]
     if not rows:
         outcome.wrong(f"{name}: no table")
     for row in rows:

@@ -21,16 +21,29 @@ from backend.media.reading import read_medium
 from backend.media.thumbnails import browser_image, thumbnail
 
 _IMAGES: dict[str, tuple[str, str, dict[str, object]]] = {
-    "a.jpg": ("RGB", "JPEG", {}), "progressive.jpg": ("RGB", "JPEG", {"progressive": True}),
-    "cmyk.jpg": ("CMYK", "JPEG", {}), "a.png": ("RGBA", "PNG", {}), "p.png": ("P", "PNG", {}),
-    "a.webp": ("RGB", "WEBP", {"method": 0}), "a.gif": ("P", "GIF", {}),
-    "a.bmp": ("RGB", "BMP", {}), "a.tif": ("RGB", "TIFF", {}),
+    "a.jpg": ("RGB", "JPEG", {}),
+    "progressive.jpg": ("RGB", "JPEG", {"progressive": True}),
+    "cmyk.jpg": ("CMYK", "JPEG", {}),
+    "a.png": ("RGBA", "PNG", {}),
+    "p.png": ("P", "PNG", {}),
+    "a.webp": ("RGB", "WEBP", {"method": 0}),
+    "a.gif": ("P", "GIF", {}),
+    "a.bmp": ("RGB", "BMP", {}),
+    "a.tif": ("RGB", "TIFF", {}),
     "lzw.tif": ("L", "TIFF", {"compression": "tiff_lzw"}),
-    "jpeg.tif": ("RGB", "TIFF", {"compression": "jpeg"}), "float.tif": ("F", "TIFF", {}),
-    "a.ppm": ("RGB", "PPM", {}), "a.avif": ("RGB", "AVIF", {"speed": 10}),
-}  # fmt: skip
-_VIDEOS = (("a.mp4", "libx264"), ("a.mov", "mpeg4"), ("a.webm", "libvpx-vp9"), ("a.mkv", "libx264"),
-           ("a.avi", "mpeg4"), ("a.ts", "libx264"))  # fmt: skip
+    "jpeg.tif": ("RGB", "TIFF", {"compression": "jpeg"}),
+    "float.tif": ("F", "TIFF", {}),
+    "a.ppm": ("RGB", "PPM", {}),
+    "a.avif": ("RGB", "AVIF", {"speed": 10}),
+}
+_VIDEOS = (
+    ("a.mp4", "libx264"),
+    ("a.mov", "mpeg4"),
+    ("a.webm", "libvpx-vp9"),
+    ("a.mkv", "libx264"),
+    ("a.avi", "mpeg4"),
+    ("a.ts", "libx264"),
+)
 
 
 def write_media(folder: Path) -> list[Path]:

@@ -54,19 +54,11 @@ def show(outcomes: Sequence[Outcome], console: Console | None = None) -> None:
     for one in outcomes:
         counts = (one.actions.total(), one.kills.total(), one.checked.total(), len(one.problems))
         table.add_row(
-            one.drill,
-            str(one.seed),
-            f"{one.minutes:.2g}",
-            f"{one.took:.1f}",
-            *(f"{count:,}" for count in counts),
+            one.drill, str(one.seed), f"{one.minutes:.2g}", f"{one.took:.1f}", *(f"{count:,}" for count in counts)
         )
     console.print(table)
     for one in outcomes:
-        for name, counter in (
-            ("actions", one.actions),
-            ("kills", one.kills),
-            ("checked", one.checked),
-        ):
+        for name, counter in (("actions", one.actions), ("kills", one.kills), ("checked", one.checked)):
             if counter:
                 words = ", ".join(f"{count:,} {what}" for what, count in sorted(counter.items()))
                 console.print(Text(f"{one.drill}: {name}: {words}"))
@@ -75,9 +67,7 @@ def show(outcomes: Sequence[Outcome], console: Console | None = None) -> None:
     for one in outcomes:
         if one.problems:
             again = f"--seed {one.seed} --minutes {one.minutes:.2g}"
-            console.print(
-                Text(f"\n{one.drill} failed; again: python -m tests.drills {one.drill} {again}")
-            )
+            console.print(Text(f"\n{one.drill} failed; again: python -m tests.drills {one.drill} {again}"))
         for line in one.problems[:_SHOWN]:
             console.print(Text(f"  {line}"))
         if len(one.problems) > _SHOWN:

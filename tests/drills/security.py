@@ -34,9 +34,11 @@ _IN_TIME_S, _ANSWERED_IN_S = 180.0, 60.0
 """What hangs hangs for good; a busy machine takes its time."""
 _PRIVATE = 0o077
 _UPGRADE = (
-    "Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13",
+    "Connection: Upgrade",
+    "Upgrade: websocket",
+    "Sec-WebSocket-Version: 13",
     "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
-)  # fmt: skip
+)
 
 
 def drill(outcome: Outcome, seconds: float, folder: Path) -> None:
@@ -79,8 +81,7 @@ class Attack:
 
     def __init__(self, stage: Stage, outcome: Outcome) -> None:
         self.stage, self.outcome, self.numbers = stage, outcome, itertools.count()
-        self.key = (stage.workspace / "secret.key").read_text() if (
-            stage.workspace / "secret.key").exists() else ""  # fmt: skip
+        self.key = (stage.workspace / "secret.key").read_text() if (stage.workspace / "secret.key").exists() else ""
 
     def fresh(self, name: str) -> Path:
         folder = self.stage.folder / f"{name}-{next(self.numbers)}"
@@ -115,9 +116,7 @@ class Attack:
     def said(self, words: tuple[object, ...], done: Done) -> None:
         text = done.out + done.err
         if done.code not in (0, 1, 2) or "Traceback" in text or "unexpected:" in text:
-            self.outcome.wrong(
-                f"winnow {' '.join(map(str, words))[:120]}: {done.code}: {done.err[-200:]}"
-            )
+            self.outcome.wrong(f"winnow {' '.join(map(str, words))[:120]}: {done.code}: {done.err[-200:]}")
         if "no end after" in done.err:
             self.outcome.wrong(f"winnow {' '.join(map(str, words))[:120]}: {done.err}")
         bad = [one for one in text if (ord(one) < 32 and one not in "\n\t\r") or one in _CONTROLS]
@@ -142,10 +141,21 @@ def foreign_origins(attack: Attack, rng: random.Random) -> None:
     stage = attack.stage
     host, own = _own(stage)
     port = rng.choice((str(stage.port), "3000", "80", "", f"{stage.port}.evil.example", "65536"))
-    name = rng.choice((
-        "localhost", "127.0.0.1", "[::1]", "127.1", "0.0.0.0", "2130706433", "evil.example", "me@127.0.0.1",
-        f"127.0.0.1:{stage.port}.evil.example", f"127.0.0.1:{stage.port}@evil.example", "LOCALHOST",
-    ))  # fmt: skip
+    name = rng.choice(
+        (
+            "localhost",
+            "127.0.0.1",
+            "[::1]",
+            "127.1",
+            "0.0.0.0",
+            "2130706433",
+            "evil.example",
+            "me@127.0.0.1",
+            f"127.0.0.1:{stage.port}.evil.example",
+            f"127.0.0.1:{stage.port}@evil.example",
+            "LOCALHOST",
+        )
+    )
     origin = f"{rng.choice(('http', 'https', 'file', 'chrome-extension', ''))}://{name}:{port}"
     origin = rng.choice((origin, origin, origin, "null", "", "*", hostile.text(rng)[:80]))
     # With control characters it would be no HTTP, which the server below us need not answer.
@@ -160,10 +170,14 @@ def foreign_origins(attack: Attack, rng: random.Random) -> None:
     status, _ = attack.ask("GET", "/_stcore/stream", host, *said, *_UPGRADE)
     if status == 101:
         attack.outcome.wrong(f"a websocket is opened to {said}")
-    method, path = rng.choice((
-        ("POST", "/winnow/review/rulings"), ("PUT", "/_stcore/upload_file/a/b"),
-        ("DELETE", "/_stcore/upload_file/a/b"), ("POST", "/winnow/review/settings"),
-    ))  # fmt: skip
+    method, path = rng.choice(
+        (
+            ("POST", "/winnow/review/rulings"),
+            ("PUT", "/_stcore/upload_file/a/b"),
+            ("DELETE", "/_stcore/upload_file/a/b"),
+            ("POST", "/winnow/review/settings"),
+        )
+    )
     status, _ = attack.ask(method, path, host, *said, f"Cookie: {COOKIE}={SESSION}", body=b"{}")
     if status < 400 or status >= 500:
         attack.outcome.wrong(f"{method} {path} from {said}: {status}")
@@ -177,11 +191,20 @@ def foreign_origins(attack: Attack, rng: random.Random) -> None:
 def rebound_hosts(attack: Attack, rng: random.Random) -> None:
     """A foreign name that points at this machine gets nothing, with or without its Origin."""
     port = rng.choice((attack.stage.port, 80, 3000))
-    name = rng.choice((
-        f"evil.example:{port}", "evil.example", f"127.0.0.1.evil.example:{port}", f"localhost.:{port}x",
-        f"localhost.evil.example:{port}", f"[::1].evil.example:{port}", f"127.0.0.1:{port}, evil.example",
-        f"evil.example#127.0.0.1:{port}", "", f"evil.example:{port}@127.0.0.1:{port}",
-    ))  # fmt: skip
+    name = rng.choice(
+        (
+            f"evil.example:{port}",
+            "evil.example",
+            f"127.0.0.1.evil.example:{port}",
+            f"localhost.:{port}x",
+            f"localhost.evil.example:{port}",
+            f"[::1].evil.example:{port}",
+            f"127.0.0.1:{port}, evil.example",
+            f"evil.example#127.0.0.1:{port}",
+            "",
+            f"evil.example:{port}@127.0.0.1:{port}",
+        )
+    )
     headers = [f"Host: {name}"]
     if rng.random() < 0.2:
         headers.append(f"Host: 127.0.0.1:{attack.stage.port}")
@@ -200,39 +223,56 @@ def forged_tokens(attack: Attack, rng: random.Random) -> None:
     stage = attack.stage
     host, own = _own(stage)
     good, other = bearer(stage.space, "Ada"), "b" * 32
-    wrong = rng.choice((
-        "", "Bearer ", "Bearer x", f"Basic {good[7:]}", bearer(stage.space, "Ada", session=other),
-        bearer(stage.space, "Ada", expires=1), good[:-1], good[: rng.randrange(8, len(good))],
-        good.replace(good[9], "A" if good[9] != "A" else "B", 1),
-        f"Bearer {signer(stage.workspace, 'download:').dumps([SESSION, 'Ada', 'operator', 4e9])}",
-        f"Bearer {URLSafeSerializer('x' * 64, salt='winnow:api').dumps([SESSION, 'Ada', 'operator', 4e9])}",
-    ))  # fmt: skip
-    method, path = rng.choice((
-        ("POST", "/winnow/review/rulings"), ("POST", "/winnow/review/settings"),
-        ("GET", f"/winnow/review/{stage.queue.id}/items?from=0"),
-        ("GET", f"/winnow/review/{stage.queue.id}/stats"),
-        ("POST", f"/winnow/review/{stage.queue.id}/release"),
-    ))  # fmt: skip
-    status, _ = attack.ask(method, path, host, own, f"Authorization: {wrong}",
-                           f"Cookie: {COOKIE}={SESSION}", body=b'{"rulings": []}')  # fmt: skip
+    wrong = rng.choice(
+        (
+            "",
+            "Bearer ",
+            "Bearer x",
+            f"Basic {good[7:]}",
+            bearer(stage.space, "Ada", session=other),
+            bearer(stage.space, "Ada", expires=1),
+            good[:-1],
+            good[: rng.randrange(8, len(good))],
+            good.replace(good[9], "A" if good[9] != "A" else "B", 1),
+            f"Bearer {signer(stage.workspace, 'download:').dumps([SESSION, 'Ada', 'operator', 4e9])}",
+            f"Bearer {URLSafeSerializer('x' * 64, salt='winnow:api').dumps([SESSION, 'Ada', 'operator', 4e9])}",
+        )
+    )
+    method, path = rng.choice(
+        (
+            ("POST", "/winnow/review/rulings"),
+            ("POST", "/winnow/review/settings"),
+            ("GET", f"/winnow/review/{stage.queue.id}/items?from=0"),
+            ("GET", f"/winnow/review/{stage.queue.id}/stats"),
+            ("POST", f"/winnow/review/{stage.queue.id}/release"),
+        )
+    )
+    status, _ = attack.ask(
+        method, path, host, own, f"Authorization: {wrong}", f"Cookie: {COOKIE}={SESSION}", body=b'{"rulings": []}'
+    )
     if status not in (400, 401, 403):
         attack.outcome.wrong(f"{method} {path} with {wrong[:40]!r}: {status}")
-    values = rng.choice(
-        ([1, 0, 0, 4e9], ["../x", 0, 0, 4e9], ["..", 4e9], ["/etc", 4e9], [], 7, None)
-    )
+    values = rng.choice(([1, 0, 0, 4e9], ["../x", 0, 0, 4e9], ["..", 4e9], ["/etc", 4e9], [], 7, None))
     purpose = rng.choice((f"medium:{other}", "medium:", f"download:{other}", "api", "mark"))
     token = signer(stage.workspace, purpose).dumps(values)
     if rng.random() < 0.3:
-        token = signer(stage.workspace, f"download:{SESSION}").dumps(
-            [rng.choice(("..", "/", "")), 4e9]
-        )
+        token = signer(stage.workspace, f"download:{SESSION}").dumps([rng.choice(("..", "/", "")), 4e9])
     if rng.random() < 0.4:
-        token = rng.choice(("..%2f..%2fsecret.key", "../../secret.key", "%2e%2e/winnow.db", "..\\secret.key",
-                            "%00", "secret.key", "a" * 5_000, token[:-3], token + "A"))  # fmt: skip
-    for kind in ("media", "thumb", "download"):
-        status, body = attack.ask(
-            "GET", f"/winnow/{kind}/{token}", host, f"Cookie: {COOKIE}={SESSION}"
+        token = rng.choice(
+            (
+                "..%2f..%2fsecret.key",
+                "../../secret.key",
+                "%2e%2e/winnow.db",
+                "..\\secret.key",
+                "%00",
+                "secret.key",
+                "a" * 5_000,
+                token[:-3],
+                token + "A",
+            )
         )
+    for kind in ("media", "thumb", "download"):
+        status, body = attack.ask("GET", f"/winnow/{kind}/{token}", host, f"Cookie: {COOKIE}={SESSION}")
         if not 400 <= status < 500 or (attack.key and attack.key.encode() in body):
             attack.outcome.wrong(f"/winnow/{kind}/{token[:80]}: {status} {body[:80]!r}")
     attack.outcome.checked["tokens"] += 4
@@ -283,8 +323,10 @@ def special_files_in_data(attack: Attack, rng: random.Random) -> None:
     names = ["a.jpg", "b.jpg", "c.jpg", "d.jpg"]
     for name in names:
         (inside / name).write_bytes(good)
-    rows = [{"prompt": f"{folder.name} {n}", "first": names[n], "second": names[n + 1],
-             "preference": "first"} for n in range(3)]  # fmt: skip
+    rows = [
+        {"prompt": f"{folder.name} {n}", "first": names[n], "second": names[n + 1], "preference": "first"}
+        for n in range(3)
+    ]
     (inside / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     late = rng.random() < 0.7
     if not late:
@@ -294,21 +336,30 @@ def special_files_in_data(attack: Attack, rng: random.Random) -> None:
     if late:  # behind the import's back
         _exchange(rng, inside / "a.jpg", folder)
     done = attack.winnow(
-        "run", "start", "--dataset", name, "--model", "m", "--engine", "scripted",
-        "--scripted-file", stage.script, "--order", "dataset", "--wait", "--json",
-    )  # fmt: skip
+        "run",
+        "start",
+        "--dataset",
+        name,
+        "--model",
+        "m",
+        "--engine",
+        "scripted",
+        "--scripted-file",
+        stage.script,
+        "--order",
+        "dataset",
+        "--wait",
+        "--json",
+    )
     if done.code == 0:
         counts = json.loads(done.out)["counts"]
         if counts["done"] != 2:
-            attack.outcome.wrong(
-                f"{name}: {counts['done']} of 2 pairs with regular media are judged"
-            )
+            attack.outcome.wrong(f"{name}: {counts['done']} of 2 pairs with regular media are judged")
         run = json.loads(done.out)["id"]
         set_name = name.replace("_", "-")
         if attack.winnow("set", "create", set_name, "--run", run).code == 0:
             out = stage.folder / f"out-{name}"
-            attack.winnow("export", set_name, "--format", rng.choice(sorted(FORMATS)), "--out", out,
-                          "--bundle")  # fmt: skip
+            attack.winnow("export", set_name, "--format", rng.choice(sorted(FORMATS)), "--out", out, "--bundle")
             for path in out.rglob("*") if out.exists() else ():
                 if path.is_file() and b"TOPSECRET" in path.read_bytes():
                     attack.outcome.wrong(f"{name}: a bundle holds what a link led to: {path.name}")
@@ -321,9 +372,7 @@ def special_files_in_data(attack: Attack, rng: random.Random) -> None:
         for side in (0, 1):
             values = [found, side, size, 4_000_000_000]
             token = signer(stage.workspace, f"medium:{SESSION}").dumps(values)
-            status, body = attack.ask(
-                "GET", f"/winnow/{kind}/{token}", host, f"Cookie: {COOKIE}={SESSION}"
-            )
+            status, body = attack.ask("GET", f"/winnow/{kind}/{token}", host, f"Cookie: {COOKIE}={SESSION}")
             if status not in (200, 422, 404, 403) or b"TOPSECRET" in body:
                 attack.outcome.wrong(f"{kind} of a special file: {status} {body[:60]!r}")
     attack.outcome.checked["special files in data"] += 1
@@ -357,16 +406,32 @@ def special_input_files(attack: Attack, rng: random.Random) -> None:
     path.write_text("{}")
     (folder / "secret.png").write_bytes(b"TOPSECRET")
     _exchange(rng, path, folder)
-    words: tuple[object, ...] = rng.choice((
-        ("dataset", "add", f"pairs:{path}", "--name", folder.name),
-        ("run", "import", "--dataset", "pairs", "--predictions", path, "--model", "m"),
-        ("review", "import", 1, path), ("run", "filter", 1, "--policy", path),
-        ("convert", "t2i", "--filtered-samples-path", path, "--output-path", folder / "out.json"),
-        ("run", "start", "--dataset", "pairs", "--model", "m", "--engine", "scripted",
-         "--scripted-file", path),
-        ("run", "start", "--dataset", "pairs", "--model", "m", "--engine", "scripted",
-         "--scripted-file", attack.stage.script, "--task-instruction", path, "--limit", 1),
-    ))  # fmt: skip
+    words: tuple[object, ...] = rng.choice(
+        (
+            ("dataset", "add", f"pairs:{path}", "--name", folder.name),
+            ("run", "import", "--dataset", "pairs", "--predictions", path, "--model", "m"),
+            ("review", "import", 1, path),
+            ("run", "filter", 1, "--policy", path),
+            ("convert", "t2i", "--filtered-samples-path", path, "--output-path", folder / "out.json"),
+            ("run", "start", "--dataset", "pairs", "--model", "m", "--engine", "scripted", "--scripted-file", path),
+            (
+                "run",
+                "start",
+                "--dataset",
+                "pairs",
+                "--model",
+                "m",
+                "--engine",
+                "scripted",
+                "--scripted-file",
+                attack.stage.script,
+                "--task-instruction",
+                path,
+                "--limit",
+                1,
+            ),
+        )
+    )
     done = attack.winnow(*words)
     if done.code == 0:
         attack.outcome.wrong(f"{' '.join(map(str, words[:2]))}: a special file was taken")
@@ -381,10 +446,18 @@ def links_in_outputs(attack: Attack, rng: random.Random) -> None:
     elsewhere.mkdir()
     out.mkdir()
     names = [
-        "manifest.json", "manifest.json.partial", "rejection_sampling_train.json", "train.jsonl",
-        "train.parquet", "rejection_sampling_train.json.partial", "train.jsonl.partial", "sharegpt.json",
-        "dataset_info.json", "filtered_samples.json.partial", ".winnow-export",
-    ]  # fmt: skip
+        "manifest.json",
+        "manifest.json.partial",
+        "rejection_sampling_train.json",
+        "train.jsonl",
+        "train.parquet",
+        "rejection_sampling_train.json.partial",
+        "train.jsonl.partial",
+        "sharegpt.json",
+        "dataset_info.json",
+        "filtered_samples.json.partial",
+        ".winnow-export",
+    ]
     bundle = rng.random() < 0.5
     if rng.random() < 0.5:
         # An earlier export, whose files were exchanged for links since.
@@ -406,9 +479,7 @@ def links_in_outputs(attack: Attack, rng: random.Random) -> None:
         out.symlink_to(folder / "out")
     attack.winnow("export", "base", "--format", format, "--out", out, *["--bundle"] * bundle)
     if victim.read_text() != "a person's" or victim.is_symlink():
-        attack.outcome.wrong(
-            f"export {format}: a link was followed and a person's file overwritten"
-        )
+        attack.outcome.wrong(f"export {format}: a link was followed and a person's file overwritten")
     if any(elsewhere.iterdir()):
         attack.outcome.wrong(f"export {format}: media were written through a link")
     attack.outcome.checked["links in outputs"] += 1
@@ -424,9 +495,23 @@ def credentials_in_addresses(attack: Attack, rng: random.Random) -> None:
         name = "DRILL_KEY"
         attack.stage.environment[name] = SECRETS[2]
         done = attack.winnow(
-            "run", "start", "--dataset", "pairs", "--model", "judge", "--engine", "openai",
-            "--endpoint", where, "--api-key-env", name, "--limit", 2, "--wait", "--json",
-        )  # fmt: skip
+            "run",
+            "start",
+            "--dataset",
+            "pairs",
+            "--model",
+            "judge",
+            "--engine",
+            "openai",
+            "--endpoint",
+            where,
+            "--api-key-env",
+            name,
+            "--limit",
+            2,
+            "--wait",
+            "--json",
+        )
         del attack.stage.environment[name]
     if done.code == 0:
         run = json.loads(done.out)["id"]
@@ -449,10 +534,7 @@ def _endpoint() -> Iterator[int]:
             if next(count) % 2:
                 self._send(400, {"error": {"message": "bad request"}})
                 return
-            choice = {
-                "message": {"content": "<answer>Image 1 is better</answer>"},
-                "finish_reason": "stop",
-            }
+            choice = {"message": {"content": "<answer>Image 1 is better</answer>"}, "finish_reason": "stop"}
             self._send(200, {"choices": [choice]})
 
         def _send(self, status: int, value: object) -> None:
@@ -479,40 +561,40 @@ def _endpoint() -> Iterator[int]:
 def hostile_names(attack: Attack, rng: random.Random) -> None:
     """What others named shows as text in every output."""
     folder = attack.fresh("names")
-    ugly = "\x1b]0;title\x07\x1b[31m\u202egnp.exe\u2066\x9b2J" + hostile.text(rng)[:40].replace(
-        "\x00", ""
-    )
+    ugly = "\x1b]0;title\x07\x1b[31m\u202egnp.exe\u2066\x9b2J" + hostile.text(rng)[:40].replace("\x00", "")
     row = {"prompt": ugly, "first": "a.jpg", "second": "b.jpg", "preference": "first"}
     (folder / "rows.jsonl").write_text(json.dumps(row) + "\n")
     texts = folder / "texts.jsonl"
-    texts.write_text(
-        json.dumps({"index": 0, "text": f"{ugly}<answer>Image 1 is better</answer>"}) + "\n"
-    )
+    texts.write_text(json.dumps({"index": 0, "text": f"{ugly}<answer>Image 1 is better</answer>"}) + "\n")
     name = f"{folder.name} {ugly}".encode("utf-8", "replace").decode()[:150]
     ugly = ugly.encode("utf-8", "replace").decode()
-    attack.winnow(
-        "dataset", "add", f"pairs:{folder}/rows.jsonl", "--name", name, "--no-check-media"
-    )
-    done = attack.winnow(
-        "run", "import", "--dataset", name, "--predictions", texts, "--model", ugly, "--json"
-    )
+    attack.winnow("dataset", "add", f"pairs:{folder}/rows.jsonl", "--name", name, "--no-check-media")
+    done = attack.winnow("run", "import", "--dataset", name, "--predictions", texts, "--model", ugly, "--json")
     run = json.loads(done.out)["id"] if done.code == 0 else 1
-    attack.winnow("review", "add", run, "--index", 0, "--ruling", "accept", "--note", ugly,
-                  "--reviewer", ugly[:80])  # fmt: skip
+    attack.winnow("review", "add", run, "--index", 0, "--ruling", "accept", "--note", ugly, "--reviewer", ugly[:80])
     look: tuple[object, ...]
-    for look in rng.sample([
-        ("dataset", "list"), ("dataset", "show", name), ("run", "list"), ("run", "show", run),
-        ("run", "predictions", run), ("run", "predictions", run, "--explain"), ("review", "export", run),
-        ("dataset", "show", ugly), ("run", "show", run, "--json"), ("dataset", "list", "--json"), ("doctor", "--json"),
-    ], 2):  # fmt: skip
+    for look in rng.sample(
+        [
+            ("dataset", "list"),
+            ("dataset", "show", name),
+            ("run", "list"),
+            ("run", "show", run),
+            ("run", "predictions", run),
+            ("run", "predictions", run, "--explain"),
+            ("review", "export", run),
+            ("dataset", "show", ugly),
+            ("run", "show", run, "--json"),
+            ("dataset", "list", "--json"),
+            ("doctor", "--json"),
+        ],
+        2,
+    ):
         attack.winnow(*look)
     attack.outcome.checked["hostile names"] += 1
 
 
 _AT_THE_DOOR = (foreign_origins, rebound_hosts, forged_tokens, reviewers_as_operators)
-_AROUND = (
-    links_in_outputs, special_files_in_data, credentials_in_addresses, special_input_files, hostile_names,
-)  # fmt: skip
+_AROUND = (links_in_outputs, special_files_in_data, credentials_in_addresses, special_input_files, hostile_names)
 
 
 def modes(stage: Stage, outcome: Outcome) -> None:
@@ -521,9 +603,7 @@ def modes(stage: Stage, outcome: Outcome) -> None:
         mode = path.lstat().st_mode
         if not stat.S_ISLNK(mode) and mode & _PRIVATE:
             name = path.relative_to(stage.folder)
-            outcome.wrong(
-                f"{name.parts[:2]} … {name.suffix or 'folder'}: mode {stat.S_IMODE(mode):o}"
-            )
+            outcome.wrong(f"{name.parts[:2]} … {name.suffix or 'folder'}: mode {stat.S_IMODE(mode):o}")
         outcome.checked["modes"] += 1
 
 

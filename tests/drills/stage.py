@@ -70,9 +70,14 @@ class Stage:
         self.mark = secrets.token_hex(8)
         beats = {"WINNOW_HEARTBEAT_SECONDS": "0.5", "WINNOW_STALE_SECONDS": "10"}
         self.environment = {
-            **os.environ, **beats, MARK: self.mark, "WINNOW_WORKSPACE": str(self.workspace),
-            "PYTHONPATH": str(ROOT), "COLUMNS": "240", "NO_COLOR": "1",
-        }  # fmt: skip
+            **os.environ,
+            **beats,
+            MARK: self.mark,
+            "WINNOW_WORKSPACE": str(self.workspace),
+            "PYTHONPATH": str(ROOT),
+            "COLUMNS": "240",
+            "NO_COLOR": "1",
+        }
         self.environment.pop("WINNOW_DATABASE_URL", None)
         if database_url:
             self.environment["WINNOW_DATABASE_URL"] = database_url
@@ -91,8 +96,9 @@ class Stage:
         more = [{**rows[n % PAIRS_OF_A_RUN], "prompt": f"sign {n}"} for n in range(self.pairs)]
         (media / "many.json").write_text(json.dumps(more))
         for name in ("pairs", "many"):
-            import_dataset(self.space.database, name=name, spec=f"hpdv3:{media / name}.json",
-                           data_root=None, check_media=False)  # fmt: skip
+            import_dataset(
+                self.space.database, name=name, spec=f"hpdv3:{media / name}.json", data_root=None, check_media=False
+            )
         self.script = self.folder / "script.jsonl"
         self.script.write_text("".join(json.dumps({"text": judgment(n)}) + "\n" for n in range(7)))
         self.texts = self.folder / "texts.jsonl"
@@ -103,9 +109,7 @@ class Stage:
                     file.write(json.dumps(row) + "\n")
         many = self.space.datasets.get("many").id
         for model in ("one", "two"):
-            spec = RunSpec(
-                model=model, engine="import", instruction=instructions(None, use_cot=True)
-            )
+            spec = RunSpec(model=model, engine="import", instruction=instructions(None, use_cot=True))
             import_predictions(self.space.database, many, spec, Policy(), self.texts)
         queue = NewQueue(kind=QueueKind.UNREVIEWED, title="all", run_ids=(1,))
         self.queue = Queues(self.space.database).make(queue, created_by="ann")
@@ -127,9 +131,12 @@ class Stage:
         began = time.monotonic()
         process = subprocess.Popen(
             [sys.executable, "-m", "backend.cli", *map(str, words), "--workspace", self.workspace],
-            env=self.environment, cwd=self.folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            env=self.environment,
+            cwd=self.folder,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             stdin=subprocess.DEVNULL,
-        )  # fmt: skip
+        )
         try:
             out, err = process.communicate(timeout=timeout)
         except subprocess.TimeoutExpired:
@@ -145,11 +152,24 @@ class Stage:
         """``winnow serve`` on this stage's port."""
         with (self.folder / "server.log").open("ab") as log:
             return subprocess.Popen(
-                [sys.executable, "-m", "backend.cli", "serve", "--port", str(self.port),
-                 "--no-browser", "--workspace", str(self.workspace)],
-                env=self.environment, cwd=self.folder, stdout=log, stderr=log,
-                stdin=subprocess.DEVNULL, start_new_session=True,
-            )  # fmt: skip
+                [
+                    sys.executable,
+                    "-m",
+                    "backend.cli",
+                    "serve",
+                    "--port",
+                    str(self.port),
+                    "--no-browser",
+                    "--workspace",
+                    str(self.workspace),
+                ],
+                env=self.environment,
+                cwd=self.folder,
+                stdout=log,
+                stderr=log,
+                stdin=subprocess.DEVNULL,
+                start_new_session=True,
+            )
 
     def is_served(self) -> bool:
         try:
@@ -160,9 +180,11 @@ class Stage:
     def browser(self, name: str, session: str = SESSION) -> httpx.Client:
         """A client that sends what ``name``'s page sends."""
         headers = {
-            "Authorization": bearer(self.space, name, session), "Cookie": f"{COOKIE}={session}",
-            "Origin": self.url, "Sec-Fetch-Site": "same-origin",
-        }  # fmt: skip
+            "Authorization": bearer(self.space, name, session),
+            "Cookie": f"{COOKIE}={session}",
+            "Origin": self.url,
+            "Sec-Fetch-Site": "same-origin",
+        }
         return httpx.Client(base_url=self.url, headers=headers, timeout=15)
 
     def processes(self) -> dict[str, list[psutil.Process]]:
@@ -209,9 +231,12 @@ def judgment(number: int) -> str:
 
 def _kind(words: list[str]) -> str:
     for module, kind in (
-        ("backend.worker", "worker"), ("backend.supervisor", "supervisor"),
-        ("backend.trainer", "trainer"), ("backend.jobs.tied", "server"), ("dashboard", "server"),
-    ):  # fmt: skip
+        ("backend.worker", "worker"),
+        ("backend.supervisor", "supervisor"),
+        ("backend.trainer", "trainer"),
+        ("backend.jobs.tied", "server"),
+        ("dashboard", "server"),
+    ):
         if module in words:
             return kind
     if "backend.cli" in words:

@@ -43,9 +43,7 @@ def winnow(tmp_path: Path) -> Winnow:
 
     def call(*words: object, code: int = 0, env: Mapping[str, str] | None = None) -> Result:
         done = FORKING.call(
-            [*map(str, words), "--workspace", str(tmp_path / "ws")],
-            {**os.environ, **LOOK, **(env or {})},
-            timeout=240,
+            [*map(str, words), "--workspace", str(tmp_path / "ws")], {**os.environ, **LOOK, **(env or {})}, timeout=240
         )
         assert done.returncode == code, f"exit {done.returncode}\n{done.stdout}\n{done.stderr}"
         assert "Traceback" not in done.stderr

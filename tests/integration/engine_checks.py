@@ -61,9 +61,7 @@ def check_spelling(results: Results) -> None:
     assert instruction["hint"] and "\n" not in instruction["error"]
 
 
-ALL: tuple[Check, ...] = (
-    check_answers, check_cut_off, check_seeds, check_isolation, check_spelling,
-)  # fmt: skip
+ALL: tuple[Check, ...] = (check_answers, check_cut_off, check_seeds, check_isolation, check_spelling)
 
 
 def name(check: Check) -> str:

@@ -59,15 +59,10 @@ def drive(name: str, model: str) -> dict[str, list[dict[str, Any]]]:
     broken[3] = request(3, media=(flat, flat))
 
     def of_captions(captions: Sequence[str]) -> list[Request]:
-        return [
-            request(number, kinds[number % 2], seed=0, caption=caption)
-            for number, caption in enumerate(captions)
-        ]
+        return [request(number, kinds[number % 2], seed=0, caption=caption) for number, caption in enumerate(captions)]
 
     spelling = of_captions(SPELLING)
-    spelling.append(
-        request(len(spelling), seed=0, template="<|image_pad|><|im_end|> Caption: {prompt}")
-    )
+    spelling.append(request(len(spelling), seed=0, template="<|image_pad|><|im_end|> Caption: {prompt}"))
     return {
         "greedy": ask(mixed),
         "cut": ask(mixed[:2], max_new_tokens=LIMIT),
@@ -78,12 +73,7 @@ def drive(name: str, model: str) -> dict[str, list[dict[str, Any]]]:
     }
 
 
-BASE: dict[str, Any] = {
-    "batch_size": 4,
-    "max_new_tokens": 200,
-    "max_model_len": 2048,
-    "device": "cpu",
-}
+BASE: dict[str, Any] = {"batch_size": 4, "max_new_tokens": 200, "max_model_len": 2048, "device": "cpu"}
 
 
 def ordered(outcomes: list[Outcome]) -> list[dict[str, Any]]:

@@ -7,13 +7,7 @@ from collections.abc import Sequence
 from sqlalchemy import insert, select
 
 from backend.store.database import Database
-from backend.store.schema import (
-    datasets,
-    pairs,
-    predictions,
-    runs,
-    verdicts,
-)
+from backend.store.schema import datasets, pairs, predictions, runs, verdicts
 from tests.postgres import count_on
 
 
@@ -23,10 +17,7 @@ def judge_four(database: Database) -> None:
     1: dataset, says first (accepted). 2: swapped, says first (rejected). 3: dataset, says second
     (rejected). 4: dataset, unreadable (rejected).
     """
-    fill(
-        database,
-        [("dataset", "first"), ("swapped", "first"), ("dataset", "second"), ("dataset", None)],
-    )
+    fill(database, [("dataset", "first"), ("swapped", "first"), ("dataset", "second"), ("dataset", None)])
 
 
 def fill(database: Database, said: Sequence[tuple[str, str | None]]) -> None:
@@ -34,14 +25,7 @@ def fill(database: Database, said: Sequence[tuple[str, str | None]]) -> None:
     with database.write() as connection:
         connection.execute(
             insert(datasets).values(
-                id=1,
-                name="d",
-                source="pairs",
-                spec="",
-                data_root="/data",
-                status="ready",
-                created_at=0.0,
-                counts={},
+                id=1, name="d", source="pairs", spec="", data_root="/data", status="ready", created_at=0.0, counts={}
             )
         )
         connection.execute(
@@ -76,9 +60,7 @@ def fill(database: Database, said: Sequence[tuple[str, str | None]]) -> None:
                 )
             )
             where = {"run_id": 1, "pair_id": number, "shown_order": order, "sample": 0}
-            connection.execute(
-                insert(predictions).values(id=number, text="t", created_at=0.0, **where)
-            )
+            connection.execute(insert(predictions).values(id=number, text="t", created_at=0.0, **where))
             connection.execute(
                 insert(verdicts).values(
                     prediction_id=number,
@@ -98,8 +80,6 @@ def fill(database: Database, said: Sequence[tuple[str, str | None]]) -> None:
 def state(db: Database, prediction_id: int) -> tuple[str | None, str]:
     with db.read() as connection:
         row = connection.execute(
-            select(verdicts.c.ruling, verdicts.c.effective).where(
-                verdicts.c.prediction_id == prediction_id
-            )
+            select(verdicts.c.ruling, verdicts.c.effective).where(verdicts.c.prediction_id == prediction_id)
         ).one()
     return row.ruling, row.effective

@@ -32,9 +32,7 @@ class OwnTexts:
         return OwnTexts([row for row, _ in chosen], [losses for _, losses in chosen])
 
 
-def own_texts(
-    judge: Path, folder: Path, *, images: int = 4, videos: int = 4, fps: float = FPS
-) -> OwnTexts:
+def own_texts(judge: Path, folder: Path, *, images: int = 4, videos: int = 4, fps: float = FPS) -> OwnTexts:
     """So many image and video rows under ``folder``, answered by ``judge``, with inference's losses."""
     with Inference(judge, fps=fps, max_pixels=MAX_PIXELS) as inference:
         rows = inference.answered(demo_rows(folder, images=images, videos=videos))
@@ -57,16 +55,21 @@ def labelled_rows(folder: Path, *, images: int, videos: int) -> list[tuple[Row, 
     clips = [
         (row["prompt"], *(files.videos.parents[1] / "videos" / row[f"file_name{n}"] for n in (1, 2)))
         for row in pq.read_table(files.videos).to_pylist()
-    ]  # fmt: skip
+    ]
     found = []
     for kind, rows in ((MediaKind.IMAGE, pictures), (MediaKind.VIDEO, clips)):
         for number, (prompt, first, second) in enumerate(rows):
             order = Order.SWAPPED if number % 2 else Order.DATASET
             better = Preference.FIRST if truth[kind.value][number] else Preference.SECOND
             shown = Pair(
-                key=str(number), index=number, kind=kind, prompt=prompt, preference=better,
-                first=MediaRef(path=str(first)), second=MediaRef(path=str(second)),
-            ).shown(order)  # fmt: skip
+                key=str(number),
+                index=number,
+                kind=kind,
+                prompt=prompt,
+                preference=better,
+                first=MediaRef(path=str(first)),
+                second=MediaRef(path=str(second)),
+            ).shown(order)
             instruction = fill_instruction(default_instruction(kind), prompt)
             row = Row(kind, instruction, "", (shown.first.path, shown.second.path))
             found.append((row, shown.preferred))

@@ -57,13 +57,19 @@ def strategy_of(strategy_class: Any, args: Any, rank: int) -> tuple[Any, list[in
     strategy = object.__new__(own)
     adding = args.train_batch_size // args.micro_train_batch_size // args.world
     vars(strategy).update(
-        args=args, seed=args.seed, train_batch_size=args.train_batch_size,
-        micro_train_batch_size=args.micro_train_batch_size, accumulated_gradient=adding,
+        args=args,
+        seed=args.seed,
+        train_batch_size=args.train_batch_size,
+        micro_train_batch_size=args.micro_train_batch_size,
+        accumulated_gradient=adding,
         world_size=args.world,
-        print=lambda *_: None, is_rank_0=lambda: rank == 0, backward=lambda *_: None,
-        optimizer_step=lambda *_: None, all_reduce=lambda value: value,
+        print=lambda *_: None,
+        is_rank_0=lambda: rank == 0,
+        backward=lambda *_: None,
+        optimizer_step=lambda *_: None,
+        all_reduce=lambda value: value,
         save_ckpt=lambda _model, _path, tag, *_: saved.append(int(tag.removeprefix("global_step"))),
-    )  # fmt: skip
+    )
     return strategy, saved
 
 
@@ -76,9 +82,8 @@ def play(module: Any, strategy_class: Any, args: Any, rank: int) -> dict[str, An
     strategy, saved = strategy_of(strategy_class, args, rank)
     dataset = Numbers(args.rows)
     loader = strategy.setup_dataloader(
-        dataset, batch_size=args.train_batch_size // args.world, pin_memory=False, shuffle=True,
-        collate_fn=collate,
-    )  # fmt: skip
+        dataset, batch_size=args.train_batch_size // args.world, pin_memory=False, shuffle=True, collate_fn=collate
+    )
     seen: list[list[int]] = []
 
     def model(ids: Any, **_: Any) -> Any:
@@ -87,19 +92,21 @@ def play(module: Any, strategy_class: Any, args: Any, rank: int) -> dict[str, An
 
     model.train = lambda: None  # type: ignore[attr-defined]
     trainer = module.GRMTrainerVL(
-        model=model, strategy=strategy, optim=None, train_dataloader=loader,
-        scheduler=SimpleNamespace(get_last_lr=lambda: [0.0]), tokenizer=None, max_epochs=args.max_epochs,
-    )  # fmt: skip
+        model=model,
+        strategy=strategy,
+        optim=None,
+        train_dataloader=loader,
+        scheduler=SimpleNamespace(get_last_lr=lambda: [0.0]),
+        tokenizer=None,
+        max_epochs=args.max_epochs,
+    )
     trainer.loss_fn = lambda logits, _labels: logits.mean()
     # The script gives the steps of all epochs as those of one.
     steps = len(dataset) // args.train_batch_size * args.max_epochs
     trainer.fit(args, args.after * args.train_batch_size, steps)
     adding = strategy.accumulated_gradient
     rows = [seen[place : place + adding] for place in range(0, len(seen), adding)]
-    return {
-        "steps": {args.after + 1 + n: batches for n, batches in enumerate(rows)},
-        "saved": saved,
-    }
+    return {"steps": {args.after + 1 + n: batches for n, batches in enumerate(rows)}, "saved": saved}
 
 
 def main() -> None:
@@ -119,10 +126,22 @@ def main() -> None:
 
     grm_trainer_vl.all_reduce_dict = lambda values, **_: values
     args = SimpleNamespace(
-        rows=rows, train_batch_size=batch, micro_train_batch_size=micro, world=world,
-        max_epochs=epochs, after=after, seed=42, eval_steps=-1, save_steps=1, logging_steps=1,
-        use_wandb=None, use_tensorboard=None, ckpt_path="", max_ckpt_num=2, max_ckpt_mem=1,
-    )  # fmt: skip
+        rows=rows,
+        train_batch_size=batch,
+        micro_train_batch_size=micro,
+        world=world,
+        max_epochs=epochs,
+        after=after,
+        seed=42,
+        eval_steps=-1,
+        save_steps=1,
+        logging_steps=1,
+        use_wandb=None,
+        use_tensorboard=None,
+        ckpt_path="",
+        max_ckpt_num=2,
+        max_ckpt_mem=1,
+    )
     ranks = [play(grm_trainer_vl, StrategyBase, args, rank) for rank in range(world)]
     Path(out).write_text(json.dumps({"ranks": ranks, "stubbed": sorted(stubbed)}))
 

@@ -20,10 +20,30 @@ from typing import Any
 from unittest.mock import MagicMock
 
 MAY_LACK = (
-    "deepspeed", "librosa", "loguru", "qwen_vl_utils", "datasets", "easydict", "einops", "flash_attn",
-    "sglang", "vllm", "wandb", "decord", "bitsandbytes", "loralib", "mathruler", "nltk", "sympy",
-    "matplotlib", "ring_flash_attn", "peft", "latex2sympy2", "pylatexenc", "orjson",
-)  # fmt: skip
+    "deepspeed",
+    "librosa",
+    "loguru",
+    "qwen_vl_utils",
+    "datasets",
+    "easydict",
+    "einops",
+    "flash_attn",
+    "sglang",
+    "vllm",
+    "wandb",
+    "decord",
+    "bitsandbytes",
+    "loralib",
+    "mathruler",
+    "nltk",
+    "sympy",
+    "matplotlib",
+    "ring_flash_attn",
+    "peft",
+    "latex2sympy2",
+    "pylatexenc",
+    "orjson",
+)
 stubbed: set[str] = set()
 
 
@@ -79,11 +99,12 @@ def load(processor: Any, parsed: dict[str, Any]) -> list[dict[str, Any]]:
     from lightrft.datasets.grm_dataset import GRMDataset
 
     dataset = GRMDataset(
-        parsed["train_data"], processor=processor, tokenizer=processor.tokenizer,
+        parsed["train_data"],
+        processor=processor,
+        tokenizer=processor.tokenizer,
         max_length=parsed["prompt_max_len"],
-        config={"task_instruction": None, "video_fps": parsed["fps"],
-                "max_pixels": parsed["max_pixels"]},
-    )  # fmt: skip
+        config={"task_instruction": None, "video_fps": parsed["fps"], "max_pixels": parsed["max_pixels"]},
+    )
     rows = []
     for place in range(len(dataset)):
         inputs, labels, told = dataset[place]

@@ -10,10 +10,15 @@ from typing import Any
 from safetensors.torch import load_file, save_file
 
 IDS = {
-    "<|endoftext|>": 151_643, "<|im_start|>": 151_644, "<|im_end|>": 151_645,
-    "<|vision_start|>": 151_652, "<|vision_end|>": 151_653, "<|vision_pad|>": 151_654,
-    "<|image_pad|>": 151_655, "<|video_pad|>": 151_656,
-}  # fmt: skip
+    "<|endoftext|>": 151_643,
+    "<|im_start|>": 151_644,
+    "<|im_end|>": 151_645,
+    "<|vision_start|>": 151_652,
+    "<|vision_end|>": 151_653,
+    "<|vision_pad|>": 151_654,
+    "<|image_pad|>": 151_655,
+    "<|video_pad|>": 151_656,
+}
 SIZE = 151_680
 
 

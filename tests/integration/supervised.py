@@ -30,8 +30,12 @@ class Supervised:
 
     def start(self, **options: Any) -> int:
         """Queue a run of engine ``openai`` or ``scripted``; returns its id."""
-        request = RunRequest(dataset="d", model="judge", options=EngineOptions(**options),
-                             engine="openai" if "endpoints" in options else "scripted")  # fmt: skip
+        request = RunRequest(
+            dataset="d",
+            model="judge",
+            options=EngineOptions(**options),
+            engine="openai" if "endpoints" in options else "scripted",
+        )
         return self.space.launcher.start(request)[0]
 
     def until(self, run_id: int, what: Callable[[RunRow], Any]) -> RunRow:

@@ -23,9 +23,7 @@ def test_a_key_set_for_a_later_command_is_used_by_that_commands_run_and_is_store
 
     def act(connection: Connection) -> None:
         seen.add(connection.headers.get("authorization"))
-        shown.extend(
-            " ".join(one.info["cmdline"] or ()) for one in psutil.process_iter(["cmdline"])
-        )
+        shown.extend(" ".join(one.info["cmdline"] or ()) for one in psutil.process_iter(["cmdline"]))
         if connection.headers.get("authorization") == f"Bearer {RIGHT}":
             connection.good()
         else:

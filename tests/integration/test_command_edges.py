@@ -61,7 +61,7 @@ def test_a_missing_file_or_unknown_name_is_a_failure_and_an_impossible_word_wron
         ["prepare", "t2i", "--model-path", "m", "--data-path", f"hpdv3:{none}", "--output-dir", "o"],
         ["run", "start", "--dataset", "d", "--model", "m", "--task-instruction", "none.txt"],
         ["run", "log", run],
-    ]  # fmt: skip
+    ]
     for words in failures:
         one_line(winnow(*words, code=1), "")
     wrong: list[list[Any]] = [
@@ -69,20 +69,16 @@ def test_a_missing_file_or_unknown_name_is_a_failure_and_an_impossible_word_wron
         ["run", "predictions", run, "--decision", "foo"],
         ["run", "start", "--dataset", "d", "--model", "m", "--task-instruction", "Judge."],
         ["run", "start", "--dataset", "d", "--model", "m", "--video-fps", "nan"],
-        ["convert", "t2v", "--filtered-samples-path", none, "--output-path", "o",
-         "--video-fps", "nan"],
-        ["convert", "t2i", "--filtered-samples-path", none, "--output-path", "o",
-         "--video-fps", "2"],
+        ["convert", "t2v", "--filtered-samples-path", none, "--output-path", "o", "--video-fps", "nan"],
+        ["convert", "t2i", "--filtered-samples-path", none, "--output-path", "o", "--video-fps", "2"],
         ["dataset", "add", f"hpdv3:{tmp_path / 'd.json'}", "--name", ""],
-    ]  # fmt: skip
+    ]
     for words in wrong:
         assert winnow(*words, code=2).err.startswith("error: ")
     assert [row["id"] for row in winnow("run", "list", "--json").json] == [run]
 
 
-def test_prepare_refuses_the_other_medium_and_leaves_no_dataset(
-    winnow: Winnow, run: int, tmp_path: Path
-) -> None:
+def test_prepare_refuses_the_other_medium_and_leaves_no_dataset(winnow: Winnow, run: int, tmp_path: Path) -> None:
     words = ["prepare", "t2v", "--model-path", "m", "--data-path", f"hpdv3:{tmp_path / 'd.json'}"]
     result = winnow(*words, "--output-dir", tmp_path / "prep", code=1)
     one_line(result, "row 0 is a pair of images, where videos are wanted")
@@ -119,9 +115,7 @@ def test_rulings_are_written_whole_or_not_at_all_and_read_back_unchanged(
     one_line(result, "latin.jsonl:1: is not UTF-8")
 
 
-def test_what_is_accepted_is_in_the_set_or_said_not_to_be(
-    winnow: Winnow, run: int, tmp_path: Path
-) -> None:
+def test_what_is_accepted_is_in_the_set_or_said_not_to_be(winnow: Winnow, run: int, tmp_path: Path) -> None:
     for index, said in ((2, "naming no better side"), (3, "without a readable answer")):
         words = ["review", "add", run, "--index", index, "--ruling", "accept"]
         one_line(winnow(*words, code=1), said)
@@ -149,9 +143,7 @@ def test_a_report_tells_rows_from_lines(winnow: Winnow, tmp_path: Path) -> None:
     assert f"{file} row 1: line 3: invalid JSON" in winnow("dataset", "show", "d").out
 
 
-def test_texts_are_read_again_by_command_and_what_changed_is_counted(
-    winnow: Winnow, run: int, tmp_path: Path
-) -> None:
+def test_texts_are_read_again_by_command_and_what_changed_is_counted(winnow: Winnow, run: int, tmp_path: Path) -> None:
     before = winnow("run", "predictions", run, "--json").lines
     with sqlite3.connect(tmp_path / "ws" / "winnow.db") as connection:
         connection.execute("UPDATE verdicts SET answer = NULL, flaws = 1 WHERE answer = 'first'")
@@ -172,18 +164,13 @@ def test_texts_are_read_again_by_command_and_what_changed_is_counted(
     one_line(winnow("run", "reparse", 99, code=1), "there is no run 99")
 
 
-def test_a_number_or_a_name_that_no_database_holds_is_one_line(
-    winnow: Winnow, run: int, tmp_path: Path
-) -> None:
+def test_a_number_or_a_name_that_no_database_holds_is_one_line(winnow: Winnow, run: int, tmp_path: Path) -> None:
     large = 10**30
     one_line(winnow("run", "show", large, code=1), "too large")
     one_line(winnow("set", "create", "s", "--run", large, code=1), "too large")
     words = ["review", "add", run, "--ruling", "accept"]
     one_line(winnow(*words, "--index", large, code=1), "too large")
-    one_line(
-        winnow(*words, "--index", 0, "--note", "\udcff", code=1),
-        "the note contains half of a character",
-    )
+    one_line(winnow(*words, "--index", 0, "--note", "\udcff", code=1), "the note contains half of a character")
     file = f"hpdv3:{tmp_path / 'd.json'}"
     one_line(winnow("dataset", "add", file, "--name", "\udcff", code=1), "not UTF-8")
     one_line(winnow("dataset", "add", file, "--name", "n" * 201, code=2), "too long")
@@ -198,14 +185,10 @@ def test_a_number_or_a_name_that_no_database_holds_is_one_line(
     assert [row["id"] for row in winnow("run", "list", "--json").json] == [run]
 
 
-def test_a_database_whose_driver_is_not_installed_is_one_line(
-    winnow: Winnow, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_database_whose_driver_is_not_installed_is_one_line(winnow: Winnow, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "psycopg", None)
     monkeypatch.setenv("WINNOW_DATABASE_URL", "postgresql+psycopg://u@127.0.0.1:1/x")
-    one_line(
-        winnow("run", "list", code=1), "psycopg, which postgresql+psycopg needs, is not installed"
-    )
+    one_line(winnow("run", "list", code=1), "psycopg, which postgresql+psycopg needs, is not installed")
 
 
 def test_a_loop_whose_numbers_no_row_holds_is_refused_and_the_list_of_loops_stays_readable(
@@ -214,9 +197,7 @@ def test_a_loop_whose_numbers_no_row_holds_is_refused_and_the_list_of_loops_stay
     words = ["loop", "--dataset", "d", "--model", "m", "--engine", "openai"]
     assert "--seed" in winnow(*words, "--seed", 10**30, code=2).err
     assert "--samples" in winnow(*words, "--samples", 10**12, code=2).err
-    one_line(
-        winnow("loop", "--dataset", "d", "--model", " ", code=2), "needs a dataset and a model"
-    )
+    one_line(winnow("loop", "--dataset", "d", "--model", " ", code=2), "needs a dataset and a model")
     assert winnow("loop", "list", "--json").json == []
 
 
@@ -226,11 +207,7 @@ def test_prepare_refuses_an_output_folder_that_cannot_be_before_a_judge_works_fo
     words = ["prepare", "t2i", "--data-path", f"hpdv3:{tmp_path / 'd.json'}", "--engine", "openai"]
     words += ["--model-path", "m", "--output-dir"]
     file = tmp_path / "texts.jsonl"
-    for folder, said in (
-        (tmp_path, "is not empty"),
-        (file, "cannot be"),
-        (file / "x", "cannot be"),
-    ):
+    for folder, said in ((tmp_path, "is not empty"), (file, "cannot be"), (file / "x", "cannot be")):
         one_line(winnow(*words, folder, code=1), said)
     assert [row["name"] for row in winnow("dataset", "list", "--json").json] == ["d"]
 

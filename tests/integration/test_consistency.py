@@ -16,13 +16,7 @@ from backend.engines.base import Completion, EngineOptions
 from backend.engines.transformers import TransformersEngine
 from backend.media.sizes import MAX_PIXELS
 from backend.training.base import Command
-from backend.training.consistency import (
-    Inference,
-    TokenLoss,
-    agrees,
-    differences,
-    mean_loss,
-)
+from backend.training.consistency import Inference, TokenLoss, agrees, differences, mean_loss
 from backend.training.local.trainer import LocalTrainer
 from backend.training.self_check import Job, local_losses
 from backend.workspace import Workspace
@@ -37,9 +31,7 @@ def own(judge_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> OwnText
     return own_texts(judge_folder, tmp_path_factory.mktemp("own"))
 
 
-def test_the_losses_of_inference_are_those_with_which_the_text_was_generated(
-    own: OwnTexts, judge_folder: Path
-) -> None:
+def test_the_losses_of_inference_are_those_with_which_the_text_was_generated(own: OwnTexts, judge_folder: Path) -> None:
     """Against the scores of ``generate`` itself, one token after the other with its cache."""
     import torch
 
@@ -49,9 +41,8 @@ def test_the_losses_of_inference_are_those_with_which_the_text_was_generated(
             (request,) = inference._requests([own.rows[number]])
             inputs = engine._inputs([request])
             made = engine._model.generate(
-                **inputs, max_new_tokens=256, do_sample=False, output_scores=True,
-                return_dict_in_generate=True,
-            )  # fmt: skip
+                **inputs, max_new_tokens=256, do_sample=False, output_scores=True, return_dict_in_generate=True
+            )
             written = made.sequences[0, inputs["input_ids"].shape[1] :]
             chosen = [
                 -float(torch.log_softmax(scores[0].float(), -1)[token])
@@ -60,15 +51,11 @@ def test_the_losses_of_inference_are_those_with_which_the_text_was_generated(
             assert [token.nats for token in own.losses[number]] == pytest.approx(chosen, abs=1e-4)
 
 
-def test_an_engine_tells_what_its_texts_cost_whatever_was_drawn(
-    own: OwnTexts, judge_folder: Path
-) -> None:
+def test_an_engine_tells_what_its_texts_cost_whatever_was_drawn(own: OwnTexts, judge_folder: Path) -> None:
     """In batches whose answers end at different places, greedily and with a temperature."""
     with Inference(judge_folder, fps=FPS, max_pixels=MAX_PIXELS) as inference:
         for temperature in (0.0, 0.7):
-            options = EngineOptions(
-                batch_size=4, max_new_tokens=160, device="cpu", temperature=temperature
-            )
+            options = EngineOptions(batch_size=4, max_new_tokens=160, device="cpu", temperature=temperature)
             engine = TransformersEngine(str(judge_folder), options)
             for outcome in engine.generate(inference._requests(own.rows[:3])):
                 assert isinstance(outcome, Completion) and outcome.nats is not None
@@ -86,9 +73,7 @@ def test_the_local_trainer_gives_each_token_the_loss_of_inference(
     own: OwnTexts, judge_folder: Path, kind: MediaKind, together: int
 ) -> None:
     rows = tuple(own.of(kind).rows)
-    found = local_losses(
-        Job(model=str(judge_folder), fps=FPS, max_pixels=MAX_PIXELS, rows=rows, together=together)
-    )
+    found = local_losses(Job(model=str(judge_folder), fps=FPS, max_pixels=MAX_PIXELS, rows=rows, together=together))
     for expected, losses in zip(own.of(kind).losses, found, strict=True):
         assert differences(expected, losses) == []
     assert agrees(mean_loss(own.of(kind).losses), mean_loss(found))
@@ -120,9 +105,7 @@ def test_differences_name_the_token() -> None:
         "token 0 'a': 0.7000 nats, 0.5000 in inference"
     ]
     assert differences(expected, losses(("a", 0.5))) == ["token 1 '<|im_end|>': not trained on"]
-    assert differences(expected, losses(("b", 0.5), ("<|im_end|>", 0.01))) == [
-        "token 0: 'b' where inference has 'a'"
-    ]
+    assert differences(expected, losses(("b", 0.5), ("<|im_end|>", 0.01))) == ["token 0: 'b' where inference has 'a'"]
 
 
 def test_the_preflight_says_what_a_small_judges_own_texts_cost(
@@ -136,11 +119,7 @@ def test_the_preflight_says_what_a_small_judges_own_texts_cost(
     said = json.dumps([0.003, 2.2, ["row 0, token 3 'a': 2.2 nats, 0.1 in inference"]])
     for program, level, words in (
         (f"print({said!r})", Level.FAIL, "the first of 1: row 0, token 3"),
-        (
-            "raise SystemExit('no such judge')",
-            Level.WARN,
-            "not compared with inference (no such judge)",
-        ),
+        ("raise SystemExit('no such judge')", Level.WARN, "not compared with inference (no such judge)"),
         ("print('x')", Level.WARN, "cannot be read"),
     ):
         command = Command((sys.executable, "-c", program))
@@ -159,9 +138,13 @@ def space(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
 
 def checks(space: Workspace, judge: Path, *, thorough: bool) -> list[Check]:
     spec = space.trainer.spec(
-        ["mixed"], trainer="local", model=str(judge), device="cpu", train_batch_size=2,
+        ["mixed"],
+        trainer="local",
+        model=str(judge),
+        device="cpu",
+        train_batch_size=2,
         output_dir=str(space.folder / "out"),
-    )  # fmt: skip
+    )
     return space.trainer.preflight(spec, thorough=thorough)
 
 

@@ -13,9 +13,7 @@ from backend.errors import DatasetError, ExportError, UsageError, WinnowError
 from backend.export.convert import convert_t2i, convert_t2v
 
 
-def sample(
-    noun: str, preference: str, path1: str, path2: str, answer: str | None = None
-) -> dict[str, Any]:
+def sample(noun: str, preference: str, path1: str, path2: str, answer: str | None = None) -> dict[str, Any]:
     number = {"A": 1, "B": 2}.get(preference, 1)
     said = answer or f"{noun} {number} is better"
     text = f"<think>\nbecause {{prompt}}\n</think>\n<answer>{said}</answer>"
@@ -46,22 +44,13 @@ def test_t2i_samples_are_written_in_shown_order(tmp_path: Path) -> None:
     report = convert_t2i(write(tmp_path / "f.json", rows), out, data_root=tmp_path / "root")
     made = json.loads(out.read_text())
     assert {named(row) for row in made} == {str(tmp_path / "root" / "good.png")}
-    assert [row["images"][0].endswith("good.png") for row in made] == [
-        True,
-        False,
-        False,
-        True,
-        False,
-    ]
+    assert [row["images"][0].endswith("good.png") for row in made] == [True, False, False, True, False]
     assert (report.rows, report.written, report.inverted, report.skipped) == (5, 5, 3, 0)
     assert "a {prompt} cat" in made[0]["conversations"][0]["value"]
 
 
 def test_t2v_samples_keep_their_order(tmp_path: Path) -> None:
-    rows = [
-        sample("Video", "A", "good.mp4", "bad.mp4"),
-        sample("Video", "B", "bad.mp4", "good.mp4"),
-    ]
+    rows = [sample("Video", "A", "good.mp4", "bad.mp4"), sample("Video", "B", "bad.mp4", "good.mp4")]
     source = write(tmp_path / "f.json", rows)
     report = convert_t2v(source, tmp_path / "t.json", video_fps=4.0)
     made = json.loads((tmp_path / "t.json").read_text())
@@ -86,10 +75,7 @@ def upstream_t2i(answers: str) -> list[dict[str, Any]]:
         {
             "conversations": [
                 {"from": "human", "value": "Judge."},
-                {
-                    "from": "gpt",
-                    "value": f"<think>\nx\n</think>\n<answer>Image {n} is better</answer>",
-                },
+                {"from": "gpt", "value": f"<think>\nx\n</think>\n<answer>Image {n} is better</answer>"},
             ],
             "images": ["good.png", "bad.png"],
         }
@@ -146,10 +132,7 @@ def test_a_file_that_was_repaired_is_not_inverted_again(tmp_path: Path) -> None:
 def test_malformed_rows_are_left_out_and_counted_and_the_others_are_right(tmp_path: Path) -> None:
     whole = [sample("Image", side, "good.png", "bad.png") for side in "AB"]
     broken: list[Any] = [7, {"prompt": "p"}, {**whole[0], "path2": None}]
-    broken += [
-        {"conversations": [], "images": ["a", "b"]},
-        {"conversations": ["x"], "images": ["a", "b"]},
-    ]
+    broken += [{"conversations": [], "images": ["a", "b"]}, {"conversations": ["x"], "images": ["a", "b"]}]
     out = tmp_path / "t.json"
     report = convert_t2i(write(tmp_path / "f.json", [whole[0], *broken, whole[1]]), out)
     assert (report.rows, report.written, report.malformed, report.skipped) == (7, 2, 5, 0)
@@ -167,9 +150,7 @@ def test_a_file_in_which_every_row_is_malformed_is_refused(tmp_path: Path) -> No
 def upstream_t2v(answers: str) -> list[dict[str, Any]]:
     rows = upstream_t2i(answers)
     for row in rows:
-        row["conversations"][1]["value"] = row["conversations"][1]["value"].replace(
-            "Image", "Video"
-        )
+        row["conversations"][1]["value"] = row["conversations"][1]["value"].replace("Image", "Video")
         row |= {"images": ["c.mp4", "d.mp4"], "video_fps": 2.0}
     return rows
 
@@ -223,9 +204,7 @@ def test_a_row_of_an_image_and_a_video_is_malformed(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("source_is", ["samples", "training"])
-def test_what_a_repair_wrote_is_refused_wherever_it_is_taken(
-    tmp_path: Path, source_is: str
-) -> None:
+def test_what_a_repair_wrote_is_refused_wherever_it_is_taken(tmp_path: Path, source_is: str) -> None:
     rows = [IMAGE_SAMPLE] if source_is == "samples" else upstream_t2i("1221")
     fixed, moved = tmp_path / "fixed.json", tmp_path / "elsewhere" / "data.json"
     convert_t2i(write(tmp_path / "f.json", rows), fixed)
@@ -268,9 +247,7 @@ def test_relative_paths_name_the_same_files_from_the_outputs_folder(
     made = json.loads((tmp_path / "out" / "t.json").read_text())
     assert {named(row) for row in made} == {str(tmp_path / "media" / "good.png")}
     convert_t2i(source, tmp_path / "in" / "t.json")
-    assert {named(row) for row in json.loads((tmp_path / "in" / "t.json").read_text())} == {
-        "good.png"
-    }
+    assert {named(row) for row in json.loads((tmp_path / "in" / "t.json").read_text())} == {"good.png"}
 
 
 @pytest.mark.parametrize("fps", [0.0, -1.0, float("nan"), float("inf")])
@@ -286,13 +263,9 @@ def one_row_a_line(path: Path, rows: list[Any]) -> Path:
     return path
 
 
-def test_a_file_that_only_happens_to_be_laid_out_as_ours_is_repaired_when_a_person_says_so(
-    tmp_path: Path,
-) -> None:
+def test_a_file_that_only_happens_to_be_laid_out_as_ours_is_repaired_when_a_person_says_so(tmp_path: Path) -> None:
     out = tmp_path / "o.json"
-    good = convert_t2i(
-        write(tmp_path / "f.json", [sample("Image", "B", "good.png", "bad.png")]), out
-    )
+    good = convert_t2i(write(tmp_path / "f.json", [sample("Image", "B", "good.png", "bad.png")]), out)
     assert good.inverted == 1
     (row,) = json.loads(out.read_text())
     # As upstream's converter would have written it, but one row a line.
@@ -308,11 +281,11 @@ def test_a_file_that_only_happens_to_be_laid_out_as_ours_is_repaired_when_a_pers
 
 
 @pytest.mark.parametrize("beside", ["manifest.json", "rejection_sampling_train.json.repaired.json"])
-def test_what_lies_beside_a_file_of_ours_speaks_for_itself_whatever_a_person_says(
-    tmp_path: Path, beside: str
-) -> None:
-    convert_t2i(write(tmp_path / "f.json", [sample("Image", "B", "good.png", "bad.png")]),
-                tmp_path / "rejection_sampling_train.json")  # fmt: skip
+def test_what_lies_beside_a_file_of_ours_speaks_for_itself_whatever_a_person_says(tmp_path: Path, beside: str) -> None:
+    convert_t2i(
+        write(tmp_path / "f.json", [sample("Image", "B", "good.png", "bad.png")]),
+        tmp_path / "rejection_sampling_train.json",
+    )
     (tmp_path / beside).write_text(json.dumps({"made_by": "winnow"}))
     with pytest.raises(ExportError, match="needs no") as refused:
         convert_t2i(tmp_path / "rejection_sampling_train.json", tmp_path / "x", made_elsewhere=True)
@@ -332,9 +305,7 @@ def test_brackets_within_brackets_are_refused_in_little_memory(tmp_path: Path) -
     assert not list(tmp_path.glob("o.json*"))
 
 
-def test_broken_json_is_told_by_its_line_and_a_row_that_is_no_text_is_left_out(
-    tmp_path: Path,
-) -> None:
+def test_broken_json_is_told_by_its_line_and_a_row_that_is_no_text_is_left_out(tmp_path: Path) -> None:
     rows = [sample("Image", "A", "good.png", "bad.png") for _ in range(3)]
     file = tmp_path / "f.json"
     file.write_text(json.dumps(rows, indent=0)[:-30])

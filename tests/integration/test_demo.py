@@ -25,9 +25,7 @@ def test_the_demo_is_the_same_for_the_same_seed(tmp_path: Path) -> None:
     files = sorted(p.relative_to(tmp_path / "a") for p in (tmp_path / "a").rglob("*.*"))
     media = [file for file in files if file.suffix in (".jpg", ".mp4", ".json")]
     assert len(media) == 8 + 4 + 2
-    assert all(
-        (tmp_path / "a" / f).read_bytes() == (tmp_path / "b" / f).read_bytes() for f in media
-    )
+    assert all((tmp_path / "a" / f).read_bytes() == (tmp_path / "b" / f).read_bytes() for f in media)
 
 
 def test_a_few_recorded_preferences_are_wrong_and_every_better_side_is_known() -> None:
@@ -68,9 +66,7 @@ def test_the_demo_runs_the_whole_loop_and_the_commands_of_the_readme_work_on_it(
     monkeypatch.chdir(tmp_path)
     out = winnow("demo", "--no-serve").out
     assert "set demo@1" in out
-    training = json.loads(
-        next((tmp_path / "ws" / "demo").rglob("rejection_sampling_train_t2i.json")).read_text()
-    )
+    training = json.loads(next((tmp_path / "ws" / "demo").rglob("rejection_sampling_train_t2i.json")).read_text())
     assert len(training) > 80
     blocks = re.findall(r"```sh\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
     commands = [line for block in blocks for line in block.strip().splitlines()]

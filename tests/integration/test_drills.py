@@ -19,9 +19,7 @@ from tests.drills.stage import ROOT, Stage
 SEED = 1
 
 
-@pytest.mark.parametrize(
-    ("drill", "seconds"), [("kill", 3.0), ("load", 1.0), ("fuzz", 2.0), ("security", 1.5)]
-)
+@pytest.mark.parametrize(("drill", "seconds"), [("kill", 3.0), ("load", 1.0), ("fuzz", 2.0), ("security", 1.5)])
 def test_a_short_drill_finds_no_broken_promise(drill: str, seconds: float, tmp_path: Path) -> None:
     outcome = run(drill, SEED, seconds, tmp_path / drill)
     show([outcome])
@@ -37,12 +35,7 @@ def test_the_books_notice_each_promise_that_is_broken(tmp_path: Path) -> None:
         base = Sets(space.database).named("base")
         export_set(space.database, base, format="jsonl", out=out)
         space.rulings.add(1, "reject", note="n", reviewer="Ada", token="Ada-1")
-        ledger.acknowledged["Ada-1"] = {
-            "prediction_id": 1,
-            "ruling": "reject",
-            "note": "n",
-            "reviewer": "Ada",
-        }
+        ledger.acknowledged["Ada-1"] = {"prediction_id": 1, "ruling": "reject", "note": "n", "reviewer": "Ada"}
         ledger.exports.add(out)
         ledger.see_predictions(1, books.ids_of(stage, 1))
         whole = Outcome("books", 0, 0)
@@ -67,11 +60,17 @@ def test_the_books_notice_each_promise_that_is_broken(tmp_path: Path) -> None:
         stage.close()
     said = "\n".join(found.problems)
     for words in (
-        "prediction 2 is accepted by accept", "set base@3 stays freezing", "set base has versions [3]",
-        "ruling Ada-1 is not stored as it was said", "Ada-2 was acknowledged and is stored 0 times",
-        "run 1: 16 wanted, 15 stored", "run 1: 1 predictions that were stored are gone",
-        "export out: set base@1 is not in the workspace", "dataset many", "foreign keys",
-    ):  # fmt: skip
+        "prediction 2 is accepted by accept",
+        "set base@3 stays freezing",
+        "set base has versions [3]",
+        "ruling Ada-1 is not stored as it was said",
+        "Ada-2 was acknowledged and is stored 0 times",
+        "run 1: 16 wanted, 15 stored",
+        "run 1: 1 predictions that were stored are gone",
+        "export out: set base@1 is not in the workspace",
+        "dataset many",
+        "foreign keys",
+    ):
         assert words in said, said
 
 

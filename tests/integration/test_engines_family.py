@@ -23,9 +23,7 @@ def model(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     return getattr(tiny_models, f"save_{request.param}")(folder)
 
 
-def test_images_and_videos_in_one_stream_are_answered_with_the_tokens_they_take(
-    model: Path,
-) -> None:
+def test_images_and_videos_in_one_stream_are_answered_with_the_tokens_they_take(model: Path) -> None:
     options = EngineOptions(device="cpu", batch_size=3, max_new_tokens=6)
     engine = load_engine("transformers", str(model), options)
     kinds = [MediaKind.IMAGE, MediaKind.VIDEO, MediaKind.IMAGE, MediaKind.VIDEO]
@@ -59,9 +57,7 @@ def test_what_is_in_the_pixels_changes_what_is_computed(model: Path) -> None:
     assert not bool((scores[0] == scores[1]).all())
 
 
-def test_an_image_resized_beforehand_is_not_resized_again_by_the_models_processor(
-    model: Path,
-) -> None:
+def test_an_image_resized_beforehand_is_not_resized_again_by_the_models_processor(model: Path) -> None:
     from backend.media.sizes import smart_resize
 
     factor = pixel_factor(str(model))

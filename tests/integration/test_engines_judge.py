@@ -25,9 +25,7 @@ def results(judge_folder: Path) -> engine_checks.Results:
 
 
 @pytest.mark.parametrize("check", engine_checks.ALL, ids=engine_checks.name)
-def test_an_engine_does_what_every_engine_must(
-    results: engine_checks.Results, check: engine_checks.Check
-) -> None:
+def test_an_engine_does_what_every_engine_must(results: engine_checks.Results, check: engine_checks.Check) -> None:
     check(results)
 
 
@@ -46,9 +44,7 @@ def test_a_device_that_is_not_there_is_said_so(judge_folder: Path):
         load_engine("transformers", str(judge_folder), EngineOptions(device="cuda:0"))
 
 
-def test_greedy_leaves_a_checkpoints_own_sampling_out_unless_a_penalty_is_asked_for(
-    judge_folder: Path, tmp_path: Path
-):
+def test_greedy_leaves_a_checkpoints_own_sampling_out_unless_a_penalty_is_asked_for(judge_folder: Path, tmp_path: Path):
     own = tmp_path / "judge"
     shutil.copytree(judge_folder, own)
     settings = {"repetition_penalty": 1.9, "do_sample": True, "temperature": 1.8, "top_k": 5}

@@ -40,9 +40,7 @@ class Files:
         (self.judge / "config.json").write_text('{"model_type": "qwen2_5_vl"}')
         (self.judge / "model.safetensors").write_bytes((2).to_bytes(8, "little") + b"{}")
         (folder / "trainer.py").write_text(TRAINER)
-        self.command = shlex.join(
-            [sys.executable, str(folder / "trainer.py"), "{data}", "{model}", "{output}"]
-        )
+        self.command = shlex.join([sys.executable, str(folder / "trainer.py"), "{data}", "{model}", "{output}"])
 
 
 @pytest.fixture(params=["t2i", "t2v"])
@@ -70,23 +68,51 @@ def test_inference_and_filter_then_conversion_then_training(
     samples, training = tmp_path / "two" / "filtered_samples.json", tmp_path / "two" / "train.json"
     fps = ["--video_fps", "2.0"] if task == "t2v" else []
     said = winnow(
-        "prepare", task, "--model_path", files.judge, "--data_path", files.data,
-        "--output_path", samples, "--batch_size", 8, "--max_new_tokens", 2048, "--use_cot",
-        "--task_instruction", INSTRUCTION, "--tensor_parallel_size", 2,
-        "--gpu_memory_utilization", 0.9, *fps,
-        "--engine", "scripted", "--scripted_file", files.texts,
-    ).out  # fmt: skip
+        "prepare",
+        task,
+        "--model_path",
+        files.judge,
+        "--data_path",
+        files.data,
+        "--output_path",
+        samples,
+        "--batch_size",
+        8,
+        "--max_new_tokens",
+        2048,
+        "--use_cot",
+        "--task_instruction",
+        INSTRUCTION,
+        "--tensor_parallel_size",
+        2,
+        "--gpu_memory_utilization",
+        0.9,
+        *fps,
+        "--engine",
+        "scripted",
+        "--scripted_file",
+        files.texts,
+    ).out
     kept = len(json.loads(samples.read_text()))
     assert sorted(path.name for path in samples.parent.iterdir()) == [
-        "filtered_samples.json", "filtered_samples_stats.txt",
-    ]  # fmt: skip
-    assert (
-        f"Filtered samples: {kept}" in (samples.parent / "filtered_samples_stats.txt").read_text()
-    )
+        "filtered_samples.json",
+        "filtered_samples_stats.txt",
+    ]
+    assert f"Filtered samples: {kept}" in (samples.parent / "filtered_samples_stats.txt").read_text()
 
     root = ["--data_root", files.root] if task == "t2i" else []
-    winnow("convert", task, "--filtered_samples_path", samples, "--output_path", training,
-           *root, "--task_instruction", INSTRUCTION, *fps)  # fmt: skip
+    winnow(
+        "convert",
+        task,
+        "--filtered_samples_path",
+        samples,
+        "--output_path",
+        training,
+        *root,
+        "--task_instruction",
+        INSTRUCTION,
+        *fps,
+    )
     rows = json.loads(training.read_text())
     check_rows(rows, files, kept)
     assert {row.get("video_fps") for row in rows} == {2.0 if task == "t2v" else None}
@@ -96,10 +122,26 @@ def test_inference_and_filter_then_conversion_then_training(
     named = shlex.split(line.partition("winnow train start ")[2])[:2]
     assert named[0] == "--set"
     trained = winnow(
-        "train", "start", *named, "--model", files.judge, "--output_dir", tmp_path / "judge-2",
-        "--trainer", "command", "--command", files.command, "--device", "cpu",
-        "--train-batch-size", 1, "--task_instruction", INSTRUCTION, "--wait", "--json",
-    ).json  # fmt: skip
+        "train",
+        "start",
+        *named,
+        "--model",
+        files.judge,
+        "--output_dir",
+        tmp_path / "judge-2",
+        "--trainer",
+        "command",
+        "--command",
+        files.command,
+        "--device",
+        "cpu",
+        "--train-batch-size",
+        1,
+        "--task_instruction",
+        INSTRUCTION,
+        "--wait",
+        "--json",
+    ).json
     assert trained["status"] == "finished"
     (exported,) = (tmp_path / "judge-2" / "data").rglob("rejection_sampling_train.json")
     assert json.loads(exported.read_text()) == rows, "what is trained on is what was converted"
@@ -111,12 +153,20 @@ def test_everything_at_once_told_by_the_scripts_variables_alone(
 ) -> None:
     out = tmp_path / "one"
     told = {
-        "MODEL_PATH": str(files.judge), "DATA_PATH": files.data, "OUTPUT_DIR": str(out),
-        "INFERENCE_BATCH_SIZE": "4", "MAX_NEW_TOKENS": "64", "TASK_INSTRUCTION": INSTRUCTION,
-        "VIDEO_FPS": "2.0", "GPUS_PER_NODE": "2", "NNODES": "1", "NODE_RANK": "0",
-        "MASTER_ADDR": "localhost", "MASTER_PORT": "29500",
+        "MODEL_PATH": str(files.judge),
+        "DATA_PATH": files.data,
+        "OUTPUT_DIR": str(out),
+        "INFERENCE_BATCH_SIZE": "4",
+        "MAX_NEW_TOKENS": "64",
+        "TASK_INSTRUCTION": INSTRUCTION,
+        "VIDEO_FPS": "2.0",
+        "GPUS_PER_NODE": "2",
+        "NNODES": "1",
+        "NODE_RANK": "0",
+        "MASTER_ADDR": "localhost",
+        "MASTER_PORT": "29500",
         **({"DATA_ROOT": str(files.root)} if task == "t2i" else {}),
-    }  # fmt: skip
+    }
     done = winnow("prepare", task, "--engine", "scripted", "--scripted_file", files.texts, env=told)
     assert "INFERENCE_BATCH_SIZE=4" in done.err
     training = out / "rejection_sampling_train.json"
@@ -126,12 +176,16 @@ def test_everything_at_once_told_by_the_scripts_variables_alone(
     spec = winnow("run", "show", run["id"], "--json").json["spec"]
     assert (spec["options"]["batch_size"], spec["options"]["max_new_tokens"]) == (4, 64)
 
-    told |= {"TRAINING_DATA_PATH": str(training), "OUTPUT_DIR": str(tmp_path / "judge-2"),
-             "LR": "1e-5", "TBS": "2", "MAX_EPOCHS": "1", "MAX_LENGTH": "8196"}  # fmt: skip
+    told |= {
+        "TRAINING_DATA_PATH": str(training),
+        "OUTPUT_DIR": str(tmp_path / "judge-2"),
+        "LR": "1e-5",
+        "TBS": "2",
+        "MAX_EPOCHS": "1",
+        "MAX_LENGTH": "8196",
+    }
     # Where there is no LightRFT, its preflight says so, of the training that would be.
-    shown = winnow(
-        "train", "start", "--trainer", "lightrft", "--dry-run", "--json", env=told, code=1
-    )
+    shown = winnow("train", "start", "--trainer", "lightrft", "--dry-run", "--json", env=told, code=1)
     would = shown.json["spec"]
     manifest = json.loads((out / "manifest.json").read_text())
     assert [ref["content_hash"] for ref in would["sets"]] == [manifest["set"]["content_hash"]]
@@ -145,8 +199,18 @@ def test_a_file_for_samples_that_cannot_be_is_refused_before_a_judge_works_for_i
     winnow: Winnow, tmp_path: Path
 ) -> None:
     files = Files(tmp_path, "t2i")
-    words = ["prepare", "t2i", "--model_path", files.judge, "--data_path", files.data, "--engine",
-             "scripted", "--scripted_file", files.texts]  # fmt: skip
+    words = [
+        "prepare",
+        "t2i",
+        "--model_path",
+        files.judge,
+        "--data_path",
+        files.data,
+        "--engine",
+        "scripted",
+        "--scripted_file",
+        files.texts,
+    ]
     for given, code, said in (
         (["--output_path", tmp_path], 1, "cannot be made or written"),
         (["--output_path", files.texts / "x.json"], 1, "cannot be made or written"),

@@ -10,26 +10,17 @@ from backend.curation.rulings import Rulings
 from backend.curation.sets import freeze
 from backend.errors import ReviewError
 from backend.store.database import Database
-from backend.store.schema import (
-    set_items,
-    verdicts,
-)
+from backend.store.schema import set_items, verdicts
 from backend.store.sets import Sets
 
 
-def test_a_forced_accept_and_an_agreeing_relabel_freeze_the_answer_of_the_judge(
-    db: Database,
-) -> None:
+def test_a_forced_accept_and_an_agreeing_relabel_freeze_the_answer_of_the_judge(db: Database) -> None:
     rulings = Rulings(db)
     rulings.add(2, "relabel", relabel="first", reviewer="ann")
     rulings.add(3, "accept", reviewer="ann")
     frozen = freeze(db, "s", [1])
     items = list(Sets(db).iter_items(frozen.id))
-    assert [(item.prediction_id, item.answer) for item in items] == [
-        (1, "first"),
-        (2, "first"),
-        (3, "second"),
-    ]
+    assert [(item.prediction_id, item.answer) for item in items] == [(1, "first"), (2, "first"), (3, "second")]
     assert freeze(db, "s", [1]).version == frozen.version
 
 
@@ -55,9 +46,7 @@ def accept_without_side(db: Database, *answers: tuple[int, str | None]) -> None:
             )
 
 
-def test_accepted_predictions_that_no_set_can_take_are_counted_with_the_reason(
-    db: Database,
-) -> None:
+def test_accepted_predictions_that_no_set_can_take_are_counted_with_the_reason(db: Database) -> None:
     accept_without_side(db, (3, "tie"), (4, None))
     seen = preview(db, [1])
     assert (seen.items, sum(seen.untrainable.values())) == (1, 2)

@@ -21,9 +21,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of its own at the workspace's place; ``grow`` gives it more room."""
     folder = tmp_path / "ws"
     folder.mkdir()
-    done = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(folder)], capture_output=True
-    )
+    done = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(folder)], capture_output=True)
     if done.returncode:
         pytest.skip("a small file system cannot be mounted here (it takes root)")
     yield folder
@@ -37,10 +35,7 @@ def grow(folder: Path) -> None:
 def rows(file: Path, count: int) -> Path:
     file.write_text(
         json.dumps(
-            [
-                {"prompt": f"caption {n} " + "x" * 300, "path1": f"{n}a.png", "path2": f"{n}b.png"}
-                for n in range(count)
-            ]
+            [{"prompt": f"caption {n} " + "x" * 300, "path1": f"{n}a.png", "path2": f"{n}b.png"} for n in range(count)]
         )
     )
     return file
@@ -66,17 +61,28 @@ def test_a_run_whose_store_and_log_fill_the_disk_stops_and_resumes_without_loss(
     text = "<think>" + "long " * 8_000 + "</think><answer>Image 1 is better</answer>"
     script.write_text(json.dumps({"text": text}) + "\n")
     run = winnow(
-        "run", "start", "--dataset", "d", "--model", "m", "--engine", "scripted",
-        "--scripted-file", script, "--order", "both", "--samples", 4, "--json",
-    ).json  # fmt: skip
+        "run",
+        "start",
+        "--dataset",
+        "d",
+        "--model",
+        "m",
+        "--engine",
+        "scripted",
+        "--scripted-file",
+        script,
+        "--order",
+        "both",
+        "--samples",
+        4,
+        "--json",
+    ).json
     log = small_disk / "logs" / f"run-{run['id']}.log"
     wait_for(lambda: log.exists() and "full" in log.read_text(errors="replace"))
     grow(small_disk)
     state = wait_for(
         lambda: (
-            (shown := winnow("run", "show", run["id"], "--json").json)["status"]
-            in ("failed", "interrupted")
-            and shown
+            (shown := winnow("run", "show", run["id"], "--json").json)["status"] in ("failed", "interrupted") and shown
         )
     )
     assert state["hint"]

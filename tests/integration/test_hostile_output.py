@@ -45,24 +45,62 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
         def change(table: Any, **values: Any) -> None:
             connection.execute(update(table).values(**values))
 
-        put(schema.jobs, id=99, kind="run", status="failed", argv={"argv": []}, env={}, devices="",
-            log_path=str(log), attempt=1, cancel_requested=False, error=f"e{ACTS}", hint=f"h{ACTS}",
-            created_at=now)  # fmt: skip
-        connection.execute(update(schema.datasets).where(schema.datasets.c.id == 1).values(
-            name=NAME, source=ACTS, spec=ACTS, data_root=ACTS))  # fmt: skip
+        put(
+            schema.jobs,
+            id=99,
+            kind="run",
+            status="failed",
+            argv={"argv": []},
+            env={},
+            devices="",
+            log_path=str(log),
+            attempt=1,
+            cancel_requested=False,
+            error=f"e{ACTS}",
+            hint=f"h{ACTS}",
+            created_at=now,
+        )
+        connection.execute(
+            update(schema.datasets)
+            .where(schema.datasets.c.id == 1)
+            .values(name=NAME, source=ACTS, spec=ACTS, data_root=ACTS)
+        )
         change(schema.pairs, prompt=f"caption {ACTS}")
         change(schema.predictions, text=f"answer {ACTS}", finish_reason=ACTS[:20])
         change(schema.runs, model=MODEL, job_id=99, reader=1)
         change(schema.curated_sets, name=f"s{ACTS}")
         change(schema.reviews, reviewer=f"r{ACTS}", tags={"tags": [ACTS]})
         put(schema.dataset_issues, dataset_id=1, code="broken", file=ACTS, row=1, message=ACTS)
-        put(schema.failures, run_id=1, pair_id=1, shown_order="swapped", sample=9, error=ACTS,
-            hint=ACTS, attempts=1, created_at=now)  # fmt: skip
-        put(schema.trainings, id=1, job_id=99, trainer=f"t{ACTS}", model=MODEL,
-            output_dir=f"/nowhere/{ACTS}", spec={"model": MODEL}, sets={"sets": [{"name": NAME, "version": 1}]},
-            progress={"stage": ACTS}, created_at=now)  # fmt: skip
-        put(schema.loops, id=1, spec={"dataset": NAME, "model": MODEL}, created_at=now,
-            state={"round": 1, "step": "done", "made": [{"run": 1, "set": NAME, "checkpoint": ACTS}]})  # fmt: skip
+        put(
+            schema.failures,
+            run_id=1,
+            pair_id=1,
+            shown_order="swapped",
+            sample=9,
+            error=ACTS,
+            hint=ACTS,
+            attempts=1,
+            created_at=now,
+        )
+        put(
+            schema.trainings,
+            id=1,
+            job_id=99,
+            trainer=f"t{ACTS}",
+            model=MODEL,
+            output_dir=f"/nowhere/{ACTS}",
+            spec={"model": MODEL},
+            sets={"sets": [{"name": NAME, "version": 1}]},
+            progress={"stage": ACTS},
+            created_at=now,
+        )
+        put(
+            schema.loops,
+            id=1,
+            spec={"dataset": NAME, "model": MODEL},
+            created_at=now,
+            state={"round": 1, "step": "done", "made": [{"run": 1, "set": NAME, "checkpoint": ACTS}]},
+        )
     space.close()
     return folder
 
@@ -77,17 +115,23 @@ CALLS: dict[str, list[list[str]]] = {
         ["dataset", "add", f"hpdv3:/{NAME}", "--name", "x"],
     ],
     "dataset list": [["dataset", "list"], ["dataset", "list", "--json"]],
-    "dataset show": [
-        ["dataset", "show", NAME],
-        ["dataset", "show", NAME, "--json"],
-        ["dataset", "show", f"no {ACTS}"],
-    ],
+    "dataset show": [["dataset", "show", NAME], ["dataset", "show", NAME, "--json"], ["dataset", "show", f"no {ACTS}"]],
     "run start": [
         ["run", "start", "--dataset", NAME, "--model", MODEL, "--engine", f"e{ACTS}"],
         ["run", "start", "--dataset", NAME, "--model", MODEL, "--policy", f"p{ACTS}"],
         ["run", "start", "--dataset", NAME, "--model", MODEL, "--policy", f"{{{ACTS}"],
-        ["run", "start", "--dataset", f"x{NAME}", "--model", MODEL, "--engine", "scripted",
-         "--task-instruction", f"/x/{ACTS}.txt"],
+        [
+            "run",
+            "start",
+            "--dataset",
+            f"x{NAME}",
+            "--model",
+            MODEL,
+            "--engine",
+            "scripted",
+            "--task-instruction",
+            f"/x/{ACTS}.txt",
+        ],
     ],
     "run import": [["run", "import", "--dataset", f"x{NAME}", "--predictions", f"/{ACTS}"]],
     "run reparse": [["run", "reparse", "1"], ["run", "reparse", "1", "--json"]],
@@ -96,8 +140,10 @@ CALLS: dict[str, list[list[str]]] = {
     "run log": [["run", "log", "1"]],
     "run cancel": [["run", "cancel", ACTS], ["run", "cancel", "1"]],
     "run resume": [["run", "resume", ACTS]],
-    "run filter": [["run", "filter", "1", "--policy", f'{{"{ACTS[:9]}": 1}}'],
-                   ["run", "filter", "1", "--policy", "agreement"]],
+    "run filter": [
+        ["run", "filter", "1", "--policy", f'{{"{ACTS[:9]}": 1}}'],
+        ["run", "filter", "1", "--policy", "agreement"],
+    ],
     "run predictions": [
         ["run", "predictions", "1"],
         ["run", "predictions", "2", "--explain"],
@@ -110,11 +156,11 @@ CALLS: dict[str, list[list[str]]] = {
     "review export": [["review", "export", "1"]],
     "set create": [["set", "create", f"c{ACTS}", "--run", "1"]],
     "set list": [["set", "list"], ["set", "list", "--json"]],
-    "set show": [["set", "show", f"s{ACTS}"], ["set", "show", f"s{ACTS}", "--json"],
-                 ["set", "show", f"no{ACTS}"]],
-    "train start": [["train", "start", "--model", MODEL, "--output-dir", NAME, "--set", NAME],
-                    ["train", "start", "--model", MODEL, "--output-dir", NAME, "--set", f"s{ACTS}",
-                     "--dry-run"]],
+    "set show": [["set", "show", f"s{ACTS}"], ["set", "show", f"s{ACTS}", "--json"], ["set", "show", f"no{ACTS}"]],
+    "train start": [
+        ["train", "start", "--model", MODEL, "--output-dir", NAME, "--set", NAME],
+        ["train", "start", "--model", MODEL, "--output-dir", NAME, "--set", f"s{ACTS}", "--dry-run"],
+    ],
     "train list": [["train", "list"], ["train", "list", "--json"]],
     "train show": [["train", "show", "1"]],
     "train log": [["train", "log", "1"]],
@@ -122,21 +168,26 @@ CALLS: dict[str, list[list[str]]] = {
     "train resume": [["train", "resume", ACTS]],
     "train clear": [["train", "clear", "1"]],
     "train evaluate": [["train", "evaluate", "1", "--dataset", f"x{NAME}"]],
-    "loop": [["loop", "--dataset", f"x{NAME}", "--model", MODEL, "--engine", f"e{ACTS}"],
-             ["loop", "--dataset", NAME, "--model", MODEL, "--trainer", f"t{ACTS}"]],
+    "loop": [
+        ["loop", "--dataset", f"x{NAME}", "--model", MODEL, "--engine", f"e{ACTS}"],
+        ["loop", "--dataset", NAME, "--model", MODEL, "--trainer", f"t{ACTS}"],
+    ],
     "loop resume": [["loop", "resume", "1", "--train", ACTS]],
     "loop cancel": [["loop", "cancel", ACTS]],
     "loop list": [["loop", "list"], ["loop", "list", "--json"]],
     "loop show": [["loop", "show", "1"], ["loop", "show", "1", "--json"]],
-    "export": [["export", f"s{ACTS}", "--format", f"f{ACTS}", "--out", "x"],
-               ["export", f"s{ACTS}", "--format", "jsonl", "--out", f"/dev/null/{ACTS}"]],
+    "export": [
+        ["export", f"s{ACTS}", "--format", f"f{ACTS}", "--out", "x"],
+        ["export", f"s{ACTS}", "--format", "jsonl", "--out", f"/dev/null/{ACTS}"],
+    ],
     "serve": [["serve", "--port", ACTS], ["serve", "--address", f"a{ACTS}", "--port", "1"]],
     "doctor": [["doctor", "--workspace", f"/dev/null/{ACTS}"], ["doctor", "--json"]],
     "convert": [["convert", "t2i", "--filtered-samples-path", f"/{ACTS}", "--output-path", ACTS]],
-    "prepare": [["prepare", "t2i", "--model-path", MODEL, "--data-path", f"{NAME}:/x",
-                 "--output-dir", f"/dev/null/{NAME}"]],
+    "prepare": [
+        ["prepare", "t2i", "--model-path", MODEL, "--data-path", f"{NAME}:/x", "--output-dir", f"/dev/null/{NAME}"]
+    ],
     "": [["--debug", "dataset", "show", ACTS], [f"--{ACTS}"], [f"x{ACTS}"], ["dataset", f"x{ACTS}"]],
-}  # fmt: skip
+}
 
 
 def commands(group: Any, path: tuple[str, ...] = ()) -> set[str]:
@@ -152,10 +203,7 @@ def test_every_command_is_called_below() -> None:
 
 @pytest.mark.parametrize("command", CALLS)
 def test_nothing_that_a_command_prints_acts_on_a_terminal(
-    command: str,
-    hostile: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capfd: pytest.CaptureFixture[str],
+    command: str, hostile: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     # What the commands print is theirs alone; no run is to be started.
     monkeypatch.setattr(backend.workspace, "ensure_supervisor", lambda *_args, **_more: None)
@@ -174,8 +222,7 @@ def test_nothing_that_a_command_prints_acts_on_a_terminal(
 
 
 # They take numbers, and are refused a hostile one in words of the parser's own.
-QUIET = {"demo build-judge", "run resume", "run cancel", "train stop", "train resume",
-         "loop cancel", "review undo"}  # fmt: skip
+QUIET = {"demo build-judge", "run resume", "run cancel", "train stop", "train resume", "loop cancel", "review undo"}
 NOT_SHOWN_ALL = {"doctor"}
 
 
@@ -196,9 +243,7 @@ def texts(output: str) -> str:
     def walk(value: Any) -> None:
         if isinstance(value, str):
             found.append(value)
-        for inner in (
-            value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
-        ):
+        for inner in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
             walk(inner)
 
     walk(values)

@@ -71,21 +71,33 @@ def test_the_integrity_report_counts_and_lists_everything_with_file_and_row(db, 
     (folder / "3a.jpg").write_text("no picture")
     row = import_dataset(db, name="d", spec=write(folder, rows))
     assert row.counts == {
-        "rows": 10, "pairs": 5, "duplicates": 3, "conflicts": 1, "ties": 1,
-        "missing": 1, "unreadable": 2, "broken": 2,
-    }  # fmt: skip
+        "rows": 10,
+        "pairs": 5,
+        "duplicates": 3,
+        "conflicts": 1,
+        "ties": 1,
+        "missing": 1,
+        "unreadable": 2,
+        "broken": 2,
+    }
     assert sorted(issues(db, row)) == sorted(
         (code, "a.jsonl", n)
         for code, n in [
-            ("tie", 1), ("duplicate", 2), ("duplicate", 3), ("conflict", 3), ("broken", 4),
-            ("missing", 5), ("unreadable", 6), ("unreadable", 7), ("duplicate", 8), ("broken", 9),
+            ("tie", 1),
+            ("duplicate", 2),
+            ("duplicate", 3),
+            ("conflict", 3),
+            ("broken", 4),
+            ("missing", 5),
+            ("unreadable", 6),
+            ("unreadable", 7),
+            ("duplicate", 8),
+            ("broken", 9),
         ]
-    )  # fmt: skip
+    )
     assert issues(db, row, "missing") == [("missing", "a.jsonl", 5)]
     stored = pair_rows(db, row.id)
-    assert [(p.index, ok) for _, p, ok in stored] == [
-        (0, True), (1, True), (5, False), (6, False), (7, False)
-    ]  # fmt: skip
+    assert [(p.index, ok) for _, p, ok in stored] == [(0, True), (1, True), (5, False), (6, False), (7, False)]
     assert stored[0][1].preference.value == "first"
     assert (row.status, row.source, row.data_root) == ("ready", "pairs", str(folder))
 
@@ -103,9 +115,7 @@ def test_adding_the_same_files_again_adds_nothing_and_looks_at_the_media_anew(db
 
 
 @pytest.mark.parametrize("after", [1, 2])
-def test_an_import_killed_in_the_middle_goes_on_and_ends_the_same(
-    db, folder, monkeypatch, tmp_path, after
-):
+def test_an_import_killed_in_the_middle_goes_on_and_ends_the_same(db, folder, monkeypatch, tmp_path, after):
     monkeypatch.setattr(importer, "CHUNK", 4)
     spec = write(folder, [item(n % 9, "tie" if n % 9 == 4 else "first") for n in range(20)])
 
@@ -124,9 +134,7 @@ def test_an_import_killed_in_the_middle_goes_on_and_ends_the_same(
     assert (resumed.fingerprint, resumed.counts) == (whole.fingerprint, whole.counts)
     assert resumed.counts["pairs"] == 9
     assert issues(db, resumed) == issues(db, whole)
-    assert [p for _, p, _ in pair_rows(db, resumed.id)] == [
-        p for _, p, _ in pair_rows(db, whole.id)
-    ]
+    assert [p for _, p, _ in pair_rows(db, resumed.id)] == [p for _, p, _ in pair_rows(db, whole.id)]
 
 
 @pytest.mark.parametrize(
@@ -240,15 +248,12 @@ def test_a_given_data_root_is_what_the_paths_are_relative_to(db, folder, tmp_pat
 
 
 def test_rapidata_with_a_given_data_root_looks_for_the_video_folder_there(db, folder, tmp_path):
-    scores = {f"weighted_results{s}_{a}": [float(s)] for s in (1, 2)
-              for a in ("Alignment", "Coherence", "Preference")}  # fmt: skip
+    scores = {f"weighted_results{s}_{a}": [float(s)] for s in (1, 2) for a in ("Alignment", "Coherence", "Preference")}
     table = pa.table({"prompt": ["p"], "file_name1": ["a.mp4"], "file_name2": ["b.mp4"], **scores})
     pq.write_table(table, folder / "a.parquet")
     (tmp_path / "media" / "Videos").mkdir(parents=True)
     (tmp_path / "media" / "Videos" / "a.mp4").write_bytes(b"no video")
-    row = import_dataset(
-        db, name="d", spec=f"rapidata-t2v:{folder}/a.parquet", data_root=tmp_path / "media"
-    )
+    row = import_dataset(db, name="d", spec=f"rapidata-t2v:{folder}/a.parquet", data_root=tmp_path / "media")
     assert (row.counts["unreadable"], row.counts["missing"], row.counts["pairs"]) == (1, 1, 1)
     assert issues(db, row) == [("unreadable", "a.parquet", 0), ("missing", "a.parquet", 0)]
 

@@ -70,14 +70,8 @@ def test_every_exported_row_names_the_medium_that_is_better_in_its_pixels(
     # Forced accepts of the wrong answer: the judge's answer is what is exported.
     winnow("review", "add", run["id"], "--index", 0, "--order", "swapped", "--ruling", "accept")
     # Relabels: kept where the judge agrees with the new label, dropped where not.
-    winnow(
-        "review", "add", run["id"], "--index", 1, "--order", "dataset",
-        "--ruling", "relabel", "--to", "second",
-    )  # fmt: skip
-    winnow(
-        "review", "add", run["id"], "--index", 5, "--order", "swapped",
-        "--ruling", "relabel", "--to", "first",
-    )  # fmt: skip
+    winnow("review", "add", run["id"], "--index", 1, "--order", "dataset", "--ruling", "relabel", "--to", "second")
+    winnow("review", "add", run["id"], "--index", 5, "--order", "swapped", "--ruling", "relabel", "--to", "first")
     winnow("set", "create", "s", "--run", run["id"])
     overruled = {f"{number:02d}" for number in (0, 1)}
     for name in ("lightrft", "sharegpt", "parquet", "jsonl"):
@@ -108,9 +102,21 @@ def test_inferred_predictions_keep_the_invariant_in_both_orders(
     script = tmp_path / "script.jsonl"
     script.write_text(json.dumps({"text": judgment(2)}) + "\n")
     run = winnow(
-        "run", "start", "--dataset", "d", "--model", "scripted", "--engine", "scripted",
-        "--scripted-file", script, "--order", "both", "--wait", "--json",
-    ).json  # fmt: skip
+        "run",
+        "start",
+        "--dataset",
+        "d",
+        "--model",
+        "scripted",
+        "--engine",
+        "scripted",
+        "--scripted-file",
+        script,
+        "--order",
+        "both",
+        "--wait",
+        "--json",
+    ).json
     # "Image 2" is right exactly where the winner was shown second: the swapped half.
     assert run["counts"]["accepted"] == 12
     winnow("set", "create", "s", "--run", run["id"])
@@ -129,9 +135,21 @@ def test_shuffled_order_shows_both_orders_and_is_the_same_again(
     orders = []
     for _ in range(2):
         run = winnow(
-            "run", "start", "--dataset", "d", "--model", "scripted", "--engine", "scripted",
-            "--scripted-file", script, "--seed", 3, "--wait", "--json",
-        ).json  # fmt: skip
+            "run",
+            "start",
+            "--dataset",
+            "d",
+            "--model",
+            "scripted",
+            "--engine",
+            "scripted",
+            "--scripted-file",
+            script,
+            "--seed",
+            3,
+            "--wait",
+            "--json",
+        ).json
         rows = winnow("run", "predictions", run["id"], "--json").lines
         orders.append({row["key"]: row["order"] for row in rows})
     assert orders[0] == orders[1]

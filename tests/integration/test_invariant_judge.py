@@ -34,10 +34,23 @@ def test_every_row_of_every_format_names_the_medium_that_the_judge_named(
     for kind, spec in specs.items():
         winnow("dataset", "add", spec, "--name", kind)
         run = winnow(
-            "run", "start", "--dataset", kind, "--model", judge_folder, "--engine",
-            "transformers", "--order", "both", "--batch-size", 16, "--max-new-tokens", 256,
-            "--wait", "--json",
-        ).json  # fmt: skip
+            "run",
+            "start",
+            "--dataset",
+            kind,
+            "--model",
+            judge_folder,
+            "--engine",
+            "transformers",
+            "--order",
+            "both",
+            "--batch-size",
+            16,
+            "--max-new-tokens",
+            256,
+            "--wait",
+            "--json",
+        ).json
         runs.append(run["id"])
         rows = winnow("run", "predictions", run["id"], "--json").lines
         assert len(rows) == 2 * (IMAGES if kind == "image" else VIDEOS)

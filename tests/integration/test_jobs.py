@@ -92,9 +92,7 @@ class Workshop:
     def until(self, condition: Callable[[], bool], *, tick: bool = True) -> None:
         deadline = time.monotonic() + 15
         while not condition():
-            assert time.monotonic() < deadline, [
-                (job.id, job.status, job.error) for job in self.jobs.list()
-            ]
+            assert time.monotonic() < deadline, [(job.id, job.status, job.error) for job in self.jobs.list()]
             if tick:
                 self.supervisor.tick()
             time.sleep(0.02)
@@ -128,9 +126,7 @@ def own(job: Job) -> tuple[int, float]:
 
 
 @pytest.mark.parametrize("manner", ["polite", "stubborn"])
-def test_a_cancelled_job_is_gone_with_its_children(
-    shop: Workshop, tmp_path: Path, manner: str
-) -> None:
+def test_a_cancelled_job_is_gone_with_its_children(shop: Workshop, tmp_path: Path, manner: str) -> None:
     note = tmp_path / "child"
     job_id = shop.add(PARENT, str(note), manner)
     shop.until(lambda: note.exists() and note.read_text() != "")
@@ -174,9 +170,7 @@ def test_what_left_its_session_and_lost_its_parents_is_ended_before_the_job_is_i
     assert not pid_exists(worker)
 
 
-def test_resume_first_ends_what_an_earlier_attempt_left_behind(
-    shop: Workshop, tmp_path: Path
-) -> None:
+def test_resume_first_ends_what_an_earlier_attempt_left_behind(shop: Workshop, tmp_path: Path) -> None:
     note = tmp_path / "worker"
     job_id = shop.add(LAUNCHER, str(note))
     shop.until(lambda: note.exists() and note.read_text() != "")
@@ -295,9 +289,7 @@ def test_a_job_on_another_host_is_judged_by_its_heartbeat_alone(shop: Workshop) 
     assert reconcile(shop.jobs, shop.folder, stale_seconds=0.1) == [job_id]
 
 
-def test_a_job_whose_starter_was_killed_before_it_noted_the_pid_is_given_up_in_time(
-    shop: Workshop,
-) -> None:
+def test_a_job_whose_starter_was_killed_before_it_noted_the_pid_is_given_up_in_time(shop: Workshop) -> None:
     job_id = shop.add(SLEEP)
     shop.jobs.mark_starting(job_id, socket.gethostname())
     assert reconcile(shop.jobs, shop.folder, stale_seconds=30) == []

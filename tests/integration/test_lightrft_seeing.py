@@ -59,24 +59,28 @@ class Seen:
             give_own_positions(model_class)
         self.processor = AutoProcessor.from_pretrained(judge)
         self.given = {
-            "processor": self.processor, "tokenizer": self.processor.tokenizer,
+            "processor": self.processor,
+            "tokenizer": self.processor.tokenizer,
             "config": {"video_fps": ODD_FPS, "max_pixels": MAX_PIXELS},
-        }  # fmt: skip
+        }
         self.sources = write_rows(folder, rows)
         self.dataset_class = dataset_class
         self.dataset = dataset_class(self.sources, **self.given)
         self.judge = model_class(str(judge)).float().eval()
-        self.showing = Showing(
-            self.processor, fps=ODD_FPS, max_pixels=MAX_PIXELS, factor=pixel_factor(str(judge))
-        )
+        self.showing = Showing(self.processor, fps=ODD_FPS, max_pixels=MAX_PIXELS, factor=pixel_factor(str(judge)))
 
     def batch(self, dataset: Any) -> tuple[dict[str, Any], list[dict[str, Any]]]:
         """All rows at once, as LightRFT's trainer hands them to its model, and what is told of them."""
         ids, mask, pixels, grid, video_pixels, video_grid, _, told = dataset.collate_fn(
             [dataset[place] for place in range(len(dataset))]
         )
-        named = {"attention_mask": mask.squeeze(1), "pixel_values": pixels, "image_grid_thw": grid,
-                 "pixel_values_videos": video_pixels, "video_grid_thw": video_grid}  # fmt: skip
+        named = {
+            "attention_mask": mask.squeeze(1),
+            "pixel_values": pixels,
+            "image_grid_thw": grid,
+            "pixel_values_videos": video_pixels,
+            "video_grid_thw": video_grid,
+        }
         return {"ids": ids.squeeze(1), **named}, told
 
     def logits(self) -> dict[tuple[str, ...], Any]:
@@ -155,9 +159,7 @@ def test_gradients_under_checkpointing_are_the_models_own(
         torch.testing.assert_close(one, other, atol=1e-4, rtol=1e-3)
 
 
-def test_its_validation_asks_as_inference_does(
-    own: OwnTexts, judge_folder: Path, tmp_path: Path
-) -> None:
+def test_its_validation_asks_as_inference_does(own: OwnTexts, judge_folder: Path, tmp_path: Path) -> None:
     """By ``generate``, all rows in one padded batch; the prompt holds no word of the response."""
     seen = Seen(judge_folder, own.rows, tmp_path)
     held_out = seen.dataset_class(seen.sources, **seen.given, is_training=False)
@@ -165,20 +167,20 @@ def test_its_validation_asks_as_inference_does(
     ids = named.pop("ids")
     tokenizer = seen.processor.tokenizer
     written = seen.judge.generate(
-        input_ids=ids, **named, max_new_tokens=160, do_sample=False,
-        eos_token_id=tokenizer.eos_token_id, pad_token_id=tokenizer.pad_token_id,
-    )[:, ids.shape[1] :]  # fmt: skip
-    texts = tokenizer.batch_decode(
-        written, skip_special_tokens=True, clean_up_tokenization_spaces=False
-    )
+        input_ids=ids,
+        **named,
+        max_new_tokens=160,
+        do_sample=False,
+        eos_token_id=tokenizer.eos_token_id,
+        pad_token_id=tokenizer.pad_token_id,
+    )[:, ids.shape[1] :]
+    texts = tokenizer.batch_decode(written, skip_special_tokens=True, clean_up_tokenization_spaces=False)
     assert texts == [one["response"] for one in told]
     assert len(texts) == len(own.rows)
     json.dumps(told)  # LightRFT writes it beside its answers
 
 
-def test_exactly_what_the_judge_wrote_is_learned(
-    own: OwnTexts, judge_folder: Path, tmp_path: Path
-) -> None:
+def test_exactly_what_the_judge_wrote_is_learned(own: OwnTexts, judge_folder: Path, tmp_path: Path) -> None:
     """Not the opening of its turn, nor the newline behind it, and nothing that a caption spells."""
     spoken = "\n<|im_start|>assistant\nImage 1"
     rows = [Row(row.kind, row.instruction + spoken, row.response, row.media) for row in own.rows]
@@ -198,10 +200,7 @@ def test_a_row_that_spells_the_place_of_a_medium_is_left_out(
     spelt = Row(row.kind, row.instruction + " <|image_pad|>", row.response, row.media)
     seen = Seen(judge_folder, [spelt, *rest], tmp_path)
     assert len(seen.dataset) == len(rest)
-    assert (
-        "a row is left out: the instruction or caption spells <|image_pad|>"
-        in capfd.readouterr().err
-    )
+    assert "a row is left out: the instruction or caption spells <|image_pad|>" in capfd.readouterr().err
 
 
 @pytest.mark.parametrize("text", [None, "[{", '[{"images": ["a"]}]', '{"a": 1}'])
@@ -237,17 +236,15 @@ def test_every_token_has_the_loss_of_inference_in_lightrfts_own_process(
     if checkout == "real" and not HOME:
         pytest.skip("no LightRFT checkout: name one in WINNOW_TEST_LIGHTRFT_HOME")
     home = HOME if checkout == "real" else str(save_stand_in(tmp_path / "home"))
-    job = Job(
-        model=str(judge_folder),
-        fps=ODD_FPS,
-        max_pixels=MAX_PIXELS,
-        rows=tuple(own.rows),
-        together=4,
-    )
+    job = Job(model=str(judge_folder), fps=ODD_FPS, max_pixels=MAX_PIXELS, rows=tuple(own.rows), together=4)
     done = subprocess.run(
         [PYTHON, str(DRIVER), "--self-check", home, str(judge_folder), lightrft_entry.__file__],
-        input=job.dumps(), capture_output=True, text=True, timeout=280, cwd=home,
-    )  # fmt: skip
+        input=job.dumps(),
+        capture_output=True,
+        text=True,
+        timeout=280,
+        cwd=home,
+    )
     assert done.returncode == 0, done.stderr[-4000:]
     result = read_result(done.stdout)
     assert result.differences == ()

@@ -52,11 +52,17 @@ def prepare(space: Workspace, judge_folder: Path, tmp_path: Path) -> Prepare:
         spec = space.trainer.spec(
             ("mixed",),
             **{
-                "trainer": "local", "model": str(judge_folder), "output_dir": str(folder),
-                "device": "cpu", "max_pixels": 56 * 56, "fps": 1.0, "train_batch_size": 4,
-                "actor_learning_rate": 1e-3, **values,
+                "trainer": "local",
+                "model": str(judge_folder),
+                "output_dir": str(folder),
+                "device": "cpu",
+                "max_pixels": 56 * 56,
+                "fps": 1.0,
+                "train_batch_size": 4,
+                "actor_learning_rate": 1e-3,
+                **values,
             },
-        )  # fmt: skip
+        )
         claim(folder, name, spec)
         export_sets(space.database, spec, folder)
         return folder, spec
@@ -73,9 +79,7 @@ def start() -> Iterator[Callable[[Path, TrainingSpec], subprocess.Popen[bytes]]]
         command = LocalTrainer(sys.executable).command(spec, folder)
         env = {**os.environ, **command.env, "OMP_NUM_THREADS": "1"}
         with (folder / "log").open("ab") as log:
-            process = subprocess.Popen(
-                command.argv, env=env, stdout=log, stderr=log, start_new_session=True
-            )
+            process = subprocess.Popen(command.argv, env=env, stdout=log, stderr=log, start_new_session=True)
         started.append(process)
         return process
 
@@ -102,9 +106,7 @@ def free_port() -> int:
 
 
 @pytest.mark.parametrize("kind", MediaKind)
-def test_the_loss_is_transformers_own_for_the_same_labels(
-    prepare: Prepare, kind: MediaKind
-) -> None:
+def test_the_loss_is_transformers_own_for_the_same_labels(prepare: Prepare, kind: MediaKind) -> None:
     """A label that is off by one, or a padding that counts, would make another number."""
     folder, spec = prepare()
     made = Fit(folder, spec, take_place(spec))
@@ -163,9 +165,7 @@ def test_a_process_that_is_asked_to_stop_is_gone_on_with_to_the_same_weights(
 
     whole, spec = prepare("whole", max_steps=8, save_steps=100)
     assert start(whole, spec).wait(120) == 0
-    one, other = (
-        load_file(path / "final_checkpoint" / "model.safetensors") for path in (folder, whole)
-    )
+    one, other = (load_file(path / "final_checkpoint" / "model.safetensors") for path in (folder, whole))
     assert one.keys() == other.keys()
     assert all(torch.equal(one[name], other[name]) for name in one)
     assert losses(folder) == losses(whole)
@@ -181,8 +181,7 @@ def test_two_processes_learn_what_one_learns_and_stop_together(
     assert start(both, spec).wait(180) == 0
     assert losses(both) == pytest.approx(losses(alone), rel=1e-3)
     held_out = [
-        [m.validation_loss for m in read_metrics(folder) if m.validation_loss is not None]
-        for folder in (alone, both)
+        [m.validation_loss for m in read_metrics(folder) if m.validation_loss is not None] for folder in (alone, both)
     ]
     assert len(held_out[0]) == 1
     assert held_out[1] == pytest.approx(held_out[0], rel=1e-3)

@@ -61,35 +61,40 @@ class Bench:
     drivers: list[subprocess.Popen[str]] = field(default_factory=list)
 
     def start(self, *, latency: float = 0.0, **values: Any) -> int:
-        options = EngineOptions(
-            batch_size=1, scripted_file=str(self.folder / "texts.jsonl"),
-            scripted_latency=latency,
-        )  # fmt: skip
+        options = EngineOptions(batch_size=1, scripted_file=str(self.folder / "texts.jsonl"), scripted_latency=latency)
         command = (sys.executable, str(self.folder / "trainer.py"), "{output}", "{model}")
         wanted = {
-            "dataset": "train", "model": str(self.folder / "judge"), "engine": "scripted",
-            "options": options, "rounds": 1, "samples": 1, "trainer": "command", "balance": False,
+            "dataset": "train",
+            "model": str(self.folder / "judge"),
+            "engine": "scripted",
+            "options": options,
+            "rounds": 1,
+            "samples": 1,
+            "trainer": "command",
+            "balance": False,
             "order": "dataset",  # the texts all answer first, and in the file's order that is right
-            "training": {"command": command, "train_batch_size": 1, "device": "cpu"}, **values,
-        }  # fmt: skip
+            "training": {"command": command, "train_batch_size": 1, "device": "cpu"},
+            **values,
+        }
         return start(self.space, LoopSpec.model_validate(wanted))
 
     def resume_in_background(self) -> subprocess.Popen[str]:
         driver = subprocess.Popen(
-            [sys.executable, "-m", "backend.cli", "loop", "resume", "1",
-             "--workspace", self.folder / "ws"],
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        )  # fmt: skip
+            [sys.executable, "-m", "backend.cli", "loop", "resume", "1", "--workspace", self.folder / "ws"],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
         self.drivers.append(driver)
         return driver
 
     def resume_until_its_second_note(self) -> subprocess.Popen[str]:
         """Goes on with the loop, and is killed where it writes down how far it is a second time."""
         driver = subprocess.Popen(
-            [sys.executable, "-c", KILLED_AT_ITS_SECOND_NOTE,
-             "loop", "resume", "1", "--workspace", self.folder / "ws"],
-            stdout=subprocess.DEVNULL, text=True,
-        )  # fmt: skip
+            [sys.executable, "-c", KILLED_AT_ITS_SECOND_NOTE, "loop", "resume", "1", "--workspace", self.folder / "ws"],
+            stdout=subprocess.DEVNULL,
+            text=True,
+        )
         self.drivers.append(driver)
         return driver
 
@@ -124,8 +129,16 @@ def bench(tmp_path: Path) -> Iterator[Bench]:
             for side in ("a", "b"):
                 shade = (colour, 20 * number, 200 if side == "a" else 0)
                 Image.new("RGB", (32, 32), shade).save(folder / f"{number}{side}.png")
-            lines.append(json.dumps({"prompt": f"{name} {number}", "first": f"{number}a.png",
-                                     "second": f"{number}b.png", "preference": "first"}))  # fmt: skip
+            lines.append(
+                json.dumps(
+                    {
+                        "prompt": f"{name} {number}",
+                        "first": f"{number}a.png",
+                        "second": f"{number}b.png",
+                        "preference": "first",
+                    }
+                )
+            )
         (folder / "pairs.jsonl").write_text("\n".join(lines) + "\n")
         opened.add_dataset(name=name, spec=f"pairs:{folder / 'pairs.jsonl'}")
     made = Bench(tmp_path, opened)
@@ -136,9 +149,7 @@ def bench(tmp_path: Path) -> Iterator[Bench]:
     opened.close()
 
 
-def test_a_loop_killed_while_it_judged_still_waits_for_its_review(
-    winnow: Winnow, bench: Bench
-) -> None:
+def test_a_loop_killed_while_it_judged_still_waits_for_its_review(winnow: Winnow, bench: Bench) -> None:
     bench.start(latency=0.5, pause_for_review=True)
     driver = bench.resume_in_background()
     wait_for(lambda: bench.state.now.get("run"))
@@ -162,9 +173,7 @@ def test_a_review_in_one_round_does_not_count_for_the_next(winnow: Winnow, bench
     assert winnow("loop", "resume", 1, "--json").json["step"] == "done"
 
 
-def test_a_loop_has_one_driver_at_a_time_and_a_killed_one_lets_go(
-    winnow: Winnow, bench: Bench
-) -> None:
+def test_a_loop_has_one_driver_at_a_time_and_a_killed_one_lets_go(winnow: Winnow, bench: Bench) -> None:
     bench.start()
     driver = bench.resume_in_background()
     wait_for(lambda: bench.state.now.get("run"))
@@ -181,9 +190,7 @@ def test_a_loop_has_one_driver_at_a_time_and_a_killed_one_lets_go(
     assert len(winnow("set", "list", "--json").json) == 1
 
 
-def test_a_cancelled_loop_stops_its_driver_and_its_run_and_cannot_go_on(
-    winnow: Winnow, bench: Bench
-) -> None:
+def test_a_cancelled_loop_stops_its_driver_and_its_run_and_cannot_go_on(winnow: Winnow, bench: Bench) -> None:
     bench.start(latency=20.0)
     driver = bench.resume_in_background()
     wait_for(lambda: bench.state.now.get("run") and bench.space.runs.get(1).status == "running")
@@ -199,9 +206,7 @@ def test_a_cancelled_loop_stops_its_driver_and_its_run_and_cannot_go_on(
     winnow("loop", "cancel", 1)
 
 
-def test_balancing_that_leaves_nothing_says_so_and_the_loop_goes_on_without_it(
-    winnow: Winnow, bench: Bench
-) -> None:
+def test_balancing_that_leaves_nothing_says_so_and_the_loop_goes_on_without_it(winnow: Winnow, bench: Bench) -> None:
     bench.start(balance=True)
     for _ in range(2):
         stuck = winnow("loop", "resume", 1, code=1)
@@ -215,9 +220,7 @@ def test_balancing_that_leaves_nothing_says_so_and_the_loop_goes_on_without_it(
     one_line(late, "--balance: loop 1 has nothing left to freeze")
 
 
-def test_a_loop_of_which_nothing_is_accepted_goes_on_under_another_policy(
-    winnow: Winnow, bench: Bench
-) -> None:
+def test_a_loop_of_which_nothing_is_accepted_goes_on_under_another_policy(winnow: Winnow, bench: Bench) -> None:
     bench.start(policy={"name": "strict", "min_margin": 3})
     stuck = winnow("loop", "resume", 1, code=1)
     one_line(stuck, "nothing is accepted")
@@ -249,9 +252,7 @@ def test_a_training_that_failed_is_tried_anew_with_other_options_and_keeps_its_f
     one_line(late, "--train: loop 1 has nothing left to train")
 
 
-def test_options_replaced_after_a_rounds_training_are_those_of_the_next_round(
-    winnow: Winnow, bench: Bench
-) -> None:
+def test_options_replaced_after_a_rounds_training_are_those_of_the_next_round(winnow: Winnow, bench: Bench) -> None:
     bench.start(rounds=2, pause_for_review=True)
     winnow("loop", "resume", 1)
     told = winnow("loop", "resume", 1, "--json").json
@@ -294,7 +295,6 @@ def test_a_loop_killed_before_each_note_makes_nothing_twice(winnow: Winnow, benc
 def test_a_wrong_option_is_refused_by_the_command_before_anything_is_judged(
     winnow: Winnow, bench: Bench, word: str, said: str
 ) -> None:
-    refused = winnow("loop", "--dataset", "train", "--model", bench.folder / "judge", "--train",
-                     word, code=2)  # fmt: skip
+    refused = winnow("loop", "--dataset", "train", "--model", bench.folder / "judge", "--train", word, code=2)
     one_line(refused, said)
     assert winnow("loop", "list", "--json").json == winnow("run", "list", "--json").json == []

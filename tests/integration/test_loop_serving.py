@@ -94,22 +94,17 @@ class Served:
         return f"http://127.0.0.1:{self.port}/v1"
 
     def command(self, *more: str) -> tuple[str, ...]:
-        return (
-            sys.executable,
-            str(self.bench.folder / "server.py"),
-            "{model}",
-            str(self.port),
-            *more,
-        )
+        return (sys.executable, str(self.bench.folder / "server.py"), "{model}", str(self.port), *more)
 
     def start(self, *more: str, **values: Any) -> int:
-        trainer = (sys.executable, str(self.bench.folder / "trainer.py"), "{output}", "{model}",
-                   str(self.port))  # fmt: skip
+        trainer = (sys.executable, str(self.bench.folder / "trainer.py"), "{output}", "{model}", str(self.port))
         return self.bench.start(
-            engine="openai", serve=self.command(*more),
+            engine="openai",
+            serve=self.command(*more),
             options=EngineOptions(endpoints=(self.url,), batch_size=2),
-            training={"command": trainer, "train_batch_size": 1, "device": "cpu"}, **values,
-        )  # fmt: skip
+            training={"command": trainer, "train_batch_size": 1, "device": "cpu"},
+            **values,
+        )
 
     def voice(self, run: int) -> set[str]:
         with self.bench.space.database.read() as connection:
@@ -135,20 +130,38 @@ def served(bench: Bench) -> Served:
     return Served(bench)
 
 
-def test_each_judge_is_asked_of_a_server_that_was_started_with_it(
-    winnow: Winnow, served: Served
-) -> None:
+def test_each_judge_is_asked_of_a_server_that_was_started_with_it(winnow: Winnow, served: Served) -> None:
     """By the command as a person types it, ``auto`` included, over two rounds with a measurement."""
     folder = served.bench.folder
-    trainer = shlex.join([sys.executable, str(folder / "trainer.py"), "{output}", "{model}",
-                          str(served.port)])  # fmt: skip
+    trainer = shlex.join([sys.executable, str(folder / "trainer.py"), "{output}", "{model}", str(served.port)])
     told = winnow(
-        "loop", "--dataset", "train", "--holdout", "held", "--model", folder / "judge",
-        "--endpoint", served.url, "--serve", shlex.join(served.command()), "--samples", 1,
-        "--batch-size", 2, "--trainer", "command", "--train", f"command={trainer}",
-        "--train", "train_batch_size=1", "--train", "device=cpu", "--no-balance",
-        "--policy", "agreement",
-    ).out  # fmt: skip
+        "loop",
+        "--dataset",
+        "train",
+        "--holdout",
+        "held",
+        "--model",
+        folder / "judge",
+        "--endpoint",
+        served.url,
+        "--serve",
+        shlex.join(served.command()),
+        "--samples",
+        1,
+        "--batch-size",
+        2,
+        "--trainer",
+        "command",
+        "--train",
+        f"command={trainer}",
+        "--train",
+        "train_batch_size=1",
+        "--train",
+        "device=cpu",
+        "--no-balance",
+        "--policy",
+        "agreement",
+    ).out
     state = served.bench.state
     first, second = state.made
     assert state.baseline is not None
@@ -156,8 +169,7 @@ def test_each_judge_is_asked_of_a_server_that_was_started_with_it(
     assert [served.voice(run) for run in asked] == [{"0"}, {"0"}, {"1"}, {"1"}, {"2"}]
     starts = [line for line in told.splitlines() if line.startswith("serving ")]
     assert [line.split(":")[0] for line in starts] == [
-        f"serving {judge}"
-        for judge in (folder / "judge", first["checkpoint"], second["checkpoint"])
+        f"serving {judge}" for judge in (folder / "judge", first["checkpoint"], second["checkpoint"])
     ]
     assert told.count("stopping the server of ") == 3
     assert not served.up
@@ -165,9 +177,7 @@ def test_each_judge_is_asked_of_a_server_that_was_started_with_it(
     assert (folder / "ws/logs/loop-1-server.log").read_text().count("listening") == 3
 
 
-def test_a_killed_loop_leaves_no_server_and_goes_on_with_another(
-    winnow: Winnow, served: Served
-) -> None:
+def test_a_killed_loop_leaves_no_server_and_goes_on_with_another(winnow: Winnow, served: Served) -> None:
     served.start("slow")
     driver = served.bench.resume_in_background()
     wait_for(lambda: served.bench.state.now.get("run") and served.up)
@@ -193,9 +203,7 @@ def test_a_cancelled_loop_stops_its_server(winnow: Winnow, served: Served) -> No
     assert driver.returncode == 1 and "loop 1 " in said
 
 
-def test_a_server_that_ends_says_why_and_the_loop_goes_on_with_another_command(
-    winnow: Winnow, served: Served
-) -> None:
+def test_a_server_that_ends_says_why_and_the_loop_goes_on_with_another_command(winnow: Winnow, served: Served) -> None:
     served.start("fail")
     began = time.monotonic()
     stuck = winnow("loop", "resume", 1, code=1)
@@ -206,9 +214,7 @@ def test_a_server_that_ends_says_why_and_the_loop_goes_on_with_another_command(
     one_line(winnow("loop", "resume", 1, "--serve", "serve", code=2), "--serve: {model} is missing")
     right = shlex.join(served.command())
     assert winnow("loop", "resume", 1, "--serve", right, "--json").json["step"] == "done"
-    one_line(
-        winnow("loop", "resume", 1, "--serve", right, code=2), "--serve: loop 1 has nothing left"
-    )
+    one_line(winnow("loop", "resume", 1, "--serve", right, code=2), "--serve: loop 1 has nothing left")
 
 
 def test_a_server_with_another_judge_is_not_asked_and_is_stopped(served: Served) -> None:
@@ -220,14 +226,10 @@ def test_a_server_with_another_judge_is_not_asked_and_is_stopped(served: Served)
     assert served.bench.space.runs.list() == []
 
 
-def test_a_server_that_was_there_before_is_told_of_and_left_alone(
-    winnow: Winnow, served: Served
-) -> None:
+def test_a_server_that_was_there_before_is_told_of_and_left_alone(winnow: Winnow, served: Served) -> None:
     """It would answer in place of the loop's, which could not take its port."""
     served.start()
-    words = [
-        word.replace("{model}", str(served.bench.folder / "judge")) for word in served.command()
-    ]
+    words = [word.replace("{model}", str(served.bench.folder / "judge")) for word in served.command()]
     with subprocess.Popen(words, stdout=subprocess.DEVNULL) as stranger:
         wait_for(lambda: served_models(served.url, EngineOptions()))
         stuck = winnow("loop", "resume", 1, code=1)

@@ -53,9 +53,7 @@ def add(db: Database, snapshot: Path, **options: object) -> DatasetRow:
     return import_dataset(db, name="d", spec=f"pairs:{snapshot / 'd.jsonl'}", **options)  # type: ignore[arg-type]
 
 
-def test_media_behind_links_are_refused_with_the_option_that_allows_them(
-    db: Database, snapshot: Path
-) -> None:
+def test_media_behind_links_are_refused_with_the_option_that_allows_them(db: Database, snapshot: Path) -> None:
     row = add(db, snapshot)
     assert (row.judgeable, row.counts["unreadable"]) == (0, 1)
     (issue,) = Datasets(db).issues(row.id, "unreadable")
@@ -101,9 +99,11 @@ def test_nothing_else_becomes_reachable_and_links_are_judged_by_where_they_lead_
     assert root.resolve("images/a.png").name == "aaaaaaaa"
     assert root.join("images/a.png") == str(snapshot / "images" / "a.png")
     for path in (
-        "../../../secret.png", str(tmp_path / "secret.png"), "../../blobs/../../secret.png",
+        "../../../secret.png",
+        str(tmp_path / "secret.png"),
+        "../../blobs/../../secret.png",
         "../../blobs-not/x.png",
-    ):  # fmt: skip
+    ):
         for opening in (root.resolve, root.join):
             with pytest.raises(MediaError, match="leaves the data root"):
                 opening(path)
@@ -135,9 +135,7 @@ def test_the_command_allows_links_and_says_no_next_step_where_nothing_can_be_jud
 
 
 @pytest.mark.parametrize("named", ["NFC", "NFD"])
-def test_a_name_that_differs_only_in_unicode_form_is_found_and_said(
-    db: Database, tmp_path: Path, named: str
-) -> None:
+def test_a_name_that_differs_only_in_unicode_form_is_found_and_said(db: Database, tmp_path: Path, named: str) -> None:
     stored = {"NFC": "NFD", "NFD": "NFC"}[named]
     folder = tmp_path / "data"
     (folder / unicodedata.normalize(stored, "Büro")).mkdir(parents=True)
@@ -162,9 +160,7 @@ def test_a_name_that_differs_only_in_unicode_form_is_found_and_said(
     assert root.join(first) == os.path.join(folder, on_disk[0]), "as trainers must open it"
 
 
-def test_two_files_that_differ_only_in_unicode_form_are_told_apart_or_not_guessed(
-    tmp_path: Path,
-) -> None:
+def test_two_files_that_differ_only_in_unicode_form_are_told_apart_or_not_guessed(tmp_path: Path) -> None:
     for form in ("NFC", "NFD"):
         (tmp_path / unicodedata.normalize(form, "é.png")).write_text(form)
     for form in ("NFC", "NFD"):
@@ -174,14 +170,7 @@ def test_two_files_that_differ_only_in_unicode_form_are_told_apart_or_not_guesse
 
 def test_keys_that_are_left_out_are_named_once_in_the_report(db: Database, tmp_path: Path) -> None:
     rows = [
-        {
-            "prompt": f"p{n}",
-            "path1": f"{n}a.png",
-            "path2": f"{n}b.png",
-            "seed": n,
-            "tie_case": n == 1,
-        }
-        for n in range(3)
+        {"prompt": f"p{n}", "path1": f"{n}a.png", "path2": f"{n}b.png", "seed": n, "tie_case": n == 1} for n in range(3)
     ]
     rows[2]["cfg"] = 7
     (tmp_path / "d.json").write_text(json.dumps(rows))

@@ -43,9 +43,7 @@ class Place:
                 model="m",
                 engine="scripted",
                 options=EngineOptions(
-                    scripted_file=str(self.script),
-                    scripted_latency=seconds * batch / self.total,
-                    batch_size=batch,
+                    scripted_file=str(self.script), scripted_latency=seconds * batch / self.total, batch_size=batch
                 ),
                 order=OrderPolicy.BOTH,
                 samples=SAMPLES,
@@ -78,9 +76,7 @@ class Place:
     def each_once(self, run_id: int) -> bool:
         c = predictions.c
         with self.space.database.read() as connection:
-            keys = connection.execute(
-                select(c.pair_id, c.shown_order, c.sample).where(c.run_id == run_id)
-            ).all()
+            keys = connection.execute(select(c.pair_id, c.shown_order, c.sample).where(c.run_id == run_id)).all()
         return len(keys) == len(set(keys)) == self.total
 
 
@@ -93,18 +89,14 @@ def environment(postgres: Server, monkeypatch: pytest.MonkeyPatch) -> pytest.Mon
 
 
 @pytest.fixture
-def place(
-    environment: pytest.MonkeyPatch, tmp_path: Path, visible_winners: Path
-) -> Iterator[Place]:
+def place(environment: pytest.MonkeyPatch, tmp_path: Path, visible_winners: Path) -> Iterator[Place]:
     made = Place(tmp_path, visible_winners)
     yield made
     (made.space.folder / "supervisor.lock").unlink(missing_ok=True)
     made.space.close()
 
 
-def test_a_run_outlives_a_server_that_is_stopped_and_one_that_crashes(
-    place: Place, postgres: Server
-) -> None:
+def test_a_run_outlives_a_server_that_is_stopped_and_one_that_crashes(place: Place, postgres: Server) -> None:
     run_id = place.start(2.5)
     before = place.space.jobs.list()[0]
     postgres.away(1.0, signal.SIGINT)
@@ -153,12 +145,7 @@ def test_a_training_outlives_a_server_that_is_restarted(place: Place, postgres: 
             model=str(judge),
             output_dir=str(space.folder / "out"),
             sets=(
-                SetRef(
-                    id=frozen.id,
-                    name=frozen.name,
-                    version=frozen.version,
-                    content_hash=str(frozen.content_hash),
-                ),
+                SetRef(id=frozen.id, name=frozen.name, version=frozen.version, content_hash=str(frozen.content_hash)),
             ),
             command=(sys.executable, "-c", sleeps, "{output}"),
             device="cpu",

@@ -94,18 +94,30 @@ def test_two_processes_that_open_a_new_workspace_at_once_make_it_once(url: str) 
     assert errors == []
 
 
-def test_a_run_is_judged_reviewed_frozen_and_exported(
-    command: Winnow, visible_winners: Path, tmp_path: Path
-) -> None:
+def test_a_run_is_judged_reviewed_frozen_and_exported(command: Winnow, visible_winners: Path, tmp_path: Path) -> None:
     words = ["dataset", "add", f"hpdv3:{visible_winners}", "--name", "d", "--json"]
     assert command(*words).json["pairs"] == 12
     assert command(*words).json["pairs"] == 12
     script = tmp_path / "script.jsonl"
     script.write_text("".join(json.dumps({"text": judgment(n)}) + "\n" for n in (1, 2)))
     run = command(
-        "run", "start", "--dataset", "d", "--model", "m", "--engine", "scripted",
-        "--scripted-file", script, "--order", "both", "--samples", 2, "--wait", "--json",
-    ).json  # fmt: skip
+        "run",
+        "start",
+        "--dataset",
+        "d",
+        "--model",
+        "m",
+        "--engine",
+        "scripted",
+        "--scripted-file",
+        script,
+        "--order",
+        "both",
+        "--samples",
+        2,
+        "--wait",
+        "--json",
+    ).json
     assert (run["status"], run["counts"]["done"]) == ("finished", 48)
     rows = command("run", "predictions", run["id"], "--json").lines
     assert len({(row["key"], row["order"], row["sample"]) for row in rows}) == len(rows) == 48
@@ -133,9 +145,7 @@ def test_a_run_is_judged_reviewed_frozen_and_exported(
             assert is_green(Path(media[number - 1])) and not is_green(Path(media[2 - number]))
 
 
-def test_a_read_transaction_sees_one_state_of_the_database(
-    space: Workspace, visible_winners: Path
-) -> None:
+def test_a_read_transaction_sees_one_state_of_the_database(space: Workspace, visible_winners: Path) -> None:
     from backend.ingest.importer import import_dataset
     from backend.store.schema import datasets
 
@@ -156,9 +166,7 @@ def test_rulings_get_in_while_a_run_is_decided_anew_and_frozen(
 
     dataset = import_dataset(space.database, name="d", spec=f"hpdv3:{visible_winners}")
     file = space.folder / "texts.jsonl"
-    file.write_text(
-        "".join(json.dumps({"index": n, "text": judgment(1)}) + "\n" for n in range(12))
-    )
+    file.write_text("".join(json.dumps({"index": n, "text": judgment(1)}) + "\n" for n in range(12)))
     spec = RunSpec(model="m", engine="import", instruction=instructions(None, use_cot=True))
     run_id = import_predictions(space.database, dataset.id, spec, PRESETS["agreement"], file)
     ids = [row["id"] for row in Predictions(space.database).iter_rows(run_id)]
@@ -168,9 +176,7 @@ def test_rulings_get_in_while_a_run_is_decided_anew_and_frozen(
 
     def rule(*arguments: Any) -> Any:
         changed = decide_page(*arguments)
-        thread = threading.Thread(
-            target=lambda: given.append(space.rulings.add(ids[-1], "reject", reviewer="a").id)
-        )
+        thread = threading.Thread(target=lambda: given.append(space.rulings.add(ids[-1], "reject", reviewer="a").id))
         thread.start()
         thread.join(timeout=20)
         return changed

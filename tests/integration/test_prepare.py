@@ -50,10 +50,22 @@ def test_prepare_leaves_a_training_file_that_convert_makes_again_and_every_label
         task, spec = ("t2v", f"rapidata-t2v:{files.videos}")
     out = tmp_path / "out"
     winnow(
-        "prepare", task, "--model_path", judge_folder, "--data_path", spec, "--output_dir", out,
-        "--batch_size", 12, "--max_new_tokens", 256, "--engine", "transformers",
+        "prepare",
+        task,
+        "--model_path",
+        judge_folder,
+        "--data_path",
+        spec,
+        "--output_dir",
+        out,
+        "--batch_size",
+        12,
+        "--max_new_tokens",
+        256,
+        "--engine",
+        "transformers",
         *(["--video_fps", "2.0"] if kind == "video" else []),
-    )  # fmt: skip
+    )
     training = json.loads((out / "rejection_sampling_train.json").read_text())
     filtered = json.loads((out / "filtered_samples.json").read_text())
     assert "Filtered samples" in (out / "filtered_samples_stats.txt").read_text()
@@ -69,19 +81,19 @@ def test_prepare_leaves_a_training_file_that_convert_makes_again_and_every_label
 
     again = tmp_path / "again" / "train.json"
     report = winnow(
-        "convert", task, "--filtered-samples-path", out / "filtered_samples.json",
-        "--output-path", again, "--json",
-    ).json  # fmt: skip
+        "convert", task, "--filtered-samples-path", out / "filtered_samples.json", "--output-path", again, "--json"
+    ).json
     assert json.loads(again.read_text()) == training
-    assert (report["rows"], report["written"], report["skipped"]) == (
-        len(filtered),
-        len(filtered),
-        0,
-    )
+    assert (report["rows"], report["written"], report["skipped"]) == (len(filtered), len(filtered), 0)
     assert report["inverted"] == sum(row["images"][1] == named(row) for row in training)
     refused = winnow(
-        "convert", task, "--filtered-samples-path", out / "rejection_sampling_train.json",
-        "--output-path", tmp_path / "no.json", code=1,
-    )  # fmt: skip
+        "convert",
+        task,
+        "--filtered-samples-path",
+        out / "rejection_sampling_train.json",
+        "--output-path",
+        tmp_path / "no.json",
+        code=1,
+    )
     assert "written by Winnow" in refused.err
     assert not (tmp_path / "no.json").exists()

@@ -24,17 +24,12 @@ TOTAL = 12 * 2 * 2
 
 
 @pytest.fixture
-def slow_run(
-    winnow: Winnow, visible_winners: Path, tmp_path: Path
-) -> Iterator[tuple[dict[str, Any], psutil.Process]]:
+def slow_run(winnow: Winnow, visible_winners: Path, tmp_path: Path) -> Iterator[tuple[dict[str, Any], psutil.Process]]:
     """A run of 48 predictions that is going, and its worker."""
     winnow("dataset", "add", f"hpdv3:{visible_winners}", "--name", "d")
     script = tmp_path / "script.jsonl"
     script.write_text("".join(json.dumps({"text": judgment(n)}) + "\n" for n in (1, 2)))
-    run = start(
-        winnow, script, "--order", "both", "--samples", 2, "--batch-size", 2,
-        "--scripted-latency", 0.4,
-    )  # fmt: skip
+    run = start(winnow, script, "--order", "both", "--samples", 2, "--batch-size", 2, "--scripted-latency", 0.4)
     worker = wait_for(lambda: worker_of(run["id"], tmp_path))
     wait_for(lambda: show(winnow, run)["counts"]["done"] >= 2)
     yield run, worker

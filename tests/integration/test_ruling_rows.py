@@ -17,12 +17,7 @@ from backend.curation.ruling_rows import RulingRows
 from backend.curation.rulings import Rulings
 from backend.errors import ReviewError
 from backend.store.database import Database
-from backend.store.schema import (
-    predictions,
-    reviews,
-    runs,
-    verdicts,
-)
+from backend.store.schema import predictions, reviews, runs, verdicts
 from backend.store.upgrade import upgrade
 from tests.integration.judged import judge_four, state
 
@@ -46,9 +41,7 @@ def test_exported_rulings_import_once_and_give_the_same_state(db: Database) -> N
 
 
 def test_rows_without_a_token_are_imported_once_even_when_they_repeat(db: Database) -> None:
-    rows = [
-        {"index": 2, "ruling": ruling, "reviewer": "ann"} for ruling in ("accept", "undo", "accept")
-    ]
+    rows = [{"index": 2, "ruling": ruling, "reviewer": "ann"} for ruling in ("accept", "undo", "accept")]
     assert RulingRows(db).import_rows(1, rows) == 3
     assert state(db, 3) == ("accept", "accepted")
     assert RulingRows(db).import_rows(1, rows) == 0
@@ -81,9 +74,7 @@ def without_tokens(db: Database) -> None:
 
 
 @pytest.mark.parametrize("older", [False, True])
-def test_importing_what_was_exported_from_the_same_run_changes_nothing(
-    db: Database, older: bool
-) -> None:
+def test_importing_what_was_exported_from_the_same_run_changes_nothing(db: Database, older: bool) -> None:
     rulings = Rulings(db)
     rulings.add(1, "reject", reviewer="ann")
     rulings.add(1, "undo", reviewer="bob")
@@ -106,19 +97,32 @@ def test_rulings_can_be_carried_over_to_another_run_of_the_same_texts(db: Databa
     with db.write() as connection:
         connection.execute(
             insert(runs).values(
-                id=2, dataset_id=1, model="m", engine="scripted", spec={}, policy={}, total=1,
-                progress={}, created_at=0.0,
+                id=2,
+                dataset_id=1,
+                model="m",
+                engine="scripted",
+                spec={},
+                policy={},
+                total=1,
+                progress={},
+                created_at=0.0,
             )
-        )  # fmt: skip
-        connection.execute(
-            insert(predictions).values(id=9, run_id=2, text="t", created_at=0.0, **where)
         )
+        connection.execute(insert(predictions).values(id=9, run_id=2, text="t", created_at=0.0, **where))
         connection.execute(
             insert(verdicts).values(
-                prediction_id=9, run_id=2, preferred="first", answer="first", flaws=0, scores={},
-                decision="accepted", reason="r", effective="accepted", **where,
+                prediction_id=9,
+                run_id=2,
+                preferred="first",
+                answer="first",
+                flaws=0,
+                scores={},
+                decision="accepted",
+                reason="r",
+                effective="accepted",
+                **where,
             )
-        )  # fmt: skip
+        )
     rulings = Rulings(db)
     rulings.add(1, "reject", reviewer="ann")
     rulings.add(1, "undo", reviewer="ann")
@@ -177,9 +181,7 @@ def everything(db: Database) -> list[Any]:
     with db.read() as connection:
         said = connection.execute(select(reviews).order_by(reviews.c.id)).all()
         now = connection.execute(
-            select(verdicts.c.ruling, verdicts.c.reviewer, verdicts.c.effective).order_by(
-                verdicts.c.prediction_id
-            )
+            select(verdicts.c.ruling, verdicts.c.reviewer, verdicts.c.effective).order_by(verdicts.c.prediction_id)
         ).all()
     return [[{**row._mapping, "created_at": 0} for row in said], now]
 
@@ -202,9 +204,7 @@ def test_rulings_that_come_together_leave_what_they_leave_one_by_one(
     # Half of it was there before.
     assert RulingRows(one).import_rows(1, kept) == 0
     with pytest.raises(ReviewError, match=f"line {len(kept) + 1}:"):
-        RulingRows(other).import_rows(
-            1, [*kept, {**kept[0], "index": 3, "token": "t0", "order": "x"}]
-        )
+        RulingRows(other).import_rows(1, [*kept, {**kept[0], "index": 3, "token": "t0", "order": "x"}])
     assert everything(other) == everything(one)
     one.close()
     other.close()
@@ -212,22 +212,24 @@ def test_rulings_that_come_together_leave_what_they_leave_one_by_one(
 
 def rejections(count: int) -> list[dict[str, Any]]:
     return [
-        {"index": number % 4, "order": "swapped" if number % 4 == 1 else "dataset",
-         "ruling": "reject", "reviewer": "ann", "note": f"n{number}"}
+        {
+            "index": number % 4,
+            "order": "swapped" if number % 4 == 1 else "dataset",
+            "ruling": "reject",
+            "reviewer": "ann",
+            "note": f"n{number}",
+        }
         for number in range(count)
-    ]  # fmt: skip
+    ]
 
 
-def test_others_rule_between_the_parts_of_an_import(
-    db: Database, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_others_rule_between_the_parts_of_an_import(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ruling_rows, "CHUNK", 4)
     others = Database(db.url.render_as_string(hide_password=False))
     said: list[int] = []
     monkeypatch.setattr(
-        ruling_rows.time, "sleep",
-        lambda _: said.append(Rulings(others).add(1, "reject", reviewer="bob").id),
-    )  # fmt: skip
+        ruling_rows.time, "sleep", lambda _: said.append(Rulings(others).add(1, "reject", reviewer="bob").id)
+    )
     assert RulingRows(db).import_rows(1, rejections(12)) == 12
     assert len(said) == 2
     with db.read() as connection:
@@ -254,9 +256,7 @@ def test_an_import_that_was_killed_in_the_middle_goes_on_and_stores_each_ruling_
     assert notes == [f"n{number}" for number in range(12)]
 
 
-def test_a_broken_last_line_of_many_stores_nothing(
-    db: Database, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_broken_last_line_of_many_stores_nothing(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ruling_rows, "CHUNK", 4)
     bad = {"index": 0, "ruling": "undo", "reviewer": "ann", "undoes": "nobody's"}
     with pytest.raises(ReviewError, match="line 13:"):

@@ -10,10 +10,7 @@ from backend.curation.rulings import Rulings
 from backend.domain.rulings import effective_decision
 from backend.errors import NotFound, ReviewError
 from backend.store.database import Database
-from backend.store.schema import (
-    reviews,
-    verdicts,
-)
+from backend.store.schema import reviews, verdicts
 from tests.integration.judged import state
 
 
@@ -106,9 +103,7 @@ def test_many_rulings_can_be_sent_again(db: Database) -> None:
 @pytest.mark.parametrize("decision", ["accepted", "rejected"])
 @pytest.mark.parametrize("answer", ["first", "second", "tie", None])
 @pytest.mark.parametrize("relabel", ["first", "second", "tie"])
-def test_a_relabel_keeps_what_names_its_side_and_never_a_tie(
-    decision: str, answer: str | None, relabel: str
-) -> None:
+def test_a_relabel_keeps_what_names_its_side_and_never_a_tie(decision: str, answer: str | None, relabel: str) -> None:
     kept = answer == relabel and relabel != "tie"
     found = effective_decision(decision, answer, "relabel", relabel)
     assert found == ("accepted" if kept else "rejected")
@@ -135,13 +130,9 @@ def test_every_ruling_is_stored_with_a_token_of_its_own(db: Database) -> None:
 
 
 @pytest.mark.parametrize("answer", [None, "tie"])
-def test_what_names_no_better_side_cannot_be_accepted_but_relabelled(
-    db: Database, answer: str | None
-) -> None:
+def test_what_names_no_better_side_cannot_be_accepted_but_relabelled(db: Database, answer: str | None) -> None:
     with db.write() as connection:
-        connection.execute(
-            verdicts.update().where(verdicts.c.prediction_id == 4).values(answer=answer)
-        )
+        connection.execute(verdicts.update().where(verdicts.c.prediction_id == 4).values(answer=answer))
     with pytest.raises(ReviewError, match="cannot be accepted") as caught:
         Rulings(db).add(4, "accept", reviewer="ann")
     assert caught.value.hint and "relabel" in caught.value.hint

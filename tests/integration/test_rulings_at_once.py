@@ -82,15 +82,8 @@ def test_the_newest_of_rulings_at_once_is_the_one_in_force(judged: Database) -> 
     def reviewer(number: int) -> Callable[[], object]:
         def work() -> None:
             for prediction in range(1, PREDICTIONS + 1):
-                rulings.add(
-                    prediction,
-                    "reject" if (number + prediction) % 2 else "flag",
-                    reviewer=f"r{number}",
-                )
-                rulings.add(
-                    prediction, "relabel", relabel="second" if number % 2 else "first",
-                    reviewer=f"r{number}",
-                )  # fmt: skip
+                rulings.add(prediction, "reject" if (number + prediction) % 2 else "flag", reviewer=f"r{number}")
+                rulings.add(prediction, "relabel", relabel="second" if number % 2 else "first", reviewer=f"r{number}")
 
         return work
 
@@ -104,18 +97,20 @@ def test_rooms_acts_imports_and_undos_at_once_neither_fail_nor_contradict_the_ne
     everything = list(range(1, PREDICTIONS + 1))
     with judged.read() as connection:
         rows = Queues(judged)
-        places = dict(
-            connection.execute(select(queue_items.c.position, queue_items.c.prediction_id)).all()
-        )
+        places = dict(connection.execute(select(queue_items.c.position, queue_items.c.prediction_id)).all())
 
     def room(name: str, positions: Sequence[int]) -> None:
         sent = [
             Sent(
-                token=f"{name}-{position}", queue_id=queue.id, position=position,
-                prediction_id=places[position], ruling="relabel", relabel="first",
+                token=f"{name}-{position}",
+                queue_id=queue.id,
+                position=position,
+                prediction_id=places[position],
+                ruling="relabel",
+                relabel="first",
             )
             for position in positions
-        ]  # fmt: skip
+        ]
         for start in range(0, PREDICTIONS, 20):
             stored, refused = rows.rule(name, sent[start : start + 20])
             assert (len(stored), refused) == (20, [])
@@ -140,9 +135,7 @@ def test_rooms_acts_imports_and_undos_at_once_neither_fail_nor_contradict_the_ne
     assert rows.progress(queue, "ann")[1] == rows.progress(queue, "bob")[1] == PREDICTIONS
 
 
-def test_an_undo_while_the_run_is_decided_anew_leaves_the_new_decision_in_force(
-    judged: Database,
-) -> None:
+def test_an_undo_while_the_run_is_decided_anew_leaves_the_new_decision_in_force(judged: Database) -> None:
     rulings = Rulings(judged)
     for prediction in range(1, PREDICTIONS + 1):
         rulings.add(prediction, "relabel", relabel="first", reviewer="ann")
@@ -164,9 +157,8 @@ def test_one_token_sent_eight_times_at_once_is_one_ruling_and_eight_acknowledgem
     queues = Queues(judged)
     [slot, *_] = queues.hand_out(queue, "ann", start=0, count=1).slots
     one = Sent(
-        token="same", queue_id=queue.id, position=slot.position,
-        prediction_id=slot.prediction_id, ruling="accept",
-    )  # fmt: skip
+        token="same", queue_id=queue.id, position=slot.position, prediction_id=slot.prediction_id, ruling="accept"
+    )
     assert at_once([lambda: queues.rule("ann", [one])] * 8) == [(["same"], [])] * 8
     rulings = Rulings(judged)
     added = at_once([lambda: rulings.add(9, "accept", reviewer="ann", token="own").id] * 8)
@@ -174,14 +166,9 @@ def test_one_token_sent_eight_times_at_once_is_one_ruling_and_eight_acknowledgem
     assert len(rulings.history(slot.prediction_id)) == len(rulings.history(9)) == 1
 
 
-def test_one_token_for_two_predictions_at_once_is_one_ruling_and_one_refusal(
-    judged: Database,
-) -> None:
+def test_one_token_for_two_predictions_at_once_is_one_ruling_and_one_refusal(judged: Database) -> None:
     rulings = Rulings(judged)
-    works = [
-        lambda number=number: rulings.add(number, "flag", reviewer="ann", token="t").id
-        for number in (1, 3, 5, 7)
-    ]
+    works = [lambda number=number: rulings.add(number, "flag", reviewer="ann", token="t").id for number in (1, 3, 5, 7)]
     found = at_once(works)
     assert sum(isinstance(one, int) for one in found) == 1
     assert sum(isinstance(one, ReviewError) and "belongs to" in str(one) for one in found) == 3
@@ -205,13 +192,16 @@ def test_a_ruling_with_a_character_that_no_database_stores_is_refused_alone_and_
     sent = [
         Sent(
             **{
-                "token": f"t{slot.position}", "queue_id": queue.id, "position": slot.position,
-                "prediction_id": slot.prediction_id, "ruling": "flag",
+                "token": f"t{slot.position}",
+                "queue_id": queue.id,
+                "position": slot.position,
+                "prediction_id": slot.prediction_id,
+                "ruling": "flag",
                 **(wrong if slot is slots[1] else {}),
             }
         )
         for slot in slots[:3]
-    ]  # fmt: skip
+    ]
     stored, [(token, reason)] = queues.rule("ann", sent)
     assert (stored, token) == (["t0", "t2"], sent[1].token)
     assert field in reason.message and reason.hint

@@ -25,9 +25,19 @@ def script(tmp_path: Path) -> Path:
 
 def start(winnow: Winnow, script: Path, *words: object) -> dict[str, Any]:
     result: dict[str, Any] = winnow(
-        "run", "start", "--dataset", "d", "--model", "scripted", "--engine", "scripted",
-        "--scripted-file", script, "--json", *words,
-    ).json  # fmt: skip
+        "run",
+        "start",
+        "--dataset",
+        "d",
+        "--model",
+        "scripted",
+        "--engine",
+        "scripted",
+        "--scripted-file",
+        script,
+        "--json",
+        *words,
+    ).json
     return result
 
 
@@ -55,18 +65,11 @@ def test_a_killed_run_resumes_and_neither_loses_nor_doubles_a_prediction(
     winnow: Winnow, visible_winners: Path, script: Path, tmp_path: Path
 ) -> None:
     winnow("dataset", "add", f"hpdv3:{visible_winners}", "--name", "d")
-    run = start(
-        winnow, script, "--order", "both", "--samples", 4, "--batch-size", 2,
-        "--scripted-latency", 0.4,
-    )  # fmt: skip
+    run = start(winnow, script, "--order", "both", "--samples", 4, "--batch-size", 2, "--scripted-latency", 0.4)
     worker = wait_for(lambda: worker_of(run["id"], tmp_path))
     wait_for(lambda: winnow("run", "show", run["id"], "--json").json["counts"]["done"] >= 4)
     os.kill(worker.pid, signal.SIGKILL)
-    state = wait_for(
-        lambda: (
-            (s := winnow("run", "show", run["id"], "--json").json)["status"] == "interrupted" and s
-        )
-    )
+    state = wait_for(lambda: (s := winnow("run", "show", run["id"], "--json").json)["status"] == "interrupted" and s)
     before = winnow("run", "predictions", run["id"], "--json").lines
     assert 4 <= len(before) < 96
     assert state["hint"]
@@ -142,9 +145,7 @@ def test_another_policy_re_decides_a_finished_run_and_keeps_rulings(
         (["nosuch"], 2, "nosuch"),
     ],
 )
-def test_bad_input_is_one_line_and_the_right_exit_code(
-    winnow: Winnow, words: list[str], code: int, said: str
-) -> None:
+def test_bad_input_is_one_line_and_the_right_exit_code(winnow: Winnow, words: list[str], code: int, said: str) -> None:
     result = winnow(*words, code=code)
     assert said in result.err
     if code == 1:
@@ -161,9 +162,7 @@ def test_a_model_path_that_is_no_model_is_refused_before_a_process_is_started(
     assert winnow("run", "list", "--json").json == []
 
 
-def test_options_may_be_spelled_with_underscores(
-    winnow: Winnow, visible_winners: Path, script: Path
-) -> None:
+def test_options_may_be_spelled_with_underscores(winnow: Winnow, visible_winners: Path, script: Path) -> None:
     winnow("dataset", "add", f"hpdv3:{visible_winners}", "--name", "d")
     run = start(winnow, script, "--batch_size", 3, "--max_new_tokens=77", "--limit", 1, "--wait")
     options = winnow("run", "show", run["id"], "--json").json["spec"]["options"]

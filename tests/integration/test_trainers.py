@@ -57,16 +57,17 @@ class Judged:
         command = [sys.executable, "-m", "backend.cli", *map(str, words)]
         done = subprocess.run(
             [*command, "--workspace", str(self.workspace)],
-            capture_output=True, text=True, cwd=ROOT, timeout=800,
+            capture_output=True,
+            text=True,
+            cwd=ROOT,
+            timeout=800,
             env={**os.environ, "HF_HUB_OFFLINE": "1"},
-        )  # fmt: skip
+        )
         assert done.returncode == 0, f"{done.stdout[-3000:]}\n{done.stderr[-6000:]}{self.log()}"
         return done.stdout
 
     def log(self) -> str:
-        logs = sorted(
-            self.workspace.glob("logs/training-*.log"), key=lambda path: path.stat().st_mtime
-        )
+        logs = sorted(self.workspace.glob("logs/training-*.log"), key=lambda path: path.stat().st_mtime)
         return logs[-1].read_text(errors="replace")[-4000:] if logs else ""
 
 
@@ -80,14 +81,24 @@ def judged(judge_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Judg
     for kind, source in sources.items():
         made.winnow("dataset", "add", source, "--name", kind)
         run = made.winnow(
-            "run", "start", "--dataset", kind, "--model", judge_folder, "--engine", "transformers",
-            "--max-pixels", MAX_PIXELS, "--max-new-tokens", 256, "--wait", "--json",
-        )  # fmt: skip
+            "run",
+            "start",
+            "--dataset",
+            kind,
+            "--model",
+            judge_folder,
+            "--engine",
+            "transformers",
+            "--max-pixels",
+            MAX_PIXELS,
+            "--max-new-tokens",
+            256,
+            "--wait",
+            "--json",
+        )
         runs[kind] = json.loads(run)["id"]
     for name, kinds in SETS.items():
-        made.winnow(
-            "set", "create", name, *(word for kind in kinds for word in ("--run", runs[kind]))
-        )
+        made.winnow("set", "create", name, *(word for kind in kinds for word in ("--run", runs[kind])))
     return made
 
 
@@ -109,9 +120,7 @@ def losses(judge: Path, rows_in: Path) -> Losses:
     processor = AutoProcessor.from_pretrained(judge)
     model = AutoModelForImageTextToText.from_pretrained(judge, dtype=torch.float32).eval()
     unused = SetRef(id=1, name="s", version=1, content_hash="")
-    spec = TrainingSpec(
-        trainer="local", model=str(judge), output_dir="-", sets=(unused,), max_pixels=MAX_PIXELS
-    )
+    spec = TrainingSpec(trainer="local", model=str(judge), output_dir="-", sets=(unused,), max_pixels=MAX_PIXELS)
     collator = Collator(processor, spec, pixel_factor(str(judge)))
     (newline,) = processor.tokenizer("\n").input_ids
     cost = newlines = 0.0
@@ -144,25 +153,65 @@ def test_a_judge_is_shown_in_training_what_it_was_shown_and_can_be_asked_after(
     name, *arguments = shlex.split(example.template)
     out = tmp_path / "out"
     judged.winnow(
-        "train", "start", "--set", medium, "--model", judge, "--output-dir", out, "--trainer", "command",
-        "--data-format", example.data_format, "--device", "cpu", "--max-pixels", MAX_PIXELS,
-        "--max-steps", 2, "--train-batch-size", 32, "--micro-train-batch-size", 32, "--save-steps", 2,
-        "--actor-learning-rate", 1e-6, "--command", shlex.join([str(python.parent / name), *arguments]),
+        "train",
+        "start",
+        "--set",
+        medium,
+        "--model",
+        judge,
+        "--output-dir",
+        out,
+        "--trainer",
+        "command",
+        "--data-format",
+        example.data_format,
+        "--device",
+        "cpu",
+        "--max-pixels",
+        MAX_PIXELS,
+        "--max-steps",
+        2,
+        "--train-batch-size",
+        32,
+        "--micro-train-batch-size",
+        32,
+        "--save-steps",
+        2,
+        "--actor-learning-rate",
+        1e-6,
+        "--command",
+        shlex.join([str(python.parent / name), *arguments]),
         "--wait",
-    )  # fmt: skip
+    )
     judged.winnow("export", medium, "--format", "lightrft", "--out", tmp_path / "rows")
     expected = losses(judge, tmp_path / "rows")
     first = CommandTrainer().metrics(out)[0]
     assert first.step == 1 and first.loss is not None
-    print(f"{program}, {medium}: inference {expected.inference:.5f}, with the newline "
-          f"{expected.with_newline:.5f}, first loss {first.loss:.5f}")  # fmt: skip
+    print(
+        f"{program}, {medium}: inference {expected.inference:.5f}, with the newline "
+        f"{expected.with_newline:.5f}, first loss {first.loss:.5f}"
+    )
     assert abs(first.loss - expected.with_newline) <= 0.1 * expected.inference
     checkpoint = CommandTrainer().checkpoints(out)[-1]
     assert checkpoint.judge
-    run = json.loads(judged.winnow(
-        "run", "start", "--dataset", SETS[medium][0], "--model", checkpoint.path, "--engine",
-        "transformers", "--limit", 3, "--max-new-tokens", 256, "--wait", "--json",
-    ))  # fmt: skip
+    run = json.loads(
+        judged.winnow(
+            "run",
+            "start",
+            "--dataset",
+            SETS[medium][0],
+            "--model",
+            checkpoint.path,
+            "--engine",
+            "transformers",
+            "--limit",
+            3,
+            "--max-new-tokens",
+            256,
+            "--wait",
+            "--json",
+        )
+    )
     rows = judged.winnow("run", "predictions", run["id"], "--json").splitlines()
     assert run["counts"]["failed"] == 0 and len(rows) == 3
     assert all(json.loads(row)["answer"] in ("first", "second") for row in rows)

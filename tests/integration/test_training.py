@@ -25,8 +25,7 @@ from tests.integration.test_bad_input import one_line
 from tests.integration.test_runs import wait_for
 from tests.workspaces import build_workspace
 
-SMALL = ("--device", "cpu", "--max-pixels", 56 * 56, "--fps", 1, "--train-batch-size", 4,
-         "--actor-learning-rate", 1e-3)  # fmt: skip
+SMALL = ("--device", "cpu", "--max-pixels", 56 * 56, "--fps", 1, "--train-batch-size", 4, "--actor-learning-rate", 1e-3)
 
 WAIT_S = 200
 """A busy machine needs a minute to load torch."""
@@ -58,10 +57,7 @@ def processes_of(folder: Path) -> list[psutil.Process]:
 
 
 def start(winnow: Winnow, judge: Path, out: Path, *words: object, code: int = 0) -> Any:
-    return winnow(
-        "train", "start", "--set", "mixed", "--model", judge, "--output-dir", out, *SMALL,
-        *words, code=code,
-    )  # fmt: skip
+    return winnow("train", "start", "--set", "mixed", "--model", judge, "--output-dir", out, *SMALL, *words, code=code)
 
 
 def step_of(out: Path) -> int:
@@ -78,21 +74,30 @@ def test_from_a_frozen_set_to_a_judge_that_the_next_run_asks(
     assert row.json["progress"]["step"] == row.json["progress"]["steps"] == 4
     shown = winnow("train", "show", 1, "--json").json
     assert shown["metrics"][-1]["loss"] < shown["metrics"][0]["loss"]
-    assert [(c["step"], c["final"]) for c in shown["checkpoints"]] == [
-        (2, False), (4, False), (4, True),
-    ]  # fmt: skip
+    assert [(c["step"], c["final"]) for c in shown["checkpoints"]] == [(2, False), (4, False), (4, True)]
     assert shown["spec"]["sets"][0]["content_hash"] == shown_hash(winnow)
     names = {path.name for path in (out / "data").glob("set-*/*")}
     assert {"rejection_sampling_train_t2i.json", "rejection_sampling_train_t2v.json"} <= names
     run = winnow(
-        "train", "evaluate", 1, "--dataset", "pictures", "--engine", "transformers", "--device",
-        "cpu", "--max-new-tokens", 4, "--limit", 2, "--wait", "--json",
-    ).json["run"]  # fmt: skip
+        "train",
+        "evaluate",
+        1,
+        "--dataset",
+        "pictures",
+        "--engine",
+        "transformers",
+        "--device",
+        "cpu",
+        "--max-new-tokens",
+        4,
+        "--limit",
+        2,
+        "--wait",
+        "--json",
+    ).json["run"]
     assert winnow("run", "show", run, "--json").json["counts"]["done"] == 2
     (evaluation,) = winnow("train", "show", 1, "--json").json["evaluations"]
-    assert evaluation == {
-        "run": run, "dataset": "pictures", "checkpoint": str(out / "final_checkpoint"),
-    }  # fmt: skip
+    assert evaluation == {"run": run, "dataset": "pictures", "checkpoint": str(out / "final_checkpoint")}
     refused = start(winnow, judge_folder, out, code=1)
     one_line(refused, "holds another training")
     assert "training 1 finished" in winnow("train", "log", 1).out
@@ -125,8 +130,7 @@ def test_a_killed_trainer_is_interrupted_and_its_resumed_judge_is_the_same(
     export_sets(space.database, spec, tmp_path / "whole")
     assert Fit(tmp_path / "whole", spec, take_place(spec)).run()
     resumed, whole = (
-        load_file(folder / "final_checkpoint" / "model.safetensors")
-        for folder in (out, tmp_path / "whole")
+        load_file(folder / "final_checkpoint" / "model.safetensors") for folder in (out, tmp_path / "whole")
     )
     assert all(torch.equal(resumed[name], whole[name]) for name in whole)
 

@@ -41,16 +41,24 @@ def train(space: Workspace, judge: Path, name: str, **values: Any) -> Path:
     folder = space.folder.parent / name
     spec = space.trainer.spec(
         ["mixed"],
-        **{"trainer": "local", "model": str(judge), "output_dir": str(folder), "device": "cpu",
-           "max_pixels": 56 * 56, "fps": 1.0, "train_batch_size": 3, "max_steps": 2,
-           "micro_train_batch_size": 1, "actor_learning_rate": 1e-3, **values},
-    )  # fmt: skip
+        **{
+            "trainer": "local",
+            "model": str(judge),
+            "output_dir": str(folder),
+            "device": "cpu",
+            "max_pixels": 56 * 56,
+            "fps": 1.0,
+            "train_batch_size": 3,
+            "max_steps": 2,
+            "micro_train_batch_size": 1,
+            "actor_learning_rate": 1e-3,
+            **values,
+        },
+    )
     claim(folder, name, spec)
     export_sets(space.database, spec, folder)
     command = LocalTrainer(sys.executable).command(spec, folder)
-    done = subprocess.run(
-        command.argv, env={**os.environ, **command.env}, capture_output=True, text=True, timeout=280
-    )
+    done = subprocess.run(command.argv, env={**os.environ, **command.env}, capture_output=True, text=True, timeout=280)
     assert done.returncode == 0, done.stderr[-3000:]
     return folder
 
@@ -60,14 +68,10 @@ def weights(folder: Path) -> dict[str, torch.Tensor]:
     return {name: value for name, value in state.items() if name.startswith("weight.")}
 
 
-def test_two_processes_make_the_weights_that_one_makes(
-    space: Workspace, judge_folder: Path
-) -> None:
+def test_two_processes_make_the_weights_that_one_makes(space: Workspace, judge_folder: Path) -> None:
     """Three rows a step: one process has two of them, the other one, and responses differ in length."""
     alone = weights(train(space, judge_folder, "alone"))
-    together = train(
-        space, judge_folder, "together", gpus_per_node=2, master_port=free_port(), save_steps=1
-    )
+    together = train(space, judge_folder, "together", gpus_per_node=2, master_port=free_port(), save_steps=1)
     for name, value in weights(together).items():
         assert torch.allclose(value, alone[name], atol=2e-4), name
     before = load_file(judge_folder / "model.safetensors")
@@ -91,10 +95,22 @@ def test_vllm_loads_a_trained_judge_and_its_answers_are_readable(
     files = write_demo(tmp_path / "demo", image_pairs=6, video_pairs=0, seed=5)
     winnow("dataset", "add", f"hpdv3:{files.images}", "--name", "demo")
     run = winnow(
-        "run", "start", "--dataset", "demo", "--model", folder / "final_checkpoint", "--engine",
-        "vllm", "--max-new-tokens", 256, "--batch-size", 6, "--wait", "--json",
+        "run",
+        "start",
+        "--dataset",
+        "demo",
+        "--model",
+        folder / "final_checkpoint",
+        "--engine",
+        "vllm",
+        "--max-new-tokens",
+        256,
+        "--batch-size",
+        6,
+        "--wait",
+        "--json",
         env={"WINNOW_VLLM_PYTHON": str(PYTHON)},
-    ).json  # fmt: skip
+    ).json
     assert (run["status"], run["counts"]["done"], run["counts"]["failed"]) == ("finished", 6, 0)
     rows = winnow("run", "predictions", run["id"], "--json").lines
     assert all(row["answer"] for row in rows), json.dumps(rows)[:2000]

@@ -37,8 +37,7 @@ T2V = "rejection-sampling-t2v"
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(
-        not (Path(HOME) / SCRIPT).is_file(),
-        reason="no LightRFT checkout: name one in WINNOW_TEST_LIGHTRFT_HOME",
+        not (Path(HOME) / SCRIPT).is_file(), reason="no LightRFT checkout: name one in WINNOW_TEST_LIGHTRFT_HOME"
     ),
 ]
 
@@ -56,12 +55,26 @@ def asked(space: Workspace, judge_folder: Path) -> tuple[Path, TrainingSpec]:
     """A folder with the exports, and a spec in which everything differs from LightRFT's defaults."""
     folder = space.folder / "out"
     spec = space.trainer.spec(
-        ["mixed"], trainer="lightrft", model=str(judge_folder), output_dir=str(folder),
-        actor_learning_rate=3e-6, train_batch_size=6, micro_train_batch_size=2, max_epochs=4,
-        lr_warmup_ratio=0.05, prompt_max_len=9000, fps=1.5, max_pixels=100_352, zero_stage=1,
-        save_steps=77, max_ckpt_num=5, l2=0.01, seed=7, validation=0.3,
+        ["mixed"],
+        trainer="lightrft",
+        model=str(judge_folder),
+        output_dir=str(folder),
+        actor_learning_rate=3e-6,
+        train_batch_size=6,
+        micro_train_batch_size=2,
+        max_epochs=4,
+        lr_warmup_ratio=0.05,
+        prompt_max_len=9000,
+        fps=1.5,
+        max_pixels=100_352,
+        zero_stage=1,
+        save_steps=77,
+        max_ckpt_num=5,
+        l2=0.01,
+        seed=7,
+        validation=0.3,
         lora=LoraSpec(rank=8, alpha=16, dropout=0.1),
-    )  # fmt: skip
+    )
     claim(folder, "test", spec)
     export_sets(space.database, spec, folder)
     return folder, spec
@@ -74,14 +87,15 @@ def result(
     folder, spec = asked
     words = load_trainer("lightrft", Tools({}, HOME)).command(spec, folder).argv
     start = words.index(spec.master_addr) + 1
-    entry, *arguments = (
-        str(Path(HOME) / word) if word == SCRIPT else word for word in words[start:]
-    )
+    entry, *arguments = (str(Path(HOME) / word) if word == SCRIPT else word for word in words[start:])
     out = tmp_path_factory.mktemp("driven") / "out.json"
     done = subprocess.run(
         [PYTHON, str(DRIVER), HOME, str(judge_folder), entry, str(out), *arguments],
-        cwd=HOME, capture_output=True, text=True, timeout=280,
-    )  # fmt: skip
+        cwd=HOME,
+        capture_output=True,
+        text=True,
+        timeout=280,
+    )
     assert done.returncode == 0, done.stderr[-4000:]
     found: dict[str, Any] = json.loads(out.read_text())
     return found
@@ -93,10 +107,20 @@ def test_lightrfts_own_parser_reads_every_hyperparameter_as_it_was_given(
     folder, spec = asked
     parsed = result["parsed"]
     for name in (
-        "actor_learning_rate", "train_batch_size", "micro_train_batch_size", "max_epochs",
-        "lr_warmup_ratio", "prompt_max_len", "fps", "max_pixels", "zero_stage", "save_steps",
-        "max_ckpt_num", "l2", "seed",
-    ):  # fmt: skip
+        "actor_learning_rate",
+        "train_batch_size",
+        "micro_train_batch_size",
+        "max_epochs",
+        "lr_warmup_ratio",
+        "prompt_max_len",
+        "fps",
+        "max_pixels",
+        "zero_stage",
+        "save_steps",
+        "max_ckpt_num",
+        "l2",
+        "seed",
+    ):
         assert parsed[name] == getattr(spec, name), name
     assert spec.lora is not None
     assert (parsed["lora_rank"], parsed["lora_alpha"], parsed["lora_dropout"]) == (8, 16, 0.1)
@@ -124,9 +148,7 @@ def test_grm_dataset_shows_every_row_of_both_kinds_as_inference_does(
         prompt = prompt_inputs(processor, [request])["input_ids"][0].tolist()
         one = found[row.media, row.response]
         assert one["tokens"][: len(prompt)] == prompt
-        text = processor.tokenizer.decode(
-            one["tokens"][len(prompt) :], clean_up_tokenization_spaces=False
-        )
+        text = processor.tokenizer.decode(one["tokens"][len(prompt) :], clean_up_tokenization_spaces=False)
         assert text == row.response + processor.tokenizer.eos_token
         assert one["learned"] == len(one["tokens"]) - len(prompt)
     assert {row["source"] for row in result["rows"]} == {"imagegen-cot-reward-5k", T2V}
@@ -135,10 +157,12 @@ def test_grm_dataset_shows_every_row_of_both_kinds_as_inference_does(
 def counted(out: Path, *, after: int) -> list[dict[str, Any]]:
     """Each of two ranks' steps: 170 rows in 3 epochs of 21 steps of 8, two at once on a GPU."""
     done = subprocess.run(
-        [PYTHON, str(COUNTING), HOME, lightrft_entry.__file__, str(out),
-         *map(str, (170, 8, 2, 2, 3, after))],
-        cwd=HOME, capture_output=True, text=True, timeout=280,
-    )  # fmt: skip
+        [PYTHON, str(COUNTING), HOME, lightrft_entry.__file__, str(out), *map(str, (170, 8, 2, 2, 3, after))],
+        cwd=HOME,
+        capture_output=True,
+        text=True,
+        timeout=280,
+    )
     assert done.returncode == 0, done.stderr[-4000:]
     found: list[dict[str, Any]] = json.loads(out.read_text())["ranks"]
     return found

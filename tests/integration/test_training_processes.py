@@ -37,10 +37,7 @@ def space(tmp_path: Path) -> Iterator[Workspace]:
 
 
 def start_two(winnow: Winnow, judge: Path, out: Path, *words: object) -> None:
-    start(
-        winnow, judge, out, "--lora", "--gpus-per-node", 2, "--master-port", free_port(),
-        "--save-steps", 2, *words,
-    )  # fmt: skip
+    start(winnow, judge, out, "--lora", "--gpus-per-node", 2, "--master-port", free_port(), "--save-steps", 2, *words)
 
 
 def family(space: Workspace) -> tuple[list[psutil.Process], list[psutil.Process]]:
@@ -72,9 +69,7 @@ def test_workers_die_with_a_killed_torchrun_and_resume_has_one_writer(
     wait_for(lambda: step_of(out) > reached, WAIT_S)
     steps = [json.loads(line)["step"] for line in (out / "metrics.jsonl").read_text().splitlines()]
     assert steps == list(range(1, len(steps) + 1)), "two processes write"
-    assert (
-        len([p for p in processes_of(tmp_path) if "torch.distributed.run" not in p.cmdline()]) == 3
-    )
+    assert len([p for p in processes_of(tmp_path) if "torch.distributed.run" not in p.cmdline()]) == 3
 
     winnow("train", "stop", 1)
     wait_for(lambda: not processes_of(tmp_path), 5)

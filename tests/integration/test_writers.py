@@ -52,9 +52,7 @@ def test_processes_that_store_the_same_at_once_store_each_prediction_once_though
     with database.read() as connection:
         made = connection.execute(select(func.count(), func.count(c.pair_id.distinct()))).one()
         judged = connection.execute(
-            select(func.count()).select_from(
-                verdicts.join(predictions, c.id == verdicts.c.prediction_id)
-            )
+            select(func.count()).select_from(verdicts.join(predictions, c.id == verdicts.c.prediction_id))
         ).scalar_one()
         undecided = select(func.count()).where(verdicts.c.reason == "undecided")
         assert (*made, judged) == (PAIRS, PAIRS, PAIRS)

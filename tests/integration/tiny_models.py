@@ -13,9 +13,13 @@ from backend.demo.judge_model import SPECIAL_TOKENS, build_tokenizer
 
 _MEAN = {"image_mean": [0.5, 0.5, 0.5], "image_std": [0.5, 0.5, 0.5]}
 _TEXT: dict[str, Any] = {
-    "hidden_size": 64, "intermediate_size": 96, "num_hidden_layers": 2, "num_attention_heads": 2,
-    "num_key_value_heads": 1, "max_position_embeddings": 4096,
-}  # fmt: skip
+    "hidden_size": 64,
+    "intermediate_size": 96,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 2,
+    "num_key_value_heads": 1,
+    "max_position_embeddings": 4096,
+}
 
 
 def save_qwen2_vl(folder: Path) -> Path:
@@ -25,17 +29,22 @@ def save_qwen2_vl(folder: Path) -> Path:
     tokenizer, ids = _tokenizer()
     config = Qwen2VLConfig(
         text_config={
-            **_TEXT, **_vocabulary(tokenizer, ids),
-            "rope_parameters": {
-                "rope_type": "default", "mrope_section": [4, 6, 6], "rope_theta": 10_000.0,
-            },
+            **_TEXT,
+            **_vocabulary(tokenizer, ids),
+            "rope_parameters": {"rope_type": "default", "mrope_section": [4, 6, 6], "rope_theta": 10_000.0},
         },
         vision_config={
-            "depth": 2, "embed_dim": 32, "hidden_size": 64, "num_heads": 2, "mlp_ratio": 2,
-            "patch_size": 14, "spatial_merge_size": 2, "temporal_patch_size": 2,
+            "depth": 2,
+            "embed_dim": 32,
+            "hidden_size": 64,
+            "num_heads": 2,
+            "mlp_ratio": 2,
+            "patch_size": 14,
+            "spatial_merge_size": 2,
+            "temporal_patch_size": 2,
         },
         **_places(ids),
-    )  # fmt: skip
+    )
     return _save(Qwen2VLForConditionalGeneration, config, tokenizer, folder, "Qwen2VL", 14)
 
 
@@ -46,20 +55,30 @@ def save_qwen3_vl(folder: Path) -> Path:
     tokenizer, ids = _tokenizer()
     config = Qwen3VLConfig(
         text_config={
-            **_TEXT, **_vocabulary(tokenizer, ids), "head_dim": 32,
+            **_TEXT,
+            **_vocabulary(tokenizer, ids),
+            "head_dim": 32,
             "rope_parameters": {
-                "rope_type": "default", "mrope_section": [6, 5, 5], "mrope_interleaved": True,
+                "rope_type": "default",
+                "mrope_section": [6, 5, 5],
+                "mrope_interleaved": True,
                 "rope_theta": 10_000.0,
             },
         },
         vision_config={
-            "depth": 3, "hidden_size": 32, "intermediate_size": 64, "num_heads": 2,
-            "out_hidden_size": 64, "patch_size": 16, "spatial_merge_size": 2,
-            "temporal_patch_size": 2, "num_position_embeddings": 64,
+            "depth": 3,
+            "hidden_size": 32,
+            "intermediate_size": 64,
+            "num_heads": 2,
+            "out_hidden_size": 64,
+            "patch_size": 16,
+            "spatial_merge_size": 2,
+            "temporal_patch_size": 2,
+            "num_position_embeddings": 64,
             "deepstack_visual_indexes": [0, 1],
         },
         **_places(ids),
-    )  # fmt: skip
+    )
     return _save(Qwen3VLForConditionalGeneration, config, tokenizer, folder, "Qwen3VL", 16)
 
 
@@ -95,10 +114,13 @@ def _save(model: Any, config: Any, tokenizer: Any, folder: Path, family: str, pa
     area = (2 * patch) ** 2
     video = "Qwen3VLVideoProcessor" if patch == 16 else "Qwen2VLVideoProcessor"
     common = {
-        "processor_class": f"{family}Processor", "patch_size": patch, "merge_size": 2,
-        "temporal_patch_size": 2, **_MEAN,
+        "processor_class": f"{family}Processor",
+        "patch_size": patch,
+        "merge_size": 2,
+        "temporal_patch_size": 2,
+        **_MEAN,
         "size": {"shortest_edge": 4 * area, "longest_edge": 64 * area},
-    }  # fmt: skip
+    }
     for name, value in (
         ("preprocessor_config.json", {"image_processor_type": "Qwen2VLImageProcessor", **common}),
         ("video_preprocessor_config.json", {"video_processor_type": video, **common}),

@@ -27,8 +27,7 @@ def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Registry[Engin
     info.mkdir()
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: echo-engine\nVersion: 1.0\n")
     (info / "entry_points.txt").write_text(
-        "[winnow.engines]\necho = echo_engine:ECHO\nbroken = echo_engine:NOTHING\n"
-        "vllm = echo_engine:ECHO\n"
+        "[winnow.engines]\necho = echo_engine:ECHO\nbroken = echo_engine:NOTHING\nvllm = echo_engine:ECHO\n"
     )
     monkeypatch.syspath_prepend(str(tmp_path))
     monkeypatch.delitem(sys.modules, "echo_engine", raising=False)

@@ -22,9 +22,7 @@ from backend.terminal import safe_streams
 ANY = st.text(
     st.one_of(
         st.characters(),
-        st.sampled_from(
-            "\x00\x07\x1b\x7f\x9b\r\n\t\u202e\u2066\u061c\u200b\u200c\u200d\u2028\u3164"
-        ),
+        st.sampled_from("\x00\x07\x1b\x7f\x9b\r\n\t\u202e\u2066\u061c\u200b\u200c\u200d\u2028\u3164"),
         st.characters(categories=["Cs", "Cf", "Cc", "Zl", "Zp"]),
     )
 )
@@ -45,17 +43,27 @@ def test_no_character_acts_and_a_text_that_is_visible_stays_as_it_is(text: str) 
     assert shown.count("\n") == text.count("\n")
 
 
-@pytest.mark.parametrize("text", [
-    "a red 図 　全角", "می‌خواهم", "क्‍ष", "👩‍💻 ❤️‍🔥", "ក​ខ", "naïve Ελλάδα 中文", "a\tb\nc", "10 000 €",
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "text", ["a red 図 　全角", "می‌خواهم", "क्‍ष", "👩‍💻 ❤️‍🔥", "ក​ខ", "naïve Ελλάδα 中文", "a\tb\nc", "10 000 €"]
+)
 def test_what_scripts_and_emoji_are_written_with_stays(text: str) -> None:
     assert visible(text) == text
 
 
-@pytest.mark.parametrize("text", [
-    "pay\u200bpal", "pay\u200dpal", "\u200cpaypal", "pay\ufeffpal", "pay\u00adpal", "pay\u3164pal",
-    "pay\u2060pal", "x\U000e0041", "۱\u200c\u200cx",
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "text",
+    [
+        "pay\u200bpal",
+        "pay\u200dpal",
+        "\u200cpaypal",
+        "pay\ufeffpal",
+        "pay\u00adpal",
+        "pay\u3164pal",
+        "pay\u2060pal",
+        "x\U000e0041",
+        "۱\u200c\u200cx",
+    ],
+)
 def test_what_is_drawn_as_nothing_cannot_hide_in_a_name(text: str) -> None:
     assert "\\" in visible(text)
 
@@ -67,9 +75,7 @@ def test_escapes_say_which_character_it_was() -> None:
 @settings(max_examples=40, deadline=None)
 @given(
     st.recursive(
-        ANY | st.integers() | st.none(),
-        lambda inner: st.lists(inner) | st.dictionaries(ANY, inner),
-        max_leaves=8,
+        ANY | st.integers() | st.none(), lambda inner: st.lists(inner) | st.dictionaries(ANY, inner), max_leaves=8
     )
 )
 def test_json_is_ascii_and_parses_back_to_the_same_value(value: object) -> None:
@@ -90,9 +96,7 @@ def test_json_is_ascii_and_parses_back_to_the_same_value(value: object) -> None:
     assert json.loads(document) == value
 
 
-def test_what_libraries_and_tracebacks_write_does_not_act_either(
-    capsys: pytest.CaptureFixture[str],
-) -> None:
+def test_what_libraries_and_tracebacks_write_does_not_act_either(capsys: pytest.CaptureFixture[str]) -> None:
     with safe_streams():
         print("\x1b[31mred\u202e")
         print("\x1b]0;t\x07", file=sys.stderr)

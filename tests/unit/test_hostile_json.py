@@ -43,13 +43,7 @@ def test_a_bomb_is_refused_as_what_is_no_json(bomb: str | bytes) -> None:
 
 def test_what_people_write_is_read_however_many_brackets_it_has() -> None:
     deep = "[" * DEEPEST + "]" * DEEPEST
-    for text in (
-        deep,
-        json.dumps(["[" * 9_000]),
-        json.dumps([{"a": [1]}] * 5_000),
-        "NaN",
-        "[1e999]",
-    ):
+    for text in (deep, json.dumps(["[" * 9_000]), json.dumps([{"a": [1]}] * 5_000), "NaN", "[1e999]"):
         load_json(text)
     assert load_json('{"a": "\\ud800"}') == {"a": "\ud800"}
 
@@ -62,9 +56,7 @@ def test_a_key_that_is_given_twice_is_refused_where_a_person_decides_by_it() -> 
         _mapping('{"ruling": "accept", "ruling": "reject"}')
 
 
-@pytest.mark.parametrize(
-    "bomb", [text for text in BOMBS.values() if isinstance(text, str) and text]
-)
+@pytest.mark.parametrize("bomb", [text for text in BOMBS.values() if isinstance(text, str) and text])
 def test_every_reader_of_a_file_says_so_in_one_line(bomb: str, tmp_path: Path) -> None:
     for name in ("x.json", MANIFEST, "config.json", "model.safetensors.index.json"):
         (tmp_path / name).write_text(bomb)
@@ -95,9 +87,7 @@ def test_of_a_data_set_of_lines_a_bomb_is_one_broken_row(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("bomb", [BOMBS["in a value"], BOMBS["digits"], BOMBS["objects"]])
-def test_of_a_data_set_in_an_array_a_bomb_ends_the_file_with_its_line(
-    bomb: str, tmp_path: Path
-) -> None:
+def test_of_a_data_set_in_an_array_a_bomb_ends_the_file_with_its_line(bomb: str, tmp_path: Path) -> None:
     file = tmp_path / "d.json"
     file.write_text(f"[\n{bomb}\n]")
     with pytest.raises(DatasetError, match=r"d\.json:2: invalid JSON in row 0"):
@@ -117,12 +107,20 @@ def test_a_line_without_end_is_a_broken_row_that_is_not_kept_in_memory(
     assert not isinstance(third, BrokenRow)
 
 
-@pytest.mark.parametrize("text", [
-    "[" * 100_000, '{"a":' * 2_000, '{"winner": ' + "[" * 9_000, '{"winner": ' * 2_000,
-    'scores: {"Quality": ' + "[" * 900 + '"8"' + "]" * 900 + "}", '{"winner": ' + "1" * 10_000 + "}",
-    'x: {"Quality": {"Image 1": ' + "9" * 5_000 + "}}",
-    '{"winner": "?", "x": ' + "[" * 980 + "]" * 980 + "}",
-], ids=range(8))  # fmt: skip
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[" * 100_000,
+        '{"a":' * 2_000,
+        '{"winner": ' + "[" * 9_000,
+        '{"winner": ' * 2_000,
+        'scores: {"Quality": ' + "[" * 900 + '"8"' + "]" * 900 + "}",
+        '{"winner": ' + "1" * 10_000 + "}",
+        'x: {"Quality": {"Image 1": ' + "9" * 5_000 + "}}",
+        '{"winner": "?", "x": ' + "[" * 980 + "]" * 980 + "}",
+    ],
+    ids=range(8),
+)
 def test_a_judge_that_writes_a_bomb_is_unreadable(text: str) -> None:
     assert parse_verdict(text, MediaKind.IMAGE).answer is None
 

@@ -25,9 +25,12 @@ MODELS: list[tuple[type[BaseModel], str, tuple[str, ...], dict[str, Option]]] = 
     (LoraSpec, "lora_", ("train", "start"), IN_TRAINING_FORM),
 ]
 _NEEDED: dict[str, Any] = {
-    "trainer": "local", "model": "m", "output_dir": "o", "nnodes": 1_000_000_000,
+    "trainer": "local",
+    "model": "m",
+    "output_dir": "o",
+    "nnodes": 1_000_000_000,
     "sets": ({"id": 1, "name": "s", "version": 1, "content_hash": "h"},),
-}  # fmt: skip
+}
 NUMBERS = [
     pytest.param(model, prefix, one, id=one.name)
     for model, prefix, _, _ in MODELS

@@ -46,8 +46,14 @@ def test_every_extra_is_tried_alone_and_every_combination_that_a_text_names_once
     """
     hint = """hint="pip install '.[vllm,train]'")"""
     assert combinations(["vllm", "train", "login", "dev"], [readme, hint]) == [
-        ("vllm", "train"), ("vllm",), ("train", "dev"), ("dev",), ("login",), ("train",), (),
-    ]  # fmt: skip
+        ("vllm", "train"),
+        ("vllm",),
+        ("train", "dev"),
+        ("dev",),
+        ("login",),
+        ("train",),
+        (),
+    ]
 
 
 def test_a_text_that_names_an_extra_that_is_none_is_found() -> None:

@@ -11,9 +11,7 @@ from backend.errors import SettingsError
 from backend.settings import Settings
 
 
-def test_an_empty_environment_gives_the_defaults(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_empty_environment_gives_the_defaults(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     settings = Settings.from_environment({"WINNOW_WORKSPACE": ""})
     assert settings.workspace == tmp_path / "winnow-workspace"

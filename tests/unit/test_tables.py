@@ -12,17 +12,32 @@ from dashboard.tables import no_formula
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.mark.parametrize("text", [
-    "=HYPERLINK(\"http://evil.invalid\")", "+1+cmd|' /C calc'!A0", "-2+3", "@SUM(A1)", "\t=1", "\r=1",
-    " =1", "'=1", '"=1', "＝1+1", "\n=1", "-cmd", "+A1", "=1",
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "text",
+    [
+        '=HYPERLINK("http://evil.invalid")',
+        "+1+cmd|' /C calc'!A0",
+        "-2+3",
+        "@SUM(A1)",
+        "\t=1",
+        "\r=1",
+        " =1",
+        "'=1",
+        '"=1',
+        "＝1+1",
+        "\n=1",
+        "-cmd",
+        "+A1",
+        "=1",
+    ],
+)
 def test_a_text_that_a_spreadsheet_would_run_becomes_a_text(text: str) -> None:
     assert no_formula(text) == f"'{text}"
 
 
-@pytest.mark.parametrize("value", [
-    -3.5, 0, None, True, "-3.5", "+1,234", "-12 %", "1e-3", "-1e-3", "a=b", "a, -b", "", "-", "–", "'quoted'",
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "value", [-3.5, 0, None, True, "-3.5", "+1,234", "-12 %", "1e-3", "-1e-3", "a=b", "a, -b", "", "-", "–", "'quoted'"]
+)
 def test_numbers_and_plain_texts_stay_as_they_are(value: object) -> None:
     assert no_formula(value) is value
 

@@ -23,9 +23,7 @@ _BARE = re.compile(
     r"|(?P<tie>(?<![a-z])(?:(?:it\s(?:is|s)\s)?(?:a\s)?(?:tie|draw)|same|equal(?:ly\sgood)?)|平局|平手|一样好))",
     re.IGNORECASE,
 )
-_NUMBERS = {"1": 0, "one": 0, "first": 0, "a": 0, "left": 0} | {
-    "2": 1, "two": 1, "second": 1, "b": 1, "right": 1,
-}  # fmt: skip
+_NUMBERS = {"1": 0, "one": 0, "first": 0, "a": 0, "left": 0} | {"2": 1, "two": 1, "second": 1, "b": 1, "right": 1}
 # "[[A]]", "[[C]]" for a tie, "[[A>>B]]", "[[A=B=Bad]]"; without brackets only where it is all there is.
 _RANKED = re.compile(
     r"(?:(?:image|video|response)\s?)?(?P<a>[AB12])\s?(?P<sign>>{1,3}|≻|={1,2})\s?(?:(?:image|video|response)\s?)?"
@@ -40,29 +38,34 @@ _MARKED = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 _NUMBER = re.compile(r"[0-9.]{1,8}")
-_OF_SCORES = re.compile(
-    r"\b(?:scores?|ratings?|totals?|points?|difference)\b[^\n]*$", re.IGNORECASE
-)
+_OF_SCORES = re.compile(r"\b(?:scores?|ratings?|totals?|points?|difference)\b[^\n]*$", re.IGNORECASE)
 _LABELLED = re.compile(
     r"^[\s*_#>-]{0,6}(?:(?:my|the|final|overall)\s){0,3}(?:answer|winner|verdict|choice|preference|decision"
     r"|(?:better|best|preferred)(?:\s(?:one|image|video|response))?)\W{0,4}[:=]\s{0,2}(.{1,40})$",
     re.IGNORECASE | re.MULTILINE,
 )
 _WINNER_KEYS = (
-    "winner", "overall_winner", "preferred", "preference", "preferred_image", "preferred_video", "preferred_response",
-    "better", "better_image", "better_video", "better_response", "better_one", "choice", "answer", "final_answer",
-    "verdict", "final_verdict", "decision",
-)  # fmt: skip
-_WINNER_KEY = re.compile(rf"[\"'](?:{'|'.join(_WINNER_KEYS)})[\"']\s{{0,4}}:", re.IGNORECASE)
-_REASON_KEYS = (
-    "reason",
-    "reasoning",
-    "rationale",
-    "explanation",
-    "analysis",
-    "cat_reason",
-    "categories",
+    "winner",
+    "overall_winner",
+    "preferred",
+    "preference",
+    "preferred_image",
+    "preferred_video",
+    "preferred_response",
+    "better",
+    "better_image",
+    "better_video",
+    "better_response",
+    "better_one",
+    "choice",
+    "answer",
+    "final_answer",
+    "verdict",
+    "final_verdict",
+    "decision",
 )
+_WINNER_KEY = re.compile(rf"[\"'](?:{'|'.join(_WINNER_KEYS)})[\"']\s{{0,4}}:", re.IGNORECASE)
+_REASON_KEYS = ("reason", "reasoning", "rationale", "explanation", "analysis", "cat_reason", "categories")
 # json_repair takes a text apart sign by sign; what a judge writes is shorter.
 _LONGEST_OBJECT = 20_000
 

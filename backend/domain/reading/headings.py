@@ -16,8 +16,13 @@ LONGEST_NAME = 80
 
 _KNOWN = (
     *dict.fromkeys(name for names in DIMENSIONS.values() for name in names),
-    "语义一致性", "美学质量", "美学", "真实性", "时间连贯性", "时序一致性",
-)  # fmt: skip
+    "语义一致性",
+    "美学质量",
+    "美学",
+    "真实性",
+    "时间连贯性",
+    "时序一致性",
+)
 KNOWN_NAMES = tuple(name.lower() for name in _KNOWN)
 KNOWN_NAME = "(?:" + "|".join(re.escape(name).replace(r"\ ", r"[\s_]") for name in _KNOWN) + ")"
 """The dimensions that Winnow's own instruction asks for; for patterns that ignore case."""
@@ -40,9 +45,7 @@ SCALE = re.compile(
 """A scale that stands where a score could: "(1-10)", "(x/10)"."""
 
 # "[Detail]: …", "[Detail] Image 1 …": the brackets are no part of the name.
-BRACKETED = re.compile(
-    rf"\[([^\[\]\n]{{1,60}})\]\s?(?:[:：]|[-–—](?=\s)|(?={SIDE}))\s?", re.IGNORECASE
-)
+BRACKETED = re.compile(rf"\[([^\[\]\n]{{1,60}})\]\s?(?:[:：]|[-–—](?=\s)|(?={SIDE}))\s?", re.IGNORECASE)
 # A name may begin with digits that a letter follows ("3D geometry") and hold a ratio ("16:9 framing").
 _HEAD = re.compile(
     r"((?:[0-9]{1,4}(?:[A-Za-z°]|-[A-Za-z]|:[0-9]{1,2}\s[^\W\d_]))?(?:(?<=\w)|(?=[^\W\d_]))[^:|]{0,79}?)\s{0,3}(?::|\||\s[-–—]\s)"
@@ -52,8 +55,7 @@ _OWN_SCORE = re.compile(rf"\s?([(\[]\s?{SHORT_SCORE}\s?(?:/\s?10\s?)?[)\]])$")
 _TOTAL = re.compile(TOTAL, re.IGNORECASE)
 _KNOWN_NAME = re.compile(KNOWN_NAME, re.IGNORECASE)
 _OVERALL = re.compile(
-    r"(?:the\s)?(?:overall|final)(?:\s(?:scores?|ratings?|assessment|evaluation|comparison))?",
-    re.IGNORECASE,
+    r"(?:the\s)?(?:overall|final)(?:\s(?:scores?|ratings?|assessment|evaluation|comparison))?", re.IGNORECASE
 )
 _AVERAGE = re.compile(r"\b(?:average|avg|mean)\b|平均", re.IGNORECASE)
 _OTHER = re.compile(
@@ -68,9 +70,7 @@ _GENERIC = re.compile(
 )
 _SUFFIX = re.compile(rf"(?<=\w)\s{RATING}$", re.IGNORECASE)
 
-_ABOUT = (
-    r"(?:analysis|evaluation|evaluating|analyzing|assessment|assessing|review|breakdown|scoring)"
-)
+_ABOUT = r"(?:analysis|evaluation|evaluating|analyzing|assessment|assessing|review|breakdown|scoring)"
 _SCORED = r"(?:(?:scores?|ratings?|得分|评分)(?:\s(?:of|for))?)"
 _SIDE_CELL = re.compile(
     rf"\W{{0,4}}(?:{_SCORED}\W{{1,3}}(?:the\s)?)?(?P<side>{SIDE})(?:{POSSESSIVE})?(?:\s?{_SCORED})?"
@@ -149,10 +149,7 @@ def is_heading(line: str, *, decorated: bool) -> bool:
         return False
     if decorated:
         return len(line.split()) <= 4
-    return (
-        _KNOWN_NAME.fullmatch(line) is not None
-        or _TOTAL.fullmatch(_SUFFIX.sub("", line)) is not None
-    )
+    return _KNOWN_NAME.fullmatch(line) is not None or _TOTAL.fullmatch(_SUFFIX.sub("", line)) is not None
 
 
 def cell_side(text: str) -> int | None:

@@ -16,9 +16,7 @@ from backend.domain.reading.words import PLAIN_SCORE
 # A judge writes one object; trying every brace of a hostile text would take quadratic time.
 _MOST_TRIES = 4
 _MOST_VALUES = 256
-_OPENING = re.compile(
-    r"(?:^|```(?:json)?|:|=)\s{0,8}(?=[{\[]\s{0,40}[\"{])", re.IGNORECASE | re.MULTILINE
-)
+_OPENING = re.compile(r"(?:^|```(?:json)?|:|=)\s{0,8}(?=[{\[]\s{0,40}[\"{])", re.IGNORECASE | re.MULTILINE)
 _SIDE = re.compile(SIDE, re.IGNORECASE)
 _SCORE = re.compile(rf"\s*({PLAIN_SCORE})\s*(?:/\s*[0-9]{{1,3}})?\s*")
 _NAME_KEYS = ("dimension", "name", "criterion", "aspect", "category")
@@ -97,9 +95,7 @@ def _stated(path: tuple[str, ...], value: Any) -> Iterator[Stated]:
         return
     kind = about(names[-1])
     if kind is not About.NOTHING:
-        yield Stated(
-            None if kind in (About.TOTAL, About.OVERALL) else names[-1], sides.pop(), number
-        )
+        yield Stated(None if kind in (About.TOTAL, About.OVERALL) else names[-1], sides.pop(), number)
 
 
 def _number(value: Any) -> float | None:

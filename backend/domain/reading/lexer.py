@@ -169,11 +169,7 @@ def _mark(match: re.Match[str], text: str, lower: str) -> Mark | None:
     value = float(match[form])
     if form == "paren":
         return Mark(start - 1, end + 1, form, None, value)
-    return (
-        Mark(start, end, "strong", None, -value)
-        if form == "minus"
-        else Mark(start, end, form, None, value)
-    )
+    return Mark(start, end, "strong", None, -value) if form == "minus" else Mark(start, end, form, None, value)
 
 
 def _chinese_mark(match: re.Match[str]) -> Mark:

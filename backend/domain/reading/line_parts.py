@@ -34,9 +34,7 @@ TAIL = re.compile(
 )
 """A name behind its score: "8/10 for aesthetics"."""
 
-AT_START = re.compile(
-    rf"(?:(?:score|rating|for|in|the|of)\W{{1,3}}){{0,3}}\W{{0,6}}(?P<side>{SIDE})", re.I
-)
+AT_START = re.compile(rf"(?:(?:score|rating|for|in|the|of)\W{{1,3}}){{0,3}}\W{{0,6}}(?P<side>{SIDE})", re.I)
 """A line that is about one side: "Image 1 …", "Score of the first image …"."""
 
 _SEPARATOR = re.compile(r"[,;|]")

@@ -36,15 +36,10 @@ _GAP = re.compile(
 )
 _LONGEST_GAP = 48
 _FOLLOWED = re.compile(
-    rf"[)\]]?\s{{0,2}}(?:points?\s|pts\s)?(?:\(|for\s|to\s|[-–—:]\s?)\s{{0,2}}(?:the\s)?(?={SIDE})",
-    re.IGNORECASE,
+    rf"[)\]]?\s{{0,2}}(?:points?\s|pts\s)?(?:\(|for\s|to\s|[-–—:]\s?)\s{{0,2}}(?:the\s)?(?={SIDE})", re.IGNORECASE
 )
-_GIVEN = re.compile(
-    rf"\s{{0,2}}(?:points?\s|pts\s)?(?:for|to)\s(?:the\s)?(?={SIDE})", re.IGNORECASE
-)
-_JOIN = re.compile(
-    r"[)\]]?\s{0,2}(?:and|vs\.?|versus|[,;|&/]|和|与){1,2}\s{0,2}[(\[]?", re.IGNORECASE
-)
+_GIVEN = re.compile(rf"\s{{0,2}}(?:points?\s|pts\s)?(?:for|to)\s(?:the\s)?(?={SIDE})", re.IGNORECASE)
+_JOIN = re.compile(r"[)\]]?\s{0,2}(?:and|vs\.?|versus|[,;|&/]|和|与){1,2}\s{0,2}[(\[]?", re.IGNORECASE)
 # A side that is only compared with: the sentence is about the other one.
 _COMPARED = re.compile(
     r"\b(?:than|to|with|over|unlike|like|against|from|versus|vs\.?)\s(?:(?:that|those|the|in|of)\s){0,2}$",
@@ -115,11 +110,7 @@ def _scores_among(line: str, marks: list[Mark]) -> list[Mark]:
         mark
         for place, mark in enumerate(kept)
         if mark.form in ("strong", "label", "both")
-        or (
-            place > 0
-            and not kept[place - 1].is_number
-            and (place == last or not kept[place + 1].is_number)
-        )
+        or (place > 0 and not kept[place - 1].is_number and (place == last or not kept[place + 1].is_number))
     ]
 
 
@@ -200,9 +191,7 @@ def _before_names(numbers: Sequence[Mark], labels: Sequence[Mark]) -> Scores:
     return _kept(scores)
 
 
-def _behind_names(
-    line: str, numbers: Sequence[Mark], labels: Sequence[Mark], side: int | None
-) -> Scores:
+def _behind_names(line: str, numbers: Sequence[Mark], labels: Sequence[Mark], side: int | None) -> Scores:
     scores: dict[int, float | None] = {}
     sure: set[int] = set()
     doubtful: set[int] = set()
@@ -239,13 +228,7 @@ def _behind_names(
 
 
 def _subject(
-    line: str,
-    start: int,
-    number: Mark,
-    named: Sequence[Mark],
-    scores: dict[int, float | None],
-    *,
-    alone: bool,
+    line: str, start: int, number: Mark, named: Sequence[Mark], scores: dict[int, float | None], *, alone: bool
 ) -> tuple[int | None, bool]:
     """Whose ``number`` is, of the sides named since the last one, and whether it is right behind."""
     last = named[-1]

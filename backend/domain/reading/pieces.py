@@ -60,8 +60,7 @@ _END = re.compile(
     r"(?:[ \t]{0,8}\n|[ \t]{1,8})|[。！？]|\n"
 )
 _TURN = re.compile(
-    r";\s{0,4}|,\s{0,4}(?=(?:while|whereas|but|and|yet|although|though)\b)|\s(?=(?:while|whereas)\b)",
-    re.IGNORECASE,
+    r";\s{0,4}|,\s{0,4}(?=(?:while|whereas|but|and|yet|although|though)\b)|\s(?=(?:while|whereas)\b)", re.IGNORECASE
 )
 _PRONOUN = re.compile(r"[\s*_•+-]{0,8}(?:it|its|it's|this\s(?:image|video|one))\b", re.IGNORECASE)
 _TAG = re.compile(r"<\s{0,4}(?P<close>/?)\s{0,4}(?P<name>think|answer)\s{0,4}>", re.IGNORECASE)

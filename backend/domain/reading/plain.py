@@ -17,9 +17,7 @@ _CHARS |= str.maketrans(
 _CHARS.update(dict.fromkeys(map(ord, "\u00a0\u1680\u202f\u205f\u3000"), " "))
 _CHARS.update(dict.fromkeys(range(0x2000, 0x200B), " "))
 _FRACTION = re.compile(r"\\[dt]?frac\s?\{\s?([0-9.]{1,6})\s?\}\s?\{\s?([0-9.]{1,6})\s?\}")
-_COMMAND = re.compile(
-    r"\\(?:boxed|fbox|text|textbf|textit|mathbf|mathrm|mathit)\s?\{([^{}]{0,400})\}"
-)
+_COMMAND = re.compile(r"\\(?:boxed|fbox|text|textbf|textit|mathbf|mathrm|mathit)\s?\{([^{}]{0,400})\}")
 _SPACE = re.compile(r"\\(?:quad|qquad|times(?![a-z])|[()\[\],;! ])")
 _SPECIAL = re.compile(r"<\|[a-z_]{1,24}\|>|</?[a-z_]{1,24}>", re.IGNORECASE)
 

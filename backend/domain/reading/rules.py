@@ -63,8 +63,17 @@ RULES = (
     _rule("is the choice", Says.FOR, rf"(?P<side>S)[is]{_HOW}L(?!:)", "Image 1 is my choice"),
     _rule("is preferred by me", Says.FOR, rf"p[ah]{{0,2}}(?P<side>S)(?:z|y)?{_PICKED}", "I prefer Image 2 to Image 1"),
     _rule("preference goes to", Says.FOR, r"[LV]h?g[a]?(?P<side>S)", "My preference goes to Image 2"),
-    _rule("better one is", Says.FOR, rf"[BV]y(?:i|:|i:)[ah]{{0,2}}(?P<side>S)(?:z|y)?{_PICKED}", "The better image is Image 2"),
-    _rule("labelled", Says.FOR, rf"(?:^|(?<=[.,kt:haA]))(?:[ahA]{{0,3}}(?:L[yL]?|V)(?:i|:|i:)|B:)[ah]{{0,2}}(?P<side>S){_PICKED}",
-          "Final answer: Image 1"),
-)  # fmt: skip
+    _rule(
+        "better one is",
+        Says.FOR,
+        rf"[BV]y(?:i|:|i:)[ah]{{0,2}}(?P<side>S)(?:z|y)?{_PICKED}",
+        "The better image is Image 2",
+    ),
+    _rule(
+        "labelled",
+        Says.FOR,
+        rf"(?:^|(?<=[.,kt:haA]))(?:[ahA]{{0,3}}(?:L[yL]?|V)(?:i|:|i:)|B:)[ah]{{0,2}}(?P<side>S){_PICKED}",
+        "Final answer: Image 1",
+    ),
+)
 """In this order: where two match at one place, the first reads it."""

@@ -50,18 +50,12 @@ _BEHIND_SIDE = re.compile(
 )
 _KNOWN = re.compile(KNOWN_NAME, re.IGNORECASE)
 _KNOWN_SCORE = re.compile(
-    rf"(?P<name>{KNOWN_NAME})\s?[=(\[–—-]?\s?(?P<score>(?:{SCORE}|{SHORT_SCORE})[)\]]?)[\s.]*",
-    re.IGNORECASE,
+    rf"(?P<name>{KNOWN_NAME})\s?[=(\[–—-]?\s?(?P<score>(?:{SCORE}|{SHORT_SCORE})[)\]]?)[\s.]*", re.IGNORECASE
 )
-_SIDE_TOTAL = re.compile(
-    rf"{SIDE}[^0-9;:|]{{0,30}}(?:{TOTAL}|\b(?:final|overall)\s{RATING}\b)",
-    re.IGNORECASE,
-)
+_SIDE_TOTAL = re.compile(rf"{SIDE}[^0-9;:|]{{0,30}}(?:{TOTAL}|\b(?:final|overall)\s{RATING}\b)", re.IGNORECASE)
 _TOTAL = re.compile(rf"{TOTAL}|^\W{{0,3}}(?:in\stotal|overall)\b", re.IGNORECASE)
 _AVERAGE = re.compile(r"\b(?:average|averages|averaging|mean)\s", re.IGNORECASE)
-_ADDITION = re.compile(
-    rf"{NUMBER}(?:/10)?\s?\+\s?{NUMBER}(?:/10)?(?:\s?\+\s?{NUMBER}(?:/10)?){{0,40}}\s?=\s?{NUMBER}"
-)
+_ADDITION = re.compile(rf"{NUMBER}(?:/10)?\s?\+\s?{NUMBER}(?:/10)?(?:\s?\+\s?{NUMBER}(?:/10)?){{0,40}}\s?=\s?{NUMBER}")
 _DIGIT = re.compile("[0-9]")
 _SUMS = (About.TOTAL, About.OVERALL)
 _AVERAGES = ("average", "averag", "mean")
@@ -168,9 +162,7 @@ class _Reader:
         if raw.count("|") >= 2:
             cells = self._table.read(raw.replace("*", ""))
             if cells is not None:
-                self._named.update(
-                    raw[mark.start : mark.end] for mark in marks_of(raw) if mark.is_label
-                )
+                self._named.update(raw[mark.start : mark.end] for mark in marks_of(raw) if mark.is_label)
                 for cell in cells:
                     self._read_cell(cell)
                 return

@@ -10,8 +10,7 @@ from dataclasses import dataclass
 
 # As the models write them: Qwen, DeepSeek and GLM "<think>", Kimi "◁think▷", Mistral "[THINK]".
 THINK = re.compile(
-    r"[<＜◁]\s{0,4}([/／]?)\s{0,4}(?:think(?:ing)?|thoughts?|reasoning)\s{0,4}[>＞▷]|\[(/?)THINK\]",
-    re.IGNORECASE,
+    r"[<＜◁]\s{0,4}([/／]?)\s{0,4}(?:think(?:ing)?|thoughts?|reasoning)\s{0,4}[>＞▷]|\[(/?)THINK\]", re.IGNORECASE
 )
 ANSWER = re.compile(r"[<＜]\s{0,4}([/／]?)\s{0,4}answer\s{0,4}[>＞]", re.IGNORECASE)
 

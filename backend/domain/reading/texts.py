@@ -7,13 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from backend.domain.pairs import Preference
-from backend.domain.reading.answers import (
-    LONGEST_ANSWER,
-    PREFERENCES,
-    Reading,
-    agreed,
-    statements_of,
-)
+from backend.domain.reading.answers import LONGEST_ANSWER, PREFERENCES, Reading, agreed, statements_of
 from backend.domain.reading.forms import marked_contents, marked_forms, read_bare, read_object
 from backend.domain.reading.rules import Says
 

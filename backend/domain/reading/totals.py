@@ -20,18 +20,7 @@ TOTAL = (
 )
 """Words that announce a sum, without groups; for patterns that ignore case."""
 
-TOTAL_ROOTS = (
-    "total",
-    "sum",
-    "combined",
-    "cumulative",
-    "aggregat",
-    "adding",
-    "added up",
-    "add up",
-    "总",
-    "合计",
-)
+TOTAL_ROOTS = ("total", "sum", "combined", "cumulative", "aggregat", "adding", "added up", "add up", "总", "合计")
 """One of these stands, in lower case, wherever :data:`TOTAL` does."""
 
 _TOTAL_FIRST = re.compile(
@@ -47,8 +36,7 @@ _WORDS = (
     r"(?:(?:总分|总计|合计|得分|总|得|共|为|是)\s?:?\s?){0,3}"
 )
 _STATED = re.compile(
-    rf"{_WORDS}(?P<sum>{NUMBER}(?:\s?\+\s?{NUMBER}){{0,40}})(?!(?!pts\b)[A-Za-z0-9_]|\.[0-9]){_SCALE}",
-    re.IGNORECASE,
+    rf"{_WORDS}(?P<sum>{NUMBER}(?:\s?\+\s?{NUMBER}){{0,40}})(?!(?!pts\b)[A-Za-z0-9_]|\.[0-9]){_SCALE}", re.IGNORECASE
 )
 _OF = r"(?:\s?/\s?[0-9]{1,3})?"
 _TWO = re.compile(

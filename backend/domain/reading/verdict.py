@@ -45,9 +45,7 @@ class Verdict:
         for a tie the absolute difference; ``None`` without an answer or without totals."""
         first, second = _sums(self.dimensions)
         return _margin(
-            self.answer,
-            self.totals[0] if first is None else first,
-            self.totals[1] if second is None else second,
+            self.answer, self.totals[0] if first is None else first, self.totals[1] if second is None else second
         )
 
     def to_scores_json(self) -> dict[str, Any]:
@@ -59,9 +57,7 @@ class Verdict:
         }
 
 
-def parse_verdict(
-    text: str, kind: MediaKind, *, finish_reason: str | None = None, use_cot: bool = True
-) -> Verdict:
+def parse_verdict(text: str, kind: MediaKind, *, finish_reason: str | None = None, use_cot: bool = True) -> Verdict:
     """Read a judge's text.
 
     Args:
@@ -127,11 +123,7 @@ def _answer(parts: Sections, flaws: set[Flaw]) -> tuple[Preference | None, list[
     found = read_untagged(parts.outside)
     if found.reading is None:
         flaws.add(
-            Flaw.CONFLICTING_ANSWERS
-            if found.conflict
-            else Flaw.UNREADABLE_ANSWER
-            if found.anything
-            else Flaw.NO_ANSWER
+            Flaw.CONFLICTING_ANSWERS if found.conflict else Flaw.UNREADABLE_ANSWER if found.anything else Flaw.NO_ANSWER
         )
         return None, []
     flaws.add(Flaw.UNTAGGED_ANSWER)
@@ -155,10 +147,7 @@ def _score_flaws(answer: Preference | None, read: Scores) -> set[Flaw]:
         if stated is not None and actual is not None and abs(stated - actual) > _ROUNDING:
             flaws.add(Flaw.TOTAL_MISMATCH)
     if answer is not None and answer is not Preference.TIE:
-        best = tuple(
-            stated if actual is None else actual
-            for stated, actual in zip(totals, sums, strict=True)
-        )
+        best = tuple(stated if actual is None else actual for stated, actual in zip(totals, sums, strict=True))
         for pair in (best, totals):
             margin = _margin(answer, *pair)
             if margin is not None and margin < -_ROUNDING:

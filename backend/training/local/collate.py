@@ -72,15 +72,11 @@ class Collator:
             log.warning("a row is left out: %s", error.message)
             return None
         except MediaError as error:
-            raise TrainingError(
-                error.message, hint="bring the file back, then `winnow train resume`"
-            ) from error
+            raise TrainingError(error.message, hint="bring the file back, then `winnow train resume`") from error
         tokens = inputs["input_ids"].shape[1]
         if tokens > self._longest:
             self.left_out += 1
-            log.warning(
-                "a row of %d tokens is left out (prompt_max_len is %d)", tokens, self._longest
-            )
+            log.warning("a row of %d tokens is left out (prompt_max_len is %d)", tokens, self._longest)
             return None
         return inputs, length
 
@@ -105,10 +101,7 @@ class Collator:
             values = [inputs[name] for inputs, _ in samples]
             if value.shape == samples[0][0]["input_ids"].shape:
                 fill = pad if name == "input_ids" else 0
-                values = [
-                    torch.nn.functional.pad(one, (longest - one.shape[1], 0), value=fill)
-                    for one in values
-                ]
+                values = [torch.nn.functional.pad(one, (longest - one.shape[1], 0), value=fill) for one in values]
             joined[name] = torch.cat(values)
         labels = torch.full_like(joined["input_ids"], IGNORED)
         for number, (_, length) in enumerate(samples):
@@ -133,9 +126,7 @@ def ahead(
         pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _step(
-    pool: ThreadPoolExecutor, collator: Collator, micros: list[list[Row]], workers: int
-) -> Iterator[Micro]:
+def _step(pool: ThreadPoolExecutor, collator: Collator, micros: list[list[Row]], workers: int) -> Iterator[Micro]:
     waiting = []
     for rows in micros:
         waiting.append(pool.submit(_collate, collator, rows))

@@ -41,12 +41,7 @@ class Fit:
     """
 
     def __init__(
-        self,
-        folder: Path,
-        spec: TrainingSpec,
-        place: Place,
-        *,
-        stopping: Callable[[], bool] = lambda: False,
+        self, folder: Path, spec: TrainingSpec, place: Place, *, stopping: Callable[[], bool] = lambda: False
     ) -> None:
         import torch
 
@@ -62,10 +57,7 @@ class Fit:
         self.judge = Judge(spec, place.device, bf16=place.bf16)
         self._collator = Collator(self.judge.processor, spec, pixel_factor(spec.model))
         self._optimizer = torch.optim.AdamW(
-            list(self.judge.trained.values()),
-            lr=spec.actor_learning_rate,
-            betas=(0.9, 0.95),
-            weight_decay=spec.l2,
+            list(self.judge.trained.values()), lr=spec.actor_learning_rate, betas=(0.9, 0.95), weight_decay=spec.l2
         )
         self.steps = total_steps(spec, len(self._rows))
 
@@ -106,9 +98,7 @@ class Fit:
             if journal is not None:
                 journal.close()
         if self._collator.left_out:
-            log.warning(
-                "%d times a row was left out; the lines above say why", self._collator.left_out
-            )
+            log.warning("%d times a row was left out; the lines above say why", self._collator.left_out)
         return True
 
     def _save(self, done: int) -> None:
@@ -198,8 +188,7 @@ class Fit:
         norm = torch.nn.utils.clip_grad_norm_(parameters, self._spec.max_norm)
         if not math.isfinite(float(norm)):
             raise TrainingError(
-                f"the gradient is not a number at step {step + 1}",
-                hint="lower --actor-learning-rate or try --bf16 no",
+                f"the gradient is not a number at step {step + 1}", hint="lower --actor-learning-rate or try --bf16 no"
             )
         for group in self._optimizer.param_groups:
             group["lr"] = rate
@@ -214,11 +203,7 @@ class Fit:
             return
         total = torch.zeros(3, dtype=torch.float64)
         mine = range(self._place.rank, count, self._place.world)
-        micros = (
-            micro
-            for number in mine
-            for micro in self._collator.micro_batches([self._held_out[number]])
-        )
+        micros = (micro for number in mine for micro in self._collator.micro_batches([self._held_out[number]]))
         self.judge.model.eval()
         with torch.no_grad():
             for micro in self._until_stopped(micros, total):

@@ -35,8 +35,7 @@ class Judge:
             from transformers import AutoModelForImageTextToText, AutoProcessor
         except ImportError as error:
             raise TrainerUnavailable(
-                f"the local trainer cannot be imported ({brief(error)})",
-                hint="pip install '.[train]'",
+                f"the local trainer cannot be imported ({brief(error)})", hint="pip install '.[train]'"
             ) from error
         self._torch = torch
         self._source = spec.model
@@ -55,9 +54,7 @@ class Judge:
             ) from error
         self._dtype = _stored_dtype(torch, model, Path(spec.model))
         if spec.gradient_checkpointing:
-            model.gradient_checkpointing_enable(
-                gradient_checkpointing_kwargs={"use_reentrant": False}
-            )
+            model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
         self._base = model
         self.model: Any = _with_adapters(model, spec) if spec.lora else model
         self.model.to(device).train()
@@ -108,10 +105,9 @@ class Judge:
                     weights[name] = weights[name].float() + module.get_delta_weight("default")
                     trained.add(name)
             saved = {
-                name: (value.to(self._dtype) if value.is_floating_point() else value)
-                .cpu().contiguous().clone()
+                name: (value.to(self._dtype) if value.is_floating_point() else value).cpu().contiguous().clone()
                 for name, value in weights.items()
-            }  # fmt: skip
+            }
             # No loss tells of the last step's: it is that of the weights before it.
             for name in trained & saved.keys():
                 if not torch.isfinite(saved[name]).all():
@@ -128,8 +124,7 @@ def _with_adapters(model: Any, spec: TrainingSpec) -> Any:
         from peft import LoraConfig, get_peft_model
     except ImportError as error:
         raise TrainerUnavailable(
-            f"LoRA needs peft ({brief(error)})",
-            hint="pip install '.[train]', or train without --lora",
+            f"LoRA needs peft ({brief(error)})", hint="pip install '.[train]', or train without --lora"
         ) from error
     config = LoraConfig(
         r=spec.lora.rank,

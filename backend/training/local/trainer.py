@@ -35,21 +35,24 @@ class LocalTrainer:
         if spec.flash_attn:
             checks.append(
                 check_packages(
-                    self.python, ("flash_attn",), name="Flash attention",
+                    self.python,
+                    ("flash_attn",),
+                    name="Flash attention",
                     hint="pip install flash-attn, or leave --flash-attn out",
                 )
-            )  # fmt: skip
+            )
         if spec.processes > 1:
             checks.append(check_port(spec))
         if spec.train_batch_size % (spec.micro_train_batch_size * spec.processes):
             checks.append(
                 Check(
-                    "Batch", Level.WARN,
+                    "Batch",
+                    Level.WARN,
                     f"train_batch_size {spec.train_batch_size} is no multiple of "
                     f"{spec.micro_train_batch_size} x {spec.processes} processes",
                     "the last micro batch of each step is smaller; results are right all the same",
                 )
-            )  # fmt: skip
+            )
         return checks
 
     def command(self, spec: TrainingSpec, folder: Path) -> Command:
@@ -58,11 +61,20 @@ class LocalTrainer:
             alone = (self.python, "-m", MODULE, str(folder))
             return Command(alone, spec.visible_devices, heeds_stop=True)
         launcher = (
-            self.python, "-m", "torch.distributed.run",
-            "--nnodes", str(spec.nnodes), "--nproc-per-node", str(spec.gpus_per_node),
-            "--node_rank", str(spec.node_rank), "--master-port", str(spec.master_port),
-            "--master-addr", spec.master_addr,
-        )  # fmt: skip
+            self.python,
+            "-m",
+            "torch.distributed.run",
+            "--nnodes",
+            str(spec.nnodes),
+            "--nproc-per-node",
+            str(spec.gpus_per_node),
+            "--node_rank",
+            str(spec.node_rank),
+            "--master-port",
+            str(spec.master_port),
+            "--master-addr",
+            spec.master_addr,
+        )
         # By a file, because torchrun kills its workers 30 s after a SIGTERM.
         argv = (*launcher, "-m", MODULE, str(folder))
         return Command(argv, spec.visible_devices, heeds_stop=True)

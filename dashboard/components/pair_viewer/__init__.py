@@ -13,9 +13,24 @@ import streamlit as st
 
 _FOLDER = Path(__file__).parent
 _SCRIPTS = (
-    "text", "outbox", "keys", "zoom", "transport", "feed", "standing", "card", "drawing", "tabs",
-    "alerts", "sheets", "moving", "ruling", "notes", "answers", "viewer",
-)  # fmt: skip
+    "text",
+    "outbox",
+    "keys",
+    "zoom",
+    "transport",
+    "feed",
+    "standing",
+    "card",
+    "drawing",
+    "tabs",
+    "alerts",
+    "sheets",
+    "moving",
+    "ruling",
+    "notes",
+    "answers",
+    "viewer",
+)
 _PARTS = "Object.assign(Viewer.prototype, DRAWING, TABS, ALERTS, SHEETS, MOVING, RULING, NOTES, ANSWERS);\n"
 
 

@@ -19,18 +19,12 @@ _component = st.components.v2.component(
 )
 
 
-def result_grid(
-    cards: list[dict[str, Any]], *, table: bool, focus: int | None, key: str
-) -> int | None:
+def result_grid(cards: list[dict[str, Any]], *, table: bool, focus: int | None, key: str) -> int | None:
     """Draw the results; the id of the one that was just opened.
 
     Args:
         cards: As :func:`dashboard.browse.cards.cards` makes them; their texts are shown as text.
         focus: Id of the card that has the focus, to return to the same place.
     """
-    found = _component(
-        key=key,
-        data={"cards": cards, "table": table, "focus": focus},
-        on_open_change=lambda: None,
-    )
+    found = _component(key=key, data={"cards": cards, "table": table, "focus": focus}, on_open_change=lambda: None)
     return None if found.open is None else int(found.open)

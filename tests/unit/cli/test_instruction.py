@@ -22,21 +22,13 @@ def test_a_text_and_a_file_of_it_are_the_same_instruction(tmp_path: Path) -> Non
 
 @pytest.mark.parametrize(
     "text",
-    [
-        "{prompt}",
-        "Caption: {prompt}\nJudge.txt",
-        "and/or:{prompt}",
-        "x" * 999 + " {prompt}",
-        "y" * 300 + "/{prompt}",
-    ],
+    ["{prompt}", "Caption: {prompt}\nJudge.txt", "and/or:{prompt}", "x" * 999 + " {prompt}", "y" * 300 + "/{prompt}"],
 )
 def test_what_only_resembles_a_path_is_an_instruction(text: str) -> None:
     assert read_instruction(text) == text
 
 
-@pytest.mark.parametrize(
-    "given", ["nosuch.txt", "my judge.md", "a.jinja", "prompts/t2i", "./x", "/a/{prompt}.txt"]
-)
+@pytest.mark.parametrize("given", ["nosuch.txt", "my judge.md", "a.jinja", "prompts/t2i", "./x", "/a/{prompt}.txt"])
 def test_a_mistyped_file_name_is_not_taken_for_the_instruction(given: str) -> None:
     with pytest.raises(NotFound, match="no such file") as caught:
         read_instruction(given)

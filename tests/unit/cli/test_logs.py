@@ -43,9 +43,7 @@ def test_without_following_the_log_of_a_living_job_is_printed_as_it_is(
     assert capsys.readouterr().out.splitlines() == ["one", "half a li"]
 
 
-def test_a_job_that_has_not_begun_has_an_empty_log(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_job_that_has_not_begun_has_an_empty_log(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     logs.print_log(tmp_path / "none", lambda: False, follow=True)
 
     assert capsys.readouterr().out == ""

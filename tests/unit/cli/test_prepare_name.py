@@ -12,9 +12,7 @@ from backend.domain.pairs import MediaKind
 from backend.errors import DatasetError
 
 
-def test_the_same_files_have_the_same_name_and_changed_or_other_ones_another(
-    tmp_path: Path,
-) -> None:
+def test_the_same_files_have_the_same_name_and_changed_or_other_ones_another(tmp_path: Path) -> None:
     one, two = tmp_path / "x y" / "prep.json", tmp_path / "z" / "prep.json"
     for file in (one, two):
         file.parent.mkdir()

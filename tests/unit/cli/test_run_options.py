@@ -25,26 +25,42 @@ from tests.workspaces import build_workspace
 STARTS_RUNS = (("run", "start"), ("prepare",), ("loop",), ("train", "evaluate"))
 
 EVERY_OPTION = EngineOptions(
-    batch_size=3, max_new_tokens=77, temperature=0.25, top_p=0.5, repetition_penalty=1.5,
-    video_fps=1.5, max_pixels=100_352, dtype="bfloat16", device="cuda:0,1",
-    trust_remote_code=True, max_model_len=4096, tensor_parallel_size=4,
-    gpu_memory_utilization=0.5, enforce_eager=True, api_key_env="MY_KEY",
+    batch_size=3,
+    max_new_tokens=77,
+    temperature=0.25,
+    top_p=0.5,
+    repetition_penalty=1.5,
+    video_fps=1.5,
+    max_pixels=100_352,
+    dtype="bfloat16",
+    device="cuda:0,1",
+    trust_remote_code=True,
+    max_model_len=4096,
+    tensor_parallel_size=4,
+    gpu_memory_utilization=0.5,
+    enforce_eager=True,
+    api_key_env="MY_KEY",
     endpoints=("http://127.0.0.1:8000/v1", "http://127.0.0.1:8001/v1"),
-    scripted_file="/tmp/a file's name.jsonl", scripted_latency=0.5,
-)  # fmt: skip
+    scripted_file="/tmp/a file's name.jsonl",
+    scripted_latency=0.5,
+)
 REQUESTS = {
     "every option": RunRequest(
-        dataset="d", model="m/x", engine="vllm", options=EVERY_OPTION, order=OrderPolicy.BOTH,
-        samples=3, seed=11, limit=200, use_cot=False, instruction="Judge {prompt}",
+        dataset="d",
+        model="m/x",
+        engine="vllm",
+        options=EVERY_OPTION,
+        order=OrderPolicy.BOTH,
+        samples=3,
+        seed=11,
+        limit=200,
+        use_cot=False,
+        instruction="Judge {prompt}",
         policy=PRESETS["one-per-pair"],
     ),
-    "greedy in spite of several samples": RunRequest(
-        dataset="d", model="m/x", samples=2, policy=PRESETS["consensus"]
-    ),
-    "one sample": RunRequest(
-        dataset="d", model="m/x", samples=1, options=EngineOptions(tensor_parallel_size=1)
-    ),
-}  # fmt: skip
+    "greedy in spite of several samples": RunRequest(dataset="d", model="m/x", samples=2, policy=PRESETS["consensus"]),
+    "one sample": RunRequest(dataset="d", model="m/x", samples=1, options=EngineOptions(tensor_parallel_size=1)),
+}
 
 
 @pytest.fixture
@@ -70,9 +86,12 @@ def words_of(request: RunRequest) -> list[str]:
     """The options, said even where a command's default is another: of run start without its names."""
     words = arguments(request)[3:]
     del words[:4]
-    said = {"policy": request.policy.name, "samples": request.samples,
-            "temperature": request.options.temperature,
-            "tensor-parallel-size": request.options.tensor_parallel_size}  # fmt: skip
+    said = {
+        "policy": request.policy.name,
+        "samples": request.samples,
+        "temperature": request.options.temperature,
+        "tensor-parallel-size": request.options.tensor_parallel_size,
+    }
     return [*words, *(f"--{name}={value}" for name, value in said.items())]
 
 
@@ -84,9 +103,7 @@ def options_of(*names: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("names", STARTS_RUNS)
-def test_each_command_that_starts_runs_takes_every_option_of_an_engine(
-    names: tuple[str, ...],
-) -> None:
+def test_each_command_that_starts_runs_takes_every_option_of_an_engine(names: tuple[str, ...]) -> None:
     found = options_of(*names)
     for name in EngineOptions.model_fields:
         assert ("endpoint" if name == "endpoints" else name) in found
@@ -108,15 +125,14 @@ def test_defaults_differ_only_where_a_command_says_so() -> None:
 def test_prepare_asks_for_the_run_that_run_start_would(asked: list[Any], name: str) -> None:
     request = REQUESTS[name]
     with pytest.raises(SystemExit):
-        main(["prepare", "t2v", "--model_path", "m/x", "--data_path", "pairs:x", "--output_dir", "o",
-              *words_of(request)])  # fmt: skip
+        main(
+            ["prepare", "t2v", "--model_path", "m/x", "--data_path", "pairs:x", "--output_dir", "o", *words_of(request)]
+        )
     assert asked == [request]
 
 
 @pytest.mark.parametrize("name", REQUESTS)
-def test_each_round_of_a_loop_asks_for_the_run_that_run_start_would(
-    asked: list[Any], name: str
-) -> None:
+def test_each_round_of_a_loop_asks_for_the_run_that_run_start_would(asked: list[Any], name: str) -> None:
     request = REQUESTS[name]
     with pytest.raises(SystemExit):
         main(["loop", "--dataset", "d", "--model", "m/x", *words_of(request)])

@@ -84,6 +84,9 @@ def test_a_server_whose_command_is_gone_already_does_not_start() -> None:
         gone.wait()
     done = subprocess.run(
         [sys.executable, "-m", "backend.jobs.tied", str(gone.pid), sys.executable, "-c", "print(1)"],
-        env={**os.environ, "PYTHONPATH": ROOT}, capture_output=True, text=True, timeout=60,
-    )  # fmt: skip
+        env={**os.environ, "PYTHONPATH": ROOT},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
     assert (done.returncode, done.stdout, done.stderr) == (1, "", "")

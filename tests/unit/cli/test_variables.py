@@ -21,16 +21,33 @@ from backend.workspace import Workspace
 from tests.workspaces import build_workspace
 
 PREPARE = {
-    "MODEL_PATH": "m/x", "DATA_PATH": "rapidata-t2v:a,rapidata-t2v:b", "DATA_ROOT": "/data",
-    "OUTPUT_DIR": "out", "INFERENCE_BATCH_SIZE": "12", "MAX_NEW_TOKENS": "99",
-    "TASK_INSTRUCTION": "Which? {prompt}", "VIDEO_FPS": "4", "GPUS_PER_NODE": "8",
-}  # fmt: skip
+    "MODEL_PATH": "m/x",
+    "DATA_PATH": "rapidata-t2v:a,rapidata-t2v:b",
+    "DATA_ROOT": "/data",
+    "OUTPUT_DIR": "out",
+    "INFERENCE_BATCH_SIZE": "12",
+    "MAX_NEW_TOKENS": "99",
+    "TASK_INSTRUCTION": "Which? {prompt}",
+    "VIDEO_FPS": "4",
+    "GPUS_PER_NODE": "8",
+}
 TRAINING = {
-    "MODEL_PATH": "m/x", "LR": "1e-5", "MAX_EPOCHS": "2", "TBS": "16", "MICRO_BATCH_SIZE": "2",
-    "MAX_LENGTH": "8196", "WARMUP": "0.1", "VIDEO_FPS": "4", "MAX_PIXELS": "3136",
-    "TASK_INSTRUCTION": "Which? {prompt}", "GPUS_PER_NODE": "4", "NNODES": "2", "NODE_RANK": "1",
-    "MASTER_ADDR": "10.0.0.1", "MASTER_PORT": "20091",
-}  # fmt: skip
+    "MODEL_PATH": "m/x",
+    "LR": "1e-5",
+    "MAX_EPOCHS": "2",
+    "TBS": "16",
+    "MICRO_BATCH_SIZE": "2",
+    "MAX_LENGTH": "8196",
+    "WARMUP": "0.1",
+    "VIDEO_FPS": "4",
+    "MAX_PIXELS": "3136",
+    "TASK_INSTRUCTION": "Which? {prompt}",
+    "GPUS_PER_NODE": "4",
+    "NNODES": "2",
+    "NODE_RANK": "1",
+    "MASTER_ADDR": "10.0.0.1",
+    "MASTER_PORT": "20091",
+}
 EVERY = {*OF_TRAINING.values(), *OF_DATA.values(), *PREPARE}
 
 
@@ -95,12 +112,22 @@ def test_an_option_wins_over_its_variable_which_is_not_told_then(
 ) -> None:
     set_all(monkeypatch, PREPARE)
     with pytest.raises(SystemExit):
-        main(["prepare", "t2v", "--model_path", "other/one", "--batch_size", "3", "--video_fps", "1",
-              "--output_path", "samples.json"])  # fmt: skip
+        main(
+            [
+                "prepare",
+                "t2v",
+                "--model_path",
+                "other/one",
+                "--batch_size",
+                "3",
+                "--video_fps",
+                "1",
+                "--output_path",
+                "samples.json",
+            ]
+        )
     request = prepared[1]
-    assert (request.model, request.options.batch_size, request.options.video_fps) == (
-        "other/one", 3, 1.0,
-    )  # fmt: skip
+    assert (request.model, request.options.batch_size, request.options.video_fps) == ("other/one", 3, 1.0)
     said = capsys.readouterr().err
     assert "MAX_NEW_TOKENS=99" in said
     for name in ("MODEL_PATH", "INFERENCE_BATCH_SIZE", "VIDEO_FPS", "OUTPUT_DIR"):
@@ -120,22 +147,25 @@ def test_frames_a_second_of_the_environment_mean_nothing_to_images(
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("INFERENCE_BATCH_SIZE", "many"), ("INFERENCE_BATCH_SIZE", "0"), ("VIDEO_FPS", "nan"),
-     ("GPUS_PER_NODE", "-1"), ("TASK_INSTRUCTION", "no place"), ("MAX_NEW_TOKENS", "1e3")],
-)  # fmt: skip
+    [
+        ("INFERENCE_BATCH_SIZE", "many"),
+        ("INFERENCE_BATCH_SIZE", "0"),
+        ("VIDEO_FPS", "nan"),
+        ("GPUS_PER_NODE", "-1"),
+        ("TASK_INSTRUCTION", "no place"),
+        ("MAX_NEW_TOKENS", "1e3"),
+    ],
+)
 def test_a_variable_that_cannot_be_used_is_refused_by_its_name(
-    prepared: list[Any], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
-    name: str, value: str,
-) -> None:  # fmt: skip
+    prepared: list[Any], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], name: str, value: str
+) -> None:
     set_all(monkeypatch, PREPARE | {name: value})
     assert main(["prepare", "t2v"]) == 2
     assert name in capsys.readouterr().err
     assert prepared == []
 
 
-def spec_of(
-    space: Workspace, capsys: pytest.CaptureFixture[str], *words: str
-) -> tuple[dict[str, Any], str]:
+def spec_of(space: Workspace, capsys: pytest.CaptureFixture[str], *words: str) -> tuple[dict[str, Any], str]:
     """The spec of a training that would be started, and what was said on standard error."""
     main(["train", "start", *words, "--dry-run", "--json", "--workspace", str(space.folder)])
     captured = capsys.readouterr()
@@ -160,11 +190,9 @@ def test_a_training_by_lightrft_is_told_by_the_variables_of_its_scripts(
 
 @pytest.mark.parametrize("trainer", ["local", "command"])
 def test_other_trainers_take_nothing_from_variables_that_belong_to_nobody(
-    space: Workspace, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
-    trainer: str,
-) -> None:  # fmt: skip
-    words = ("--set", "images", "--model", "m/x", "--output-dir", "/o", "--trainer", trainer,
-             "--command", "true")  # fmt: skip
+    space: Workspace, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], trainer: str
+) -> None:
+    words = ("--set", "images", "--model", "m/x", "--output-dir", "/o", "--trainer", trainer, "--command", "true")
     before, _ = spec_of(space, capsys, *words)
     for name in EVERY:
         monkeypatch.setenv(name, "nonsense")
@@ -175,13 +203,10 @@ def test_other_trainers_take_nothing_from_variables_that_belong_to_nobody(
     assert "--model" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize(
-    ("name", "value"), [("LR", "fast"), ("LR", "-1"), ("NNODES", "0"), ("MASTER_PORT", "99999")]
-)
+@pytest.mark.parametrize(("name", "value"), [("LR", "fast"), ("LR", "-1"), ("NNODES", "0"), ("MASTER_PORT", "99999")])
 def test_a_variable_of_a_training_that_cannot_be_used_is_refused_by_its_name(
-    space: Workspace, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
-    name: str, value: str,
-) -> None:  # fmt: skip
+    space: Workspace, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], name: str, value: str
+) -> None:
     set_all(monkeypatch, {name: value})
     monkeypatch.setattr("backend.loop.checks.training_preflight", lambda *_: [])
     words = ["--model", "m/x", "--trainer", "lightrft", "--workspace", str(space.folder)]
@@ -205,8 +230,7 @@ def test_a_loop_that_trains_by_lightrft_reads_them_too_and_no_other_loop(
     set_all(monkeypatch, TRAINING | {"OUTPUT_DIR": "/o"})
     for trainer in ("lightrft", "local"):
         with pytest.raises(SystemExit):
-            main(["loop", "--dataset", "d", "--model", "m/y", "--trainer", trainer,
-                  "--train", "max_epochs=5"])  # fmt: skip
+            main(["loop", "--dataset", "d", "--model", "m/y", "--trainer", trainer, "--train", "max_epochs=5"])
     by_lightrft, other = found
     assert by_lightrft.training["nnodes"] == "2" and by_lightrft.training["max_epochs"] == "5"
     assert (by_lightrft.model, by_lightrft.output_dir) == ("m/y", None)
@@ -215,16 +239,14 @@ def test_a_loop_that_trains_by_lightrft_reads_them_too_and_no_other_loop(
 
 
 def test_a_training_file_stands_for_the_set_that_it_holds(
-    space: Workspace, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
-    tmp_path: Path,
-) -> None:  # fmt: skip
+    space: Workspace, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
     paths = []
     for name in ("images", "clips"):
         row = Sets(space.database).named(name)
         export_set(space.database, row, format="lightrft", out=tmp_path / name)
         paths.append(tmp_path / name / "rejection_sampling_train.json")
-    set_all(monkeypatch, {"T2I_TRAINING_DATA_PATH": str(paths[0]),
-                          "T2V_TRAINING_DATA_PATH": str(paths[1])})  # fmt: skip
+    set_all(monkeypatch, {"T2I_TRAINING_DATA_PATH": str(paths[0]), "T2V_TRAINING_DATA_PATH": str(paths[1])})
     words = ("--trainer", "lightrft", "--model", "m/x", "--output-dir", "/o")
     spec, said = spec_of(space, capsys, *words)
     assert [ref["name"] for ref in spec["sets"]] == ["images", "clips"]

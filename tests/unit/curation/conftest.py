@@ -21,17 +21,23 @@ def db(database: Database) -> Database:
     with database.write() as connection:
         connection.execute(
             insert(datasets).values(
-                id=1, name="d", source="pairs", spec="", data_root="/data", status="ready",
-                created_at=0.0, counts={},
+                id=1, name="d", source="pairs", spec="", data_root="/data", status="ready", created_at=0.0, counts={}
             )
-        )  # fmt: skip
+        )
         for number in (1, 2):
             connection.execute(
                 insert(runs).values(
-                    id=number, dataset_id=1, model=f"m{number}", engine="scripted", spec={},
-                    policy={}, total=0, progress={}, created_at=0.0,
+                    id=number,
+                    dataset_id=1,
+                    model=f"m{number}",
+                    engine="scripted",
+                    spec={},
+                    policy={},
+                    total=0,
+                    progress={},
+                    created_at=0.0,
                 )
-            )  # fmt: skip
+            )
     return database
 
 
@@ -42,10 +48,17 @@ def judge(db: Database) -> Judge:
     known: set[int] = set()
 
     def add(
-        pair: int, *, run: int = 1, order: str = "dataset", sample: int = 0,
-        answer: str | None = "first", margin: float | None = 2.0, flaws: int = 0, text: str = "t",
+        pair: int,
+        *,
+        run: int = 1,
+        order: str = "dataset",
+        sample: int = 0,
+        answer: str | None = "first",
+        margin: float | None = 2.0,
+        flaws: int = 0,
+        text: str = "t",
         label: str = "first",
-    ) -> int:  # fmt: skip
+    ) -> int:
         swap = {"first": "second", "second": "first", "tie": "tie"}
         preferred = swap[label] if order == "swapped" else label
         decision = "accepted" if answer == preferred else "rejected"
@@ -56,22 +69,37 @@ def judge(db: Database) -> Judge:
                 known.add(pair)
                 connection.execute(
                     insert(pairs).values(
-                        id=pair, dataset_id=1, idx=pair, key=f"k{pair}", kind="image",
-                        prompt=f"caption {pair}", first_path=f"{pair}a.png",
-                        second_path=f"{pair}b.png", preference=label, media_ok=True, extra={},
+                        id=pair,
+                        dataset_id=1,
+                        idx=pair,
+                        key=f"k{pair}",
+                        kind="image",
+                        prompt=f"caption {pair}",
+                        first_path=f"{pair}a.png",
+                        second_path=f"{pair}b.png",
+                        preference=label,
+                        media_ok=True,
+                        extra={},
                     )
-                )  # fmt: skip
+                )
             key = connection.execute(
                 insert(predictions).values(text=text, created_at=0.0, **where)
             ).inserted_primary_key
             assert key is not None
             connection.execute(
                 insert(verdicts).values(
-                    prediction_id=key[0], **where, preferred=preferred, answer=answer,
-                    margin=margin, flaws=flaws, scores={}, decision=decision, reason=reason,
+                    prediction_id=key[0],
+                    **where,
+                    preferred=preferred,
+                    answer=answer,
+                    margin=margin,
+                    flaws=flaws,
+                    scores={},
+                    decision=decision,
+                    reason=reason,
                     effective=decision,
                 )
-            )  # fmt: skip
+            )
         return int(key[0])
 
     return add

@@ -14,18 +14,20 @@ from backend.store.queues import QueueRow
 Judge = Callable[..., int]
 
 
-def rule(
-    queues: Queues, queue: QueueRow, who: str, place: int, number: int, ruling: str, **more: str
-) -> None:
+def rule(queues: Queues, queue: QueueRow, who: str, place: int, number: int, ruling: str, **more: str) -> None:
     _, refused = queues.rule(
         who,
         [
             Sent(
-                token=f"{who}{place}{ruling}{more}", queue_id=queue.id, position=place,
-                prediction_id=number, ruling=ruling, **more,
+                token=f"{who}{place}{ruling}{more}",
+                queue_id=queue.id,
+                position=place,
+                prediction_id=number,
+                ruling=ruling,
+                **more,
             )
         ],
-    )  # type: ignore[arg-type]  # fmt: skip
+    )  # type: ignore[arg-type]
     assert not refused
 
 
@@ -33,19 +35,14 @@ def test_each_share_counts_the_rulings_that_tell(db: Database, judge: Judge) -> 
     accepted = [judge(pair) for pair in range(4)]
     wrong = judge(9, answer="second")
     queues = Queues(db)
-    queue = queues.make(
-        NewQueue(kind=QueueKind.FILTER, title="t"), created_by="ann", ids=[*accepted, wrong]
-    )
+    queue = queues.make(NewQueue(kind=QueueKind.FILTER, title="t"), created_by="ann", ids=[*accepted, wrong])
     rule(queues, queue, "ann", 0, accepted[0], "accept")
     rule(queues, queue, "ann", 1, accepted[1], "reject")
     rule(queues, queue, "ann", 2, accepted[2], "relabel", relabel="second")
     rule(queues, queue, "ann", 3, accepted[3], "flag")
     rule(queues, queue, "ann", 4, wrong, "relabel", relabel="second")
     found = audit(db, queue, "ann")
-    counted = {
-        name: (found[name]["hits"], found[name]["n"])
-        for name in ("precision", "rejection", "judge", "label")
-    }
+    counted = {name: (found[name]["hits"], found[name]["n"]) for name in ("precision", "rejection", "judge", "label")}
     assert counted == {
         "precision": (1, 3),  # accept; not reject, not relabel to the other side; a flag is none
         "rejection": (0, 1),  # the person sides with the judge against the label
@@ -72,9 +69,7 @@ def test_only_the_newest_ruling_in_force_counts(db: Database, judge: Judge) -> N
     rule(queues, queue, "ann", 0, number, "accept")
     assert audit(db, queue, "ann")["precision"]["hits"] == 1
     rule(queues, queue, "ann", 0, number, "undo")
-    assert audit(db, queue, "ann")["precision"] == {
-        **audit(db, queue, "ann")["precision"], "hits": 0, "n": 1,
-    }  # fmt: skip
+    assert audit(db, queue, "ann")["precision"] == {**audit(db, queue, "ann")["precision"], "hits": 0, "n": 1}
 
 
 def test_the_next_goal_is_the_nearest_interval_not_yet_reached() -> None:

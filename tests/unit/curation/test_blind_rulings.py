@@ -45,9 +45,7 @@ def make_blind(db: Database, numbers: list[int], kind: QueueKind = QueueKind.FIL
     return Queues(db).make(new, created_by="ann", ids=numbers if kind is QueueKind.FILTER else None)
 
 
-def test_a_changed_mind_counts_and_the_audit_keeps_the_blind_choice(
-    db: Database, judge: Judge
-) -> None:
+def test_a_changed_mind_counts_and_the_audit_keeps_the_blind_choice(db: Database, judge: Judge) -> None:
     number = judge(1, answer="second")
     queue, queues = make_blind(db, [number]), Queues(db)
     queues.rule("ann", [sent(queue, 0, number, "t1", relabel="first")])
@@ -62,9 +60,7 @@ def test_a_changed_mind_counts_and_the_audit_keeps_the_blind_choice(
     assert (own.relabel, own.unblinded) == ("second", True)
 
 
-def test_a_slip_that_is_corrected_before_any_answer_came_was_never_seen(
-    db: Database, judge: Judge
-) -> None:
+def test_a_slip_that_is_corrected_before_any_answer_came_was_never_seen(db: Database, judge: Judge) -> None:
     number = judge(1)
     queue = make_blind(db, [number])
     Queues(db).rule(
@@ -84,20 +80,14 @@ acts = st.lists(
     st.tuples(
         st.sampled_from(["ann", "bob"]),
         st.integers(0, 2),
-        st.sampled_from(
-            ["accept", "reject", "flag", "first", "second", "tie", "undo", "note", "cli", "bulk"]
-        ),
+        st.sampled_from(["accept", "reject", "flag", "first", "second", "tie", "undo", "note", "cli", "bulk"]),
     ),
     max_size=8,
 )
 
 
-@settings(
-    max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
-@given(
-    chosen=st.lists(st.sampled_from(["first", "second", "tie"]), min_size=6, max_size=6), later=acts
-)
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(chosen=st.lists(st.sampled_from(["first", "second", "tie"]), min_size=6, max_size=6), later=acts)
 def test_nothing_that_is_said_after_the_blind_choice_changes_an_audit(
     db: Database, judge: Judge, chosen: list[str], later: list[tuple[str, int, str]]
 ) -> None:
@@ -118,9 +108,7 @@ def test_nothing_that_is_said_after_the_blind_choice_changes_an_audit(
             BulkRulings(db).add([number], "reject", reviewer=who)
         elif what == "undo":
             if stack:
-                queues.rule(
-                    who, [sent(queue, place, number, token, ruling="undo", undoes=stack.pop())]
-                )
+                queues.rule(who, [sent(queue, place, number, token, ruling="undo", undoes=stack.pop())])
         else:
             more = {"relabel": what} if what in ("first", "second", "tie") else {"ruling": what}
             if queues.rule(who, [sent(queue, place, number, token, **more)])[0] and what != "note":
@@ -131,9 +119,7 @@ def test_nothing_that_is_said_after_the_blind_choice_changes_an_audit(
         assert [row.unblinded for row in own] == [False, False, *[True] * (len(own) - 2)]
 
 
-def test_what_waits_in_a_blind_queue_is_ruled_on_blind_in_every_room(
-    db: Database, judge: Judge
-) -> None:
+def test_what_waits_in_a_blind_queue_is_ruled_on_blind_in_every_room(db: Database, judge: Judge) -> None:
     number = judge(1)
     queues = Queues(db)
     queue = make_blind(db, [number])
@@ -156,15 +142,11 @@ def test_a_room_that_is_not_blind_counts_a_changed_mind_unless_one_chose_to_be_b
     queues.rule("ann", [sent(queue, 0, number, "a2", ruling="reject")])
     queues.rule("bob", [sent(queue, 0, number, "b1", relabel="first", unblinded=False)])
     queues.rule("bob", [sent(queue, 0, number, "b2", relabel="second", unblinded=False)])
-    assert {row.reviewer: row.token for row in Audits(db).counted(queue)} == {
-        "ann": "a2", "bob": "b1",
-    }  # fmt: skip
+    assert {row.reviewer: row.token for row in Audits(db).counted(queue)} == {"ann": "a2", "bob": "b1"}
     assert marks(db, number)[-1] == ("bob", "relabel", True), "whatever a browser says"
 
 
-def test_a_flag_beside_a_ruling_does_not_take_it_out_of_the_audit(
-    db: Database, judge: Judge
-) -> None:
+def test_a_flag_beside_a_ruling_does_not_take_it_out_of_the_audit(db: Database, judge: Judge) -> None:
     number = judge(1)
     queues = Queues(db)
     queue = queues.make(NewQueue(kind=QueueKind.FILTER, title="n"), created_by="a", ids=[number])
@@ -175,9 +157,7 @@ def test_a_flag_beside_a_ruling_does_not_take_it_out_of_the_audit(
     assert before["precision"]["n"] == 1
 
 
-def test_an_undo_of_somebody_else_takes_a_blind_ruling_out_of_the_audit(
-    db: Database, judge: Judge
-) -> None:
+def test_an_undo_of_somebody_else_takes_a_blind_ruling_out_of_the_audit(db: Database, judge: Judge) -> None:
     number = judge(1)
     queue = make_blind(db, [number])
     Queues(db).rule("ann", [sent(queue, 0, number, "t1")])
@@ -209,9 +189,8 @@ def test_only_a_random_sample_has_estimates_and_every_other_queue_says_why_not(
         Rulings(db).add(numbers[0], "flag", reviewer="bob")
     queues = Queues(db)
     queue = queues.make(
-        NewQueue(kind=kind, title="q"), created_by="ann",
-        ids=numbers if kind is QueueKind.FILTER else None,
-    )  # fmt: skip
+        NewQueue(kind=kind, title="q"), created_by="ann", ids=numbers if kind is QueueKind.FILTER else None
+    )
     slot = queues.hand_out(queue, "ann", start=0, count=1).slots[0]
     queues.rule("ann", [sent(queue, 0, slot.prediction_id, "t1", relabel="first")])
     found = audit(db, queue, "ann")
@@ -230,8 +209,7 @@ def test_a_blind_queue_keeps_colleagues_out_of_every_number_until_one_has_chosen
 ) -> None:
     numbers = [judge(n) for n in range(3)]
     queue, queues = make_blind(db, numbers, QueueKind.AUDIT_ACCEPTED), Queues(db)
-    places = {slot.prediction_id: slot.position
-              for slot in queues.hand_out(queue, "bob", start=0, count=9).slots}  # fmt: skip
+    places = {slot.prediction_id: slot.position for slot in queues.hand_out(queue, "bob", start=0, count=9).slots}
     alone = audit(db, queue, "ann")
     for n, number in enumerate(numbers):
         queues.rule("bob", [sent(queue, places[number], number, f"b{n}", relabel="second")])

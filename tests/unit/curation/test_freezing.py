@@ -84,9 +84,7 @@ def test_a_freeze_that_goes_on_in_another_process_is_left_alone(judged: Database
     assert {(row.version, row.counts["items"]) for row in list_sets(judged)} == {(1, 4), (2, 4)}
 
 
-def test_freezes_at_once_of_one_name_get_a_version_each_and_of_one_content_the_same(
-    judged: Database,
-) -> None:
+def test_freezes_at_once_of_one_name_get_a_version_each_and_of_one_content_the_same(judged: Database) -> None:
     together, found = threading.Barrier(6), []
 
     def work(runs: list[int]) -> None:
@@ -99,9 +97,7 @@ def test_freezes_at_once_of_one_name_get_a_version_each_and_of_one_content_the_s
 
         found.append((tuple(runs), freeze(judged, "s", runs, progress=progress).version))
 
-    threads = [
-        threading.Thread(target=work, args=(runs,)) for runs in ([1], [2], [1, 2], [1], [2], [1, 2])
-    ]
+    threads = [threading.Thread(target=work, args=(runs,)) for runs in ([1], [2], [1, 2], [1], [2], [1, 2])]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -132,9 +128,7 @@ def test_what_this_process_failed_to_take_back_is_cleared_by_its_next_freeze(
     assert left(judged) == (1, 4)
 
 
-def test_who_was_taken_for_dead_and_is_not_freezes_nothing_that_is_half_gone(
-    judged: Database,
-) -> None:
+def test_who_was_taken_for_dead_and_is_not_freezes_nothing_that_is_half_gone(judged: Database) -> None:
     sets, chunks = Sets(judged), []
 
     def progress(items: int) -> None:

@@ -26,14 +26,10 @@ def in_force(db: Database, number: int) -> tuple[str | None, str | None, str]:
     return tuple(row)  # type: ignore[return-value]
 
 
-def test_a_note_on_ones_own_ruling_leaves_a_colleagues_later_one_in_force(
-    db: Database, judge: Judge
-) -> None:
+def test_a_note_on_ones_own_ruling_leaves_a_colleagues_later_one_in_force(db: Database, judge: Judge) -> None:
     number = judge(1)
     queues = Queues(db)
-    queue = queues.make(
-        NewQueue(kind=QueueKind.UNREVIEWED, title="two", rulings_wanted=2), created_by="ann"
-    )
+    queue = queues.make(NewQueue(kind=QueueKind.UNREVIEWED, title="two", rulings_wanted=2), created_by="ann")
     queues.rule("ann", [sent(queue, 0, number, "a1")])
     queues.rule("bob", [sent(queue, 0, number, "b1", ruling="reject")])
     note = sent(queue, 0, number, "a2", ruling="note", note="look at the hands", tags=("hands",))
@@ -41,8 +37,10 @@ def test_a_note_on_ones_own_ruling_leaves_a_colleagues_later_one_in_force(
     assert in_force(db, number) == ("reject", "bob", "rejected")
     rows = Rulings(db).history(number)
     assert [(row.reviewer, row.ruling, row.note) for row in rows] == [
-        ("ann", "accept", ""), ("bob", "reject", ""), ("ann", "note", "look at the hands"),
-    ]  # fmt: skip
+        ("ann", "accept", ""),
+        ("bob", "reject", ""),
+        ("ann", "note", "look at the hands"),
+    ]
     [own] = Audits(db).rulings(queue, reviewer="ann")
     assert (own.ruling, own.token, own.note) == ("accept", "a1", "look at the hands")
     assert own.tags == ("hands",)
@@ -54,9 +52,7 @@ def test_a_note_on_ones_own_ruling_leaves_a_colleagues_later_one_in_force(
     assert in_force(db, number) == ("reject", "bob", "rejected")
 
 
-def test_a_note_neither_settles_a_colleagues_flag_nor_raises_ones_own_again(
-    db: Database, judge: Judge
-) -> None:
+def test_a_note_neither_settles_a_colleagues_flag_nor_raises_ones_own_again(db: Database, judge: Judge) -> None:
     rulings = Rulings(db)
     flagged, settled = judge(1), judge(2)
     rulings.add(flagged, "accept", reviewer="ann")
@@ -68,9 +64,7 @@ def test_a_note_neither_settles_a_colleagues_flag_nor_raises_ones_own_again(
     assert make(db, QueueKind.FLAGGED) == [flagged]
 
 
-def test_a_note_needs_a_ruling_of_ones_own_to_stand_beside(
-    forty: tuple[Queues, QueueRow], db: Database
-) -> None:
+def test_a_note_needs_a_ruling_of_ones_own_to_stand_beside(forty: tuple[Queues, QueueRow], db: Database) -> None:
     queues, queue = forty
     number = ids_of(db, queue)[0]
     queues.rule("bob", [sent(queue, 0, number, "b1")])
@@ -85,9 +79,7 @@ def test_a_note_needs_a_ruling_of_ones_own_to_stand_beside(
     assert queues.progress(queue, "ann")[1] == 0
 
 
-def test_an_act_is_undone_also_where_somebody_has_noted_something_since(
-    db: Database, judge: Judge
-) -> None:
+def test_an_act_is_undone_also_where_somebody_has_noted_something_since(db: Database, judge: Judge) -> None:
     number = judge(1)
     bulk = BulkRulings(db)
     bulk.add([number], "reject", reviewer="ann", token="act")
@@ -96,9 +88,7 @@ def test_an_act_is_undone_also_where_somebody_has_noted_something_since(
     assert in_force(db, number) == (None, None, "accepted")
 
 
-def test_notes_are_exported_and_imported_with_what_they_stand_beside(
-    db: Database, judge: Judge
-) -> None:
+def test_notes_are_exported_and_imported_with_what_they_stand_beside(db: Database, judge: Judge) -> None:
     number = judge(1)
     rulings = Rulings(db)
     rulings.add(number, "reject", reviewer="ann")

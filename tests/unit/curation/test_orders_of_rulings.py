@@ -14,9 +14,7 @@ from backend.store.database import Database
 from backend.store.predictions import Predictions
 
 
-def test_a_ruling_is_stored_with_the_order_that_its_side_speaks_of(
-    db: Database, judge: Callable[..., int]
-) -> None:
+def test_a_ruling_is_stored_with_the_order_that_its_side_speaks_of(db: Database, judge: Callable[..., int]) -> None:
     for order in Order:
         number = judge(1, order=order.value)
         ruled = Rulings(db).add(number, "relabel", relabel="second", reviewer="ada")

@@ -17,11 +17,14 @@ def rule_on(queues: Queues, queue: QueueRow, reviewer: str, count: int) -> None:
     slots = queues.hand_out(queue, reviewer, start=0, count=count).slots[:count]
     sent = [
         Sent(
-            token=f"{reviewer}{slot.position}", queue_id=queue.id, position=slot.position,
-            prediction_id=slot.prediction_id, ruling="reject",
+            token=f"{reviewer}{slot.position}",
+            queue_id=queue.id,
+            position=slot.position,
+            prediction_id=slot.prediction_id,
+            ruling="reject",
         )
         for slot in slots
-    ]  # fmt: skip
+    ]
     assert queues.rule(reviewer, sent) == ([one.token for one in sent], [])
 
 

@@ -30,9 +30,7 @@ Judge = Callable[..., int]
 
 def ids_of(db: Database, queue: QueueRow) -> list[int]:
     query = (
-        select(queue_items.c.prediction_id)
-        .where(queue_items.c.queue_id == queue.id)
-        .order_by(queue_items.c.position)
+        select(queue_items.c.prediction_id).where(queue_items.c.queue_id == queue.id).order_by(queue_items.c.position)
     )
     with db.read() as connection:
         return list(connection.execute(query).scalars())
@@ -49,9 +47,7 @@ def positions(handed: module.Handed) -> list[int]:
 
 def sent(queue: QueueRow, position: int, prediction_id: int, token: str, **more: object) -> Sent:
     values = {"ruling": "accept", **more}
-    return Sent(
-        token=token, queue_id=queue.id, position=position, prediction_id=prediction_id, **values
-    )  # type: ignore[arg-type]
+    return Sent(token=token, queue_id=queue.id, position=position, prediction_id=prediction_id, **values)  # type: ignore[arg-type]
 
 
 def test_each_kind_finds_what_its_name_says(db: Database, judge: Judge) -> None:
@@ -73,9 +69,7 @@ def test_each_kind_finds_what_its_name_says(db: Database, judge: Judge) -> None:
     assert make(db, QueueKind.FLAGGED) == [unsure]
 
 
-def test_a_flag_leaves_the_flagged_queue_when_it_is_settled_or_undone(
-    db: Database, judge: Judge
-) -> None:
+def test_a_flag_leaves_the_flagged_queue_when_it_is_settled_or_undone(db: Database, judge: Judge) -> None:
     rulings = Rulings(db)
     settled, undone, again, reopened = (judge(pair) for pair in range(4))
     for number in (settled, undone, again, reopened):
@@ -89,9 +83,7 @@ def test_a_flag_leaves_the_flagged_queue_when_it_is_settled_or_undone(
     assert make(db, QueueKind.FLAGGED) == [again, reopened]
 
 
-def test_labels_are_suspect_when_samples_orders_or_runs_agree_against_them(
-    db: Database, judge: Judge
-) -> None:
+def test_labels_are_suspect_when_samples_orders_or_runs_agree_against_them(db: Database, judge: Judge) -> None:
     # Pair 1: both orders say the second of dataset order. Pair 2: they only repeat a position.
     suspect = judge(1, answer="second")
     judge(1, order="swapped", answer="first")
@@ -106,11 +98,8 @@ def test_labels_are_suspect_when_samples_orders_or_runs_agree_against_them(
     assert make(db, QueueKind.SUSPECT_LABELS, run_ids=(1,)) == [suspect]
 
 
-def test_a_pair_that_somebody_has_looked_at_is_no_suspect_until_they_take_that_back(
-    db: Database, judge: Judge
-) -> None:
-    first, second = ((judge(pair, answer="second"), judge(pair, run=2, answer="second"))
-                     for pair in (1, 2))  # fmt: skip
+def test_a_pair_that_somebody_has_looked_at_is_no_suspect_until_they_take_that_back(db: Database, judge: Judge) -> None:
+    first, second = ((judge(pair, answer="second"), judge(pair, run=2, answer="second")) for pair in (1, 2))
     rulings = Rulings(db)
     assert make(db, QueueKind.SUSPECT_LABELS) == [first[0], second[0]]
     # Whichever of its answers was ruled on, in whichever run: what was looked at is the label.
@@ -133,18 +122,17 @@ def test_a_suspect_pair_says_which_answers_of_which_runs_are_against_it_and_how_
     judge(2, answer="second")
     why = why_json(votes(db, [1], ())[1])
     assert why == {
-        "answers": 4, "against": 3,
+        "answers": 4,
+        "against": 3,
         "runs": [
             {"run": 1, "model": "m1", "answers": 3, "against": 2, "orders": 2, "lead": 5.0},
             {"run": 2, "model": "m2", "answers": 1, "against": 1, "orders": 1, "lead": None},
         ],
-    }  # fmt: skip
+    }
     assert why_json(votes(db, [1], (2,))[1])["answers"] == 1
 
 
-def test_an_audit_is_the_same_for_the_same_seed_and_differs_for_another(
-    db: Database, judge: Judge
-) -> None:
+def test_an_audit_is_the_same_for_the_same_seed_and_differs_for_another(db: Database, judge: Judge) -> None:
     for pair in range(60):
         judge(pair)
     first = make(db, QueueKind.AUDIT_ACCEPTED, size=20, seed=7)
@@ -156,9 +144,7 @@ def test_an_audit_is_the_same_for_the_same_seed_and_differs_for_another(
 def test_a_queue_of_a_filter_keeps_its_order_and_no_item_twice(db: Database, judge: Judge) -> None:
     a, b, c = (judge(pair) for pair in range(3))
     queue = Queues(db).make(
-        NewQueue(kind=QueueKind.FILTER, title=" by\nmargin "),
-        created_by="ann",
-        ids=iter([c, a, c, b]),
+        NewQueue(kind=QueueKind.FILTER, title=" by\nmargin "), created_by="ann", ids=iter([c, a, c, b])
     )
     assert ids_of(db, queue) == [c, a, b]
     assert (queue.items, queue.title) == (3, "by margin")
@@ -168,16 +154,12 @@ def test_a_queue_made_for_a_look_is_not_listed(db: Database, judge: Judge) -> No
     number = judge(1)
     queues = Queues(db)
     kept = queues.make(NewQueue(kind=QueueKind.FILTER, title="a"), created_by="ann", ids=[number])
-    look = queues.make(
-        NewQueue(kind=QueueKind.FILTER, title="b", listed=False), created_by="ann", ids=[number]
-    )
+    look = queues.make(NewQueue(kind=QueueKind.FILTER, title="b", listed=False), created_by="ann", ids=[number])
     assert [queue.id for queue in queues.newest()] == [kept.id]
     assert queues.get(look.id).items == 1
 
 
-def test_a_queue_is_cut_off_and_says_so(
-    db: Database, judge: Judge, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_queue_is_cut_off_and_says_so(db: Database, judge: Judge, monkeypatch: pytest.MonkeyPatch) -> None:
     for pair in range(5):
         judge(pair)
     monkeypatch.setattr(module, "MOST_ITEMS", 3)
@@ -225,9 +207,7 @@ def test_a_reviewer_is_handed_their_own_items_again(forty: tuple[Queues, QueueRo
     assert positions(queues.hand_out(queue, "ann", start=0, count=5)) == first
 
 
-def test_items_of_a_reviewer_who_left_become_free(
-    forty: tuple[Queues, QueueRow], db: Database
-) -> None:
+def test_items_of_a_reviewer_who_left_become_free(forty: tuple[Queues, QueueRow], db: Database) -> None:
     queues, queue = forty
     queues.hand_out(queue, "ann", start=0, count=5)
     assert positions(queues.hand_out(queue, "bob", start=0, count=2))[0] == 5
@@ -248,9 +228,7 @@ def test_a_browser_that_died_keeps_its_pairs_for_minutes_and_a_page_behind_anoth
     assert positions(queues.hand_out(queue, "cleo", start=0, count=6)) == [0, 1, 2, 3, 4, 10]
 
 
-def test_leaving_the_page_gives_back_only_what_was_handed_out_before(
-    forty: tuple[Queues, QueueRow],
-) -> None:
+def test_leaving_the_page_gives_back_only_what_was_handed_out_before(forty: tuple[Queues, QueueRow]) -> None:
     queues, queue = forty
     early = queues.hand_out(queue, "ann", start=0, count=2)
     queues.hand_out(queue, "ann", start=2, count=2)
@@ -258,9 +236,7 @@ def test_leaving_the_page_gives_back_only_what_was_handed_out_before(
     assert positions(queues.hand_out(queue, "bob", start=0, count=3)) == [0, 1, 4]
 
 
-def test_near_the_end_a_second_reviewer_still_finds_something(
-    forty: tuple[Queues, QueueRow],
-) -> None:
+def test_near_the_end_a_second_reviewer_still_finds_something(forty: tuple[Queues, QueueRow]) -> None:
     queues, queue = forty
     first = positions(queues.hand_out(queue, "ann", start=0, count=40))
     second = positions(queues.hand_out(queue, "bob", start=0, count=40))
@@ -281,9 +257,7 @@ def test_one_ruling_takes_an_item_out_for_everybody(forty: tuple[Queues, QueueRo
 def test_two_independent_rulings_are_by_two_reviewers(db: Database, judge: Judge) -> None:
     number = judge(1)
     queues = Queues(db)
-    queue = queues.make(
-        NewQueue(kind=QueueKind.UNREVIEWED, title="two", rulings_wanted=2), created_by="ann"
-    )
+    queue = queues.make(NewQueue(kind=QueueKind.UNREVIEWED, title="two", rulings_wanted=2), created_by="ann")
     assert positions(queues.hand_out(queue, "ann", start=0, count=9)) == [0]
     assert positions(queues.hand_out(queue, "bob", start=0, count=9)) == [0]
     assert positions(queues.hand_out(queue, "cid", start=0, count=9)) == []
@@ -308,9 +282,7 @@ def test_a_ruling_sent_again_changes_nothing(forty: tuple[Queues, QueueRow], db:
     assert queues.progress(queue, "ann")[:2] == (0, 0)
 
 
-def test_a_refused_ruling_does_not_hold_up_its_neighbours(
-    forty: tuple[Queues, QueueRow], db: Database
-) -> None:
+def test_a_refused_ruling_does_not_hold_up_its_neighbours(forty: tuple[Queues, QueueRow], db: Database) -> None:
     queues, queue = forty
     numbers = ids_of(db, queue)
     stored, refused = queues.rule(
@@ -329,14 +301,10 @@ def test_a_refused_ruling_does_not_hold_up_its_neighbours(
         assert connection.execute(select(func.count()).select_from(reviews)).scalar_one() == 2
 
 
-def test_undo_takes_back_the_named_ruling_and_not_somebody_elses(
-    db: Database, judge: Judge
-) -> None:
+def test_undo_takes_back_the_named_ruling_and_not_somebody_elses(db: Database, judge: Judge) -> None:
     number = judge(1, answer="second")
     queues = Queues(db)
-    queue = queues.make(
-        NewQueue(kind=QueueKind.UNREVIEWED, title="two", rulings_wanted=2), created_by="ann"
-    )
+    queue = queues.make(NewQueue(kind=QueueKind.UNREVIEWED, title="two", rulings_wanted=2), created_by="ann")
     queues.rule("ann", [sent(queue, 0, number, "a1", ruling="reject")])
     queues.rule("bob", [sent(queue, 0, number, "b1", ruling="accept")])
     queues.rule("ann", [sent(queue, 0, number, "a2", ruling="undo", undoes="a1")])
@@ -348,9 +316,7 @@ def test_undo_takes_back_the_named_ruling_and_not_somebody_elses(
     assert queues.rule("ann", [sent(queue, 0, number, "a3", ruling="undo", undoes="a1")])[0] == []
 
 
-def test_what_one_person_says_is_never_shown_under_anothers_name(
-    db: Database, judge: Judge
-) -> None:
+def test_what_one_person_says_is_never_shown_under_anothers_name(db: Database, judge: Judge) -> None:
     number = judge(1)
     rulings = Rulings(db)
 
@@ -405,9 +371,7 @@ def test_a_ruled_item_can_be_looked_at_again(forty: tuple[Queues, QueueRow], db:
     assert queues.ruled_before(queue, "bob", position=2, count=10) == []
 
 
-def test_an_item_on_another_screen_is_not_shown_on_request(
-    forty: tuple[Queues, QueueRow],
-) -> None:
+def test_an_item_on_another_screen_is_not_shown_on_request(forty: tuple[Queues, QueueRow]) -> None:
     queues, queue = forty
     queues.hand_out(queue, "ann", start=0, count=5)
     assert positions(queues.hand_out(queue, "bob", start=2, count=1, exact=True)) == [5]
@@ -423,42 +387,27 @@ def test_dropping_a_queue_keeps_its_rulings(forty: tuple[Queues, QueueRow], db: 
     assert [row.ruling for row in Rulings(db).history(number)] == ["accept"]
 
 
-def test_items_carry_pair_verdict_and_the_other_predictions_of_the_pair(
-    db: Database, judge: Judge
-) -> None:
+def test_items_carry_pair_verdict_and_the_other_predictions_of_the_pair(db: Database, judge: Judge) -> None:
     a = judge(1, text="<think>x</think>")
     b = judge(1, order="swapped", answer="second")
     judge(1, run=2)
     c = judge(2)
     found = Items(db).get([a, c, 999])
     assert set(found) == {a, c}
-    assert (found[a].prompt, found[a].text, found[a].model) == (
-        "caption 1",
-        "<think>x</think>",
-        "m1",
-    )
+    assert (found[a].prompt, found[a].text, found[a].model) == ("caption 1", "<think>x</think>", "m1")
     assert [(one.id, one.order) for one in found[a].siblings] == [(a, "dataset"), (b, "swapped")]
     assert [one.id for one in found[c].siblings] == [c]
 
 
-def test_queues_that_are_done_or_closed_take_no_place_from_open_ones(
-    db: Database, judge: Judge
-) -> None:
+def test_queues_that_are_done_or_closed_take_no_place_from_open_ones(db: Database, judge: Judge) -> None:
     a, b = judge(1), judge(2)
     queues, rows = Queues(db), QueueRows(db)
-    made = [
-        queues.make(NewQueue(kind=QueueKind.FILTER, title=str(n)), created_by="ann", ids=[a, b])
-        for n in range(6)
-    ]
+    made = [queues.make(NewQueue(kind=QueueKind.FILTER, title=str(n)), created_by="ann", ids=[a, b]) for n in range(6)]
     old, older, done, also_done, closed, newest = made
     for queue in (done, also_done):
         queues.rule("ann", [sent(queue, 0, a, f"{queue.id}a"), sent(queue, 1, b, f"{queue.id}b")])
     queues.set_closed(closed, True)
-    assert rows.newest(limit=2) == [
-        newest, older, replace(closed, closed=True), replace(also_done, done=2),
-    ]  # fmt: skip
-    assert [queue.id for queue in queues.newest()] == [
-        newest.id, older.id, old.id, closed.id, also_done.id, done.id,
-    ]  # fmt: skip
+    assert rows.newest(limit=2) == [newest, older, replace(closed, closed=True), replace(also_done, done=2)]
+    assert [queue.id for queue in queues.newest()] == [newest.id, older.id, old.id, closed.id, also_done.id, done.id]
     queues.set_closed(closed, False)
     assert [queue.id for queue in rows.newest(limit=2) if queue.open] == [newest.id, closed.id]

@@ -40,18 +40,14 @@ def answers(space: Workspace, set_id: int) -> Counter[str]:
     return Counter(item.answer for item in Sets(space.database).iter_items(set_id))
 
 
-def test_a_ruling_gets_in_while_a_set_is_being_frozen(
-    space: Workspace, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_ruling_gets_in_while_a_set_is_being_frozen(space: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(freezing, "CHUNK", 4)
     stored: list[int] = []
 
     def reviewer(_done: int) -> None:
         if not stored:
             # On a thread of its own, as in the dashboard; with one long transaction it would hang.
-            thread = threading.Thread(
-                target=lambda: stored.append(space.rulings.add(25, "reject", reviewer="ada").id)
-            )
+            thread = threading.Thread(target=lambda: stored.append(space.rulings.add(25, "reject", reviewer="ada").id))
             thread.start()
             thread.join(timeout=20)
 
@@ -82,9 +78,17 @@ def test_a_crash_while_freezing_leaves_no_set_and_the_next_freeze_clears_up(
         connection.execute(curated_sets.update().values(created_at=1.0, freezing=None, version=1))
         Sets(space.database).add_items(
             connection,
-            [{"set_id": left, "position": 0, "prediction_id": 1, "answer": "first",
-              "basis": "filter", "review_id": None}],
-        )  # fmt: skip
+            [
+                {
+                    "set_id": left,
+                    "position": 0,
+                    "prediction_id": 1,
+                    "answer": "first",
+                    "basis": "filter",
+                    "review_id": None,
+                }
+            ],
+        )
     frozen = freeze(space.database, "s", [2])
     assert frozen.version == 1
     with space.database.read() as connection:
@@ -92,9 +96,7 @@ def test_a_crash_while_freezing_leaves_no_set_and_the_next_freeze_clears_up(
         assert set(connection.execute(select(set_items.c.set_id)).scalars()) == {frozen.id}
 
 
-def test_a_balanced_set_has_as_many_of_each_answer_and_the_same_ones_each_time(
-    space: Workspace,
-) -> None:
+def test_a_balanced_set_has_as_many_of_each_answer_and_the_same_ones_each_time(space: Workspace) -> None:
     plain = answers(space, freeze(space.database, "all", [1, 2]).id)
     assert plain["first"] != plain["second"]
     fewest = min(plain.values())
@@ -123,10 +125,7 @@ def shared_space(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     runs=st.lists(st.sampled_from([1, 2, 3]), min_size=1, max_size=4),
     seed=st.none() | st.integers(-5, 2**40),
     ruled=st.lists(
-        st.tuples(
-            st.integers(1, 84), st.sampled_from(["accept", "reject", "first", "second", "tie"])
-        ),
-        max_size=6,
+        st.tuples(st.integers(1, 84), st.sampled_from(["accept", "reject", "first", "second", "tie"])), max_size=6
     ),
 )
 def test_a_preview_shows_what_is_frozen_in_every_number(
@@ -154,9 +153,7 @@ def test_a_preview_shows_what_is_frozen_in_every_number(
     leads = defaultdict(list)
     for item in items:
         for name, first, second in item.scores["dimensions"]:
-            leads[name.capitalize()].append(
-                first - second if item.answer == "first" else second - first
-            )
+            leads[name.capitalize()].append(first - second if item.answer == "first" else second - first)
     assert seen.lead == pytest.approx({name: fmean(some) for name, some in leads.items()})
     # The first of each image pair, in dataset order, is by painter-a; videos name no generator.
     won = Counter(
@@ -173,9 +170,7 @@ def test_a_preview_says_what_was_there_before_the_filter(space: Workspace) -> No
     assert seen.winners[0].name == "painter-a", "the better one of each pair is by that generator"
 
 
-def test_the_same_texts_about_exchanged_media_are_another_content(
-    db: Database, judge: Callable[..., int]
-) -> None:
+def test_the_same_texts_about_exchanged_media_are_another_content(db: Database, judge: Callable[..., int]) -> None:
     for pair in range(3):
         judge(pair, run=1, order="dataset", answer="first", label="first")
         judge(pair, run=2, order="swapped", answer="first", label="second")
@@ -199,9 +194,7 @@ def test_media_that_stand_the_other_way_round_in_the_file_are_the_same_content_o
     assert freeze(db, "s", [1]) == freeze(db, "s", [2])
 
 
-def test_a_name_alone_means_the_newest_version_and_a_version_that_one(
-    db: Database, judge: Callable[..., int]
-) -> None:
+def test_a_name_alone_means_the_newest_version_and_a_version_that_one(db: Database, judge: Callable[..., int]) -> None:
     made = []
     for pair in range(11):
         judge(pair)
@@ -232,15 +225,11 @@ def test_what_is_frozen_keeps_its_answer_when_the_text_is_read_otherwise_later(
     assert [item.answer for item in sets.shown(before.id)] == ["first", "first"]
     after = freeze(db, "s", [1])
     assert [item.answer for item in sets.iter_items(after.id)] == ["second", "first"]
-    assert Previews(db).difference(before.id, after.id) == {
-        "shared": 2, "relabelled": 1, "removed": 0, "added": 0,
-    }  # fmt: skip
+    assert Previews(db).difference(before.id, after.id) == {"shared": 2, "relabelled": 1, "removed": 0, "added": 0}
     assert kept
 
 
-def test_a_frozen_item_names_the_newest_ruling_for_it(
-    db: Database, judge: Callable[..., int]
-) -> None:
+def test_a_frozen_item_names_the_newest_ruling_for_it(db: Database, judge: Callable[..., int]) -> None:
     number = judge(1)
     made = [Rulings(db).add(number, "accept", reviewer=who).id for who in ("ada", "bob")]
     frozen = freeze(db, "s", [1])
@@ -249,9 +238,7 @@ def test_a_frozen_item_names_the_newest_ruling_for_it(
         assert connection.execute(select(set_items.c.review_id)).scalar_one() == made[-1]
 
 
-def test_a_tie_is_in_no_set_whatever_a_person_rules(
-    db: Database, judge: Callable[..., int]
-) -> None:
+def test_a_tie_is_in_no_set_whatever_a_person_rules(db: Database, judge: Callable[..., int]) -> None:
     kept = judge(1)
     tie, side = judge(2, answer="tie", label="tie"), judge(3)
     judge(4, answer="tie", label="tie")  # accepted by a policy that takes ties
@@ -290,9 +277,7 @@ def test_a_preview_names_generators_and_leads_of_the_answer_in_either_order(
                 .values(scores={"dimensions": [["Realism", *scores]]})
             )
     seen = preview(db, [1])
-    assert {share.name: share.before for share in seen.winners} == {
-        "made-first": 2, "made-second": 2,
-    }  # fmt: skip
+    assert {share.name: share.before for share in seen.winners} == {"made-first": 2, "made-second": 2}
     assert seen.lead == {"Realism": 3.0}
 
 
@@ -300,14 +285,15 @@ def test_the_difference_of_two_versions_names_what_came_and_went(space: Workspac
     before = freeze(space.database, "s", [1])
     ids = [item.prediction_id for item in Sets(space.database).iter_items(before.id)]
     space.rulings.add(ids[0], "reject", reviewer="ada")
-    rejected = next(
-        row["id"] for row in space.predictions.iter_rows(1, decision="rejected") if row["answer"]
-    )
+    rejected = next(row["id"] for row in space.predictions.iter_rows(1, decision="rejected") if row["answer"])
     space.rulings.add(rejected, "accept", reviewer="ada")
     after = freeze(space.database, "s", [1])
     reading = Previews(space.database)
     assert reading.difference(before.id, after.id) == {
-        "shared": len(ids) - 1, "relabelled": 0, "removed": 1, "added": 1,
-    }  # fmt: skip
+        "shared": len(ids) - 1,
+        "relabelled": 0,
+        "removed": 1,
+        "added": 1,
+    }
     assert [row.prediction_id for row in reading.only_in(before.id, after.id)] == [ids[0]]
     assert [row.prediction_id for row in reading.only_in(after.id, before.id)] == [rejected]

@@ -34,13 +34,13 @@ Prompt adherence counts most. 「Image 1」 is the first."""
         ("Text Caption: [a 「cat」 sign]\nJudge", "a 「cat」 sign"),
         (LONG, "a blue whale"),
         ("Compare the two images for 「a 「very」 blue whale」 and answer.", "a 「very」 blue whale"),
-        ('Caption: "a \'cat\'"\n\nJudge', "a 'cat'"),
+        ("Caption: \"a 'cat'\"\n\nJudge", "a 'cat'"),
         ('Caption: "Stop" says the sign\n\nJudge', '"Stop" says the sign'),
         ("<image><image>Choose.\nPrompt: a dog", "a dog"),
         ("Choose the better image. Caption: a dog\n\nJudge", "a dog"),
         ("Caption: a sign that says <image>\n\nJudge", "a sign that says <image>"),
     ],
-)  # fmt: skip
+)
 def test_the_caption_is_the_whole_of_what_its_marks_enclose(instruction: str, caption: str) -> None:
     assert caption_of(instruction) == caption
 
@@ -62,7 +62,7 @@ def test_a_caption_whose_end_or_place_is_in_doubt_is_not_guessed(instruction: st
 @pytest.mark.parametrize(
     "instruction",
     ["Choose the better image", "Does each image follow the caption: subjects, counts?", "「a」 or 「b」?", ""],
-)  # fmt: skip
+)
 def test_an_instruction_without_a_caption_gives_none(instruction: str) -> None:
     assert caption_of(instruction) == ""
 
@@ -120,15 +120,14 @@ def test_the_instruction_may_stand_in_system_as_a_key_or_a_turn(tmp_path):
 
 def test_a_row_of_several_replies_is_broken(tmp_path):
     [row] = rows(
-        tmp_path, ["Caption: a"],
+        tmp_path,
+        ["Caption: a"],
         conversations=[{"from": "human", "value": "Caption: a"}, *[{"from": "gpt", "value": "x"}] * 2],
-    )  # fmt: skip
+    )
     assert isinstance(row, BrokenRow) and "more than one reply" in row.message
 
 
-@pytest.mark.parametrize(
-    "piece", ["\n", " ", "[", "]", "「", '"', "caption ", "caption:\n", "**", "<image>"]
-)
+@pytest.mark.parametrize("piece", ["\n", " ", "[", "]", "「", '"', "caption ", "caption:\n", "**", "<image>"])
 def test_looking_for_a_caption_takes_time_in_proportion_to_the_text(piece: str) -> None:
     began = time.perf_counter()
     for text in (piece * 100_000, "Caption: [" + piece * 100_000, "x" + piece * 100_000):

@@ -61,9 +61,7 @@ def test_an_array_with_a_broken_element_names_its_line(tmp_path):
 
 
 def test_elements_that_are_no_objects_or_lack_a_field_are_broken(tmp_path):
-    rows = read(
-        tmp_path, json.dumps([1, {"prompt": "p", "path1": "a"}, row(2), {**row(3), "path1": 7}])
-    )
+    rows = read(tmp_path, json.dumps([1, {"prompt": "p", "path1": "a"}, row(2), {**row(3), "path1": 7}]))
     assert [isinstance(r, BrokenRow) for r in rows] == [True, True, False, True]
     assert "path2" in rows[1].message
 
@@ -72,8 +70,7 @@ def test_elements_that_are_no_objects_or_lack_a_field_are_broken(tmp_path):
 @given(st.lists(st.text(min_size=1), min_size=1, max_size=6), st.integers(1, 40), st.booleans())
 def test_where_the_buffer_ends_never_changes_what_is_read(tmp_path_factory, prompts, size, ascii_):
     file = tmp_path_factory.mktemp("json") / "a.json"
-    data = json.dumps([row(n, p) | {"confidence": n / 7} for n, p in enumerate(prompts)],
-                      ensure_ascii=ascii_)  # fmt: skip
+    data = json.dumps([row(n, p) | {"confidence": n / 7} for n, p in enumerate(prompts)], ensure_ascii=ascii_)
     file.write_bytes(data.encode("utf-8", "surrogatepass"))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "BUFFER", size)

@@ -27,7 +27,7 @@ def read(tmp_path: Path, source: str, item: dict[str, Any]) -> SourceRow | Broke
 @pytest.mark.parametrize(
     ("value", "preference"),
     [(True, "tie"), (False, "first"), (None, "first"), ("true", "tie"), ("False", "first"), (1, "tie"), (0, "first")],
-)  # fmt: skip
+)
 def test_a_tie_case_is_a_tie_although_path1_stands_first(tmp_path, value, preference):
     assert read(tmp_path, "hpdv3", {**HPD, "tie_case": value}).preference.value == preference
 
@@ -41,11 +41,7 @@ def test_a_row_of_editreward_is_refused_as_an_edit(tmp_path):
     item = {**HPD, "path_src": "s.png", "tie_case": True, "model1_dim1_score": 3, "confidence": 1.0}
     row = read(tmp_path, "hpdv3", item)
     assert isinstance(row, BrokenRow)
-    assert (
-        "path_src" in row.message
-        and "editing" in row.message
-        and "no references yet" in row.message
-    )
+    assert "path_src" in row.message and "editing" in row.message and "no references yet" in row.message
     assert isinstance(read(tmp_path, "hpdv3", {**item, "path_src": None}), SourceRow)
 
 
@@ -53,22 +49,36 @@ def test_a_row_of_editreward_is_refused_as_an_edit(tmp_path):
 @pytest.mark.parametrize(
     ("key", "value"),
     [
-        ("path_src", "s.png"), ("source_image", "s.png"), ("src_img_path", "s.png"), ("inputImage", "s.png"),
-        ("reference", "s.png"), ("references", ["s.png"]), ("first_frame", "s.png"), ("prompt_asset", {"bytes": "x"}),
-        ("source_video", "s.mp4"), ("mask", "m.png"), ("criteria", "sharpness"), ("question", "Which is sharper?"),
-        ("criteria_preference", "response1"), ("instruct_prompt", "make it red"), ("edit_instruction", "x"),
-        ("is_tie", True), ("tie", "yes"), ("swapped", True), ("flipped", 1), ("path3", "c.png"), ("image_4", "d.png"),
+        ("path_src", "s.png"),
+        ("source_image", "s.png"),
+        ("src_img_path", "s.png"),
+        ("inputImage", "s.png"),
+        ("reference", "s.png"),
+        ("references", ["s.png"]),
+        ("first_frame", "s.png"),
+        ("prompt_asset", {"bytes": "x"}),
+        ("source_video", "s.mp4"),
+        ("mask", "m.png"),
+        ("criteria", "sharpness"),
+        ("question", "Which is sharper?"),
+        ("criteria_preference", "response1"),
+        ("instruct_prompt", "make it red"),
+        ("edit_instruction", "x"),
+        ("is_tie", True),
+        ("tie", "yes"),
+        ("swapped", True),
+        ("flipped", 1),
+        ("path3", "c.png"),
+        ("image_4", "d.png"),
     ],
-)  # fmt: skip
+)
 def test_a_key_that_makes_a_row_mean_something_else_breaks_it_by_name(tmp_path, source, key, value):
-    turns = [
-        {"from": "human", "value": "Caption: a"},
-        {"from": "gpt", "value": "<answer>Image 1 is better</answer>"},
-    ]
+    turns = [{"from": "human", "value": "Caption: a"}, {"from": "gpt", "value": "<answer>Image 1 is better</answer>"}]
     base = {
-        "hpdv3": HPD, "pairs": PLAIN,
+        "hpdv3": HPD,
+        "pairs": PLAIN,
         "imagegen-cot-reward-5k": {"conversations": turns, "images": ["a.png", "b.png"]},
-    }[source]  # fmt: skip
+    }[source]
     row = read(tmp_path, source, {**base, key: value})
     assert isinstance(row, BrokenRow) and repr(key) in row.message
     for nothing in (None, ""):
@@ -83,9 +93,21 @@ def test_a_verdict_beside_the_order_that_is_one_breaks_a_row_of_hpdv3(tmp_path, 
 
 @pytest.mark.parametrize(
     "key",
-    ["source", "image_source", "reference_id", "aspect_ratio", "num_frames", "model3", "tie_count",
-     "query_id", "seed", "category", "prompt_zh", "strength"],
-)  # fmt: skip
+    [
+        "source",
+        "image_source",
+        "reference_id",
+        "aspect_ratio",
+        "num_frames",
+        "model3",
+        "tie_count",
+        "query_id",
+        "seed",
+        "category",
+        "prompt_zh",
+        "strength",
+    ],
+)
 def test_keys_that_say_where_a_row_is_from_or_how_it_was_made_are_left_out_by_name(tmp_path, key):
     row = read(tmp_path, "hpdv3", {**HPD, key: "x", "model1": "m"})
     assert isinstance(row, SourceRow) and row.ignored == (key,)
@@ -119,15 +141,9 @@ def test_an_embedded_image_in_json_is_named_as_what_it_is(tmp_path):
 
 
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32"])
-@pytest.mark.parametrize(
-    ("source", "name"), [("hpdv3", "a.json"), ("pairs", "a.csv"), ("pairs", "a.jsonl")]
-)
+@pytest.mark.parametrize(("source", "name"), [("hpdv3", "a.json"), ("pairs", "a.csv"), ("pairs", "a.jsonl")])
 def test_text_of_another_encoding_is_named_with_what_converts_it(tmp_path, source, name, encoding):
-    text = (
-        "prompt,first,second,preference\np,a.png,b.png,first\n"
-        if name == "a.csv"
-        else json.dumps([HPD])
-    )
+    text = "prompt,first,second,preference\np,a.png,b.png,first\n" if name == "a.csv" else json.dumps([HPD])
     (tmp_path / name).write_text(text, encoding=encoding)
     with pytest.raises(DatasetError, match=f"is {encoding[:6].upper()} text") as caught:
         list(SOURCES[source].rows(tmp_path / name))
@@ -145,9 +161,7 @@ def test_a_file_of_another_kind_is_named_as_what_it_is(tmp_path):
 def test_a_table_is_read_by_the_separator_that_names_its_columns(tmp_path, suffix, separator):
     prompt = "a, b; c" if separator == "\t" else '"a, b; c"'
     lines = [("seed", *PLAIN), ("7", prompt, "a.png", "b.png", "B")]
-    (tmp_path / f"a.{suffix}").write_text(
-        "\n".join(separator.join(line) for line in lines), "utf-8-sig"
-    )
+    (tmp_path / f"a.{suffix}").write_text("\n".join(separator.join(line) for line in lines), "utf-8-sig")
     (row,) = SOURCES["pairs"].rows(tmp_path / f"a.{suffix}")
     assert (row.prompt, row.first, row.preference.value) == ("a, b; c", "a.png", "second")
     assert row.extra == {"seed": "7"}
@@ -157,9 +171,7 @@ def test_a_quoted_field_between_tabs_or_a_half_quoted_one_between_commas_breaks_
     header = "prompt\tfirst\tsecond\tpreference\n"
     (tmp_path / "a.tsv").write_text(f'{header}"Stop" says a sign\ta\tb\tA\nsays "Stop"\ta\tb\tA\n')
     broken, row = SOURCES["pairs"].rows(tmp_path / "a.tsv")
-    assert (
-        isinstance(broken, BrokenRow) and "line 2" in broken.message and "quotes" in broken.message
-    )
+    assert isinstance(broken, BrokenRow) and "line 2" in broken.message and "quotes" in broken.message
     assert row.prompt == 'says "Stop"'
     (tmp_path / "a.csv").write_text(header.replace("\t", ",") + '"Stop" says,a,b,A\nc,a,b,A\n')
     broken, row = SOURCES["pairs"].rows(tmp_path / "a.csv")
@@ -167,9 +179,7 @@ def test_a_quoted_field_between_tabs_or_a_half_quoted_one_between_commas_breaks_
     assert row.prompt == "c"
 
 
-@pytest.mark.parametrize(
-    "header", ["prompt|first|second|preference", "prompt,first,second,preference,first"]
-)
+@pytest.mark.parametrize("header", ["prompt|first|second|preference", "prompt,first,second,preference,first"])
 def test_a_table_whose_columns_cannot_be_told_is_refused(tmp_path, header):
     (tmp_path / "a.csv").write_text(f"{header}\na,b,c,A,d\n")
     with pytest.raises(DatasetError, match="column"):
@@ -177,8 +187,7 @@ def test_a_table_whose_columns_cannot_be_told_is_refused(tmp_path, header):
 
 
 def scored(tmp_path: Path, names: list[str]) -> Path:
-    scores = {f"weighted_results{s}_{a}": [float(s)] for s in (1, 2)
-              for a in ("Alignment", "Coherence", "Preference")}  # fmt: skip
+    scores = {f"weighted_results{s}_{a}": [float(s)] for s in (1, 2) for a in ("Alignment", "Coherence", "Preference")}
     columns = {"prompt": ["p"], "file_name1": names[:1], "file_name2": names[1:], **scores}
     (tmp_path / "data").mkdir()
     pq.write_table(pa.table(columns), tmp_path / "data" / "a.parquet")
@@ -190,10 +199,7 @@ def test_plain_names_of_rapidata_i2v_are_found_in_the_folders_it_keeps_them_in(t
         (tmp_path / "videos" / place).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / "videos" / place).touch()
     (row,) = SOURCES["rapidata-i2v"].rows(scored(tmp_path, ["hailuo_1.mp4", "0001.mp4"]))
-    assert (row.first, row.second) == (
-        "videos/hailuo-02/hailuo_1.mp4",
-        "videos/hailuo-02/marey/0001.mp4",
-    )
+    assert (row.first, row.second) == ("videos/hailuo-02/hailuo_1.mp4", "videos/hailuo-02/marey/0001.mp4")
     (row,) = SOURCES["rapidata-t2v"].rows(tmp_path / "data" / "a.parquet")
     assert (row.first, row.second) == ("videos/hailuo_1.mp4", "videos/0001.mp4")
 

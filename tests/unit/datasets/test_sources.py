@@ -72,17 +72,13 @@ def test_rapidata_uses_the_capital_folder_where_only_that_is_there(tmp_path):
 
 
 def test_rapidata_i2v_finds_the_local_file_of_a_url(tmp_path):
-    path = rapidata_file(
-        tmp_path, [("https://host/x/kling/a.mp4?s=1", "b.mp4", (1, 1, 1), (0, 0, 0))]
-    )
+    path = rapidata_file(tmp_path, [("https://host/x/kling/a.mp4?s=1", "b.mp4", (1, 1, 1), (0, 0, 0))])
     [row] = SOURCES["rapidata-i2v"].rows(path)
     assert (row.first, row.second) == ("videos/kling/a.mp4", "videos/b.mp4")
 
 
 def test_a_parquet_file_without_a_needed_column_is_refused_by_name(tmp_path):
-    path = rapidata_file(
-        tmp_path, [("a", "b", (1, 1, 1), (0, 0, 0))], drop={"weighted_results2_Coherence"}
-    )
+    path = rapidata_file(tmp_path, [("a", "b", (1, 1, 1), (0, 0, 0))], drop={"weighted_results2_Coherence"})
     with pytest.raises(DatasetError, match="weighted_results2_Coherence"):
         list(SOURCES["rapidata-t2v"].rows(path))
 
@@ -120,9 +116,7 @@ def test_imagegen_cot_takes_preference_and_caption_from_the_conversation(tmp_pat
 def test_imagegen_cot_reads_answers_as_the_rest_of_winnow_does(tmp_path):
     items = [
         cot_row("<think>x</think><answer>Image 2 is slightly better</answer>"),
-        cot_row(
-            "<think>x</think><answer>Image 1 is better</answer><answer>Image 2 is better</answer>"
-        ),
+        cot_row("<think>x</think><answer>Image 1 is better</answer><answer>Image 2 is better</answer>"),
         cot_row("<think>x</think><answer>Image 1 is not better</answer>"),
         cot_row("<think>Image 1 is better</think>"),
     ]
@@ -141,14 +135,8 @@ def test_the_caption_is_found_in_the_wordings_in_use():
 
     for template in (v for v in vars(prompts).values() if isinstance(v, str)):
         if f"Caption: {CAPTION_PLACE}" in template:
-            assert (
-                caption_of(template.replace(CAPTION_PLACE, "two cats: a duel"))
-                == "two cats: a duel"
-            )
-    assert (
-        caption_of("Given a caption and two images, choose.\nText Caption: **[a red car]**")
-        == "a red car"
-    )
+            assert caption_of(template.replace(CAPTION_PLACE, "two cats: a duel")) == "two cats: a duel"
+    assert caption_of("Given a caption and two images, choose.\nText Caption: **[a red car]**") == "a red car"
     assert caption_of("Which is better?\nPrompt: a dog") == "a dog"
 
 
@@ -179,9 +167,7 @@ def test_pairs_reads_the_same_from_every_file_format(tmp_path, suffix):
 def test_pairs_never_guesses_what_a_number_means_and_says_what_to_write(tmp_path):
     base = {"prompt": "p", "first": "a.png", "second": "b.png"}
     numbers, others = [0, 1, 2.0, "0", " 1 ", "1.0"], ["left", "", None, True]
-    (tmp_path / "a.jsonl").write_text(
-        "\n".join(json.dumps({**base, "preference": v}) for v in numbers + others)
-    )
+    (tmp_path / "a.jsonl").write_text("\n".join(json.dumps({**base, "preference": v}) for v in numbers + others))
     read = list(SOURCES["pairs"].rows(tmp_path / "a.jsonl"))
     assert all(isinstance(r, BrokenRow) for r in read)
     assert all("write the word" in r.message for r in read[: len(numbers)])
@@ -205,9 +191,7 @@ def test_rapidata_skips_a_row_whose_score_is_no_number(tmp_path, score):
 
 
 def test_pairs_csv_reports_broken_rows_with_their_line_and_a_missing_column(tmp_path):
-    (tmp_path / "a.csv").write_text(
-        "prompt,first,second,preference\np,a,b,first\np,a\np,a,b,tie,x\np,c,d,second\n"
-    )
+    (tmp_path / "a.csv").write_text("prompt,first,second,preference\np,a,b,first\np,a\np,a,b,tie,x\np,c,d,second\n")
     read = list(SOURCES["pairs"].rows(tmp_path / "a.csv"))
     assert [isinstance(r, BrokenRow) for r in read] == [False, True, True, False]
     assert "line 3" in read[1].message
@@ -218,10 +202,7 @@ def test_pairs_csv_reports_broken_rows_with_their_line_and_a_missing_column(tmp_
 
 def test_a_spec_names_several_files(tmp_path):
     parsed = parse_spec(f"hpdv3:{tmp_path}/a.json,rapidata-t2v:{tmp_path}/b.parquet")
-    assert [(s.name, p.name) for s, p in parsed] == [
-        ("hpdv3", "a.json"),
-        ("rapidata-t2v", "b.parquet"),
-    ]
+    assert [(s.name, p.name) for s, p in parsed] == [("hpdv3", "a.json"), ("rapidata-t2v", "b.parquet")]
 
 
 @pytest.mark.parametrize("spec", ["", "a.json", "hpdv3:", "nope:/a", "hpdv3:/a.json,/b.json"])

@@ -9,14 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backend.domain.filtering import (
-    PRESETS,
-    Candidate,
-    Policy,
-    Reason,
-    decide_pair,
-    load_policy,
-)
+from backend.domain.filtering import PRESETS, Candidate, Policy, Reason, decide_pair, load_policy
 from backend.domain.pairs import Order, Preference
 from backend.domain.reading import Flaw, flaw_mask
 from backend.errors import PolicyError
@@ -54,9 +47,7 @@ AGREEMENT = PRESETS["agreement"]
         (None, "tie", False, "tie"),
     ],
 )
-def test_agreement_is_the_rule_of_the_field(
-    answer: str | None, preferred: str, accepted: bool, reason: str
-) -> None:
+def test_agreement_is_the_rule_of_the_field(answer: str | None, preferred: str, accepted: bool, reason: str) -> None:
     assert outcome(AGREEMENT, said(answer, preferred)) == [(accepted, reason)]
 
 
@@ -93,8 +84,7 @@ def test_a_refused_flaw_rejects_and_others_do_not() -> None:
 
 @pytest.mark.parametrize("preset", ["agreement", "clean"])
 @pytest.mark.parametrize(
-    ("untagged", "single", "qualified"),
-    [("single", True, False), ("all", True, True), ("none", False, False)],
+    ("untagged", "single", "qualified"), [("single", True, False), ("all", True, True), ("none", False, False)]
 )
 def test_a_policy_says_which_untagged_answers_it_takes(
     preset: str, untagged: str, single: bool, qualified: bool
@@ -112,9 +102,7 @@ def test_clean_refuses_every_flaw_but_a_single_untagged_answer(flaw: Flaw) -> No
     assert outcome(PRESETS["clean"], said("first", flaws=flaw_mask([flaw]))) == [(False, "flawed")]
 
 
-@pytest.mark.parametrize(
-    ("margin", "accepted"), [(3.0, True), (2.5, False), (None, False), (-4, False)]
-)
+@pytest.mark.parametrize(("margin", "accepted"), [(3.0, True), (2.5, False), (None, False), (-4, False)])
 def test_confident_needs_a_margin_of_three(margin: float | None, accepted: bool) -> None:
     decided = outcome(PRESETS["confident"], said("first", margin=margin))
     assert decided == [(accepted, "agrees" if accepted else "low_margin")]
@@ -132,10 +120,7 @@ def test_order_consistency_needs_a_readable_answer_in_both_orders() -> None:
     policy = PRESETS["order-consistent"]
     assert outcome(policy, said("first")) == [(False, "order_missing")]
     other = said(None, "second", order="swapped")
-    assert outcome(policy, said("first"), other) == [
-        (False, "order_missing"),
-        (False, "unreadable"),
-    ]
+    assert outcome(policy, said("first"), other) == [(False, "order_missing"), (False, "unreadable")]
     assert outcome(policy, said("first"), said("first", sample=1)) == [
         (False, "order_missing"),
         (False, "order_missing"),
@@ -156,10 +141,7 @@ def test_consensus_counts_winners_over_all_samples_of_a_pair() -> None:
     policy = PRESETS["consensus"]
     three = [said("first", sample=0), said("second", "second", order="swapped", sample=0)]
     three += [said("first", sample=1)]
-    assert outcome(policy, *three, said("second", sample=2)) == [
-        *[(True, "agrees")] * 3,
-        (False, "disagrees"),
-    ]
+    assert outcome(policy, *three, said("second", sample=2)) == [*[(True, "agrees")] * 3, (False, "disagrees")]
     two_of_three = outcome(policy, *three[:2], said(None, sample=2))
     assert two_of_three == [(False, "samples_disagree")] * 2 + [(False, "unreadable")]
 
@@ -201,11 +183,7 @@ SWAP = {"first": "second", "second": "first", "tie": "tie", None: None}
 def predictions_of_a_pair(draw: st.DrawFn) -> list[Candidate]:
     preference = draw(SIDE)
     places = draw(
-        st.lists(
-            st.tuples(st.sampled_from(["dataset", "swapped"]), st.integers(0, 4)),
-            unique=True,
-            max_size=8,
-        )
+        st.lists(st.tuples(st.sampled_from(["dataset", "swapped"]), st.integers(0, 4)), unique=True, max_size=8)
     )
     return [
         said(
@@ -232,19 +210,14 @@ def test_naming_the_two_sides_the_other_way_round_changes_no_decision(
     assert decide_pair(policy, mirrored) == decide_pair(policy, candidates)
 
 
-@given(
-    POLICY,
-    predictions_of_a_pair().filter(lambda found: len({c.sample for c in found}) == len(found)),
-)
+@given(POLICY, predictions_of_a_pair().filter(lambda found: len({c.sample for c in found}) == len(found)))
 def test_showing_a_prediction_in_the_other_order_changes_no_decision_about_its_winner(
     policy: Policy, candidates: list[Candidate]
 ) -> None:
     # Only a policy about order may notice in which order a pair was shown.
     policy = replace(policy, order_consistency=False)
     turned = [
-        replace(relabelled(c), order="swapped" if c.order == "dataset" else "dataset")
-        if place % 2
-        else c
+        replace(relabelled(c), order="swapped" if c.order == "dataset" else "dataset") if place % 2 else c
         for place, c in enumerate(candidates)
     ]
     assert decide_pair(policy, turned) == decide_pair(policy, candidates)

@@ -26,15 +26,18 @@ ORDERS, SIDES = st.sampled_from(Order), st.sampled_from(Preference)
 
 def pair_of(first: str, second: str, preference: Preference) -> Pair:
     return Pair(
-        key="k", index=3, kind=MediaKind.IMAGE, prompt="p", first=MediaRef(path=first),
-        second=MediaRef(path=second), preference=preference,
-    )  # fmt: skip
+        key="k",
+        index=3,
+        kind=MediaKind.IMAGE,
+        prompt="p",
+        first=MediaRef(path=first),
+        second=MediaRef(path=second),
+        preference=preference,
+    )
 
 
 @given(ORDERS, SIDES, TEXT, TEXT)
-def test_what_is_exchanged_twice_is_as_it_was(
-    order: Order, side: Preference, a: str, b: str
-) -> None:
+def test_what_is_exchanged_twice_is_as_it_was(order: Order, side: Preference, a: str, b: str) -> None:
     assert order.arrange(*order.arrange(a, b)) == (a, b)
     assert order.turn(order.turn(side)) is side
     if side is not Preference.TIE:
@@ -94,8 +97,7 @@ SWAPPED_OF_SEED_7 = [0, 4, 5, 7]
 
 
 @pytest.mark.parametrize(
-    ("policy", "count"),
-    [(OrderPolicy.DATASET, 1), (OrderPolicy.SHUFFLED, 1), (OrderPolicy.BOTH, 2)],
+    ("policy", "count"), [(OrderPolicy.DATASET, 1), (OrderPolicy.SHUFFLED, 1), (OrderPolicy.BOTH, 2)]
 )
 def test_a_run_shows_each_pair_once_or_in_both_orders(policy: OrderPolicy, count: int) -> None:
     orders = shown_orders(policy, 3, "key")

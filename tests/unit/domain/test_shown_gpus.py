@@ -9,10 +9,7 @@ from hypothesis import strategies as st
 from backend.domain.devices import ORDER, STANDS_FOR, VISIBLE, named_gpus, shown_gpus
 from backend.errors import UsageError
 
-UUIDS = {
-    number: (f"GPU-{number:08x}-aaaa", f"MIG-{number:08x}-bbbb", f"MIG-{number:08x}-cccc")
-    for number in range(8)
-}
+UUIDS = {number: (f"GPU-{number:08x}-aaaa", f"MIG-{number:08x}-bbbb", f"MIG-{number:08x}-cccc") for number in range(8)}
 NUMBERS = st.lists(st.integers(0, 7), min_size=1, unique=True)
 
 
@@ -40,11 +37,7 @@ def test_a_process_sees_the_named_gpus_and_no_others(visible: list[int], data: s
     """However the environment names them, and in the order in which they were asked for."""
     named = data.draw(st.lists(st.sampled_from(visible), min_size=1, unique=True))
     words = [
-        data.draw(
-            st.sampled_from(
-                (str(n), UUIDS[n][0], UUIDS[n][0][:12], f"MIG-{UUIDS[n][0]}/1/0", UUIDS[n][1])
-            )
-        )
+        data.draw(st.sampled_from((str(n), UUIDS[n][0], UUIDS[n][0][:12], f"MIG-{UUIDS[n][0]}/1/0", UUIDS[n][1])))
         for n in visible
     ]
     for environment in ({}, {VISIBLE: ",".join(words)}, {VISIBLE: f" {' , '.join(words)} ,-1,5"}):
@@ -54,9 +47,7 @@ def test_a_process_sees_the_named_gpus_and_no_others(visible: list[int], data: s
 
 
 @given(NUMBERS, NUMBERS)
-def test_a_gpu_that_the_environment_hides_is_refused_in_one_line(
-    visible: list[int], named: list[int]
-):
+def test_a_gpu_that_the_environment_hides_is_refused_in_one_line(visible: list[int], named: list[int]):
     for words in ([str(n) for n in visible], [UUIDS[n][0] for n in visible]):
         environment = {VISIBLE: ",".join(words)}
         if set(named) <= set(visible):
@@ -68,9 +59,7 @@ def test_a_gpu_that_the_environment_hides_is_refused_in_one_line(
 
 
 @given(NUMBERS, st.data())
-def test_a_process_that_was_shown_its_gpus_is_not_narrowed_again(
-    visible: list[int], data: st.DataObject
-):
+def test_a_process_that_was_shown_its_gpus_is_not_narrowed_again(visible: list[int], data: st.DataObject):
     """The worker asks once more, in an interpreter that may have no way to ask for UUIDs."""
     named = device(data.draw(st.lists(st.sampled_from(visible), min_size=1, unique=True)))
     once = shown_gpus(named, {VISIBLE: ",".join(UUIDS[n][0] for n in visible)}, lambda: UUIDS)
@@ -81,9 +70,7 @@ def test_a_process_that_was_shown_its_gpus_is_not_narrowed_again(
 def test_where_no_gpu_is_named_the_environment_stays_as_it_is(devices: str):
     assert shown_gpus(devices, {}, lambda: None) == {}
     environment = {VISIBLE: "GPU-12,3", ORDER: "FASTEST_FIRST", "HOME": "/"}
-    assert shown_gpus(devices, environment, lambda: None) == {
-        VISIBLE: "GPU-12,3", ORDER: "FASTEST_FIRST",
-    }  # fmt: skip
+    assert shown_gpus(devices, environment, lambda: None) == {VISIBLE: "GPU-12,3", ORDER: "FASTEST_FIRST"}
 
 
 @pytest.mark.parametrize("listed", ["", "-1", "-1,0", ",0", "NoDevFiles"])

@@ -133,9 +133,7 @@ def test_one_function_of_the_dashboards_scripts_asks_for_the_order() -> None:
         for line in path.read_text(encoding="utf-8").splitlines()
         if asks.search(line)
     ]
-    assert found == [
-        (SCRIPT, 'return order === "swapped" ? ["second", "first"] : ["first", "second"];')
-    ]
+    assert found == [(SCRIPT, 'return order === "swapped" ? ["second", "first"] : ["first", "second"];')]
 
 
 @pytest.mark.parametrize(

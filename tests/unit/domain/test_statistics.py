@@ -35,9 +35,7 @@ def test_mcnemar_is_the_exact_binomial_test() -> None:
 
 
 @given(st.integers(0, 200), st.sampled_from([0.02, 0.05, 0.1]))
-def test_the_samples_asked_for_reach_the_width_and_no_fewer_do(
-    successes: int, half_width: float
-) -> None:
+def test_the_samples_asked_for_reach_the_width_and_no_fewer_do(successes: int, half_width: float) -> None:
     n = 200
     more = sample_size_for(successes, n, half_width)
     share = (successes + 1) / (n + 2)

@@ -36,9 +36,7 @@ def request(
     caption: str | None = None,
     template: str | None = None,
 ) -> Request:
-    instruction = fill_instruction(
-        template or default_instruction(kind), caption or f"caption {number} {{braces}}"
-    )
+    instruction = fill_instruction(template or default_instruction(kind), caption or f"caption {number} {{braces}}")
     if media is None:
         video = kind is MediaKind.VIDEO
         media = (clip(), clip(level=200)) if video else (image((0, 200, 0)), image((200, 0, 0)))

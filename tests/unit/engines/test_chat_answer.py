@@ -71,9 +71,7 @@ def test_what_is_no_chat_completion_is_one_failure_that_says_so_shortly(name: st
         lambda inner: (
             st.lists(inner, max_size=3)
             | st.dictionaries(
-                st.sampled_from(
-                    ("choices", "message", "content", "type", "text", "usage", "finish_reason")
-                ),
+                st.sampled_from(("choices", "message", "content", "type", "text", "usage", "finish_reason")),
                 inner,
                 max_size=4,
             )
@@ -92,9 +90,7 @@ def test_what_the_protocol_allows_is_read() -> None:
     assert isinstance(found, Completion)
     assert (found.text, found.prompt_tokens, found.completion_tokens) == ("one two", 7, None)
     for silent in ({}, {"content": None}, {"content": []}):
-        assert completion(0, answer(silent, usage=None)) == Completion(
-            id=0, text="", finish_reason="stop"
-        )
+        assert completion(0, answer(silent, usage=None)) == Completion(id=0, text="", finish_reason="stop")
 
 
 def test_nul_and_half_characters_of_a_judge_arrive_for_the_store_to_replace() -> None:
@@ -103,8 +99,9 @@ def test_nul_and_half_characters_of_a_judge_arrive_for_the_store_to_replace() ->
 
 
 def test_an_errors_words_are_short_and_without_the_key_or_what_moves_a_terminal() -> None:
-    words = error_words(b'{"error": {"message": "bad key sk-abcdefgh \\u001b[2J\\u202e\\u0000"}}', "x",
-                        key="sk-abcdefgh")  # fmt: skip
+    words = error_words(
+        b'{"error": {"message": "bad key sk-abcdefgh \\u001b[2J\\u202e\\u0000"}}', "x", key="sk-abcdefgh"
+    )
     assert words == "bad key *** [2J"
     assert len(error_words(b"x" * 100_000, "reason")) == 200
     assert error_words(b"", "Bad Gateway") == "Bad Gateway"

@@ -50,10 +50,7 @@ def folder(path: Path, **files: Any) -> str:
         {"tokenizer_config__json": {"chat_template": QWEN}},
         {
             "tokenizer_config__json": {
-                "chat_template": [
-                    {"name": "tool_use", "template": GEMMA},
-                    {"name": "default", "template": QWEN},
-                ]
+                "chat_template": [{"name": "tool_use", "template": GEMMA}, {"name": "default", "template": QWEN}]
             }
         },
     ],
@@ -99,8 +96,7 @@ def test_a_hub_name_is_told_by_its_files_in_the_cache_else_by_its_family(
 
     real = download.try_to_load_from_cache
     monkeypatch.setattr(
-        "huggingface_hub.try_to_load_from_cache",
-        lambda name, file: real(name, file, cache_dir=tmp_path),
+        "huggingface_hub.try_to_load_from_cache", lambda name, file: real(name, file, cache_dir=tmp_path)
     )
     assert chat_form("org/judge").between_users == "<end_of_turn>\n<start_of_turn>user\n"
     assert chat_form("org/Qwen2.5-VL-7B-judge").between_users == CHATML
@@ -108,9 +104,7 @@ def test_a_hub_name_is_told_by_its_files_in_the_cache_else_by_its_family(
         assert chat_form(unknown).between_users is None
 
 
-def test_special_tokens_are_those_of_the_models_files_and_what_looks_like_one(
-    tmp_path: Path,
-) -> None:
+def test_special_tokens_are_those_of_the_models_files_and_what_looks_like_one(tmp_path: Path) -> None:
     tokens = [
         {"content": "[INST]", "special": True},
         {"content": "<think>", "special": True},

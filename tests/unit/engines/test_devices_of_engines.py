@@ -24,9 +24,7 @@ def test_transformers_counts_as_its_process_is_shown(monkeypatch: pytest.MonkeyP
     assert transformers._device(TORCH, "cpu") == "cpu"
 
 
-def test_vllm_is_shown_the_named_gpus_before_it_is_imported(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_vllm_is_shown_the_named_gpus_before_it_is_imported(monkeypatch: pytest.MonkeyPatch) -> None:
     environment: dict[str, str] = {VISIBLE: "0,1,2,3"}
     monkeypatch.setattr(os, "environ", environment)
     vllm._set_environment(EngineOptions(device="cuda:3,2"), on_cpu=False)

@@ -95,9 +95,7 @@ def good(number: int, body: Any) -> Reply:
 
 
 def ask(*urls: str, count: int = 1, **options: Any) -> list[Outcome]:
-    engine = OpenAIEngine(
-        "judge", EngineOptions(endpoints=urls, **options), backoff=0.01, pool_options=FAST
-    )
+    engine = OpenAIEngine("judge", EngineOptions(endpoints=urls, **options), backoff=0.01, pool_options=FAST)
     try:
         return list(engine.generate(request(number) for number in range(count)))
     finally:
@@ -110,28 +108,17 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def test_the_server_is_sent_the_conversation_with_both_media_and_the_sampling(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_the_server_is_sent_the_conversation_with_both_media_and_the_sampling(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("JUDGE_KEY", "s3cret")
     with serving(good) as (server,):
-        (outcome,) = ask(
-            server.url, temperature=0.7, top_p=0.9, max_new_tokens=33, api_key_env="JUDGE_KEY"
-        )
-    assert outcome == Completion(
-        id=0, text="fine", finish_reason="stop", prompt_tokens=7, completion_tokens=3
-    )
+        (outcome,) = ask(server.url, temperature=0.7, top_p=0.9, max_new_tokens=33, api_key_env="JUDGE_KEY")
+    assert outcome == Completion(id=0, text="fine", finish_reason="stop", prompt_tokens=7, completion_tokens=3)
     body = server.bodies[0]
-    assert (body["model"], body["temperature"], body["top_p"], body["max_tokens"]) == (
-        "judge", 0.7, 0.9, 33,
-    )  # fmt: skip
+    assert (body["model"], body["temperature"], body["top_p"], body["max_tokens"]) == ("judge", 0.7, 0.9, 33)
     assert server.keys == ["Bearer s3cret"]
     system, first, second = body["messages"]
     assert system["role"] == "system" and "caption 0 {braces}" in system["content"]
-    for message, label, colour in (
-        (first, "**Image 1:**", (0, 200, 0)),
-        (second, "**Image 2:**", (200, 0, 0)),
-    ):
+    for message, label, colour in ((first, "**Image 1:**", (0, 200, 0)), (second, "**Image 2:**", (200, 0, 0))):
         text, medium = message["content"]
         assert (message["role"], text) == ("user", {"type": "text", "text": label})
         head, _, data = medium["image_url"]["url"].partition(",")
@@ -143,9 +130,7 @@ def test_the_server_is_sent_the_conversation_with_both_media_and_the_sampling(
 def test_a_video_is_sent_frame_by_frame_with_its_rate() -> None:
     long = clip(40, fps=2.0)
     body = chat_payload(
-        "judge",
-        request(0, MediaKind.VIDEO, seed=5, media=(long, clip(4))),
-        EngineOptions(video_fps=2.0),
+        "judge", request(0, MediaKind.VIDEO, seed=5, media=(long, clip(4))), EngineOptions(video_fps=2.0)
     )
     url = body["messages"][1]["content"][1]["video_url"]["url"]
     head, _, frames = url.partition("base64,")
@@ -300,9 +285,7 @@ def test_images_of_other_modes_can_be_sent() -> None:
     chat_payload("judge", request(media=(grey, grey.convert("P"))), EngineOptions())
 
 
-def test_a_server_that_takes_no_timing_of_videos_ends_the_run_with_the_option_to_start_it_with() -> (
-    None
-):
+def test_a_server_that_takes_no_timing_of_videos_ends_the_run_with_the_option_to_start_it_with() -> None:
     said = "Per-request mm_processor_kwargs are disabled. Start with --trust-request-mm-kwargs"
 
     def reply(number: int, body: Any) -> Reply:

@@ -18,9 +18,7 @@ from tests.raw_server import Connection, answer, raw
 POOL = {"first_pause": 0.05, "last_pause": 0.1, "give_up_after": 20.0}
 
 
-def made(
-    *urls: str, quiet_after: float = 0.2, probe_s: float = 1.0, **options: Any
-) -> OpenAIEngine:
+def made(*urls: str, quiet_after: float = 0.2, probe_s: float = 1.0, **options: Any) -> OpenAIEngine:
     return OpenAIEngine(
         "judge",
         EngineOptions(endpoints=urls, **{"max_new_tokens": 1, **options}),
@@ -216,18 +214,11 @@ def test_a_request_before_which_every_server_hangs_fails_in_the_end() -> None:
 def test_a_redirect_is_not_followed_and_its_address_is_told_without_secrets() -> None:
     with raw(Connection.good) as (elsewhere,):
         target = elsewhere.url.replace("//", "//user:secret@") + "/x?token=secret"
-        with raw(lambda c: c.send(b"", f"Location: {target}", status="307 Temporary Redirect")) as (
-            server,
-        ):
-            for asked in (
-                lambda: ask(server.url),
-                lambda: served_models(server.url, EngineOptions()),
-            ):
+        with raw(lambda c: c.send(b"", f"Location: {target}", status="307 Temporary Redirect")) as (server,):
+            for asked in (lambda: ask(server.url), lambda: served_models(server.url, EngineOptions())):
                 with pytest.raises(EngineError, match="redirects are not followed") as caught:
                     asked()
-                assert (
-                    elsewhere.url in caught.value.message and "secret" not in caught.value.message
-                )
+                assert elsewhere.url in caught.value.message and "secret" not in caught.value.message
         assert not elsewhere.paths
 
 
@@ -239,9 +230,7 @@ def test_a_list_of_models_without_end_is_cut() -> None:
         assert served_models(server.url, EngineOptions()) == []
 
 
-def test_the_key_is_left_out_of_what_a_server_says_about_it(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_the_key_is_left_out_of_what_a_server_says_about_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("JUDGE_KEY", "sk-0123456789\n")
     with raw(lambda c: c.send(b"no: Bearer sk-0123456789", status="401 No")) as (server,):
         with pytest.raises(EngineError) as caught:

@@ -26,9 +26,7 @@ class Processor:
 
 
 @pytest.mark.torch
-@pytest.mark.parametrize(
-    ("of_videos", "said"), [({"cap_pixels_per_frame": None}, True), ({}, None)]
-)
+@pytest.mark.parametrize(("of_videos", "said"), [({"cap_pixels_per_frame": None}, True), ({}, None)])
 def test_a_processor_that_can_cap_each_frame_is_told_to_and_another_is_not(
     of_videos: dict[str, object], said: bool | None
 ) -> None:

@@ -21,9 +21,7 @@ def here(monkeypatch: pytest.MonkeyPatch):
 
     def arrange(*packages: str, gpu: bool = False) -> None:
         for module in (transformers, vllm):
-            monkeypatch.setattr(
-                module, "missing", lambda *names: [one for one in names if one not in packages]
-            )
+            monkeypatch.setattr(module, "missing", lambda *names: [one for one in names if one not in packages])
         monkeypatch.setattr(vllm, "has_gpu", lambda: gpu)
 
     return arrange

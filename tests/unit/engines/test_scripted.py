@@ -17,12 +17,7 @@ def script(path: Path, *lines: object) -> str:
 
 
 def test_a_request_gets_the_line_of_its_number_modulo_the_lines(tmp_path: Path) -> None:
-    file = script(
-        tmp_path / "s.jsonl",
-        {"text": "a"},
-        {"text": "ü\nb", "finish_reason": "length"},
-        {"text": ""},
-    )
+    file = script(tmp_path / "s.jsonl", {"text": "a"}, {"text": "ü\nb", "finish_reason": "length"}, {"text": ""})
     engine = ScriptedEngine(EngineOptions(batch_size=4, scripted_file=file, scripted_latency=0.001))
     answers = {}
     for outcome in engine.generate(request(number) for number in range(7)):
@@ -42,9 +37,7 @@ def test_a_request_gets_the_line_of_its_number_modulo_the_lines(tmp_path: Path) 
         ("[1]\n", ":1: no text"),
     ],
 )
-def test_a_file_that_is_no_script_is_an_engine_error(
-    tmp_path: Path, content: str, message: str
-) -> None:
+def test_a_file_that_is_no_script_is_an_engine_error(tmp_path: Path, content: str, message: str) -> None:
     (tmp_path / "s.jsonl").write_text(content)
     with pytest.raises(EngineError, match=message) as caught:
         ScriptedEngine(EngineOptions(scripted_file=str(tmp_path / "s.jsonl")))

@@ -55,9 +55,7 @@ def server() -> Iterator[Server]:
         made.shutdown()
 
 
-def test_a_server_that_offers_the_judge_may_be_asked(
-    server: Server, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_server_that_offers_the_judge_may_be_asked(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("JUDGE_KEY", "s3cret")
     options = EngineOptions(endpoints=(server.url,), api_key_env="JUDGE_KEY")
     check_served("/r1/judge", options)
@@ -78,9 +76,7 @@ def test_what_is_no_list_of_models_offers_none(server: Server, body: bytes) -> N
     assert served_models(server.url, EngineOptions()) == []
 
 
-def test_a_server_that_still_loads_counts_as_not_there_and_one_that_refuses_says_why(
-    server: Server,
-) -> None:
+def test_a_server_that_still_loads_counts_as_not_there_and_one_that_refuses_says_why(server: Server) -> None:
     server.status = 503
     assert served_models(server.url, EngineOptions()) is None
     server.status, server.body = 401, b'{"error": {"message": "no key"}}'

@@ -51,10 +51,7 @@ class Plan(AsyncEngine):
 @settings(max_examples=40, deadline=None)
 @given(
     batch_size=st.integers(1, 6),
-    steps=st.lists(
-        st.one_of(st.sampled_from([0.0, 0.001, 0.003]), st.builds(ValueError, st.text())),
-        max_size=25,
-    ),
+    steps=st.lists(st.one_of(st.sampled_from([0.0, 0.001, 0.003]), st.builds(ValueError, st.text())), max_size=25),
 )
 def test_every_request_gets_one_outcome_and_no_more_than_batch_size_are_taken_ahead(
     batch_size: int, steps: list[float | Exception]

@@ -43,29 +43,16 @@ def again(folder: Path, pairs: list[Pair], template: str | None, use_cot: bool, 
     rows, texts, wanted = [], [], {}
     for number, (kind, answer, order, caption) in enumerate(pairs):
         first, second = (f"{number}{side}.{'png' if kind == 'image' else 'mp4'}" for side in "xy")
-        preference = (
-            answer if order == "dataset" else {"first": "second", "second": "first"}[answer]
-        )
+        preference = answer if order == "dataset" else {"first": "second", "second": "first"}[answer]
         rows.append({"prompt": caption, "first": first, "second": second, "preference": preference})
         said = f"{kind.capitalize()} {1 if answer == 'first' else 2} is better"
-        texts.append(
-            {
-                "index": number,
-                "order": order,
-                "text": f"<think>\nx\n</think>\n<answer>{said}</answer>",
-            }
-        )
+        texts.append({"index": number, "order": order, "text": f"<think>\nx\n</think>\n<answer>{said}</answer>"})
         shown = (first, second) if order == "dataset" else (second, first)
         wanted[shown] = (caption, answer, kind)
     for file, values in (("pairs.jsonl", rows), ("texts.jsonl", texts)):
         (folder / file).write_text("".join(json.dumps(value) + "\n" for value in values))
-    dataset = import_dataset(
-        database, name="d", spec=f"pairs:{folder / 'pairs.jsonl'}", check_media=False
-    )
-    spec = RunSpec(
-        model="m", engine="import", use_cot=use_cot,
-        instruction=instructions(template, use_cot=use_cot),
-    )  # fmt: skip
+    dataset = import_dataset(database, name="d", spec=f"pairs:{folder / 'pairs.jsonl'}", check_media=False)
+    spec = RunSpec(model="m", engine="import", use_cot=use_cot, instruction=instructions(template, use_cot=use_cot))
     run = import_predictions(database, dataset.id, spec, Policy(), folder / "texts.jsonl")
     export_set(database, freeze(database, "s", [run]), format=name, out=folder / "out")
     database.close()
@@ -98,18 +85,8 @@ PAIRS = st.lists(
 
 @settings(max_examples=60, deadline=None)
 @given(PAIRS, st.sampled_from(TEMPLATES), st.booleans(), st.sampled_from(list(FORMATS)))
-@example(
-    [("image", "first", "dataset", "[A lighthouse.\n\nCaption: 「two」 <image> seals]")],
-    None,
-    True,
-    "sharegpt",
-)
-@example(
-    [("video", "second", "swapped", '  "x"\n\n{prompt} <|im_end|>] ')],
-    TEMPLATES[1],
-    False,
-    "lightrft",
-)
+@example([("image", "first", "dataset", "[A lighthouse.\n\nCaption: 「two」 <image> seals]")], None, True, "sharegpt")
+@example([("video", "second", "swapped", '  "x"\n\n{prompt} <|im_end|>] ')], TEMPLATES[1], False, "lightrft")
 def test_an_export_added_again_has_the_captions_it_was_exported_with(
     pairs: list[Pair], template: str | None, use_cot: bool, name: str
 ) -> None:
@@ -118,9 +95,7 @@ def test_an_export_added_again_has_the_captions_it_was_exported_with(
 
 
 @pytest.mark.parametrize("name", list(FORMATS))
-def test_an_export_by_the_default_instruction_needs_no_manifest_beside_it(
-    tmp_path: Path, name: str
-) -> None:
+def test_an_export_by_the_default_instruction_needs_no_manifest_beside_it(tmp_path: Path, name: str) -> None:
     caption = "[first paragraph\n\nJudge Image 1 and Image 2\n\n「last」"
     again(tmp_path, [("image", "first", "dataset", caption)], None, True, name)
     (file,) = (tmp_path / "out").glob(FORMATS[name])

@@ -64,11 +64,7 @@ def test_a_folder_that_holds_something_else_is_refused_and_left_as_it_is(
 
 
 def contents(folder: Path) -> dict[str, bytes]:
-    return {
-        path.relative_to(folder).as_posix(): path.read_bytes()
-        for path in folder.rglob("*")
-        if path.is_file()
-    }
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
 @pytest.mark.parametrize("bundle", [False, True])
@@ -175,9 +171,7 @@ def test_an_unknown_format_is_wrong_usage(space: Workspace, frozen: SetRow, tmp_
 
 
 @pytest.mark.parametrize("format", ["lightrft", "sharegpt"])
-def test_an_export_is_not_repaired_wherever_its_files_are_taken(
-    space: Workspace, tmp_path: Path, format: str
-) -> None:
+def test_an_export_is_not_repaired_wherever_its_files_are_taken(space: Workspace, tmp_path: Path, format: str) -> None:
     frozen = freeze(space.database, "pictures", [2])
     export_set(space.database, frozen, format=format, out=tmp_path / "o")
     name = "rejection_sampling_train.json" if format == "lightrft" else "winnow.json"

@@ -52,10 +52,7 @@ def test_a_device_that_is_full_is_told_in_one_line_with_a_hint(
     if not Path("/dev/full").exists():
         pytest.skip("there is no /dev/full here")
     monkeypatch.setattr(whole, "_unnamed", lambda *_: os.open("/dev/full", os.O_RDWR))
-    with (
-        pytest.raises(ExportError, match="No space left") as caught,
-        ExportFile(tmp_path / "a.json") as file,
-    ):
+    with pytest.raises(ExportError, match="No space left") as caught, ExportFile(tmp_path / "a.json") as file:
         file.write(b"x" * bytes_written)
     assert caught.value.hint == "free some space and export again"
     assert list(tmp_path.iterdir()) == []

@@ -48,9 +48,7 @@ class Case:
             return True
         if self.ruling is not None:
             return self.answer == self.ruling
-        return self.answer == (
-            SWAP[self.preference] if self.order == "swapped" else self.preference
-        )
+        return self.answer == (SWAP[self.preference] if self.order == "swapped" else self.preference)
 
     def files(self, number: int) -> tuple[str, str]:
         """Names in dataset order; they say nothing of which is better."""

@@ -38,9 +38,7 @@ def rows(folder: Path, name: str) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("bundle", [False, True])
-def test_videos_hold_the_frames_that_the_judge_was_shown(
-    space: Workspace, tmp_path: Path, bundle: bool
-) -> None:
+def test_videos_hold_the_frames_that_the_judge_was_shown(space: Workspace, tmp_path: Path, bundle: bool) -> None:
     frozen = get_set(space.database, "mixed")
     plain, made = tmp_path / "plain", tmp_path / "made"
     export_set(space.database, frozen, format="sharegpt", out=plain)
@@ -51,9 +49,7 @@ def test_videos_hold_the_frames_that_the_judge_was_shown(
         assert [old["conversations"], old["system"]] == [new["conversations"], new["system"]]
         for source, path in zip(old["videos"], new["videos"], strict=True):
             assert Path(path).is_absolute() != bundle
-            shown = read_medium(
-                Path(source), MediaKind.VIDEO, fps=2.0, max_pixels=MAX_PIXELS, factor=28
-            )
+            shown = read_medium(Path(source), MediaKind.VIDEO, fps=2.0, max_pixels=MAX_PIXELS, factor=28)
             again = read_video(made / path, fps=2.0)
             assert isinstance(shown, VideoFrames)
             assert np.array_equal(again.frames, shown.frames)
@@ -74,9 +70,7 @@ def test_the_next_export_takes_the_place_of_all_of_it(space: Workspace, tmp_path
     assert not (out / "media").exists()
 
 
-def test_a_video_that_cannot_be_read_ends_the_export_with_its_name(
-    space: Workspace, tmp_path: Path
-) -> None:
+def test_a_video_that_cannot_be_read_ends_the_export_with_its_name(space: Workspace, tmp_path: Path) -> None:
     frozen = get_set(space.database, "mixed")
     video = space.folder / "media/t2v/0-second.mp4"
     shutil.copy(video, tmp_path / "kept")

@@ -30,14 +30,42 @@ from backend.store.database import Database
 from backend.store.schema import metadata
 
 WORDS = (
-    "<image>", "<video>", "<audio>", "<img>", "</img>", "<|im_end|>", "<|im_start|>", "<|image_pad|>",
-    "<|video_pad|>", "<|vision_end|>", "<|endoftext|>", "<|unknown|>", "<|", "|>", "<", ">", "image>",
-    "<ima", "ge>", "im_end", "user\n", "\n", " ", "{{content}}", "{{QUERY}}", "{{SYSTEM}}", "{prompt}",
-    "a red square", "图片", "\u200d", "\u202e", "<answer>", "<bbox>",
-)  # fmt: skip
+    "<image>",
+    "<video>",
+    "<audio>",
+    "<img>",
+    "</img>",
+    "<|im_end|>",
+    "<|im_start|>",
+    "<|image_pad|>",
+    "<|video_pad|>",
+    "<|vision_end|>",
+    "<|endoftext|>",
+    "<|unknown|>",
+    "<|",
+    "|>",
+    "<",
+    ">",
+    "image>",
+    "<ima",
+    "ge>",
+    "im_end",
+    "user\n",
+    "\n",
+    " ",
+    "{{content}}",
+    "{{QUERY}}",
+    "{{SYSTEM}}",
+    "{prompt}",
+    "a red square",
+    "图片",
+    "\u200d",
+    "\u202e",
+    "<answer>",
+    "<bbox>",
+)
 TEXTS = st.lists(st.sampled_from(WORDS), max_size=6).map("".join)
-MEDIA = {"image": "<|vision_start|><|image_pad|><|vision_end|>",
-         "video": "<|vision_start|><|video_pad|><|vision_end|>"}  # fmt: skip
+MEDIA = {"image": "<|vision_start|><|image_pad|><|vision_end|>", "video": "<|vision_start|><|video_pad|><|vision_end|>"}
 CHAT = ("lightrft", "sharegpt")
 
 
@@ -49,17 +77,21 @@ def build(folder: Path, texts: list[tuple[str, str, str]], judge: str) -> tuple[
     for number, (kind, caption, reasoning) in enumerate(texts):
         ending = "png" if kind == "image" else "mp4"
         # The number tells pairs apart whose captions are the same.
-        pairs.append({"prompt": f"{caption}{number}", "first": f"{number}x.{ending}",
-                      "second": f"{number}y.{ending}", "preference": "first"})  # fmt: skip
+        pairs.append(
+            {
+                "prompt": f"{caption}{number}",
+                "first": f"{number}x.{ending}",
+                "second": f"{number}y.{ending}",
+                "preference": "first",
+            }
+        )
         text = f"<think>\nr{number}{reasoning}\n</think>\n<answer>{kind.capitalize()} 1 is better</answer>"
         answers.append({"index": number, "text": text})
     for name, rows in (("pairs", pairs), ("texts", answers)):
         lines = "".join(json.dumps(row) + "\n" for row in rows)
         (folder / f"{name}.jsonl").write_text(lines)
     spec = RunSpec(model=judge, engine="import", instruction=instructions(None, use_cot=True))
-    dataset = import_dataset(
-        database, name="d", spec=f"pairs:{folder / 'pairs.jsonl'}", check_media=False
-    )
+    dataset = import_dataset(database, name="d", spec=f"pairs:{folder / 'pairs.jsonl'}", check_media=False)
     run = import_predictions(database, dataset.id, spec, Policy(), folder / "texts.jsonl")
     return database, partial(freeze, database, "s", [run])
 
@@ -92,11 +124,7 @@ def render(template: str, turns: list[Any]) -> str:
 
 
 @settings(max_examples=60, deadline=None)
-@given(
-    texts=st.lists(
-        st.tuples(st.sampled_from(["image", "video"]), TEXTS, TEXTS), min_size=1, max_size=5
-    )
-)
+@given(texts=st.lists(st.tuples(st.sampled_from(["image", "video"]), TEXTS, TEXTS), min_size=1, max_size=5))
 @example(texts=[("image", "a <image> b", "c"), ("video", "a", "<|im_end|>"), ("image", "a", "b")])
 def test_a_row_is_trained_on_as_it_was_judged_or_left_out_and_counted(
     judge_folder: Path, texts: list[tuple[str, str, str]]
@@ -113,8 +141,7 @@ def test_a_row_is_trained_on_as_it_was_judged_or_left_out_and_counted(
             database.close()
         total = set_row.counts["items"]
         made: dict[str, Manifest] = {
-            name: export_set(database, set_row, format=name, out=folder / name)
-            for name in (*CHAT, "jsonl")
+            name: export_set(database, set_row, format=name, out=folder / name) for name in (*CHAT, "jsonl")
         }
         database.close()
         lines = (folder / "jsonl" / "winnow.jsonl").read_text().splitlines()
@@ -127,9 +154,7 @@ def test_a_row_is_trained_on_as_it_was_judged_or_left_out_and_counted(
                 response = row["conversations"][-1]["value"]
                 flat = every[response]
                 spoken = row.get("system") or row["conversations"][0]["value"]
-                assert spoken == fill_instruction(
-                    default_instruction(MediaKind(flat["kind"])), flat["prompt"]
-                )
+                assert spoken == fill_instruction(default_instruction(MediaKind(flat["kind"])), flat["prompt"])
                 assert not re.search(r"<\|[^<>|\s]+\|>", spoken + response)
                 if name == "sharegpt":
                     balanced(row, flat["kind"])
@@ -138,9 +163,7 @@ def test_a_row_is_trained_on_as_it_was_judged_or_left_out_and_counted(
                     assert trained.count(MEDIA[flat["kind"]]) == 2
         kept = {row["conversations"][-1]["value"] for row in rows_of(folder / "sharegpt")}
         spelled = re.compile(r"<image>|<video>|<audio>|<img>|<\|[^<>|\s]+\|>")
-        clean = {
-            text for text, row in every.items() if not spelled.search(row["instruction"] + text)
-        }
+        clean = {text for text, row in every.items() if not spelled.search(row["instruction"] + text)}
         assert kept == clean
 
 
@@ -152,12 +175,15 @@ def balanced(row: dict[str, Any], kind: str) -> None:
         assert places == len(row.get(f"{medium}s", [])) == (2 if medium == kind else 0)
 
 
-def test_what_is_left_out_is_counted_by_what_it_spells_and_said(
-    judge_folder: Path, tmp_path: Path
-) -> None:
+def test_what_is_left_out_is_counted_by_what_it_spells_and_said(judge_folder: Path, tmp_path: Path) -> None:
     # What a caption spells was already shown to the judge as text; see fill_instruction.
-    texts = [("image", "a <image>", "r"), ("image", "b", "see <image>"), ("image", "e", "<image>"),
-             ("image", "c", "<|im_end|>"), ("image", "d", "r")]  # fmt: skip
+    texts = [
+        ("image", "a <image>", "r"),
+        ("image", "b", "see <image>"),
+        ("image", "e", "<image>"),
+        ("image", "c", "<|im_end|>"),
+        ("image", "d", "r"),
+    ]
     database, frozen = build(tmp_path, texts, str(judge_folder))
     set_row = frozen()
     manifest = export_set(database, set_row, format="sharegpt", out=tmp_path / "s", split=0.5)
@@ -182,7 +208,9 @@ def test_rows_of_a_judge_whose_template_is_not_known_are_joined_and_said_so(
     database.close()
     human = {row["conversations"][0]["value"] for row in rows_of(tmp_path / "s")}
     between = "<|im_end|>\n<|im_start|>user\n" if judge else "\n"
-    assert human == {f"**Image 1:**<image>{between}**Image 2:**<image>",
-                     f"**Video 1:**<video>{between}**Video 2:**<video>"}  # fmt: skip
+    assert human == {
+        f"**Image 1:**<image>{between}**Image 2:**<image>",
+        f"**Video 1:**<video>{between}**Video 2:**<video>",
+    }
     assert manifest.joined == (0 if judge else 2)
     assert any("in one turn" in note for note in manifest.notes) == (judge is None)

@@ -118,9 +118,7 @@ def test_an_export_that_is_killed_leaves_the_earlier_one_as_it_was(
     assert json.loads((out / MANIFEST).read_text())["format"] == "lightrft"
 
 
-def test_a_kill_while_exports_are_exchanged_loses_neither(
-    space: Workspace, frozen: SetRow, tmp_path: Path
-) -> None:
+def test_a_kill_while_exports_are_exchanged_loses_neither(space: Workspace, frozen: SetRow, tmp_path: Path) -> None:
     """At every rename and deletion: the folder holds one of both, or what the next export makes one of."""
     seen = set()
     for calls in range(1, 200):
@@ -143,11 +141,7 @@ def rows_of(out: Path, manifest: dict[str, object]) -> list[list[str]]:
     if manifest["format"] == "jsonl":
         lines = (out / "winnow.jsonl").read_text().splitlines()
         return [[row["first"], row["second"]] for row in map(json.loads, lines)]
-    rows = [
-        row
-        for name in ("t2i", "t2v")
-        for row in json.loads((out / f"winnow_{name}.json").read_text())
-    ]
+    rows = [row for name in ("t2i", "t2v") for row in json.loads((out / f"winnow_{name}.json").read_text())]
     return [row.get("images") or row["videos"] for row in rows]
 
 
@@ -168,9 +162,7 @@ def test_two_exports_at_once_into_one_folder_and_the_second_is_told_so(
     assert whole(out)
 
 
-def test_samples_that_were_killed_leave_the_earlier_file_and_can_be_repeated(
-    space: Workspace, tmp_path: Path
-) -> None:
+def test_samples_that_were_killed_leave_the_earlier_file_and_can_be_repeated(space: Workspace, tmp_path: Path) -> None:
     file = tmp_path / "filtered.json"
     file.write_text("earlier")
     (tmp_path / "thesis.tex").write_text("mine")
@@ -182,8 +174,16 @@ def test_samples_that_were_killed_leave_the_earlier_file_and_can_be_repeated(
     assert names == {"filtered.json", "filtered_stats.txt", "thesis.tex"}
 
 
-LINKED = ["winnow.jsonl", "winnow.jsonl.partial", "media", "media.partial", MANIFEST,
-          "manifest.json.partial", ".winnow-export", ".winnow-export-done"]  # fmt: skip
+LINKED = [
+    "winnow.jsonl",
+    "winnow.jsonl.partial",
+    "media",
+    "media.partial",
+    MANIFEST,
+    "manifest.json.partial",
+    ".winnow-export",
+    ".winnow-export-done",
+]
 
 
 @pytest.mark.parametrize("earlier", [False, True])
@@ -237,15 +237,11 @@ def test_a_fifo_in_the_folder_is_refused_and_nobody_waits_for_it(
 def test_samples_do_not_take_the_place_of_a_device(space: Workspace, tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "samples.json")
     with pytest.raises(ExportError, match="no file that can be replaced"):
-        export_samples(
-            space.database, freeze(space.database, "pictures", [1]), tmp_path / "samples.json"
-        )
+        export_samples(space.database, freeze(space.database, "pictures", [1]), tmp_path / "samples.json")
     assert [path.name for path in tmp_path.iterdir()] == ["samples.json"]
 
 
-def test_an_archive_holds_what_the_manifest_names_and_no_link(
-    space: Workspace, frozen: SetRow, tmp_path: Path
-) -> None:
+def test_an_archive_holds_what_the_manifest_names_and_no_link(space: Workspace, frozen: SetRow, tmp_path: Path) -> None:
     out = tmp_path / "o"
     export_set(space.database, frozen, format="jsonl", out=out, bundle=True)
     (out / "link.txt").symlink_to("/etc/passwd")

@@ -20,11 +20,24 @@ TEXT = "junk <think>\n why \n</think> more junk\n<answer>Image 2 is better</answ
 
 def item(**changes: Any) -> ItemRow:
     row = ItemRow(
-        prediction_id=1, run_id=1, dataset_id=1, idx=4, key="k4", kind="image",
-        prompt="a {prompt} cat", first_path="a.png", second_path="b.png", preference="first",
-        shown_order="swapped", sample=0, text=TEXT, answer="second", decision="accepted",
-        ruling=None, scores={"dimensions": [], "totals": [7, 9]},
-    )  # fmt: skip
+        prediction_id=1,
+        run_id=1,
+        dataset_id=1,
+        idx=4,
+        key="k4",
+        kind="image",
+        prompt="a {prompt} cat",
+        first_path="a.png",
+        second_path="b.png",
+        preference="first",
+        shown_order="swapped",
+        sample=0,
+        text=TEXT,
+        answer="second",
+        decision="accepted",
+        ruling=None,
+        scores={"dimensions": [], "totals": [7, 9]},
+    )
     return row._replace(**changes)
 
 
@@ -40,13 +53,8 @@ def test_a_row_stands_in_shown_order_with_the_recorded_side_turned_along(tmp_pat
     assert row.totals == straight.totals == (7, 9)
 
 
-@given(
-    st.sampled_from(Order), st.sampled_from(["first", "second"]),
-    st.sampled_from(["first", "second"]),
-)  # fmt: skip
-def test_answer_and_recorded_side_name_the_same_files_in_both_orders(
-    order: Order, answer: str, recorded: str
-) -> None:
+@given(st.sampled_from(Order), st.sampled_from(["first", "second"]), st.sampled_from(["first", "second"]))
+def test_answer_and_recorded_side_name_the_same_files_in_both_orders(order: Order, answer: str, recorded: str) -> None:
     """``answer`` and ``recorded`` are in dataset order here; the row has them as shown."""
     given_item = item(shown_order=order.value, answer=order.turn(answer).value, preference=recorded)
     row = RowMaker({}, "/data").row(given_item)
@@ -73,9 +81,7 @@ def test_the_instruction_is_the_runs_with_the_caption_as_it_is(tmp_path: Path) -
     assert row.video_fps == 4.0
 
 
-def test_a_medium_outside_of_the_data_root_is_refused_and_the_pair_is_named(
-    tmp_path: Path,
-) -> None:
+def test_a_medium_outside_of_the_data_root_is_refused_and_the_pair_is_named(tmp_path: Path) -> None:
     for path in ("../b.png", "/etc/passwd", "https://host/b.png", ""):
         with pytest.raises(ExportError, match=r"pair 4 \(k4\)") as caught:
             RowMaker({}, str(tmp_path)).row(item(second_path=path))
@@ -101,12 +107,20 @@ def root(tmp_path: Path) -> MediaRoot:
 
 
 @pytest.mark.parametrize(
-    "path", ["images/link.png", "away/secret.png", "images/../../x", "images/..", "data:x", "a\0b",
-             "http://a/b", "images/", "/tmp/x.png"],
-)  # fmt: skip
-def test_known_folders_do_not_let_a_file_outside_of_them_through(
-    root: MediaRoot, tmp_path: Path, path: str
-) -> None:
+    "path",
+    [
+        "images/link.png",
+        "away/secret.png",
+        "images/../../x",
+        "images/..",
+        "data:x",
+        "a\0b",
+        "http://a/b",
+        "images/",
+        "/tmp/x.png",
+    ],
+)
+def test_known_folders_do_not_let_a_file_outside_of_them_through(root: MediaRoot, tmp_path: Path, path: str) -> None:
     if path == "images/..":
         # Inside the root, if of no use; what opens it says so.
         assert root.join(path) == str(tmp_path / "root" / path)
@@ -118,9 +132,7 @@ def test_known_folders_do_not_let_a_file_outside_of_them_through(
         root.join(path)
 
 
-def test_files_and_links_inside_of_the_root_are_joined_as_they_are_written(
-    root: MediaRoot, tmp_path: Path
-) -> None:
+def test_files_and_links_inside_of_the_root_are_joined_as_they_are_written(root: MediaRoot, tmp_path: Path) -> None:
     for path in ("images/a.png", "images/inner.png", "images/not-there.png", "new/folder/x.png"):
         assert root.join(path) == str(tmp_path / "root" / path)
     inside = str(tmp_path / "root" / "images" / "a.png")

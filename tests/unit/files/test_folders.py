@@ -40,9 +40,7 @@ def impatient() -> Iterator[None]:
     signal.alarm(0)
 
 
-def test_a_link_in_the_place_of_a_file_is_replaced_and_not_written_through(
-    tmp_path: Path, unnamed: bool
-) -> None:
+def test_a_link_in_the_place_of_a_file_is_replaced_and_not_written_through(tmp_path: Path, unnamed: bool) -> None:
     mine, path = tmp_path / "thesis.tex", tmp_path / "o" / "a.json"
     mine.write_text("mine")
     path.parent.mkdir()
@@ -84,9 +82,7 @@ def test_of_two_that_make_one_file_once_the_first_one_stays(tmp_path: Path, unna
     ],
     ids=["write", "append", "lock", "read"],
 )
-def test_a_fifo_is_refused_and_nobody_waits_for_it(
-    tmp_path: Path, use: Callable[[Path], object]
-) -> None:
+def test_a_fifo_is_refused_and_nobody_waits_for_it(tmp_path: Path, use: Callable[[Path], object]) -> None:
     os.mkfifo(tmp_path / "f")
     with pytest.raises(OSError, match=r"FIFO|regular file"):
         use(tmp_path / "f")
@@ -102,9 +98,7 @@ def test_a_link_to_a_file_is_not_opened(tmp_path: Path, use: Callable[[Path], ob
     assert (tmp_path / "thesis.tex").read_text() == "mine"
 
 
-def test_links_are_followed_down_to_the_folder_that_a_person_named_and_no_further(
-    tmp_path: Path,
-) -> None:
+def test_links_are_followed_down_to_the_folder_that_a_person_named_and_no_further(tmp_path: Path) -> None:
     disk, other = tmp_path / "disk", tmp_path / "other"
     disk.mkdir()
     other.mkdir()
@@ -181,9 +175,7 @@ def test_what_lies_in_a_private_folder_is_private_whatever_the_umask(
     assert {mode(private_folder / "b"), mode(private_folder / "b" / "a")} == {folder}
 
 
-def test_elsewhere_the_umask_decides_and_a_secret_is_one(
-    private_folder: Path, tmp_path: Path, unnamed: bool
-) -> None:
+def test_elsewhere_the_umask_decides_and_a_secret_is_one(private_folder: Path, tmp_path: Path, unnamed: bool) -> None:
     keep_private(private_folder)
     os.umask(0o027)
     made = make_all(tmp_path / "elsewhere")

@@ -55,9 +55,7 @@ def mode(path: Path) -> int:
 
 
 @pytest.mark.parametrize("shared", [False, True])
-def test_everything_in_a_new_workspace_is_its_owners_or_its_groups(
-    tmp_path: Path, shared: bool
-) -> None:
+def test_everything_in_a_new_workspace_is_its_owners_or_its_groups(tmp_path: Path, shared: bool) -> None:
     folder = tmp_path / "above" / "ws"
     group = grp.getgrgid(os.getegid()).gr_name if shared else None
     space = open_workspace(Settings(workspace=folder, shared_group=group))
@@ -67,31 +65,21 @@ def test_everything_in_a_new_workspace_is_its_owners_or_its_groups(
     os.waitpid(pid, 0)
     signer(folder, "test")
     assert mode(folder) == (0o2770 if shared else 0o700)
-    assert {"winnow.db", "winnow.db-wal", "winnow.db-shm", "secret.key"} <= {
-        path.name for path in folder.iterdir()
-    }
-    wanted = (
-        {"folders": {0o2770}, "files": {0o660}}
-        if shared
-        else {"folders": {0o700}, "files": {0o600}}
-    )
+    assert {"winnow.db", "winnow.db-wal", "winnow.db-shm", "secret.key"} <= {path.name for path in folder.iterdir()}
+    wanted = {"folders": {0o2770}, "files": {0o660}} if shared else {"folders": {0o700}, "files": {0o600}}
     assert modes(folder) == wanted
     assert mode(folder.parent) == 0o777, "what is above it is not ours"
     space.close()
 
 
-def test_exports_and_thumbnails_in_it_are_private_and_exports_elsewhere_follow_the_umask(
-    tmp_path: Path,
-) -> None:
+def test_exports_and_thumbnails_in_it_are_private_and_exports_elsewhere_follow_the_umask(tmp_path: Path) -> None:
     (tmp_path / "ws").mkdir(0o700)
     space = build_workspace(tmp_path / "ws", images=3, videos=1)
     frozen = freeze(space.database, "s", [1])
     picture = next((tmp_path / "ws" / "media" / "t2i").rglob("*.jpg"))
     with picture.open("rb") as source:
         browser_image(source, space.folder / "cache" / "thumbs")
-    export_set(
-        space.database, frozen, format="jsonl", out=space.folder / "exports" / "s", bundle=True
-    )
+    export_set(space.database, frozen, format="jsonl", out=space.folder / "exports" / "s", bundle=True)
     for name in ("cache", "exports"):
         assert modes(space.folder / name) == {"folders": {0o700}, "files": {0o600}}
     os.umask(0o027)
@@ -140,9 +128,7 @@ def test_a_workspace_that_belongs_to_somebody_else_is_left_as_it_is(tmp_path: Pa
     assert said and "open to others (0755)" in said and "12345" in said
 
 
-def test_a_place_that_others_need_is_not_narrowed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_place_that_others_need_is_not_narrowed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "tmp").mkdir()
     (tmp_path / "tmp").chmod(0o1777)
     (tmp_path / "home").mkdir(0o755)

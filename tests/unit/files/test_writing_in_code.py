@@ -36,11 +36,30 @@ ALLOWED = {
     "backend/cli/main.py": {"os.open"},
 }
 _METHODS = {
-    "write_text", "write_bytes", "touch", "mkdir", "symlink_to", "hardlink_to", "makedirs", "mkstemp",
-    "mkdtemp", "NamedTemporaryFile", "copyfile", "copy", "copy2", "copytree", "move", "save_file",
-    "save_pretrained", "SummaryWriter", "ParquetWriter", "write_table", "to_csv", "to_parquet",
+    "write_text",
+    "write_bytes",
+    "touch",
+    "mkdir",
+    "symlink_to",
+    "hardlink_to",
+    "makedirs",
+    "mkstemp",
+    "mkdtemp",
+    "NamedTemporaryFile",
+    "copyfile",
+    "copy",
+    "copy2",
+    "copytree",
+    "move",
+    "save_file",
+    "save_pretrained",
+    "SummaryWriter",
+    "ParquetWriter",
+    "write_table",
+    "to_csv",
+    "to_parquet",
     "FileHandler",
-}  # fmt: skip
+}
 _OS = {"open", "link", "symlink", "replace", "rename", "renames", "mkdir", "mkfifo", "mknod"}
 _MODULES = {"shutil", "pq"}
 _READ_ONLY = re.compile(r"\bO_RDONLY\b|\b_READING\b|\b_PASSING\b")
@@ -84,9 +103,7 @@ def _into_open_file(node: ast.Call, name: str) -> bool:
 def _writes(node: ast.Call) -> bool:
     said = [*node.args[:2], *(word.value for word in node.keywords if word.arg == "mode")]
     modes = [one.value for one in said if isinstance(one, ast.Constant)]
-    return any(
-        isinstance(mode, str) and re.fullmatch(r"[rwxabt+]*[wxa+][bt+]*", mode) for mode in modes
-    )
+    return any(isinstance(mode, str) and re.fullmatch(r"[rwxabt+]*[wxa+][bt+]*", mode) for mode in modes)
 
 
 def _is_picture(node: ast.Call) -> bool:

@@ -26,12 +26,8 @@ from tests.workspaces import build_workspace
 
 
 @pytest.fixture(scope="module")
-def space(
-    tmp_path_factory: pytest.TempPathFactory, either_url_of_module: str | None
-) -> Iterator[Workspace]:
-    built = build_workspace(
-        tmp_path_factory.mktemp("analysis") / "ws", videos=1, url=either_url_of_module
-    )
+def space(tmp_path_factory: pytest.TempPathFactory, either_url_of_module: str | None) -> Iterator[Workspace]:
+    built = build_workspace(tmp_path_factory.mktemp("analysis") / "ws", videos=1, url=either_url_of_module)
     yield built
     built.close()
 
@@ -58,13 +54,9 @@ def test_accuracy_and_confusion_are_what_the_predictions_say(space: Workspace, r
     assert low < right / len(readable) < high
 
 
-def test_a_judge_that_changes_its_mind_with_the_order_is_counted_pair_by_pair(
-    space: Workspace,
-) -> None:
+def test_a_judge_that_changes_its_mind_with_the_order_is_counted_pair_by_pair(space: Workspace) -> None:
     found = analysis(space, 2)
-    said = {
-        (row["index"], row["sample"], row["order"]): row["answer"] for row in predictions(space, 2)
-    }
+    said = {(row["index"], row["sample"], row["order"]): row["answer"] for row in predictions(space, 2)}
     swapped = {"first": "second", "second": "first"}
     samples = [(index, sample) for index, sample, order in said if order == "dataset"]
     flips = sum(said[(*one, "dataset")] != swapped[said[(*one, "swapped")]] for one in samples)
@@ -100,9 +92,7 @@ def test_flaws_margins_captions_and_dimensions_cover_every_prediction(space: Wor
             for dimension, one, two in row["scores"]["dimensions"]
             if dimension == name
         ]
-        assert (share.count, share.n, equal) == (
-            scores.count(1), len(scores) - scores.count(0), scores.count(0)
-        )  # fmt: skip
+        assert (share.count, share.n, equal) == (scores.count(1), len(scores) - scores.count(0), scores.count(0))
 
 
 def test_what_was_added_up_is_kept_until_the_run_or_its_policy_changes(
@@ -123,9 +113,7 @@ def test_what_was_added_up_is_kept_until_the_run_or_its_policy_changes(
     assert analyse(space.database, space.folder, space.runs.get(1)) == after
 
 
-def test_more_margins_than_any_judge_gives_are_rounded(
-    space: Workspace, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_more_margins_than_any_judge_gives_are_rounded(space: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rows_module, "MOST_GROUPS", 3)
     found = analyse(space.database, space.folder, space.runs.get(1), keep=False)
     assert not found.exact
@@ -137,15 +125,11 @@ def test_more_margins_than_any_judge_gives_are_rounded(
     ids=lambda policy: policy.name,
 )
 @pytest.mark.parametrize("run_id", [1, 2])
-def test_what_if_foretells_exactly_what_applying_the_policy_does(
-    tmp_path: Path, policy: Policy, run_id: int
-) -> None:
+def test_what_if_foretells_exactly_what_applying_the_policy_does(tmp_path: Path, policy: Policy, run_id: int) -> None:
     space = build_workspace(tmp_path / "ws", images=12, videos=1)
     before = {row["id"] for row in predictions(space, run_id) if row["decision"] == "accepted"}
     foretold = what_if(space.database, run_id, policy, analysis(space, run_id))
-    assert {
-        row["id"] for row in predictions(space, run_id) if row["decision"] == "accepted"
-    } == before
+    assert {row["id"] for row in predictions(space, run_id) if row["decision"] == "accepted"} == before
     space.launcher.refilter(run_id, policy)
     rows = predictions(space, run_id)
     after = {row["id"] for row in rows if row["decision"] == "accepted"}
@@ -157,8 +141,10 @@ def test_what_if_foretells_exactly_what_applying_the_policy_does(
 
 def test_policies_that_compare_predictions_of_a_pair_are_known() -> None:
     assert {name for name, policy in PRESETS.items() if looks_at_pairs(policy)} == {
-        "order-consistent", "consensus", "one-per-pair",
-    }  # fmt: skip
+        "order-consistent",
+        "consensus",
+        "one-per-pair",
+    }
 
 
 @pytest.mark.parametrize("policy", ["agreement", "confident", "clean"])
@@ -170,9 +156,7 @@ def test_accuracy_on_the_card_is_that_of_the_analysis(tmp_path: Path, policy: st
     assert card.unreadable == analysis(space, 1).unreadable.count
 
 
-def test_accuracy_is_not_guessed_from_a_policy_that_accepts_what_disagrees(
-    space: Workspace,
-) -> None:
+def test_accuracy_is_not_guessed_from_a_policy_that_accepts_what_disagrees(space: Workspace) -> None:
     loose = Policy(require_agreement=False).to_mapping()
     assert run_counts(space.runs.counts(1), loose).accuracy is None
 
@@ -208,9 +192,7 @@ def test_two_runs_are_compared_pair_by_pair_in_dataset_order(space: Workspace) -
     assert found.flips == Counter((a[i], b[i]) for i in a if a[i] != b[i])
 
 
-def test_the_flipped_pairs_come_in_pages_and_none_is_missed(
-    space: Workspace, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_flipped_pairs_come_in_pages_and_none_is_missed(space: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(comparisons, "_WINDOW", 5)
     a, b = majority(space, 1), majority(space, 2)
     rows = Comparisons(space.database)

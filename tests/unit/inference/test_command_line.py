@@ -51,26 +51,25 @@ REQUESTS = {
         instruction="Judge $(rm -rf ~) {prompt}; it's `odd`\nand two lines",
         policy=PRESETS["one-per-pair"],
     ),
-    "several samples": RunRequest(
-        dataset="d", model="m", samples=4, options=EngineOptions(temperature=0.7)
-    ),
+    "several samples": RunRequest(dataset="d", model="m", samples=4, options=EngineOptions(temperature=0.7)),
     "greedy in spite of several samples": RunRequest(dataset="d", model="m", samples=4),
     "a policy of one's own": RunRequest(
         dataset="d",
         model="m",
         policy=Policy(
-            name="it's \"mine\"", min_margin=2.5, refused_flaws=frozenset({Flaw.CUT_OFF}),
-            min_sample_agreement=0.5, keep="one_per_pair",
+            name='it\'s "mine"',
+            min_margin=2.5,
+            refused_flaws=frozenset({Flaw.CUT_OFF}),
+            min_sample_agreement=0.5,
+            keep="one_per_pair",
         ),
     ),
     "names that look like options": RunRequest(dataset="--debug", model="-m", instruction="-- {prompt}"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", REQUESTS)
-def test_the_command_asks_for_the_same_run(
-    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_command_asks_for_the_same_run(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[RunRequest] = []
 
     def start(_launcher: Launcher, request: RunRequest) -> tuple[int, ResolvedEngine]:

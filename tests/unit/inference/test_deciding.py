@@ -53,9 +53,9 @@ def between(monkeypatch: pytest.MonkeyPatch) -> Any:
 
 
 def decisions(space: Workspace) -> list[tuple[Any, ...]]:
-    query = select(
-        verdicts.c.prediction_id, verdicts.c.decision, verdicts.c.reason, verdicts.c.effective
-    ).where(verdicts.c.run_id == RUN)
+    query = select(verdicts.c.prediction_id, verdicts.c.decision, verdicts.c.reason, verdicts.c.effective).where(
+        verdicts.c.run_id == RUN
+    )
     with space.database.read() as connection:
         return sorted(tuple(row) for row in connection.execute(query))
 
@@ -70,36 +70,24 @@ def on_a_thread(act: Any) -> list[Any]:
 
 
 @pytest.mark.parametrize("place", [0, 20, -1])
-def test_rulings_get_in_while_a_run_is_decided_anew_and_stand(
-    space: Workspace, between: Any, place: int
-) -> None:
+def test_rulings_get_in_while_a_run_is_decided_anew_and_stand(space: Workspace, between: Any, place: int) -> None:
     rows = decisions(space)
     prediction, before = rows[place][0], rows[place][1]
     ruling = "reject" if before == "accepted" else "accept"
     stored: list[Any] = []
-    between(
-        lambda: stored.extend(
-            on_a_thread(lambda: space.rulings.add(prediction, ruling, reviewer="ada"))
-        )
-    )
+    between(lambda: stored.extend(on_a_thread(lambda: space.rulings.add(prediction, ruling, reviewer="ada"))))
     space.launcher.refilter(RUN, STRICT)
     assert stored, "the reviewer had to wait for the whole run"
     row = next(row for row in decisions(space) if row[0] == prediction)
     assert row[3] == {"reject": "rejected", "accept": "accepted"}[ruling]
 
 
-def test_a_ruling_that_is_undone_meanwhile_leaves_the_new_decision(
-    space: Workspace, between: Any
-) -> None:
+def test_a_ruling_that_is_undone_meanwhile_leaves_the_new_decision(space: Workspace, between: Any) -> None:
     accepted = [row[0] for row in decisions(space) if row[1] == "accepted"]
     prediction = accepted[len(accepted) // 2]
     space.rulings.add(prediction, "reject", reviewer="ada")
     undone: list[Any] = []
-    between(
-        lambda: undone.extend(
-            on_a_thread(lambda: space.rulings.add(prediction, "undo", reviewer="ada"))
-        )
-    )
+    between(lambda: undone.extend(on_a_thread(lambda: space.rulings.add(prediction, "undo", reviewer="ada"))))
     space.launcher.refilter(RUN, AGREEMENT)
     assert undone
     assert next(row for row in decisions(space) if row[0] == prediction)[3] == "accepted"
@@ -133,9 +121,7 @@ def test_deciding_that_was_cut_off_is_finished_when_the_workspace_is_opened_agai
     assert len({str(state) for state in (before, partly, finished)}) == 3
 
 
-def test_of_two_policies_applied_at_once_the_later_one_stands_for_the_whole_run(
-    space: Workspace, between: Any
-) -> None:
+def test_of_two_policies_applied_at_once_the_later_one_stands_for_the_whole_run(space: Workspace, between: Any) -> None:
     space.launcher.refilter(RUN, PRESETS["one-per-pair"])
     wanted = decisions(space)
     space.launcher.refilter(RUN, AGREEMENT)

@@ -54,19 +54,22 @@ class Watched:
         self.said: list[str | None] = []
         self.once_said: Callable[[], object] = lambda: None
         self.errors: list[EngineHung] = []
-        self.watch = EngineWatch(
-            silence_s=silence_s, load_s=0.3, stop=self.stop, said=self._say, hung=self._end
-        )
+        self.watch = EngineWatch(silence_s=silence_s, load_s=0.3, stop=self.stop, said=self._say, hung=self._end)
         self.pipeline = self.made()
 
     def made(self) -> Pipeline:
         run = self.space.runs.get(self.run_id)
         return Pipeline(
-            self.space.database, run_id=run.id, dataset_id=run.dataset_id,
+            self.space.database,
+            run_id=run.id,
+            dataset_id=run.dataset_id,
             data_root=Path(self.space.datasets.by_id(run.dataset_id).data_root),
-            spec=RunSpec.model_validate(run.spec), policy=Policy(), total=run.total,
-            stop=self.stop, watch=self.watch,
-        )  # fmt: skip
+            spec=RunSpec.model_validate(run.spec),
+            policy=Policy(),
+            total=run.total,
+            stop=self.stop,
+            watch=self.watch,
+        )
 
     def count(self) -> int:
         return self.space.runs.prediction_count(self.run_id)
@@ -92,9 +95,7 @@ def space(tmp_path: Path) -> Iterator[Workspace]:
     built.close()
 
 
-def test_a_hung_engine_is_said_then_ended_and_what_it_answered_is_stored_and_the_rest_resumes(
-    space: Workspace,
-) -> None:
+def test_a_hung_engine_is_said_then_ended_and_what_it_answered_is_stored_and_the_rest_resumes(space: Workspace) -> None:
     watched, engine = Watched(space), Hangs(3)
     caught: list[BaseException] = []
 

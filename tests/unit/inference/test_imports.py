@@ -81,9 +81,7 @@ def test_a_line_that_cannot_be_used_is_named_and_nothing_is_stored(
     assert len(space.runs.list()) == before
 
 
-def test_the_same_file_again_is_the_same_run_and_another_policy_another_one(
-    space: Workspace,
-) -> None:
+def test_the_same_file_again_is_the_same_run_and_another_policy_another_one(space: Workspace) -> None:
     file = write(space)
     run_id = bring_in(space, file)
     assert bring_in(space, file) == run_id
@@ -101,9 +99,7 @@ def test_an_import_that_was_cut_off_goes_on_at_its_line_and_others_can_write_mea
     def crash(*arguments: Any) -> Any:
         calls.append(1)
         if len(calls) == 5:  # three chunks were checked; this is the second to be stored
-            reviewer = threading.Thread(
-                target=lambda: calls.append(space.rulings.add(1, "flag", reviewer="ada").id)
-            )
+            reviewer = threading.Thread(target=lambda: calls.append(space.rulings.add(1, "flag", reviewer="ada").id))
             reviewer.start()
             reviewer.join(timeout=20)
             raise KeyboardInterrupt
@@ -122,15 +118,10 @@ def test_an_import_that_was_cut_off_goes_on_at_its_line_and_others_can_write_mea
     with pytest.raises(RunError, match="another process"):
         bring_in(space, file)
     with space.database.write() as connection:
-        progress = connection.execute(
-            select(runs.c.progress).where(runs.c.id == run_id)
-        ).scalar_one()
+        progress = connection.execute(select(runs.c.progress).where(runs.c.id == run_id)).scalar_one()
         progress["unfinished"]["at"] -= 2 * ABANDONED_S
         connection.execute(update(runs).where(runs.c.id == run_id).values(progress=progress))
-    for change in (
-        lambda: space.launcher.refilter(run_id, Policy()),
-        lambda: space.launcher.reparse(run_id),
-    ):
+    for change in (lambda: space.launcher.refilter(run_id, Policy()), lambda: space.launcher.reparse(run_id)):
         with pytest.raises(RunError, match="still being imported"):
             change()  # it would pass for whole with what is there
     cut_off = space.runs.get(run_id)
@@ -152,9 +143,7 @@ def test_a_text_that_no_database_holds_is_stored_readably(space: Workspace) -> N
 def test_a_key_or_a_finish_reason_that_is_no_text_leaves_no_half_import(space: Workspace) -> None:
     with pytest.raises(DatasetError, match=r":1: key .* names no pair"):
         bring_in(space, write(space, (0, {"key": "\ud800", "text": TEXT})))
-    run_id = bring_in(
-        space, write(space, (0, {"index": 0, "finish_reason": "\ud800\0" + "x" * 99, "text": TEXT}))
-    )
+    run_id = bring_in(space, write(space, (0, {"index": 0, "finish_reason": "\ud800\0" + "x" * 99, "text": TEXT})))
     row = next(iter(space.predictions.iter_rows(run_id)))
     assert row["finish_reason"] == "\ufffd\ufffd" + "x" * 18
     assert marked_runs(space.database) == {}

@@ -49,23 +49,39 @@ def db(tmp_path: Path) -> Iterator[Database]:
 
 def prepared(db: Database, folder: Path, names: list[str], **options: object) -> Pipeline:
     Image.new("RGB", (252, 252), "blue").save(folder / "other.png")
-    rows = [{"prompt": f"p {n}", "first": name, "second": "other.png", "preference": "first"}
-            for n, name in enumerate(names)]  # fmt: skip
+    rows = [
+        {"prompt": f"p {n}", "first": name, "second": "other.png", "preference": "first"}
+        for n, name in enumerate(names)
+    ]
     (folder / "d.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     dataset = import_dataset(db, name="d", spec=f"pairs:{folder / 'd.jsonl'}", check_media=False)
     spec = RunSpec(
-        model="m", engine="scripted", order=OrderPolicy.BOTH, instruction=instructions(None, use_cot=True),
+        model="m",
+        engine="scripted",
+        order=OrderPolicy.BOTH,
+        instruction=instructions(None, use_cot=True),
         options=EngineOptions(**options),  # type: ignore[arg-type]
-    )  # fmt: skip
+    )
     with db.write() as connection:
         run_id = Runs(db).add(
-            connection, dataset_id=dataset.id, model="m", engine="scripted",
-            spec=spec.model_dump(mode="json"), policy={}, total=2 * len(names), job_id=None,
-        )  # fmt: skip
+            connection,
+            dataset_id=dataset.id,
+            model="m",
+            engine="scripted",
+            spec=spec.model_dump(mode="json"),
+            policy={},
+            total=2 * len(names),
+            job_id=None,
+        )
     return Pipeline(
-        db, run_id=run_id, dataset_id=dataset.id, data_root=Path(Datasets(db).get("d").data_root),
-        spec=spec, policy=Policy(), total=2 * len(names),
-    )  # fmt: skip
+        db,
+        run_id=run_id,
+        dataset_id=dataset.id,
+        data_root=Path(Datasets(db).get("d").data_root),
+        spec=spec,
+        policy=Policy(),
+        total=2 * len(names),
+    )
 
 
 class Collecting:
@@ -117,9 +133,7 @@ def test_broken_and_special_media_fail_their_own_requests(db: Database, tmp_path
     assert sum("not a regular file" in line for line in said) == 4
 
 
-def test_an_engine_that_collects_more_than_the_budget_holds_is_given_all_of_it(
-    db: Database, tmp_path: Path
-) -> None:
+def test_an_engine_that_collects_more_than_the_budget_holds_is_given_all_of_it(db: Database, tmp_path: Path) -> None:
     Image.new("RGB", (252, 252), "red").save(tmp_path / "good.png")
     run = prepared(db, tmp_path, ["good.png"] * 32, batch_size=64)
     DECODING.limit = 3 * PAIR
@@ -144,9 +158,7 @@ class Sending(AsyncEngine):
         return Completion(id=request.id, text=TEXT, finish_reason="stop")
 
 
-def test_requests_in_flight_hold_what_is_sent_and_not_what_was_decoded(
-    db: Database, tmp_path: Path
-) -> None:
+def test_requests_in_flight_hold_what_is_sent_and_not_what_was_decoded(db: Database, tmp_path: Path) -> None:
     Image.new("RGB", (252, 252), "red").save(tmp_path / "good.png")
     run = prepared(db, tmp_path, ["good.png"] * 32, batch_size=256)
     DECODING.limit = 3 * PAIR
@@ -157,9 +169,7 @@ def test_requests_in_flight_hold_what_is_sent_and_not_what_was_decoded(
     assert 0 < engine.most < DECODING.limit + 64 * 20_000
 
 
-def test_a_run_that_is_stopped_while_media_wait_for_memory_ends(
-    db: Database, tmp_path: Path
-) -> None:
+def test_a_run_that_is_stopped_while_media_wait_for_memory_ends(db: Database, tmp_path: Path) -> None:
     Image.new("RGB", (252, 252), "red").save(tmp_path / "good.png")
     run = prepared(db, tmp_path, ["good.png"] * 40, batch_size=64)
     DECODING.limit = 2 * PAIR

@@ -30,20 +30,21 @@ def space(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
 
 
 def checks(space: Workspace, request: RunRequest, **pythons: str) -> dict[str, Check]:
-    return {
-        check.name: check for check in preflight(space.database, space.folder, pythons, request)
-    }
+    return {check.name: check for check in preflight(space.database, space.folder, pythons, request)}
 
 
 @pytest.mark.torch
-def test_a_run_that_would_work_has_nothing_that_stops_it(
-    space: Workspace, judge_folder: Path
-) -> None:
+def test_a_run_that_would_work_has_nothing_that_stops_it(space: Workspace, judge_folder: Path) -> None:
     found = checks(
         space,
-        RunRequest(dataset="pictures", model=str(judge_folder), engine="transformers",
-                   options=EngineOptions(device="cpu"), samples=2),
-    )  # fmt: skip
+        RunRequest(
+            dataset="pictures",
+            model=str(judge_folder),
+            engine="transformers",
+            options=EngineOptions(device="cpu"),
+            samples=2,
+        ),
+    )
     assert [check for check in found.values() if check.level is not Level.OK] == []
     assert "8 predictions" in found["Dataset"].message
     assert "GB of weights" in found["Model"].message
@@ -56,17 +57,21 @@ def test_a_run_that_would_work_has_nothing_that_stops_it(
     [
         (RunRequest(dataset="nowhere", model="m"), "Dataset", "no dataset"),
         pytest.param(
-            RunRequest(dataset="pictures", model="/tmp", engine="transformers"), "Engine", "no model",
+            RunRequest(dataset="pictures", model="/tmp", engine="transformers"),
+            "Engine",
+            "no model",
             marks=pytest.mark.torch,
         ),
         (RunRequest(dataset="pictures", model="m", engine="openai"), "Engine", "endpoint"),
         (
-            RunRequest(dataset="pictures", model="m", engine="scripted",
-                       options=EngineOptions(scripted_file="/nowhere.jsonl")),
-            "Engine", "no such file",
+            RunRequest(
+                dataset="pictures", model="m", engine="scripted", options=EngineOptions(scripted_file="/nowhere.jsonl")
+            ),
+            "Engine",
+            "no such file",
         ),
     ],
-)  # fmt: skip
+)
 def test_what_would_be_refused_is_said_with_its_name(
     space: Workspace, request_: RunRequest, name: str, said: str
 ) -> None:
@@ -75,15 +80,12 @@ def test_what_would_be_refused_is_said_with_its_name(
     assert said in found.message
 
 
-def test_an_engine_with_its_own_interpreter_is_not_looked_for_in_this_one(
-    space: Workspace, judge_folder: Path
-) -> None:
+def test_an_engine_with_its_own_interpreter_is_not_looked_for_in_this_one(space: Workspace, judge_folder: Path) -> None:
     found = checks(
         space,
-        RunRequest(dataset="pictures", model=str(judge_folder), engine="vllm",
-                   options=EngineOptions(device="cpu")),
+        RunRequest(dataset="pictures", model=str(judge_folder), engine="vllm", options=EngineOptions(device="cpu")),
         vllm="/opt/vllm/bin/python",
-    )  # fmt: skip
+    )
     assert found["Engine"].level is Level.OK
     assert "/opt/vllm/bin/python" in found["Engine"].message
 
@@ -118,8 +120,9 @@ def test_free_memory_of_the_gpus_that_will_be_used_is_looked_at(
     fake_nvml(monkeypatch, 79, 20)
 
     def device(**options: object) -> Check:
-        request = RunRequest(dataset="pictures", model=str(judge_folder), engine="vllm",
-                             options=EngineOptions(**options))  # fmt: skip
+        request = RunRequest(
+            dataset="pictures", model=str(judge_folder), engine="vllm", options=EngineOptions(**options)
+        )
         return checks(space, request, vllm=sys.executable)["Device"]
 
     assert device(device="cuda:0").level is Level.OK
@@ -130,21 +133,19 @@ def test_free_memory_of_the_gpus_that_will_be_used_is_looked_at(
 
 
 @pytest.mark.parametrize("engine", ["vllm", "transformers"])
-@pytest.mark.parametrize(
-    ("visible", "shown"), [(None, "1"), ("0,1", "1"), ("GPU-1abc", "GPU-1abc")]
-)
+@pytest.mark.parametrize(("visible", "shown"), [(None, "1"), ("0,1", "1"), ("GPU-1abc", "GPU-1abc")])
 def test_a_run_on_a_named_gpu_has_it_in_its_jobs_environment(
-    space: Workspace, judge_folder: Path, monkeypatch: pytest.MonkeyPatch,
-    engine: str, visible: str | None, shown: str,
-) -> None:  # fmt: skip
+    space: Workspace, judge_folder: Path, monkeypatch: pytest.MonkeyPatch, engine: str, visible: str | None, shown: str
+) -> None:
     """Whatever environment the supervisor that starts the worker lives in."""
     fake_nvml(monkeypatch, 79, 79)
     monkeypatch.setattr(space.launcher, "_pythons", {engine: sys.executable})
     monkeypatch.delenv(VISIBLE, raising=False)
     if visible:
         monkeypatch.setenv(VISIBLE, visible)
-    request = RunRequest(dataset="pictures", model=str(judge_folder), engine=engine,
-                         options=EngineOptions(device="cuda:1"))  # fmt: skip
+    request = RunRequest(
+        dataset="pictures", model=str(judge_folder), engine=engine, options=EngineOptions(device="cuda:1")
+    )
     run_id, _ = space.launcher.start(request)
     (job,) = (j for j in space.jobs.list() if j.id == space.runs.get(run_id).job_id)
     assert (job.env[VISIBLE], job.env[ORDER], job.devices) == (shown, "PCI_BUS_ID", "cuda:1")
@@ -187,9 +188,8 @@ def test_a_device_that_is_none_or_not_here_is_refused_before_a_worker_starts(
     monkeypatch.setattr(launch, "list_gpus", lambda: None)
     monkeypatch.setattr(launch, "has_gpu", lambda: False)
     request = RunRequest(
-        dataset="pictures", model=str(judge_folder), engine="transformers",
-        options=EngineOptions(device=device),
-    )  # fmt: skip
+        dataset="pictures", model=str(judge_folder), engine="transformers", options=EngineOptions(device=device)
+    )
     check = checks(space, request)["Device"]
     assert check.level is Level.FAIL
     assert check.message.startswith(said)

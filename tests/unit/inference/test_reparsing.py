@@ -34,9 +34,7 @@ _DECIDED = ("decision", "reason", "ruling", "reviewer", "effective")
 
 
 @pytest.fixture
-def space(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, either_url: str | None
-) -> Iterator[Workspace]:
+def space(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, either_url: str | None) -> Iterator[Workspace]:
     opened = build_workspace(tmp_path / "ws", images=12, videos=1, url=either_url)
     opened.launcher.refilter(RUN, PRESETS["clean"])
     monkeypatch.setattr(reparsing, "ROWS", 10)  # several pages
@@ -59,9 +57,7 @@ def age(space: Workspace, run: int = RUN) -> None:
             of_it = update(verdicts).where(verdicts.c.prediction_id == prediction_id)
             if prediction_id % 3 == 0:
                 nothing = {"dimensions": [], "totals": [None, None]}
-                connection.execute(of_it.values(
-                    answer=None, margin=None, flaws=1, reasoning_hash=None, scores=nothing,
-                ))  # fmt: skip
+                connection.execute(of_it.values(answer=None, margin=None, flaws=1, reasoning_hash=None, scores=nothing))
             elif prediction_id % 3 == 1 and answer in ("first", "second"):
                 other = {"first": "second", "second": "first"}[answer]
                 connection.execute(of_it.values(answer=other, margin=-3.0))
@@ -105,9 +101,7 @@ def test_a_preview_says_which_answers_change_and_changes_nothing(space: Workspac
     assert space.runs.get(OTHER).read_by_older
 
 
-def test_a_long_text_alone_does_not_stop_it(
-    space: Workspace, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_long_text_alone_does_not_stop_it(space: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     fresh = kept(space, RUN, *_PARSED)
     age(space)
     monkeypatch.setattr(reparsing, "CHARACTERS", 10)  # less than any text
@@ -201,9 +195,7 @@ def test_a_run_that_goes_is_left_alone(space: Workspace, monkeypatch: pytest.Mon
     assert Predictions(space.database).find(RUN, index=0, order="dataset")
 
 
-def test_reasoning_that_repeats_stays_marked_and_does_not_count_as_changed(
-    space: Workspace, tmp_path: Path
-) -> None:
+def test_reasoning_that_repeats_stays_marked_and_does_not_count_as_changed(space: Workspace, tmp_path: Path) -> None:
     same = "<think>the same for all</think><answer>Image 1 is better</answer>"
     file = tmp_path / "same.jsonl"
     file.write_text("".join(json.dumps({"index": i, "text": same}) + "\n" for i in range(6)))

@@ -52,13 +52,9 @@ class Looks:
 
 
 @pytest.fixture(scope="module")
-def space(
-    tmp_path_factory: pytest.TempPathFactory, either_url_of_module: str | None
-) -> Iterator[Workspace]:
+def space(tmp_path_factory: pytest.TempPathFactory, either_url_of_module: str | None) -> Iterator[Workspace]:
     """With ``either``: the pairs of ``pictures``, every third of which names the loser first."""
-    built = build_workspace(
-        tmp_path_factory.mktemp("orders") / "ws", images=PAIRS, videos=2, url=either_url_of_module
-    )
+    built = build_workspace(tmp_path_factory.mktemp("orders") / "ws", images=PAIRS, videos=2, url=either_url_of_module)
     file = built.folder / "media" / "t2i" / "either.jsonl"
     with file.open("w") as lines:
         for number in range(PAIRS):
@@ -74,17 +70,25 @@ def space(
 
 def judged(space: Workspace, order: OrderPolicy | None, policy: Policy | None = None) -> RunRow:
     request = RunRequest(
-        dataset="either", model="looks", engine="scripted", order=order, policy=policy or Policy(),
+        dataset="either",
+        model="looks",
+        engine="scripted",
+        order=order,
+        policy=policy or Policy(),
         options=EngineOptions(scripted_file=str(space.folder / "predictions-a.jsonl")),
-    )  # fmt: skip
+    )
     run_id, _ = space.launcher.start(request)
     run = space.runs.get(run_id)
     Pipeline(
-        space.database, run_id=run_id, dataset_id=run.dataset_id,
+        space.database,
+        run_id=run_id,
+        dataset_id=run.dataset_id,
         data_root=Path(space.datasets.by_id(run.dataset_id).data_root),
-        spec=RunSpec.model_validate(run.spec), policy=policy or Policy(), total=run.total,
+        spec=RunSpec.model_validate(run.spec),
+        policy=policy or Policy(),
+        total=run.total,
         stop=Event(),
-    ).run(Looks())  # fmt: skip
+    ).run(Looks())
     return space.runs.get(run_id)
 
 
@@ -118,9 +122,7 @@ def test_a_judge_that_looks_is_right_in_every_order_and_so_is_every_row(
         assert sample["preference"] == ("A" if "Image 1" in sample["predicted_answer"] else "B")
 
 
-def test_a_judge_that_looks_flips_nowhere_and_one_that_says_first_everywhere(
-    space: Workspace,
-) -> None:
+def test_a_judge_that_looks_flips_nowhere_and_one_that_says_first_everywhere(space: Workspace) -> None:
     run = judged(space, OrderPolicy.BOTH, PRESETS["order-consistent"])
     found = analyse(space.database, space.folder, run, keep=False)
     assert (found.flips.count, found.flips.n) == (0, PAIRS)
@@ -140,9 +142,7 @@ def test_a_judge_that_looks_flips_nowhere_and_one_that_says_first_everywhere(
         ("gone", OrderPolicy.SHUFFLED),
     ],
 )
-def test_a_source_that_can_put_the_winner_first_is_shuffled(
-    source: str, order: OrderPolicy
-) -> None:
+def test_a_source_that_can_put_the_winner_first_is_shuffled(source: str, order: OrderPolicy) -> None:
     assert default_order(source) is order
 
 

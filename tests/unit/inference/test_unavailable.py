@@ -88,19 +88,35 @@ def db(tmp_path: Path, pairs: Path) -> Iterator[Faulty]:
 def prepared(db: Database, stop: threading.Event | None = None, seconds: float = 30) -> Pipeline:
     dataset = Datasets(db).get("d")
     spec = RunSpec(
-        model="m", engine="scripted", order=OrderPolicy.BOTH, samples=SAMPLES,
+        model="m",
+        engine="scripted",
+        order=OrderPolicy.BOTH,
+        samples=SAMPLES,
         instruction=instructions(None, use_cot=True),
-    )  # fmt: skip
+    )
     with db.write() as connection:
         run_id = Runs(db).add(
-            connection, dataset_id=dataset.id, model="m", engine="scripted",
-            spec=spec.model_dump(mode="json"), policy={}, total=TOTAL, job_id=None,
-        )  # fmt: skip
+            connection,
+            dataset_id=dataset.id,
+            model="m",
+            engine="scripted",
+            spec=spec.model_dump(mode="json"),
+            policy={},
+            total=TOTAL,
+            job_id=None,
+        )
     stop = stop or threading.Event()
     return Pipeline(
-        db, run_id=run_id, dataset_id=dataset.id, data_root=Path(dataset.data_root), spec=spec,
-        policy=Policy(), total=TOTAL, stop=stop, patience=Patience(seconds, stop=stop),
-    )  # fmt: skip
+        db,
+        run_id=run_id,
+        dataset_id=dataset.id,
+        data_root=Path(dataset.data_root),
+        spec=spec,
+        policy=Policy(),
+        total=TOTAL,
+        stop=stop,
+        patience=Patience(seconds, stop=stop),
+    )
 
 
 def stored(db: Database) -> tuple[list[Any], list[Any], list[Any]]:

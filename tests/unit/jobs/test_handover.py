@@ -57,9 +57,7 @@ def test_a_link_in_its_place_is_neither_written_through_nor_read(tmp_path: Path)
         hand_over(other, 7, {"KEY": "secret"})
 
 
-def test_what_a_killed_command_left_is_deleted_and_what_is_waited_for_is_not(
-    tmp_path: Path,
-) -> None:
+def test_what_a_killed_command_left_is_deleted_and_what_is_waited_for_is_not(tmp_path: Path) -> None:
     for job_id in (1, 2, 3):
         hand_over(tmp_path, job_id, {"KEY": str(job_id)})
     for job_id in (1, 2):

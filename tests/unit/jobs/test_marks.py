@@ -62,8 +62,9 @@ def launch(tmp_path: Path) -> Iterator[Launch]:
         note = tmp_path / f"worker-{len(pids)}"
         pid, created = spawn(
             [sys.executable, "-S", "-c", LAUNCHER, str(note), code, *args],
-            env={MARK: mark, "PYTHONPATH": ROOT}, log_path=tmp_path / "log",
-        )  # fmt: skip
+            env={MARK: mark, "PYTHONPATH": ROOT},
+            log_path=tmp_path / "log",
+        )
         until(note.exists)
         pids.extend((pid, int(note.read_text())))
         return pid, created, pids[-1]
@@ -75,9 +76,7 @@ def launch(tmp_path: Path) -> Iterator[Launch]:
     reap()
 
 
-def test_a_worker_with_its_own_session_and_no_parent_is_found_by_its_mark(
-    launch: Launch, tmp_path: Path
-) -> None:
+def test_a_worker_with_its_own_session_and_no_parent_is_found_by_its_mark(launch: Launch, tmp_path: Path) -> None:
     mark = mark_of(tmp_path, 1)
     pid, created, worker = launch(SLEEP, mark=mark)
     _, _, of_another = launch(SLEEP, mark=mark_of(tmp_path, 2))
@@ -106,9 +105,8 @@ def test_a_job_ends_what_it_started_and_not_itself(launch: Launch, tmp_path: Pat
     _, _, worker = launch(SLEEP, mark=mark)
     code = f"from backend.jobs.processes import stop_marked; print(stop_marked({mark!r}, grace=1))"
     done = subprocess.run(
-        [sys.executable, "-c", code], env={**os.environ, MARK: mark, "PYTHONPATH": ROOT},
-        capture_output=True, text=True,
-    )  # fmt: skip
+        [sys.executable, "-c", code], env={**os.environ, MARK: mark, "PYTHONPATH": ROOT}, capture_output=True, text=True
+    )
     assert done.stdout.strip() == "True", done.stderr
     assert not pid_exists(worker)
     assert stop_marked(mark, grace=0)
@@ -124,9 +122,7 @@ def test_a_worker_dies_with_its_parent_by_itself(launch: Launch, tmp_path: Path)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the kernel's parent-death signal is Linux's")
-def test_a_worker_whose_parent_was_dead_before_it_could_be_tied_is_told(
-    launch: Launch, tmp_path: Path
-) -> None:
+def test_a_worker_whose_parent_was_dead_before_it_could_be_tied_is_told(launch: Launch, tmp_path: Path) -> None:
     said = tmp_path / "said"
     pid, _, _ = launch(TIED_TOO_LATE, str(said), mark=mark_of(tmp_path, 1))
     os.kill(pid, signal.SIGKILL)

@@ -90,9 +90,7 @@ def test_a_supervisor_with_nothing_left_to_watch_gives_up_a_store_that_stays_awa
 
 
 @pytest.mark.parametrize("lost", ["mark_starting", "set_process"])
-def test_a_job_whose_start_met_the_outage_is_started_once_and_noted(
-    jobs: Flaky, tmp_path: Path, lost: str
-) -> None:
+def test_a_job_whose_start_met_the_outage_is_started_once_and_noted(jobs: Flaky, tmp_path: Path, lost: str) -> None:
     job_id = add(jobs, tmp_path)
     watcher = Supervisor(jobs, tmp_path, stale_seconds=0.2, grace=0)
     jobs.loses = lost
@@ -111,9 +109,7 @@ def test_a_job_whose_start_met_the_outage_is_started_once_and_noted(
     assert is_alive(job.pid, job.pid_started)
 
 
-def test_a_worker_that_could_not_wait_longer_is_interrupted_with_its_last_line(
-    jobs: Flaky, tmp_path: Path
-) -> None:
+def test_a_worker_that_could_not_wait_longer_is_interrupted_with_its_last_line(jobs: Flaky, tmp_path: Path) -> None:
     job_id = add(jobs, tmp_path, "print('given up'); raise SystemExit(75)")
     watcher = Supervisor(jobs, tmp_path, grace=0)
     deadline = time.monotonic() + 20
@@ -126,9 +122,7 @@ def test_a_worker_that_could_not_wait_longer_is_interrupted_with_its_last_line(
     assert "resume" in str(job.hint)
 
 
-def test_beats_that_a_restarted_server_could_not_take_are_held_against_nobody(
-    postgres: Server, tmp_path: Path
-) -> None:
+def test_beats_that_a_restarted_server_could_not_take_are_held_against_nobody(postgres: Server, tmp_path: Path) -> None:
     database = Database(postgres.new())
     jobs = Jobs(database)
     job_id = add(jobs, tmp_path)

@@ -25,9 +25,11 @@ def installed(tmp_path: Path) -> Path:
 def imported(path: str, name: str) -> bool:
     """Whether some interpreter finds a module under that ``PYTHONPATH``."""
     done = subprocess.run(
-        [sys.executable, "-S", "-P", "-c", f"import {name}"], env={"PYTHONPATH": path},
-        stderr=subprocess.DEVNULL, check=False,
-    )  # fmt: skip
+        [sys.executable, "-S", "-P", "-c", f"import {name}"],
+        env={"PYTHONPATH": path},
+        stderr=subprocess.DEVNULL,
+        check=False,
+    )
     return done.returncode == 0
 
 

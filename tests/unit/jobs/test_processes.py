@@ -48,15 +48,7 @@ def family(tmp_path: Path) -> Iterator[Callable[..., tuple[int, float, list[int]
     started: list[int] = []
 
     def start(*, stubborn: bool = False, leaves: bool = False) -> tuple[int, float, list[int]]:
-        argv = [
-            sys.executable,
-            "-S",
-            str(script),
-            "2",
-            str(int(stubborn)),
-            str(int(leaves)),
-            str(pids),
-        ]
+        argv = [sys.executable, "-S", str(script), "2", str(int(stubborn)), str(int(leaves)), str(pids)]
         pid, created = spawn(argv, env={}, log_path=tmp_path / "log")
         until(lambda: pids.exists() and len(pids.read_text().split()) == 3)
         started.extend(int(line) for line in pids.read_text().split())
@@ -81,9 +73,7 @@ def test_stop_leaves_no_child_and_no_grandchild(
     assert reap()[pid] == -(signal.SIGKILL if stubborn else signal.SIGTERM)
 
 
-def test_stop_finds_what_a_dead_leader_left_behind(
-    family: Callable[..., tuple[int, float, list[int]]],
-) -> None:
+def test_stop_finds_what_a_dead_leader_left_behind(family: Callable[..., tuple[int, float, list[int]]]) -> None:
     pid, created, pids = family()
     os.kill(pid, signal.SIGKILL)
     until(lambda: pid in reap())
@@ -93,9 +83,7 @@ def test_stop_finds_what_a_dead_leader_left_behind(
 
 
 def test_a_process_that_has_the_pid_of_another_is_not_signalled(tmp_path: Path) -> None:
-    pid, created = spawn(
-        [sys.executable, "-S", "-c", "import time; time.sleep(60)"], env={}, log_path=tmp_path / "l"
-    )
+    pid, created = spawn([sys.executable, "-S", "-c", "import time; time.sleep(60)"], env={}, log_path=tmp_path / "l")
     assert not is_alive(pid, created - 1000)
     assert stop_group(pid, created - 1000, grace=0.1)
     assert is_alive(pid, created)
@@ -147,13 +135,9 @@ def test_a_command_that_does_not_exist_is_an_os_error(tmp_path: Path) -> None:
 
 def test_the_leader_of_the_session_stays_the_owner_behind_a_wrapper(tmp_path: Path) -> None:
     root = str(Path(__file__).parents[3])
-    inner = (
-        "import sys; from backend.jobs.processes import this_process\n"
-        "print(this_process(int(sys.argv[1])))"
-    )
+    inner = "import sys; from backend.jobs.processes import this_process\nprint(this_process(int(sys.argv[1])))"
     outer = (
-        "import os, subprocess, sys\n"
-        f"subprocess.run([sys.executable, '-c', {inner!r}, str(os.getpid())], check=True)"
+        f"import os, subprocess, sys\nsubprocess.run([sys.executable, '-c', {inner!r}, str(os.getpid())], check=True)"
     )
     log = tmp_path / "log"
     pid, created = spawn([sys.executable, "-c", outer], env={"PYTHONPATH": root}, log_path=log)

@@ -24,9 +24,7 @@ from backend.loop.checks import with_values
         (["master_addr=a=b"], {"master_addr": "a=b"}),
     ],
 )
-def test_a_word_becomes_the_value_that_the_trainer_knows(
-    words: list[str], values: dict[str, Any]
-) -> None:
+def test_a_word_becomes_the_value_that_the_trainer_knows(words: list[str], values: dict[str, Any]) -> None:
     assert training_values(words) == values
 
 

@@ -14,15 +14,7 @@ from pydantic import ValidationError
 from backend.domain.filtering import PRESETS
 from backend.domain.people import Person, Role
 from backend.engines.base import EngineOptions
-from backend.errors import (
-    Forbidden,
-    NotFound,
-    PolicyError,
-    RunError,
-    TrainingError,
-    UsageError,
-    WinnowError,
-)
+from backend.errors import Forbidden, NotFound, PolicyError, RunError, TrainingError, UsageError, WinnowError
 from backend.loop import LoopSpec, start
 from backend.loop.checks import training_options, training_spec
 from backend.store.loops import Loops
@@ -51,11 +43,15 @@ def spec(judge: Path, **values: Any) -> LoopSpec:
     texts.write_text('{"text": "<answer>Image 1 is better</answer>"}\n')
     return LoopSpec.model_validate(
         {
-            "dataset": "pictures", "model": str(judge), "engine": "scripted",
-            "options": EngineOptions(scripted_file=str(texts)), "trainer": "command",
-            "training": {"command": (sys.executable, "{output}"), "device": "cpu"}, **values,
+            "dataset": "pictures",
+            "model": str(judge),
+            "engine": "scripted",
+            "options": EngineOptions(scripted_file=str(texts)),
+            "trainer": "command",
+            "training": {"command": (sys.executable, "{output}"), "device": "cpu"},
+            **values,
         }
-    )  # fmt: skip
+    )
 
 
 def refused(space: Workspace, wanted: LoopSpec, error: type[WinnowError]) -> WinnowError:
@@ -67,9 +63,7 @@ def refused(space: Workspace, wanted: LoopSpec, error: type[WinnowError]) -> Win
     return caught.value
 
 
-def test_a_loop_that_can_go_is_written_down_with_its_adapters(
-    space: Workspace, judge: Path
-) -> None:
+def test_a_loop_that_can_go_is_written_down_with_its_adapters(space: Workspace, judge: Path) -> None:
     wanted = spec(judge, training={"command": (sys.executable,), "lora": {"rank": "8"}})
     loop_id = start(space, wanted)
     stored = LoopSpec.model_validate(Loops(space.database).get(loop_id).spec)
@@ -103,9 +97,7 @@ def test_an_unknown_option_is_told_with_those_that_there_are() -> None:
     assert not {"model", "output_dir", "sets", "trainer"} & set(names)
 
 
-def test_a_trainer_that_lacks_something_stops_the_loop_before_it_begins(
-    space: Workspace, judge: Path
-) -> None:
+def test_a_trainer_that_lacks_something_stops_the_loop_before_it_begins(space: Workspace, judge: Path) -> None:
     missing = spec(judge, training={"command": ("/no/such/program",)})
     assert "no program" in refused(space, missing, TrainingError).message
     unknown = spec(judge, training={"command": (sys.executable, "{nosuch}")})
@@ -121,9 +113,7 @@ def test_a_folder_of_a_later_round_that_holds_something_stops_it_too(
     assert "round-2 is not empty" in error.message
 
 
-def test_datasets_policy_and_engine_are_looked_at_as_well(
-    space: Workspace, judge: Path, tmp_path: Path
-) -> None:
+def test_datasets_policy_and_engine_are_looked_at_as_well(space: Workspace, judge: Path, tmp_path: Path) -> None:
     refused(space, spec(judge, dataset="nosuch"), NotFound)
     refused(space, spec(judge, holdout="nosuch"), NotFound)
     refused(space, spec(judge, holdout="pictures"), UsageError)
@@ -152,9 +142,7 @@ def test_servers_that_lack_the_judges_of_a_loop_are_refused_unless_the_loop_star
     start(space, spec(judge, **SERVED | {"engine": engine}, **values, serve=SERVE))
 
 
-def test_servers_do_for_a_loop_that_asks_its_first_judge_alone(
-    space: Workspace, judge: Path
-) -> None:
+def test_servers_do_for_a_loop_that_asks_its_first_judge_alone(space: Workspace, judge: Path) -> None:
     start(space, spec(judge, **SERVED, rounds=1))
 
 
@@ -173,23 +161,18 @@ def test_a_server_that_could_not_be_started_is_refused(
     assert refused(space, spec(judge, **values), UsageError).message.startswith(said)
 
 
-def test_braces_that_are_no_place_may_stand_in_a_servers_arguments(
-    space: Workspace, judge: Path
-) -> None:
+def test_braces_that_are_no_place_may_stand_in_a_servers_arguments(space: Workspace, judge: Path) -> None:
     start(space, spec(judge, **SERVED, serve=(*SERVE, "--limit-mm-per-prompt", '{"image": 2}')))
 
 
-def test_a_training_shows_what_its_rounds_run_showed_unless_it_is_told_otherwise(
-    judge: Path,
-) -> None:
+def test_a_training_shows_what_its_rounds_run_showed_unless_it_is_told_otherwise(judge: Path) -> None:
     options = EngineOptions(video_fps=1.0, max_pixels=78_400, scripted_file=str(judge))
     asked = spec(judge, options=options, instruction="Which? {prompt}")
     sets = (SetRef(id=1, name="s", version=1, content_hash=""),)
     for more, seen in (({}, (1.0, 78_400)), ({"fps": "4"}, (4.0, 78_400))):
         training = training_spec(
-            asked.model_copy(update={"training": {**asked.training, **more}}),
-            model="m/x", folder=judge, sets=sets,
-        )  # fmt: skip
+            asked.model_copy(update={"training": {**asked.training, **more}}), model="m/x", folder=judge, sets=sets
+        )
         assert (training.fps, training.max_pixels) == seen
         assert training.task_instruction == "Which? {prompt}"
 

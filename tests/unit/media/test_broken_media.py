@@ -44,9 +44,16 @@ def test_a_broken_avif_costs_its_own_row_of_an_import(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "raised",
-    [RuntimeError("codec"), MemoryError(), ZeroDivisionError("x"), RecursionError(), SyntaxError("x"),
-     Image.DecompressionBombWarning("x"), LookupError("a\x1b[31m\u202eb" + "c" * 999)],
-)  # fmt: skip
+    [
+        RuntimeError("codec"),
+        MemoryError(),
+        ZeroDivisionError("x"),
+        RecursionError(),
+        SyntaxError("x"),
+        Image.DecompressionBombWarning("x"),
+        LookupError("a\x1b[31m\u202eb" + "c" * 999),
+    ],
+)
 def test_any_exception_is_one_short_printable_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, raised: BaseException
 ) -> None:
@@ -62,9 +69,7 @@ def test_any_exception_is_one_short_printable_line(
     assert said.isprintable() and len(said) < 300
 
 
-def test_an_interruption_is_no_error_of_a_medium(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_interruption_is_no_error_of_a_medium(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     Image.new("RGB", (8, 8)).save(tmp_path / "a.png")
 
     def fail(*_: object) -> None:

@@ -100,9 +100,7 @@ def test_media_that_were_let_go_are_free_and_what_was_made_of_them_counts(decodi
     assert decoding.used == 0
 
 
-def test_pixels_are_gone_before_their_share_is_given_back(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_pixels_are_gone_before_their_share_is_given_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = tmp_path / "large.tif"
     Image.new("RGB", (1_200, 900), "navy").save(file)
     loaded: list[Image.Image] = []

@@ -33,9 +33,7 @@ def test_what_is_read_again_at_that_rate_are_the_same_frames_pixel_by_pixel(
 
 @pytest.mark.parametrize("fps", EXACT + OTHERS)
 @pytest.mark.parametrize("count", [2, 4, 10, 26])
-def test_other_programs_rules_take_all_of_its_frames(
-    tmp_path: Path, fps: float, count: int
-) -> None:
+def test_other_programs_rules_take_all_of_its_frames(tmp_path: Path, fps: float, count: int) -> None:
     """LLaMA-Factory: ``floor(duration * fps)`` frames; qwen-vl-utils: ``frames / rate * fps``, at least
     two, an even number. Both at equal steps from the first to the last."""
     with (tmp_path / "v.mp4").open("wb") as file:
@@ -52,8 +50,5 @@ def test_other_programs_rules_take_all_of_its_frames(
 def test_what_cannot_be_encoded_is_said(tmp_path: Path) -> None:
     with (tmp_path / "v.mp4").open("wb") as file, pytest.raises(MediaError, match="cannot be enc"):
         write_frames(file, np.zeros((2, 0, 0, 3), np.uint8), fps=2)
-    with (
-        pytest.raises(OSError, match="No space left"),
-        Path("/dev/full").open("wb", buffering=0) as file,
-    ):
+    with pytest.raises(OSError, match="No space left"), Path("/dev/full").open("wb", buffering=0) as file:
         write_frames(file, np.zeros((2, 280, 280, 3), np.uint8), fps=2)

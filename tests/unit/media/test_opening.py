@@ -66,12 +66,12 @@ def test_a_socket_is_refused(special: Path) -> None:
 
 def test_an_import_reports_them_as_rows(special: Path) -> None:
     with MediaCheck(special, ["/dev"]) as check:
-        found = check.problems(
-            [(name, MediaKind.IMAGE) for name in ("a.png", "fifo.png", "zero.png", "none.png")]
-        )
+        found = check.problems([(name, MediaKind.IMAGE) for name in ("a.png", "fifo.png", "zero.png", "none.png")])
     assert {path: what for (path, _), (what, _) in found.items()} == {
-        "fifo.png": "unreadable", "zero.png": "unreadable", "none.png": "missing",
-    }  # fmt: skip
+        "fifo.png": "unreadable",
+        "zero.png": "unreadable",
+        "none.png": "missing",
+    }
 
 
 @pytest.mark.parametrize("whole", [True, False])
@@ -130,11 +130,7 @@ def test_media_are_opened_in_one_place_only() -> None:
     """Paths reach no decoder: Image.open and av.open are given what the opener opened."""
     root = Path(backend.__file__).parent.parent
     found = []
-    for path in [
-        *root.glob("backend/**/*.py"),
-        *root.glob("dashboard/**/*.py"),
-        *root.glob("pages/*.py"),
-    ]:
+    for path in [*root.glob("backend/**/*.py"), *root.glob("dashboard/**/*.py"), *root.glob("pages/*.py")]:
         name = path.relative_to(root).as_posix()
         if name.startswith(OPENERS):
             continue
@@ -150,11 +146,7 @@ def test_media_are_opened_in_one_place_only() -> None:
                 if argument not in ("stream", "source"):
                     found.append(f"{name}:{node.lineno}: {ast.unparse(node)}")
             in_media = name.startswith("backend/media/")
-            if (
-                in_media
-                and node.func.attr in ("open", "read_bytes")
-                and of in ("path", "source", "file")
-            ):
+            if in_media and node.func.attr in ("open", "read_bytes") and of in ("path", "source", "file"):
                 found.append(f"{name}:{node.lineno}: {ast.unparse(node)}")
             if node.func.attr in ("copyfile", "copy2") and "export" in name:
                 found.append(f"{name}:{node.lineno}: {ast.unparse(node)}")

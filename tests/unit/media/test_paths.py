@@ -24,9 +24,18 @@ def test_a_path_is_resolved_inside_the_data_root_relative_or_absolute(root):
 
 @pytest.mark.parametrize(
     "path",
-    ["../rootless/secret.png", "sub/../../rootless/secret.png", "/etc/passwd", "a\0.png", "",
-     "https://host/a.png", "file:///etc/passwd", "data:image/png;base64,AA", "\udcff\0"],
-)  # fmt: skip
+    [
+        "../rootless/secret.png",
+        "sub/../../rootless/secret.png",
+        "/etc/passwd",
+        "a\0.png",
+        "",
+        "https://host/a.png",
+        "file:///etc/passwd",
+        "data:image/png;base64,AA",
+        "\udcff\0",
+    ],
+)
 def test_a_path_that_leaves_the_data_root_is_refused(root, path):
     with pytest.raises(MediaError):
         resolve_media(root, path)

@@ -18,9 +18,7 @@ def write_video(path: Path, milliseconds: list[int]) -> None:
         stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
         stream.time_base = stream.codec_context.time_base = Fraction(1, 1000)
         for n, time in enumerate(milliseconds):
-            frame = av.VideoFrame.from_ndarray(
-                np.full((48, 64, 3), 8 * n, np.uint8), format="rgb24"
-            )
+            frame = av.VideoFrame.from_ndarray(np.full((48, 64, 3), 8 * n, np.uint8), format="rgb24")
             frame.pts, frame.time_base = time, Fraction(1, 1000)
             container.mux(stream.encode(frame))
         container.mux(stream.encode())

@@ -67,7 +67,7 @@ def test_a_heading_speaks_for_its_paragraph_only() -> None:
             "Image 2 is better",
         ),
     ],
-)  # fmt: skip
+)
 def test_a_flaw_is_marked_where_it_stands(text: str, flaw: Flaw, marked: str) -> None:
     flaws = parse_verdict(text, MediaKind.IMAGE).flaws
     assert flaw in flaws
@@ -83,13 +83,31 @@ def test_what_is_missing_is_marked_where_it_should_be() -> None:
 @given(
     st.lists(
         st.sampled_from(
-            ["Image 1 ", "Video 2", ". ", "\n", "\n\n", "<think>", "</think>", "<answer>", "It ",
-             "</answer>", "11/10 ", "Total: 3", "\x00", "\u202e", "; ", ", while ", "é", "**"]
+            [
+                "Image 1 ",
+                "Video 2",
+                ". ",
+                "\n",
+                "\n\n",
+                "<think>",
+                "</think>",
+                "<answer>",
+                "It ",
+                "</answer>",
+                "11/10 ",
+                "Total: 3",
+                "\x00",
+                "\u202e",
+                "; ",
+                ", while ",
+                "é",
+                "**",
+            ]
         ),
         max_size=40,
     ),
     st.sets(st.sampled_from(list(Flaw))),
-)  # fmt: skip
+)
 def test_the_pieces_joined_are_the_text(parts: list[str], flaws: set[Flaw]) -> None:
     text = "".join(parts)
     pieces = read_pieces(text, MediaKind.IMAGE, frozenset(flaws))

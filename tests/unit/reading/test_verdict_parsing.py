@@ -48,14 +48,7 @@ def test_an_answer_tag_is_read(content: str, answer: Preference) -> None:
 
 
 @pytest.mark.parametrize(
-    "content",
-    [
-        "",
-        "Image 3 is better",
-        "Image 1 is not better",
-        "maybe",
-        "Image 1 is better or Image 2 is better",
-    ],
+    "content", ["", "Image 3 is better", "Image 1 is not better", "maybe", "Image 1 is better or Image 2 is better"]
 )
 def test_an_answer_tag_that_says_nothing_clear_is_unreadable(content: str) -> None:
     verdict = read(f"<think>Because.</think><answer>{content}</answer> Image 1 is better")
@@ -71,9 +64,7 @@ def test_several_answers_count_when_they_agree_and_conflict_when_they_differ() -
 
 
 def test_without_a_tag_the_last_claim_outside_the_reasoning_counts() -> None:
-    text = (
-        "<think>Image 2 is better at light.</think> Image 1 is better in light, image 2 is better."
-    )
+    text = "<think>Image 2 is better at light.</think> Image 1 is better in light, image 2 is better."
     assert read(text).answer is SECOND
     assert read("<think>x</think>Both images are equally good").answer is TIE
     hidden = read("<think>Image 2 is better</think>")
@@ -103,9 +94,7 @@ def test_the_wrong_medium_is_a_flaw_and_the_answer_is_read(kind: MediaKind) -> N
         ("sharp", False),
     ],
 )
-def test_reasoning_that_names_only_the_other_medium_is_about_the_wrong_one(
-    reasoning: str, wrong: bool
-) -> None:
+def test_reasoning_that_names_only_the_other_medium_is_about_the_wrong_one(reasoning: str, wrong: bool) -> None:
     verdict = read(f"<think>{reasoning}</think><answer>Video 2 is better</answer>", MediaKind.VIDEO)
     assert verdict.answer is SECOND
     assert (Flaw.WRONG_MEDIUM in verdict.flaws) is wrong
@@ -138,9 +127,7 @@ def test_reasoning_is_what_stands_in_think_tags() -> None:
         ("<think>why <answer>Image 1</answer>", "why", {Flaw.UNCLOSED_REASONING}),
     ],
 )
-def test_missing_and_unclosed_reasoning_are_flaws(
-    text: str, reasoning: str, flaws: set[Flaw]
-) -> None:
+def test_missing_and_unclosed_reasoning_are_flaws(text: str, reasoning: str, flaws: set[Flaw]) -> None:
     verdict = read(text)
     assert (verdict.answer, verdict.reasoning, verdict.flaws) == (FIRST, reasoning, flaws)
     assert reasoning_of(text) == reasoning
@@ -164,11 +151,7 @@ def test_a_flaw_mask_gives_its_flaws_back(flaws: set[Flaw]) -> None:
 def test_flaw_bits_stay_where_stored_masks_have_them() -> None:
     assert [flaw_mask([flaw]) for flaw in Flaw] == [1 << bit for bit in range(13)]
     assert next(iter(Flaw)) is Flaw.NO_ANSWER
-    assert list(Flaw)[10:] == [
-        Flaw.REPEATED_REASONING,
-        Flaw.UNTAGGED_ANSWER,
-        Flaw.QUALIFIED_ANSWER,
-    ]
+    assert list(Flaw)[10:] == [Flaw.REPEATED_REASONING, Flaw.UNTAGGED_ANSWER, Flaw.QUALIFIED_ANSWER]
     assert flaws_of(1 << 40 | 2) == {Flaw.UNREADABLE_ANSWER}
 
 
@@ -186,10 +169,36 @@ def test_reasoning_is_repeated_from_one_pair_in_a_hundred(pairs: int, threshold:
 
 
 FRAGMENTS = [
-    "<think>", "</think>", "<answer>", "</answer>", "Image 1", "video 2", " is better", "both",
-    "Aesthetics", ":", "\n", "|", "|---|", "(8)", "8/10", " 7", "9+8=17", "Total", "=", "**", ";",
-    "- ", "-3/10", "é", "\ud800", "\x00", "１", "²", "İmage 1",
-]  # fmt: skip
+    "<think>",
+    "</think>",
+    "<answer>",
+    "</answer>",
+    "Image 1",
+    "video 2",
+    " is better",
+    "both",
+    "Aesthetics",
+    ":",
+    "\n",
+    "|",
+    "|---|",
+    "(8)",
+    "8/10",
+    " 7",
+    "9+8=17",
+    "Total",
+    "=",
+    "**",
+    ";",
+    "- ",
+    "-3/10",
+    "é",
+    "\ud800",
+    "\x00",
+    "１",
+    "²",
+    "İmage 1",
+]
 
 
 @given(
@@ -197,9 +206,7 @@ FRAGMENTS = [
     st.sampled_from(MediaKind),
     st.booleans(),
 )
-def test_no_text_raises_and_every_verdict_is_consistent(
-    text: str, kind: MediaKind, use_cot: bool
-) -> None:
+def test_no_text_raises_and_every_verdict_is_consistent(text: str, kind: MediaKind, use_cot: bool) -> None:
     verdict = read(text, kind, use_cot=use_cot)
     assert verdict == read(text, kind, use_cot=use_cot)
     assert verdict.reasoning == reasoning_of(text)
@@ -209,10 +216,33 @@ def test_no_text_raises_and_every_verdict_is_consistent(
 
 
 HOSTILE = [
-    "(", "Image 1 ", "<think>", "<answer>", "<answer>Image 1 is better</answer>", "Image 1: 8\n",
-    "a:\n", "|", "|a|b|\n", "Image 1 8/10 ", "9+", "8", "8 ", "- ", "= 8 ", "(8)", "Image 1;",
-    "<", "a ", "**", "Total: ", "(score:", "Image 1 is better ", "\n", "| 1 ", "Aesthetics ",
-]  # fmt: skip
+    "(",
+    "Image 1 ",
+    "<think>",
+    "<answer>",
+    "<answer>Image 1 is better</answer>",
+    "Image 1: 8\n",
+    "a:\n",
+    "|",
+    "|a|b|\n",
+    "Image 1 8/10 ",
+    "9+",
+    "8",
+    "8 ",
+    "- ",
+    "= 8 ",
+    "(8)",
+    "Image 1;",
+    "<",
+    "a ",
+    "**",
+    "Total: ",
+    "(score:",
+    "Image 1 is better ",
+    "\n",
+    "| 1 ",
+    "Aesthetics ",
+]
 
 
 # Linear work takes a fraction of a second here; quadratic work does not end before the limit.
@@ -235,10 +265,7 @@ def test_a_megabyte_without_an_answer_is_read_as_one(unit: str) -> None:
 
 @given(
     st.lists(
-        st.sampled_from(
-            ["<think>", "</think>", "<answer>", "</answer>", " why ", "Image 1", "\n", "<"]
-        ),
-        max_size=9,
+        st.sampled_from(["<think>", "</think>", "<answer>", "</answer>", " why ", "Image 1", "\n", "<"]), max_size=9
     ).map("".join)
 )
 def test_the_short_way_to_the_sections_finds_what_the_long_way_finds(text: str) -> None:

@@ -11,9 +11,7 @@ from backend.domain.prompts import DIMENSIONS, answer_text, noun
 from backend.domain.reading import DimensionScore, Flaw, Verdict, parse_verdict
 
 
-def judged(
-    body: str, answer: str = "Image 1 is better", kind: MediaKind = MediaKind.IMAGE
-) -> Verdict:
+def judged(body: str, answer: str = "Image 1 is better", kind: MediaKind = MediaKind.IMAGE) -> Verdict:
     return parse_verdict(f"<think>\n{body}\n</think>\n<answer>{answer}</answer>", kind)
 
 
@@ -143,9 +141,7 @@ def test_an_answer_for_the_side_with_the_lower_total_contradicts() -> None:
     assert Flaw.CONTRADICTS_TOTALS in judged(stated, "Image 1 is better").flaws
 
 
-@pytest.mark.parametrize(
-    ("score", "flawed"), [("0", True), ("1", False), ("10", False), ("11", True), ("-3", True)]
-)
+@pytest.mark.parametrize(("score", "flawed"), [("0", True), ("1", False), ("10", False), ("11", True), ("-3", True)])
 def test_scores_outside_one_to_ten_are_a_flaw(score: str, flawed: bool) -> None:
     verdict = judged(f"Aesthetics: Image 1 ({score}/10); Image 2 (5/10)")
     assert verdict.dimensions == (DimensionScore("Aesthetics", float(score), 5),)
@@ -172,17 +168,12 @@ RATIONALE = st.sampled_from(
 )
 
 
-def write(
-    style: str, medium: str, rows: list[tuple[str, float, float]], rationale: str, reverse: bool
-) -> str:
+def write(style: str, medium: str, rows: list[tuple[str, float, float]], rationale: str, reverse: bool) -> str:
     """The same scores in one of the forms."""
     lines = []
     if style == "table":
         head = [f"{medium} 1", f"{medium} 2"]
-        lines = [
-            f"| Dimension | {' | '.join(head[::-1] if reverse else head)} |",
-            "|---|---|---|",
-        ]
+        lines = [f"| Dimension | {' | '.join(head[::-1] if reverse else head)} |", "|---|---|---|"]
     for name, first, second in rows:
         sides = [(1, first), (2, second)]
         sides = sides[::-1] if reverse else sides

@@ -20,9 +20,7 @@ from tests.workspaces import build_workspace
 
 @pytest.fixture(scope="module")
 def space(tmp_path_factory: pytest.TempPathFactory, either_url_of_module: str | None) -> Workspace:
-    space = build_workspace(
-        tmp_path_factory.mktemp("browse") / "ws", videos=3, url=either_url_of_module
-    )
+    space = build_workspace(tmp_path_factory.mktemp("browse") / "ws", videos=3, url=either_url_of_module)
     rulings = Rulings(space.database)
     rulings.add(1, "accept", reviewer="ada", tags=["hands"])
     rulings.add(2, "reject", reviewer="bob", note="no")
@@ -37,9 +35,7 @@ def everything(space: Workspace) -> list[Hit]:
 
 
 def texts(space: Workspace) -> dict[int, dict[str, object]]:
-    return {
-        row["id"]: row for run in space.runs.list() for row in space.predictions.iter_rows(run.id)
-    }
+    return {row["id"]: row for run in space.runs.list() for row in space.predictions.iter_rows(run.id)}
 
 
 def by_hand(wanted: BrowseFilter, hit: Hit, row: dict[str, object]) -> bool:
@@ -54,9 +50,7 @@ def by_hand(wanted: BrowseFilter, hit: Hit, row: dict[str, object]) -> bool:
         not wanted.ruling or (hit.ruling or "none") in wanted.ruling,
         wanted.kind in (None, hit.kind),
         not wanted.answer or (hit.answer or "none") in wanted.answer,
-        not wanted.flaw
-        or ("any" in wanted.flaw and bool(found))
-        or any(flaw in found for flaw in wanted.flaw),
+        not wanted.flaw or ("any" in wanted.flaw and bool(found)) or any(flaw in found for flaw in wanted.flaw),
         wanted.margin_min is None or (hit.margin is not None and hit.margin >= wanted.margin_min),
         wanted.margin_max is None or (hit.margin is not None and hit.margin <= wanted.margin_max),
         all(word.lower() in f"{row['prompt']} {row['text']}".lower() for word in wanted.words),
@@ -83,13 +77,9 @@ filters = st.builds(
 )
 
 
-@settings(
-    max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(wanted=filters)
-def test_any_filter_finds_what_reading_everything_finds(
-    space: Workspace, wanted: BrowseFilter
-) -> None:
+def test_any_filter_finds_what_reading_everything_finds(space: Workspace, wanted: BrowseFilter) -> None:
     browse = Browse(space.database)
     rows = texts(space)
     expected = {hit.id for hit in everything(space) if by_hand(wanted, hit, rows[hit.id])}
@@ -99,13 +89,9 @@ def test_any_filter_finds_what_reading_everything_finds(
     assert list(browse.ids(wanted)) == [hit.id for hit in found]
 
 
-@settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(wanted=filters, size=st.integers(1, 40))
-def test_pages_by_key_show_each_match_once_and_in_order(
-    space: Workspace, wanted: BrowseFilter, size: int
-) -> None:
+def test_pages_by_key_show_each_match_once_and_in_order(space: Workspace, wanted: BrowseFilter, size: int) -> None:
     browse = Browse(space.database)
     whole = [hit.id for hit in browse.page(wanted, limit=10_000)]
     paged: list[int] = []
@@ -170,11 +156,7 @@ def test_new_predictions_are_found_before_they_are_indexed(tmp_path: Path) -> No
     browse.scores_index.catch_up(60)
     with space.database.write() as connection:
         connection.execute(sql("UPDATE dimension_upto SET upto = upto - 5"))
-        connection.execute(
-            sql(
-                "DELETE FROM dimension_scores WHERE prediction_id > (SELECT upto FROM dimension_upto)"
-            )
-        )
+        connection.execute(sql("DELETE FROM dimension_scores WHERE prediction_id > (SELECT upto FROM dimension_upto)"))
     assert browse.scores_index.behind() == 5
     assert browse.count(wanted) == before
     browse.scores_index.catch_up(60)

@@ -230,9 +230,7 @@ def test_what_a_job_took_is_the_work_of_all_its_attempts_and_no_pause(
         db.close()
 
 
-def test_how_long_a_job_took_is_not_said_before_it_ends_nor_where_it_is_not_known(
-    db: Database, jobs: Jobs
-) -> None:
+def test_how_long_a_job_took_is_not_said_before_it_ends_nor_where_it_is_not_known(db: Database, jobs: Jobs) -> None:
     def took(number: int) -> float | None:
         job = jobs.get(number)
         return took_s(job.status, job.started_at, job.heartbeat_at, job.finished_at, job.earlier_s)

@@ -46,9 +46,7 @@ def fetched(connection: Connection, table: str) -> int:
     return int(connection.execute(query, {"table": table}).scalar_one())
 
 
-def test_a_batch_reads_the_rows_of_its_own_pairs_in_a_run_that_was_never_analysed(
-    on_postgres: Database,
-) -> None:
+def test_a_batch_reads_the_rows_of_its_own_pairs_in_a_run_that_was_never_analysed(on_postgres: Database) -> None:
     with on_postgres.read() as connection:
         before = fetched(connection, "verdicts")
         judged = judged_of(connection, 1, SOME)
@@ -60,17 +58,23 @@ def test_a_batch_reads_the_rows_of_its_own_pairs_in_a_run_that_was_never_analyse
         assert fetched(connection, "predictions") - before <= len(SOME)
 
 
-def test_reviews_are_found_by_their_predictions_and_by_their_tokens(
-    on_postgres: Database,
-) -> None:
+def test_reviews_are_found_by_their_predictions_and_by_their_tokens(on_postgres: Database) -> None:
     reviews = Reviews(on_postgres)
     with on_postgres.write() as connection:
         verdicts = reviews.verdicts_of(connection, range(1, PAIRS + 1))
         for number in range(1, 1_001):
             reviews.append(
-                connection, verdicts[number], ruling="reject", relabel=None, note="", tags=(),
-                reviewer="anna", replaced={"review_id": None}, undoes=None, token=f"t{number}",
-            )  # fmt: skip
+                connection,
+                verdicts[number],
+                ruling="reject",
+                relabel=None,
+                note="",
+                tags=(),
+                reviewer="anna",
+                replaced={"review_id": None},
+                undoes=None,
+                token=f"t{number}",
+            )
     with on_postgres.read() as connection:
         before = fetched(connection, "reviews")
         found = reviews.of_predictions(connection, range(101, 121))

@@ -15,9 +15,7 @@ from backend.workspace import open_workspace, settings_for
 from tests.workspaces import build_workspace
 
 
-def test_a_row_in_several_sets_is_one_row_of_the_overview(
-    tmp_path: Path, either_url: str | None
-) -> None:
+def test_a_row_in_several_sets_is_one_row_of_the_overview(tmp_path: Path, either_url: str | None) -> None:
     space = build_workspace(tmp_path / "ws", images=8, videos=1, url=either_url)
     overview = Overview(space.database)
     one = space.freeze("one", [1])
@@ -34,9 +32,7 @@ def test_a_row_in_several_sets_is_one_row_of_the_overview(
     assert overview.rows_in((both.id, newer.id)) == both.counts["items"]
 
 
-def test_a_pair_that_lacks_both_media_is_one_pair_everywhere(
-    tmp_path: Path, either_url: str | None
-) -> None:
+def test_a_pair_that_lacks_both_media_is_one_pair_everywhere(tmp_path: Path, either_url: str | None) -> None:
     for name in ("a.png", "b.png"):
         Image.new("RGB", (8, 8)).save(tmp_path / name)
     (tmp_path / "cut.png").write_bytes(b"no image")
@@ -46,15 +42,10 @@ def test_a_pair_that_lacks_both_media_is_one_pair_everywhere(
         {"prompt": "r", "path1": "a.png", "path2": "gone.png"},
     ]
     (tmp_path / "pairs.json").write_text(json.dumps(rows), encoding="utf-8")
-    space = open_workspace(
-        settings_for(tmp_path / "ws").model_copy(update={"database_url": either_url})
-    )
-    row = import_dataset(space.database, name="d", spec=f"hpdv3:{tmp_path / 'pairs.json'}",
-                         data_root=None)  # fmt: skip
+    space = open_workspace(settings_for(tmp_path / "ws").model_copy(update={"database_url": either_url}))
+    row = import_dataset(space.database, name="d", spec=f"hpdv3:{tmp_path / 'pairs.json'}", data_root=None)
     assert row.counts["missing"] + row.counts["unreadable"] == 3
     assert Overview(space.database).waiting().missing == (("d", 2),)
     request = RunRequest(dataset="d", model="m", engine="scripted")
     checks = preflight(space.database, space.folder, {}, request)
-    assert [check.message for check in checks if check.name == "Media"] == [
-        "2 pairs lack a medium that can be opened"
-    ]
+    assert [check.message for check in checks if check.name == "Media"] == ["2 pairs lack a medium that can be opened"]

@@ -28,8 +28,7 @@ def definitions(db: Database) -> set[str]:
     column evened out: SQLite writes a column that was added later behind the constraints."""
     with db.read() as connection:
         rows = connection.execute(
-            text("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL AND tbl_name != :own"),
-            {"own": "alembic_version"},
+            text("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL AND tbl_name != :own"), {"own": "alembic_version"}
         )
         return {"\n".join(parts(sql.replace('"', ""))) for (sql,) in rows}
 
@@ -78,9 +77,7 @@ def test_a_workspace_at_head_is_opened_without_alembic(tmp_path: Path) -> None:
     subprocess.run([sys.executable, "-c", code, str(tmp_path / "w.db")], check=True)
 
 
-def test_a_failed_migration_leaves_nothing_behind(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_failed_migration_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     versions = tmp_path / "migrations" / "versions"
     versions.mkdir(parents=True)
     own = upgrading.MIGRATIONS
@@ -117,9 +114,7 @@ def test_a_workspace_of_a_newer_version_is_refused_and_left_alone(tmp_path: Path
         upgrade(db)
     assert caught.value.hint
     with db.read() as connection:
-        assert (
-            connection.execute(text("SELECT version_num FROM alembic_version")).scalar() == "9999"
-        )
+        assert connection.execute(text("SELECT version_num FROM alembic_version")).scalar() == "9999"
 
 
 def test_a_file_that_is_no_database_is_refused_and_left_alone(tmp_path: Path) -> None:
@@ -157,10 +152,7 @@ def test_processes_that_open_a_new_workspace_at_once_all_succeed(tmp_path: Path)
         "upgrade(Database(Path(sys.argv[1])))"
     )
     argv = [sys.executable, "-c", code, str(tmp_path / "w.db"), str(go)]
-    workers = [
-        subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        for _ in range(4)
-    ]
+    workers = [subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(4)]
     for worker in workers:
         assert worker.stdout is not None
         worker.stdout.readline()
@@ -180,9 +172,7 @@ def test_old_rulings_in_a_blind_queue_are_marked_by_what_their_rows_tell(tmp_pat
             connection.execute(text(statement))
     upgrade(db)
     with db.read() as connection:
-        rows = connection.execute(
-            text("SELECT id, queue_id, unblinded FROM reviews ORDER BY id")
-        ).all()
+        rows = connection.execute(text("SELECT id, queue_id, unblinded FROM reviews ORDER BY id")).all()
         jobs = connection.execute(text("SELECT id, earlier_s FROM jobs ORDER BY id")).all()
     assert [tuple(row) for row in rows] == [
         (1, None, None),  # before there was a queue
@@ -235,8 +225,12 @@ def test_credentials_that_an_older_version_stored_in_urls_are_taken_out(tmp_path
         command.upgrade(alembic_config(connection), "0005")
         for statement in _OLD_ROWS.strip().split(";\n")[:4]:
             connection.execute(text(statement))
-        values = {"spec": spec, "lineage": json.dumps({"runs": [{"spec": json.loads(spec)}]}),
-                  "words": words, "own": json.dumps({"run_presets": {"p": json.loads(spec)}})}  # fmt: skip
+        values = {
+            "spec": spec,
+            "lineage": json.dumps({"runs": [{"spec": json.loads(spec)}]}),
+            "words": words,
+            "own": json.dumps({"run_presets": {"p": json.loads(spec)}}),
+        }
         for statement in (
             "UPDATE runs SET spec = :spec",
             "UPDATE jobs SET error = :words, hint = 'no URL: what? me@h'",
@@ -252,9 +246,7 @@ def test_credentials_that_an_older_version_stored_in_urls_are_taken_out(tmp_path
         stored = connection.execute(text("SELECT spec FROM runs")).scalar_one()
         errors = connection.execute(text("SELECT error, hint FROM jobs")).first()
         told = connection.execute(text("SELECT error FROM failures")).scalar_one()
-    assert json.loads(stored)["options"]["endpoints"] == [
-        "https://h:1/v1", "http://h/v1", "http://plain:8000/v1",
-    ]  # fmt: skip
+    assert json.loads(stored)["options"]["endpoints"] == ["https://h:1/v1", "http://h/v1", "http://plain:8000/v1"]
     assert told == "http://h/v1: 500 mail me@h; https://h:1/v1: 503"
     assert errors is not None and tuple(errors) == (told, "no URL: what? me@h")
     db.close()

@@ -32,14 +32,18 @@ def space(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
 def prepare(space: Workspace, judge_folder: Path, tmp_path: Path) -> Prepare:
     """``prepare(name, …)``: an output folder with its data, and the spec; on the CPU and small."""
 
-    def make(
-        name: str = "out", *, sets: tuple[str, ...] = ("mixed",), **values: Any
-    ) -> tuple[Path, TrainingSpec]:
+    def make(name: str = "out", *, sets: tuple[str, ...] = ("mixed",), **values: Any) -> tuple[Path, TrainingSpec]:
         given = {
-            "trainer": "local", "model": str(judge_folder), "output_dir": str(tmp_path / name),
-            "device": "cpu", "max_pixels": SMALL, "fps": 1.0, "train_batch_size": 4,
-            "actor_learning_rate": 1e-3, **values,
-        }  # fmt: skip
+            "trainer": "local",
+            "model": str(judge_folder),
+            "output_dir": str(tmp_path / name),
+            "device": "cpu",
+            "max_pixels": SMALL,
+            "fps": 1.0,
+            "train_batch_size": 4,
+            "actor_learning_rate": 1e-3,
+            **values,
+        }
         spec = space.trainer.spec(sets, **given)
         folder = tmp_path / name
         claim(folder, name, spec)

@@ -28,11 +28,13 @@ def script(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 def now(step: int, status: str = "running", saved: int = 0) -> dict[str, Any]:
     """What ``show`` says: epochs of 7 steps, 84 in all."""
     return {
-        "status": status, "error": None, "metrics": [],
+        "status": status,
+        "error": None,
+        "metrics": [],
         "progress": {"step": step, "steps": 84},
         "spec": {"max_epochs": 12, "train_batch_size": 2},
         "checkpoints": [{"step": saved, "final": False, "judge": False}] if saved else [],
-    }  # fmt: skip
+    }
 
 
 def play(script: ModuleType, shows: list[dict[str, Any]], log: str) -> None:

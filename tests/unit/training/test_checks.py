@@ -39,26 +39,28 @@ def space(tmp_path: Path) -> Iterator[Workspace]:
 
 
 def checks(space: Workspace, judge: Path, *sets: str, **values: Any) -> dict[str, Check]:
-    given = {"trainer": "local", "model": str(judge), "device": "cpu",
-             "output_dir": str(space.folder / "out"), **values}  # fmt: skip
+    given = {
+        "trainer": "local",
+        "model": str(judge),
+        "device": "cpu",
+        "output_dir": str(space.folder / "out"),
+        **values,
+    }
     spec = space.trainer.spec(sets or ("both-orders",), **given)
     return {check.name: check for check in space.trainer.preflight(spec)}
 
 
 @pytest.mark.torch
-def test_a_training_that_would_work_has_only_good_news(
-    space: Workspace, judge_folder: Path
-) -> None:
+def test_a_training_that_would_work_has_only_good_news(space: Workspace, judge_folder: Path) -> None:
     found = checks(space, judge_folder, max_pixels=282240)
     assert [check for check in found.values() if check.level is not Level.OK] == []
     assert "qwen2_5_vl" in found["Model"].message
-    assert {"Data", "Media", "Labels", "Instruction", "Model", "Output folder", "Device", "Disk",
-            "Interpreter"} <= set(found)  # fmt: skip
+    assert {"Data", "Media", "Labels", "Instruction", "Model", "Output folder", "Device", "Disk", "Interpreter"} <= set(
+        found
+    )
 
 
-def test_media_that_went_or_were_written_after_the_freeze_are_named(
-    space: Workspace, judge_folder: Path
-) -> None:
+def test_media_that_went_or_were_written_after_the_freeze_are_named(space: Workspace, judge_folder: Path) -> None:
     media = space.folder / "media" / "t2i"
     later = space.trainings.media_of_set(1)
     assert sum(1 for _ in later)
@@ -72,9 +74,7 @@ def test_media_that_went_or_were_written_after_the_freeze_are_named(
         start(space, judge_folder)
 
 
-def test_a_medium_that_was_replaced_by_an_older_one_is_warned_of(
-    space: Workspace, judge_folder: Path
-) -> None:
+def test_a_medium_that_was_replaced_by_an_older_one_is_warned_of(space: Workspace, judge_folder: Path) -> None:
     """As ``cp -p`` and an unpacked archive do it: the file's own time says nothing."""
     assert "none written or replaced" in checks(space, judge_folder)["Media"].message
     medium = space.folder / "media" / "t2i" / "003-win.jpg"
@@ -98,9 +98,7 @@ def test_rows_that_fill_no_batch_are_refused_where_such_a_batch_is_left_out(
     found = checks(space, judge_folder, trainer=trainer, train_batch_size=1000)
     assert ("Rows" in found) == refused
     if refused:
-        assert (
-            found["Rows"].level is Level.FAIL and "train_batch_size 1000" in found["Rows"].message
-        )
+        assert found["Rows"].level is Level.FAIL and "train_batch_size 1000" in found["Rows"].message
     assert "Rows" not in checks(space, judge_folder, trainer=trainer, train_batch_size=8)
     few = checks(space, judge_folder, trainer=trainer, train_batch_size=8, validation=0.95)
     assert ("Rows" in few) == refused
@@ -108,9 +106,14 @@ def test_rows_that_fill_no_batch_are_refused_where_such_a_batch_is_left_out(
 
 @pytest.mark.parametrize(
     ("modules", "level"),
-    [(("nope",), Level.FAIL), (("q_proj", "nope"), Level.WARN), (("q_proj", "self_attn.v_proj"), None),
-     (("proj",), None), (("_proj",), Level.FAIL)],
-)  # fmt: skip
+    [
+        (("nope",), Level.FAIL),
+        (("q_proj", "nope"), Level.WARN),
+        (("q_proj", "self_attn.v_proj"), None),
+        (("proj",), None),
+        (("_proj",), Level.FAIL),
+    ],
+)
 def test_adapters_for_modules_that_the_model_lacks_are_told(
     space: Workspace, judge_folder: Path, modules: tuple[str, ...], level: Level | None
 ) -> None:
@@ -133,14 +136,10 @@ def test_another_instruction_than_the_sets_were_judged_under_is_refused_and_thei
     dataset = space.datasets.get("pictures")
     other = "Which image is prettier? {prompt}"
     spec = RunSpec(model="j", engine="import", instruction=instructions(other, use_cot=True))
-    run = import_predictions(
-        space.database, dataset.id, spec, Policy(), space.folder / "predictions-a.jsonl"
-    )
+    run = import_predictions(space.database, dataset.id, spec, Policy(), space.folder / "predictions-a.jsonl")
     space.freeze("other", [run])
     assert checks(space, judge_folder, "other")["Instruction"].level is Level.OK
-    assert checks(space, judge_folder, "other", task_instruction=other)["Instruction"].level is (
-        Level.OK
-    )
+    assert checks(space, judge_folder, "other", task_instruction=other)["Instruction"].level is (Level.OK)
     found = checks(space, judge_folder, "other", task_instruction="Which? {prompt}")["Instruction"]
     assert found.level is Level.FAIL and "another instruction" in found.message
     assert found.hint and "--task-instruction" in found.hint
@@ -164,13 +163,15 @@ def judged_again(space: Workspace, dataset: str, template: str | None) -> int:
 @pytest.mark.parametrize("apart", [True, False])
 @pytest.mark.parametrize(
     ("images", "videos", "evaluated"),
-    [(IMAGES, VIDEOS, {MediaKind.IMAGE: IMAGES, MediaKind.VIDEO: VIDEOS}),
-     (IMAGES, None, {MediaKind.IMAGE: IMAGES}), (None, None, None)],
-)  # fmt: skip
+    [
+        (IMAGES, VIDEOS, {MediaKind.IMAGE: IMAGES, MediaKind.VIDEO: VIDEOS}),
+        (IMAGES, None, {MediaKind.IMAGE: IMAGES}),
+        (None, None, None),
+    ],
+)
 def test_two_instructions_of_a_mixed_training_are_one_for_each_medium(
-    space: Workspace, judge_folder: Path, apart: bool,
-    images: str | None, videos: str | None, evaluated: object,
-) -> None:  # fmt: skip
+    space: Workspace, judge_folder: Path, apart: bool, images: str | None, videos: str | None, evaluated: object
+) -> None:
     """In one set and in two: a run has an instruction for the medium that it never saw, too."""
     runs = [judged_again(space, "pictures", images), judged_again(space, "clips", videos)]
     for name, of in (("i", runs[:1]), ("v", runs[1:])) if apart else (("both", runs),):
@@ -195,9 +196,7 @@ def test_two_instructions_for_one_medium_of_a_mixed_training_are_warned_of(
     assert found.level is Level.WARN and "2 instructions for images" in found.message
 
 
-def test_an_instruction_for_one_medium_of_two_is_no_other_one(
-    space: Workspace, judge_folder: Path
-) -> None:
+def test_an_instruction_for_one_medium_of_two_is_no_other_one(space: Workspace, judge_folder: Path) -> None:
     runs = [judged_again(space, "pictures", IMAGES), judged_again(space, "clips", VIDEOS)]
     space.freeze("m", runs)
     for given, level in ((IMAGES, Level.OK), (VIDEOS, Level.OK), ("Else? {prompt}", Level.FAIL)):
@@ -211,15 +210,9 @@ def test_frames_of_a_run_on_images_are_nobodys(space: Workspace, judge_folder: P
     for dataset, fps in (("pictures", 2.0), ("clips", 1.0)):
         run_id = judged_again(space, dataset, None)
         with space.database.write() as connection:
-            spec = {
-                **space.runs.get(run_id).spec,
-                "engine": "transformers",
-                "model": str(judge_folder),
-            }
+            spec = {**space.runs.get(run_id).spec, "engine": "transformers", "model": str(judge_folder)}
             spec["options"] = EngineOptions(video_fps=fps).model_dump(mode="json")
-            connection.execute(
-                update(schema.runs).where(schema.runs.c.id == run_id).values(spec=spec)
-            )
+            connection.execute(update(schema.runs).where(schema.runs.c.id == run_id).values(spec=spec))
         runs.append(run_id)
     space.freeze("m", runs)
     assert "Frames" not in checks(space, judge_folder, "m", fps=1.0)
@@ -227,9 +220,7 @@ def test_frames_of_a_run_on_images_are_nobodys(space: Workspace, judge_folder: P
     assert found.level is Level.FAIL and "saw 1 frames" in found.message
 
 
-def test_a_port_that_is_taken_is_told_with_one_that_is_free(
-    space: Workspace, judge_folder: Path
-) -> None:
+def test_a_port_that_is_taken_is_told_with_one_that_is_free(space: Workspace, judge_folder: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("", 0))
         taken.listen()
@@ -272,9 +263,11 @@ def test_gpus_that_are_too_few_or_too_small_are_told(
 def judged(space: Workspace, name: str, dataset: str, model: Path | str, **options: Any) -> None:
     """A set of a run that an engine made with these options."""
     spec = RunSpec(
-        model=str(model), engine="transformers", instruction=instructions(None, use_cot=True),
+        model=str(model),
+        engine="transformers",
+        instruction=instructions(None, use_cot=True),
         options=EngineOptions(**options),
-    )  # fmt: skip
+    )
     texts = space.folder / f"predictions-{'c' if dataset == 'clips' else 'a'}.jsonl"
     row = space.datasets.get(dataset)
     run = import_predictions(space.database, row.id, spec, Policy(), texts)
@@ -290,10 +283,7 @@ def test_other_frames_or_pixels_than_the_judge_saw_are_refused_with_the_option_t
     assert (found["Frames"].hint, found["Pixels"].hint) == ("--fps 1.5", "--max-pixels 5000")
     with pytest.raises(TrainingError, match=r"Frames: the judge saw 1.5 frames a second"):
         start(space, judge_folder, "clips")
-    assert (
-        not {"Frames", "Pixels"}
-        & checks(space, judge_folder, "clips", fps=1.5, max_pixels=5_000).keys()
-    )
+    assert not {"Frames", "Pixels"} & checks(space, judge_folder, "clips", fps=1.5, max_pixels=5_000).keys()
     judged(space, "usual", "clips", judge_folder)
     assert not {"Frames", "Pixels"} & checks(space, judge_folder, "usual").keys()
     both = checks(space, judge_folder, "clips", "usual", fps=1.5)["Frames"]
@@ -310,9 +300,7 @@ def test_a_frame_rate_of_images_and_pixels_above_the_models_own_say_nothing(
     assert "Pixels" not in checks(space, judge_folder, "served")
 
 
-def test_pixels_of_a_run_before_they_were_kept_are_its_models_own(
-    space: Workspace, judge_folder: Path
-) -> None:
+def test_pixels_of_a_run_before_they_were_kept_are_its_models_own(space: Workspace, judge_folder: Path) -> None:
     judged(space, "old", "pictures", judge_folder, max_pixels=None)
     assert "Pixels" not in checks(space, judge_folder, "old")
     few = checks(space, judge_folder, "old", max_pixels=5_000)["Pixels"]
@@ -323,28 +311,22 @@ def test_pixels_of_a_run_before_they_were_kept_are_its_models_own(
 
 
 def test_devices_are_those_that_were_named(space: Workspace, judge_folder: Path) -> None:
-    spec = space.trainer.spec(["both-orders"], trainer="local", model=str(judge_folder),
-                              output_dir=str(space.folder / "out"))  # fmt: skip
+    spec = space.trainer.spec(
+        ["both-orders"], trainer="local", model=str(judge_folder), output_dir=str(space.folder / "out")
+    )
     assert devices_of(spec.model_copy(update={"device": "cuda:1"})) == "cuda:1"
 
 
 @pytest.mark.parametrize(
     ("values", "said"),
-    [({"max_epochs": 0}, "--max-epochs"), ({"nonsense": 1}, "--nonsense"),
-     ({"trainer": "magic"}, "--trainer")],
-)  # fmt: skip
-def test_a_value_out_of_range_names_its_option(
-    space: Workspace, values: dict[str, Any], said: str
-) -> None:
+    [({"max_epochs": 0}, "--max-epochs"), ({"nonsense": 1}, "--nonsense"), ({"trainer": "magic"}, "--trainer")],
+)
+def test_a_value_out_of_range_names_its_option(space: Workspace, values: dict[str, Any], said: str) -> None:
     with pytest.raises(UsageError, match=said):
-        space.trainer.spec(
-            ["one-sided"], **{"trainer": "local", "model": "m", "output_dir": "o", **values}
-        )
+        space.trainer.spec(["one-sided"], **{"trainer": "local", "model": "m", "output_dir": "o", **values})
 
 
-def test_a_reviewer_may_look_but_start_stop_and_clear_nothing(
-    space: Workspace, judge_folder: Path
-) -> None:
+def test_a_reviewer_may_look_but_start_stop_and_clear_nothing(space: Workspace, judge_folder: Path) -> None:
     reviewer = space.acting_as(Person("Ada", Role.REVIEWER))
     assert reviewer.trainings.list() == []
     assert checks(reviewer, judge_folder)
@@ -371,7 +353,6 @@ def test_a_second_training_into_the_same_folder_is_refused_while_the_first_is_qu
 
 def start(space: Workspace, judge: Path, name: str = "both-orders") -> int:
     spec = space.trainer.spec(
-        [name], trainer="local", model=str(judge), device="cpu",
-        output_dir=str(space.folder / "out"),
-    )  # fmt: skip
+        [name], trainer="local", model=str(judge), device="cpu", output_dir=str(space.folder / "out")
+    )
     return space.trainer.start(spec)

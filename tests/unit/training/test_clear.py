@@ -20,8 +20,7 @@ def room(tmp_path: Path) -> Iterator[Workspace]:
     opened = build_workspace(tmp_path / "ws", images=4, videos=1)
     opened.freeze("images", [1])
     add_training(opened, "org/judge", tmp_path / "out", ended=True)
-    claimed = opened.trainer.spec(["images"], model="org/judge", output_dir=str(tmp_path / "out"),
-                                  trainer="local")  # fmt: skip
+    claimed = opened.trainer.spec(["images"], model="org/judge", output_dir=str(tmp_path / "out"), trainer="local")
     claim(tmp_path / "out", owner_of(opened.folder, 1), claimed)
     (tmp_path / "out" / "final_checkpoint").mkdir()
     yield opened
@@ -40,9 +39,8 @@ def add_training(room: Workspace, model: str, out: Path, *, ended: bool = False)
     job = add_job(room, "training", ended=ended)
     with room.database.write() as connection:
         training = room.trainings.add(
-            connection, trainer="local", model=model, output_dir=str(out),
-            spec=spec.model_dump(mode="json"), sets=[],
-        )  # fmt: skip
+            connection, trainer="local", model=model, output_dir=str(out), spec=spec.model_dump(mode="json"), sets=[]
+        )
         room.trainings.set_job(connection, training, job)
 
 
@@ -50,14 +48,18 @@ def add_run(room: Workspace, model: str, *, ended: bool = False) -> int:
     job, like = add_job(room, "run", ended=ended), room.runs.get(1)
     with room.database.write() as connection:
         return room.runs.add(
-            connection, dataset_id=like.dataset_id, model=model, engine="transformers",
-            spec=like.spec, policy=like.policy, total=1, job_id=job,
-        )  # fmt: skip
+            connection,
+            dataset_id=like.dataset_id,
+            model=model,
+            engine="transformers",
+            spec=like.spec,
+            policy=like.policy,
+            total=1,
+            job_id=job,
+        )
 
 
-def test_a_folder_whose_judge_an_open_run_asks_is_not_deleted(
-    room: Workspace, tmp_path: Path
-) -> None:
+def test_a_folder_whose_judge_an_open_run_asks_is_not_deleted(room: Workspace, tmp_path: Path) -> None:
     run = add_run(room, str(tmp_path / "out" / "final_checkpoint"))
     with pytest.raises(TrainingError, match=f"run {run}, which is queued") as caught:
         room.trainer.clear(1)
@@ -65,9 +67,7 @@ def test_a_folder_whose_judge_an_open_run_asks_is_not_deleted(
     assert (tmp_path / "out" / "final_checkpoint").is_dir()
 
 
-def test_a_folder_whose_judge_another_open_training_starts_from_is_not_deleted(
-    room: Workspace, tmp_path: Path
-) -> None:
+def test_a_folder_whose_judge_another_open_training_starts_from_is_not_deleted(room: Workspace, tmp_path: Path) -> None:
     add_training(room, str(tmp_path / "out" / "final_checkpoint"), tmp_path / "next")
     with pytest.raises(TrainingError, match="training 2, which is queued") as caught:
         room.trainer.clear(1)
@@ -75,9 +75,7 @@ def test_a_folder_whose_judge_another_open_training_starts_from_is_not_deleted(
     assert (tmp_path / "out").is_dir()
 
 
-def test_jobs_that_have_ended_or_use_something_else_do_not_keep_a_folder(
-    room: Workspace, tmp_path: Path
-) -> None:
+def test_jobs_that_have_ended_or_use_something_else_do_not_keep_a_folder(room: Workspace, tmp_path: Path) -> None:
     add_run(room, str(tmp_path / "out" / "final_checkpoint"), ended=True)
     add_run(room, str(tmp_path / "outside"))
     add_run(room, "out/final_checkpoint")

@@ -34,9 +34,8 @@ def engine(judge_folder: Path) -> Iterator[TransformersEngine]:
 
 
 def test_a_row_asks_with_the_very_tokens_and_pixels_of_a_run(
-    engine: TransformersEngine, space: Workspace, judge_folder: Path, prepare: Prepare,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:  # fmt: skip
+    engine: TransformersEngine, space: Workspace, judge_folder: Path, prepare: Prepare, monkeypatch: pytest.MonkeyPatch
+) -> None:
     asked = inputs_of_runs(engine, space, judge_folder, monkeypatch)
     collator, rows = collated(engine, prepare)
     assert {row.kind for row in rows} == set(MediaKind)
@@ -60,22 +59,23 @@ def inputs_of_runs(
 
     monkeypatch.setattr(engine._model, "generate", spy)
     for dataset in ("pictures", "clips"):
-        options = EngineOptions(
-            device="cpu", max_pixels=SMALL, video_fps=1.0, batch_size=1, max_new_tokens=1
-        )
+        options = EngineOptions(device="cpu", max_pixels=SMALL, video_fps=1.0, batch_size=1, max_new_tokens=1)
         run_id, _ = space.launcher.start(
             RunRequest(
-                dataset=dataset, model=str(judge), engine="transformers", options=options,
-                order=OrderPolicy.DATASET,
+                dataset=dataset, model=str(judge), engine="transformers", options=options, order=OrderPolicy.DATASET
             )
-        )  # fmt: skip
+        )
         run = space.runs.get(run_id)
         Pipeline(
-            space.database, run_id=run_id, dataset_id=run.dataset_id,
+            space.database,
+            run_id=run_id,
+            dataset_id=run.dataset_id,
             data_root=Path(space.datasets.by_id(run.dataset_id).data_root),
-            spec=RunSpec.model_validate(run.spec), policy=Policy(), total=run.total,
+            spec=RunSpec.model_validate(run.spec),
+            policy=Policy(),
+            total=run.total,
             stop=threading.Event(),
-        ).run(engine)  # fmt: skip
+        ).run(engine)
     return seen
 
 
@@ -94,9 +94,7 @@ def same_prompt(inputs: dict[str, Any], length: int, asked: dict[str, Any]) -> b
     return True
 
 
-def test_only_the_response_and_its_end_are_learned(
-    engine: TransformersEngine, prepare: Prepare
-) -> None:
+def test_only_the_response_and_its_end_are_learned(engine: TransformersEngine, prepare: Prepare) -> None:
     collator, rows = collated(engine, prepare)
     images = [row for row in rows if row.kind is MediaKind.IMAGE]
     given = [images[0], longer(images[1])]
@@ -110,9 +108,7 @@ def test_only_the_response_and_its_end_are_learned(
     assert micro.keep > int((micro.labels[1] != IGNORED).sum())
 
 
-def test_the_judges_own_answer_is_what_it_expects_most(
-    judge_folder: Path, prepare: Prepare
-) -> None:
+def test_the_judges_own_answer_is_what_it_expects_most(judge_folder: Path, prepare: Prepare) -> None:
     """A shift by one between logits and labels would make its own words improbable."""
     speaker = TransformersEngine(str(judge_folder), EngineOptions(device="cpu", max_new_tokens=40))
     collator, rows = collated(speaker, prepare)
@@ -128,9 +124,7 @@ def test_the_judges_own_answer_is_what_it_expects_most(
     assert torch.equal(logits.argmax(-1)[0, :-1], labels[0, :-1])
 
 
-def test_a_row_longer_than_prompt_max_len_is_left_out_and_counted(
-    engine: TransformersEngine, prepare: Prepare
-) -> None:
+def test_a_row_longer_than_prompt_max_len_is_left_out_and_counted(engine: TransformersEngine, prepare: Prepare) -> None:
     collator, rows = collated(engine, prepare, prompt_max_len=64)
     assert list(collator.micro_batches([rows[0]])) == []
     assert collator.left_out == 1

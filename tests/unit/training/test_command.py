@@ -24,28 +24,25 @@ EMPTY = (2).to_bytes(8, "little") + b"{}"
 """A whole ``.safetensors`` file without a tensor."""
 
 
-def test_places_are_filled_inside_one_argument_and_never_become_two(
-    prepare: Prepare,
-) -> None:
+def test_places_are_filled_inside_one_argument_and_never_become_two(prepare: Prepare) -> None:
     template = split_template("swift sft --dataset {data} --lr={actor_learning_rate} '{output} x'")
     folder, spec = prepare(
-        "a b; touch owned", sets=("clips",), trainer="command", command=template,
-        data_format="sharegpt",
-    )  # fmt: skip
+        "a b; touch owned", sets=("clips",), trainer="command", command=template, data_format="sharegpt"
+    )
     argv = TRAINER.command(spec, folder).argv
     assert argv == (
-        "swift", "sft", "--dataset", str(folder / "data/set-3/winnow.json"), "--lr=0.001",
+        "swift",
+        "sft",
+        "--dataset",
+        str(folder / "data/set-3/winnow.json"),
+        "--lr=0.001",
         f"{folder / 'model'} x",
-    )  # fmt: skip
+    )
     assert Path(argv[3]).is_file()
 
 
-def test_braces_that_are_no_place_stay_and_unknown_places_are_refused(
-    prepare: Prepare,
-) -> None:
-    folder, spec = prepare(
-        sets=("clips",), trainer="command", command=("t", '{"a": {}}', "{output}")
-    )
+def test_braces_that_are_no_place_stay_and_unknown_places_are_refused(prepare: Prepare) -> None:
+    folder, spec = prepare(sets=("clips",), trainer="command", command=("t", '{"a": {}}', "{output}"))
     assert TRAINER.command(spec, folder).argv[1] == '{"a": {}}'
     folder, spec = prepare(sets=("clips",), name="b", trainer="command", command=("t", "{nosuch}"))
     with pytest.raises(UsageError, match="nosuch") as caught:
@@ -55,13 +52,14 @@ def test_braces_that_are_no_place_stay_and_unknown_places_are_refused(
 
 
 @pytest.mark.parametrize(("steps", "word"), [(5, "5"), (None, "-1")])
-def test_a_limit_of_steps_has_a_place_and_no_limit_is_minus_one(
-    prepare: Prepare, steps: int | None, word: str
-) -> None:
+def test_a_limit_of_steps_has_a_place_and_no_limit_is_minus_one(prepare: Prepare, steps: int | None, word: str) -> None:
     folder, spec = prepare(
-        sets=("clips",), trainer="command", max_steps=steps, max_norm=0.5,
+        sets=("clips",),
+        trainer="command",
+        max_steps=steps,
+        max_norm=0.5,
         command=("sh", "--max_steps", "{max_steps}", "--max_grad_norm={max_norm}", "{output}"),
-    )  # fmt: skip
+    )
     assert TRAINER.command(spec, folder).argv[2:4] == (word, "--max_grad_norm=0.5")
     assert [check.name for check in TRAINER.preflight(spec)] == ["Command"]
 
@@ -74,15 +72,10 @@ def test_a_limit_of_steps_that_the_command_does_not_name_is_warned_of(prepare: P
 
 def test_several_files_in_one_argument_are_warned_of(prepare: Prepare) -> None:
     """ms-swift takes one file there; others split it at the commas."""
-    for sets, level in (
-        (("clips",), None),
-        (("mixed",), Level.WARN),
-        (("clips", "images"), Level.WARN),
-    ):
+    for sets, level in ((("clips",), None), (("mixed",), Level.WARN), (("clips", "images"), Level.WARN)):
         _, spec = prepare(
-            "-".join(sets), sets=sets, trainer="command", data_format="sharegpt",
-            command=("sh", "{data}", "{output}"),
-        )  # fmt: skip
+            "-".join(sets), sets=sets, trainer="command", data_format="sharegpt", command=("sh", "{data}", "{output}")
+        )
         checks = {check.name: check for check in TRAINER.preflight(spec)}
         assert (checks["Data"].level if "Data" in checks else None) == level
         elsewhere = spec.model_copy(update={"command": ("sh", "{dataset}", "{output}")})
@@ -108,10 +101,7 @@ def test_an_unclosed_quote_is_one_line() -> None:
 
 def test_llama_factory_finds_every_set_in_one_dataset_info(prepare: Prepare) -> None:
     folder, spec = prepare(
-        sets=("images", "mixed"),
-        trainer="command",
-        command=("t", "{dataset}"),
-        data_format="sharegpt",
+        sets=("images", "mixed"), trainer="command", command=("t", "{dataset}"), data_format="sharegpt"
     )
     info = json.loads((folder / "data" / "dataset_info.json").read_text())
     names = dataset_names(data_files(folder))
@@ -119,9 +109,7 @@ def test_llama_factory_finds_every_set_in_one_dataset_info(prepare: Prepare) -> 
     assert set(names) == set(info)
     for entry in info.values():
         rows = json.loads((folder / "data" / entry["file_name"]).read_text())
-        column = next(
-            entry["columns"][kind] for kind in ("images", "videos") if kind in entry["columns"]
-        )
+        column = next(entry["columns"][kind] for kind in ("images", "videos") if kind in entry["columns"])
         assert rows and all(len(row[column]) == 2 for row in rows)
 
 
@@ -131,9 +119,8 @@ def test_the_command_that_is_shown_before_the_export_is_the_one_that_is_started(
 ) -> None:
     template = ("t", "{data}", "{validation_data}", "{data_dir}", "{dataset}", "{output}")
     folder, spec = prepare(
-        sets=("images", "mixed"), trainer="command", command=template, data_format=data_format,
-        validation=0.3,
-    )  # fmt: skip
+        sets=("images", "mixed"), trainer="command", command=template, data_format=data_format, validation=0.3
+    )
     shown = TRAINER.command(spec, tmp_path / "not-yet").argv
     started = TRAINER.command(spec, folder).argv
     assert [word.replace(str(tmp_path / "not-yet"), str(folder)) for word in shown] == list(started)
@@ -198,9 +185,7 @@ def test_metrics_of_other_trainers_logs_are_read(prepare: Prepare) -> None:
     folder, _ = prepare(sets=("clips",), trainer="command", command=("t",))
     save = folder / "model" / "v0"
     save.mkdir(parents=True)
-    (save / "logging.jsonl").write_text(
-        '{"loss": 0.5, "learning_rate": 1e-05, "global_step/max_steps": "5/10"}\n{"cut'
-    )
+    (save / "logging.jsonl").write_text('{"loss": 0.5, "learning_rate": 1e-05, "global_step/max_steps": "5/10"}\n{"cut')
     (metric,) = TRAINER.metrics(folder)
     assert (metric.step, metric.loss, metric.learning_rate) == (5, 0.5, 1e-5)
     (folder / "model" / "trainer_log.jsonl").write_text(

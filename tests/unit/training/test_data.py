@@ -39,9 +39,7 @@ def test_rows_are_those_of_the_export_in_shown_order(prepare: Prepare) -> None:
     assert len(rows) == len(exported) > 4
     for row, value in zip(rows, exported, strict=True):
         assert row.response == value["conversations"][1]["value"]
-        assert [Path(path).name for path in row.media] == [
-            Path(path).name for path in value["images"]
-        ]
+        assert [Path(path).name for path in row.media] == [Path(path).name for path in value["images"]]
         assert all(Path(path).is_file() for path in row.media)
 
 
@@ -49,11 +47,10 @@ def test_no_pair_is_on_both_sides_of_the_validation_split(prepare: Prepare) -> N
     folder, _ = prepare(sets=("images",), validation=0.3)
     sides = {
         held_out: {
-            frozenset(row.media) for file in data_files(folder) if file.validation is held_out
-            for row in Rows([file])
+            frozenset(row.media) for file in data_files(folder) if file.validation is held_out for row in Rows([file])
         }
         for held_out in (False, True)
-    }  # fmt: skip
+    }
     assert sides[True] and sides[False]
     assert not sides[True] & sides[False]
 
@@ -66,9 +63,7 @@ def test_a_file_that_lost_rows_is_refused(prepare: Prepare) -> None:
         Rows([file])
 
 
-def test_a_medium_that_changed_or_went_after_the_start_is_named(
-    prepare: Prepare, tmp_path: Path
-) -> None:
+def test_a_medium_that_changed_or_went_after_the_start_is_named(prepare: Prepare, tmp_path: Path) -> None:
     folder, _ = prepare()
     count = check_media(folder)
     assert check_media(folder) == count > 8
@@ -102,9 +97,7 @@ def test_a_medium_that_changed_or_went_after_the_start_is_named(
         (TORCHRUN, 1, "exit code 1: ModuleNotFoundError: No module named 'librosa'", "log"),
     ],
 )
-def test_a_trainers_last_words_are_explained(
-    tmp_path: Path, words: str, code: int, meaning: str, knob: str
-) -> None:
+def test_a_trainers_last_words_are_explained(tmp_path: Path, words: str, code: int, meaning: str, knob: str) -> None:
     log = tmp_path / "training.log"
     log.write_text(f"before\n{words}\n")
     message, hint = explain(log, code)

@@ -39,9 +39,7 @@ def spec_of(space: Workspace, *sets: str, model: str = "judge-b") -> TrainingSpe
     return space.trainer.spec(sets, trainer="local", model=model, output_dir=out, device="cpu")
 
 
-def test_the_loss_at_inference_is_that_of_the_runs_and_unknown_where_one_is_silent(
-    space: Workspace,
-) -> None:
+def test_the_loss_at_inference_is_that_of_the_runs_and_unknown_where_one_is_silent(space: Workspace) -> None:
     one = spec_of(space, "one")
     assert loss_at_inference(space.database, one) is None
     noted(space, 2, 0.25)
@@ -54,13 +52,19 @@ def test_the_loss_at_inference_is_that_of_the_runs_and_unknown_where_one_is_sile
 
 @pytest.mark.parametrize(
     ("losses", "expected", "warned"),
-    [([2.2, 2.1, 1.9], 0.003, True), ([0.95], 0.003, True), ([0.066, 0.07], 0.003, False),
-     ([0.5, 0.45], 0.4, False), ([1.2, 0.5, 1.1], 0.4, False), ([1.2, 0.9, 1.1], 0.4, True),
-     ([2.2], None, False), ([], 0.1, False), ([0.2, 0.2, 0.2, 9.0], 0.2, False)],
-)  # fmt: skip
-def test_only_first_losses_far_above_are_warned_of(
-    losses: list[float], expected: float | None, warned: bool
-) -> None:
+    [
+        ([2.2, 2.1, 1.9], 0.003, True),
+        ([0.95], 0.003, True),
+        ([0.066, 0.07], 0.003, False),
+        ([0.5, 0.45], 0.4, False),
+        ([1.2, 0.5, 1.1], 0.4, False),
+        ([1.2, 0.9, 1.1], 0.4, True),
+        ([2.2], None, False),
+        ([], 0.1, False),
+        ([0.2, 0.2, 0.2, 9.0], 0.2, False),
+    ],
+)
+def test_only_first_losses_far_above_are_warned_of(losses: list[float], expected: float | None, warned: bool) -> None:
     metrics = [Metric(step=number, loss=loss) for number, loss in enumerate(losses, start=1)]
     said = too_high(metrics, expected)
     assert (said is not None) == warned

@@ -30,9 +30,11 @@ from backend.training.spec import LoraSpec, TrainingSpec
 def fit(folder: Path, spec: TrainingSpec, *, stop_after: int | None = None) -> bool:
     """Train in this process; with ``stop_after``, asked to stop after so many steps."""
     return Fit(
-        folder, spec, take_place(spec),
+        folder,
+        spec,
+        take_place(spec),
         stopping=lambda: stop_after is not None and len(read_metrics(folder)) >= stop_after,
-    ).run()  # fmt: skip
+    ).run()
 
 
 def final(folder: Path) -> dict[str, torch.Tensor]:
@@ -45,9 +47,7 @@ def same(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:
     return one.keys() == other.keys() and all(torch.equal(one[n], other[n]) for n in one)
 
 
-def test_the_loss_falls_and_the_finished_judge_answers_in_the_engine(
-    prepare: Prepare, judge_folder: Path
-) -> None:
+def test_the_loss_falls_and_the_finished_judge_answers_in_the_engine(prepare: Prepare, judge_folder: Path) -> None:
     folder, spec = prepare(max_steps=6, save_steps=2, max_ckpt_num=2, validation=0.2)
     assert fit(folder, spec)
     metrics = read_metrics(folder)
@@ -83,9 +83,7 @@ def answers(judge: Path, folder: Path, spec: TrainingSpec) -> str:
     return outcome.text
 
 
-@pytest.mark.parametrize(
-    "lora", [None, LoraSpec(rank=4, alpha=8, dropout=0.1)], ids=["full", "lora"]
-)
+@pytest.mark.parametrize("lora", [None, LoraSpec(rank=4, alpha=8, dropout=0.1)], ids=["full", "lora"])
 def test_a_training_that_was_stopped_ends_with_the_weights_of_one_that_was_not(
     prepare: Prepare, lora: LoraSpec | None
 ) -> None:
@@ -131,9 +129,7 @@ def test_a_stop_before_the_first_step_writes_no_checkpoint(prepare: Prepare) -> 
     assert whole_checkpoints(folder) == []
 
 
-def test_a_stop_does_not_wait_for_a_validation(
-    prepare: Prepare, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_stop_does_not_wait_for_a_validation(prepare: Prepare, monkeypatch: pytest.MonkeyPatch) -> None:
     folder, spec = prepare(max_steps=3, save_steps=1, validation=0.4)
     passes = 0
     real = Judge.logits
@@ -174,9 +170,7 @@ def test_what_was_cut_off_goes_with_the_next_checkpoint_that_is_whole(prepare: P
 
 
 @pytest.mark.parametrize("lora", [None, LoraSpec(rank=4, alpha=8)])
-def test_weights_that_the_last_step_made_no_numbers_are_no_checkpoint(
-    prepare: Prepare, lora: LoraSpec | None
-) -> None:
+def test_weights_that_the_last_step_made_no_numbers_are_no_checkpoint(prepare: Prepare, lora: LoraSpec | None) -> None:
     """The loss of a step is that of the weights before it."""
     folder, spec = prepare(max_steps=1, actor_learning_rate=1e30, lora=lora)
     with pytest.raises(TrainingError, match="weights are not numbers") as caught:
@@ -235,9 +229,7 @@ def test_micro_batches_change_nothing_about_a_step(prepare: Prepare) -> None:
     """Responses differ in length, so that a mean of means would not be the mean."""
     gradients = []
     for size in (1, 4):
-        folder, spec = prepare(
-            f"micro-{size}", max_steps=1, micro_train_batch_size=size, max_norm=1e9
-        )
+        folder, spec = prepare(f"micro-{size}", max_steps=1, micro_train_batch_size=size, max_norm=1e9)
         lengthen_every_other(folder)
         made = Fit(folder, spec, take_place(spec))
         made._optimizer = Recorder(made.judge.trained)
@@ -255,9 +247,7 @@ def test_micro_batches_change_nothing_about_a_step(prepare: Prepare) -> None:
 def lengthen_every_other(folder: Path) -> None:
     for file in data_files(folder):
         lines = file.path.read_text().splitlines(keepends=True)
-        lines[1::2] = [
-            line.replace("<think>\\n", "<think>\\n" + "well " * 30) for line in lines[1::2]
-        ]
+        lines[1::2] = [line.replace("<think>\\n", "<think>\\n" + "well " * 30) for line in lines[1::2]]
         file.path.write_text("".join(lines))
 
 
@@ -276,13 +266,13 @@ def test_a_loss_that_is_no_number_stops_with_a_word_and_keeps_the_checkpoints(
         fit(folder, spec)
     assert "--actor-learning-rate" in (caught.value.hint or "")
     assert [c.step for c in whole_checkpoints(folder)] == [1, 2]
-    assert not any(value.isnan().any() for value in load_file(
-        folder / "checkpoints" / "step-000002" / "model.safetensors").values())  # fmt: skip
+    assert not any(
+        value.isnan().any()
+        for value in load_file(folder / "checkpoints" / "step-000002" / "model.safetensors").values()
+    )
 
 
-def test_memory_that_is_used_up_names_the_knobs(
-    prepare: Prepare, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_memory_that_is_used_up_names_the_knobs(prepare: Prepare, monkeypatch: pytest.MonkeyPatch) -> None:
     folder, spec = prepare(max_steps=1, micro_train_batch_size=2)
 
     def full(*_: Any) -> Any:
@@ -294,9 +284,7 @@ def test_memory_that_is_used_up_names_the_knobs(
     assert "--micro-train-batch-size (now 2)" in (caught.value.hint or "")
 
 
-def test_a_full_disk_leaves_the_checkpoint_before_it(
-    prepare: Prepare, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_full_disk_leaves_the_checkpoint_before_it(prepare: Prepare, monkeypatch: pytest.MonkeyPatch) -> None:
     folder, spec = prepare(max_steps=2, save_steps=1)
     real = checkpoints._save_state
 
@@ -316,17 +304,15 @@ def test_adapters_leave_the_frozen_weights_alone_and_are_merged_into_the_rest(
     prepare: Prepare, judge_folder: Path
 ) -> None:
     folder, spec = prepare(
-        max_steps=2, save_steps=2, lora=LoraSpec(rank=4, alpha=8, dropout=0.0),
-        actor_learning_rate=1e-2,
-    )  # fmt: skip
+        max_steps=2, save_steps=2, lora=LoraSpec(rank=4, alpha=8, dropout=0.0), actor_learning_rate=1e-2
+    )
     made = Fit(folder, spec, take_place(spec))
     assert made.run()
     before, after = load_file(judge_folder / "model.safetensors"), final(folder)
     changed = {name for name in before if not torch.equal(before[name], after[name])}
     assert changed
     assert all(name.split(".")[-2] in spec.lora.target_modules for name in changed if spec.lora)
-    merged = Judge(spec.model_copy(update={"model": str(folder / "final_checkpoint"), "lora": None}),
-                   "cpu", bf16=False)  # fmt: skip
+    merged = Judge(spec.model_copy(update={"model": str(folder / "final_checkpoint"), "lora": None}), "cpu", bf16=False)
     row: Row = Rows(data_files(folder))[0]
     (micro,) = made._collator.micro_batches([row])
     made.judge.model.eval()

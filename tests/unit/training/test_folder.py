@@ -78,14 +78,14 @@ with held(Path(sys.argv[1])) as lock:
 
 
 @pytest.mark.parametrize("manner", ["joins", "is given the lock"])
-def test_a_folder_is_in_use_as_long_as_anything_trains_into_it_whoever_was_killed(
-    tmp_path: Path, manner: str
-) -> None:
+def test_a_folder_is_in_use_as_long_as_anything_trains_into_it_whoever_was_killed(tmp_path: Path, manner: str) -> None:
     root = str(Path(__file__).parents[3])
     with subprocess.Popen(
-        [sys.executable, "-c", HOLDER, str(tmp_path), manner], stdout=subprocess.PIPE, text=True,
+        [sys.executable, "-c", HOLDER, str(tmp_path), manner],
+        stdout=subprocess.PIPE,
+        text=True,
         env={**os.environ, "PYTHONPATH": root},
-    ) as holder:  # fmt: skip
+    ) as holder:
         assert holder.stdout is not None
         said = {holder.stdout.readline().strip(), holder.stdout.readline().strip()}
         (worker,) = (int(word) for word in said if word != "in")

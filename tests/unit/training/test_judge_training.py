@@ -15,10 +15,16 @@ from backend.demo.judge_training import STATE_FILE, JudgeTraining, train_judge
 from backend.errors import DemoError
 
 PLAN = JudgeTraining(
-    sight_steps=2, description_steps=2, pair_steps=2,
-    sight_batch_size=2, description_batch_size=2, batch_size=2,
-    images=8, clips=4, save_steps=1,
-)  # fmt: skip
+    sight_steps=2,
+    description_steps=2,
+    pair_steps=2,
+    sight_batch_size=2,
+    description_batch_size=2,
+    batch_size=2,
+    images=8,
+    clips=4,
+    save_steps=1,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -36,9 +42,7 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(threads)
 
 
-def test_a_training_that_was_stopped_goes_on_to_the_weights_of_one_that_was_not(
-    tmp_path: Path,
-) -> None:
+def test_a_training_that_was_stopped_goes_on_to_the_weights_of_one_that_was_not(tmp_path: Path) -> None:
     losses: dict[str, list[float]] = {"whole": [], "cut": []}
 
     def note(name: str) -> None:

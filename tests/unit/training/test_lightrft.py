@@ -45,11 +45,23 @@ def of(command: tuple[str, ...], option: str) -> str:
 
 def test_the_command_is_that_of_lightrfts_own_scripts(prepare: Prepare, checkout: Path) -> None:
     folder, spec = prepare(
-        sets=("images",), fps=2.0, trainer="lightrft", actor_learning_rate=2.5e-6, train_batch_size=8,
-        micro_train_batch_size=1, max_epochs=3, gpus_per_node=2, nnodes=2, node_rank=1,
-        master_addr="10.0.0.1", master_port=29501, zero_stage=3, save_steps=1000,
-        gradient_checkpointing=True, max_pixels=282240,
-    )  # fmt: skip
+        sets=("images",),
+        fps=2.0,
+        trainer="lightrft",
+        actor_learning_rate=2.5e-6,
+        train_batch_size=8,
+        micro_train_batch_size=1,
+        max_epochs=3,
+        gpus_per_node=2,
+        nnodes=2,
+        node_rank=1,
+        master_addr="10.0.0.1",
+        master_port=29501,
+        zero_stage=3,
+        save_steps=1000,
+        gradient_checkpointing=True,
+        max_pixels=282240,
+    )
     command = LightRFTTrainer("py", str(checkout)).command(spec, folder)
     data = folder / "data/set-2/rejection_sampling_train.json"
     assert " ".join(command.argv) == (
@@ -63,23 +75,23 @@ def test_the_command_is_that_of_lightrfts_own_scripts(prepare: Prepare, checkout
         f"--max_ckpt_num 2 --use_tensorboard {folder}/tensorboard --l2 0.0 --flash_attn --seed 42"
     )
     assert dict(command.env) == {
-        "GPUS_PER_NODE": "2", "NNODES": "2", "NODE_RANK": "1", "MASTER_ADDR": "10.0.0.1",
-        "MASTER_PORT": "29501", "PYTORCH_CUDA_ALLOC_CONF": "expandable_segments:True",
+        "GPUS_PER_NODE": "2",
+        "NNODES": "2",
+        "NODE_RANK": "1",
+        "MASTER_ADDR": "10.0.0.1",
+        "MASTER_PORT": "29501",
+        "PYTORCH_CUDA_ALLOC_CONF": "expandable_segments:True",
         "PYTHONPATH": str(checkout),
-    }  # fmt: skip
+    }
     assert command.cwd == str(checkout)
 
 
-def test_mixed_sets_name_both_sources_and_their_validation_files(
-    prepare: Prepare, checkout: Path
-) -> None:
+def test_mixed_sets_name_both_sources_and_their_validation_files(prepare: Prepare, checkout: Path) -> None:
     folder, spec = prepare(sets=("mixed",), trainer="lightrft", lora={"rank": 4}, validation=0.3)
     argv = LightRFTTrainer("py", str(checkout)).command(spec, folder).argv
     sources = [part.split(":")[0] for part in of(argv, "--train_data").split(",")]
     assert sources == ["imagegen-cot-reward-5k", T2V_SOURCE]
-    assert all(
-        Path(part.split(":", 1)[1]).is_file() for part in of(argv, "--train_data").split(",")
-    )
+    assert all(Path(part.split(":", 1)[1]).is_file() for part in of(argv, "--train_data").split(","))
     assert "_val.json" in of(argv, "--eval_data")
     assert of(argv, "--lora_rank") == "4"
 
@@ -87,12 +99,7 @@ def test_mixed_sets_name_both_sources_and_their_validation_files(
 @pytest.mark.parametrize("validation", [0.0, 0.3])
 @pytest.mark.parametrize("sets", [("mixed", "images"), ("images", "mixed"), ("videos-first",)])
 def test_the_line_before_the_export_is_the_one_after_it(
-    space: Workspace,
-    prepare: Prepare,
-    checkout: Path,
-    tmp_path: Path,
-    validation: float,
-    sets: tuple[str, ...],
+    space: Workspace, prepare: Prepare, checkout: Path, tmp_path: Path, validation: float, sets: tuple[str, ...]
 ) -> None:
     """The other nodes are started with it: one without ``--eval_data`` would wait for ever, and one
     with its files in another order would take other rows for its share."""
@@ -105,17 +112,13 @@ def test_the_line_before_the_export_is_the_one_after_it(
     assert ("--eval_data" in after) == bool(validation)
 
 
-def test_rows_that_fill_no_step_are_refused_once_they_are_counted(
-    prepare: Prepare, checkout: Path
-) -> None:
+def test_rows_that_fill_no_step_are_refused_once_they_are_counted(prepare: Prepare, checkout: Path) -> None:
     folder, spec = prepare(sets=("clips",), trainer="lightrft", train_batch_size=64)
     with pytest.raises(TrainingError, match="do not fill one step of train_batch_size 64"):
         LightRFTTrainer("py", str(checkout)).command(spec, folder)
 
 
-def test_what_lightrfts_script_has_no_option_for_is_refused(
-    prepare: Prepare, checkout: Path
-) -> None:
+def test_what_lightrfts_script_has_no_option_for_is_refused(prepare: Prepare, checkout: Path) -> None:
     trainer = LightRFTTrainer(sys.executable, str(checkout))
     _, spec = prepare(sets=("images",), trainer="lightrft", max_steps=5, max_norm=0.5)
     checks = {check.name: check for check in trainer.preflight(spec)}
@@ -126,9 +129,7 @@ def test_what_lightrfts_script_has_no_option_for_is_refused(
     assert not {"Steps", "Gradients"} & {check.name for check in trainer.preflight(spec)}
 
 
-def test_a_checkout_whose_trainer_is_elsewhere_is_warned_of(
-    prepare: Prepare, checkout: Path
-) -> None:
+def test_a_checkout_whose_trainer_is_elsewhere_is_warned_of(prepare: Prepare, checkout: Path) -> None:
     _, spec = prepare(sets=("images",), trainer="lightrft")
     trainer = LightRFTTrainer(sys.executable, str(checkout))
     found = next(check for check in trainer.preflight(spec) if check.name == "LightRFT")
@@ -141,12 +142,26 @@ def test_a_checkout_whose_trainer_is_elsewhere_is_warned_of(
 
 
 RIGHT = {
-    "python": "3.12.4", "torch": "2.9.1", "transformers": "4.57.1", "deepspeed": "0.18.3",
-    "qwen-vl-utils": "0.0.14", "loguru": "0.7.3", "peft": "0.18.0", "datasets": "4.4.0",
-    "einops": "0.8.1", "tensorboard": "2.20.0", "flash-attn": "2.8.3", "easydict": "1.13",
-    "librosa": "0.11.0", "matplotlib": "3.10.0", "sglang": "0.5.6", "av": "16.0.0",
-    "numpy": "2.3.0", "pillow": "12.0.0", "pydantic": "2.12.0",
-}  # fmt: skip
+    "python": "3.12.4",
+    "torch": "2.9.1",
+    "transformers": "4.57.1",
+    "deepspeed": "0.18.3",
+    "qwen-vl-utils": "0.0.14",
+    "loguru": "0.7.3",
+    "peft": "0.18.0",
+    "datasets": "4.4.0",
+    "einops": "0.8.1",
+    "tensorboard": "2.20.0",
+    "flash-attn": "2.8.3",
+    "easydict": "1.13",
+    "librosa": "0.11.0",
+    "matplotlib": "3.10.0",
+    "sglang": "0.5.6",
+    "av": "16.0.0",
+    "numpy": "2.3.0",
+    "pillow": "12.0.0",
+    "pydantic": "2.12.0",
+}
 REQUIRED = "torch>=2.9.1\ntransformers>=4.57.1  # a remark\n-r other.txt\nflash-attn>=2.8.3\npeft\n"
 
 
@@ -168,19 +183,21 @@ def test_an_interpreter_that_has_what_the_checkout_asks_for_is_told_with_its_ver
     assert set(found) == {"Interpreter"} and found["Interpreter"].level is Level.OK
     assert "transformers 4.57.1" in found["Interpreter"].message
     # A build of one's own has a local part, or says nothing.
-    assert versions(monkeypatch, checkout, torch="2.9.1+cu130", flash_attn="")[
-        "Interpreter"
-    ].level is (Level.OK)
+    assert versions(monkeypatch, checkout, torch="2.9.1+cu130", flash_attn="")["Interpreter"].level is (Level.OK)
 
 
 @pytest.mark.parametrize(
     ("name", "version", "said"),
-    [("transformers", "4.51.3", "transformers 4.51.3 is not >=4.57.1"),
-     ("torch", "2.8.0+cu128", "torch 2.8.0+cu128 is not >=2.9.1"),
-     ("flash_attn", None, "flash-attn is missing"), ("peft", None, "peft is missing"),
-     ("python", "3.10.14", "python 3.10.14 is not >=3.11"),
-     ("pydantic", "1.10.9", "pydantic 1.10.9 is not >=2.10"), ("av", None, "av is missing")],
-)  # fmt: skip
+    [
+        ("transformers", "4.51.3", "transformers 4.51.3 is not >=4.57.1"),
+        ("torch", "2.8.0+cu128", "torch 2.8.0+cu128 is not >=2.9.1"),
+        ("flash_attn", None, "flash-attn is missing"),
+        ("peft", None, "peft is missing"),
+        ("python", "3.10.14", "python 3.10.14 is not >=3.11"),
+        ("pydantic", "1.10.9", "pydantic 1.10.9 is not >=2.10"),
+        ("av", None, "av is missing"),
+    ],
+)
 def test_a_version_that_is_too_old_or_missing_is_refused(
     checkout: Path, monkeypatch: pytest.MonkeyPatch, name: str, version: str | None, said: str
 ) -> None:
@@ -189,14 +206,9 @@ def test_a_version_that_is_too_old_or_missing_is_refused(
     assert found.hint and "WINNOW_LIGHTRFT_PYTHON" in found.hint
 
 
-def test_what_lightrft_imports_without_using_it_is_warned_of(
-    checkout: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_lightrft_imports_without_using_it_is_warned_of(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     imports = versions(monkeypatch, checkout, sglang=None)["Imports"]
-    assert (
-        imports.level is Level.WARN
-        and "sglang is missing, which LightRFT imports" in imports.message
-    )
+    assert imports.level is Level.WARN and "sglang is missing, which LightRFT imports" in imports.message
 
 
 def test_a_transformers_that_was_not_tried_or_cannot_read_the_model_is_told(
@@ -214,9 +226,11 @@ def test_a_transformers_that_was_not_tried_or_cannot_read_the_model_is_told(
 def test_an_interpreter_is_asked_for_versions_without_importing_anything() -> None:
     found = versions_in(sys.executable, ["pytest", "no-such-package", "json"])
     assert found == {
-        "python": platform.python_version(), "pytest": pytest.__version__,
-        "no-such-package": None, "json": "",
-    }  # fmt: skip
+        "python": platform.python_version(),
+        "pytest": pytest.__version__,
+        "no-such-package": None,
+        "json": "",
+    }
     assert "cannot be asked" in str(versions_in("/no/such/python", []))
 
 
@@ -231,9 +245,14 @@ def test_the_entry_needs_what_winnow_needs() -> None:
 
 @pytest.mark.parametrize(
     ("values", "refused"),
-    [({}, True), ({"micro_train_batch_size": 1}, False), ({"zero_stage": 2}, False),
-     ({"gpus_per_node": 1}, False), ({"gpus_per_node": 1, "nnodes": 2}, True)],
-)  # fmt: skip
+    [
+        ({}, True),
+        ({"micro_train_batch_size": 1}, False),
+        ({"zero_stage": 2}, False),
+        ({"gpus_per_node": 1}, False),
+        ({"gpus_per_node": 1, "nnodes": 2}, True),
+    ],
+)
 def test_images_and_videos_in_one_micro_batch_are_refused_under_zero_3(
     prepare: Prepare, checkout: Path, values: dict[str, Any], refused: bool
 ) -> None:
@@ -250,24 +269,23 @@ def test_images_and_videos_in_one_micro_batch_are_refused_under_zero_3(
 
 
 @pytest.mark.torch
-def test_the_entry_mends_what_the_model_is_shown_and_runs_the_script_unchanged(
-    checkout: Path,
-) -> None:
+def test_the_entry_mends_what_the_model_is_shown_and_runs_the_script_unchanged(checkout: Path) -> None:
     """In an interpreter that finds Winnow's package by the entry alone."""
     script = "examples/grm_training/train_grm_vl.py"
     done = subprocess.run(
         [sys.executable, ENTRY, script, "--fps", "2.0"],
-        cwd=checkout, capture_output=True, text=True, check=True,
+        cwd=checkout,
+        capture_output=True,
+        text=True,
+        check=True,
         env={**os.environ, "PYTHONPATH": str(checkout)},
-    )  # fmt: skip
+    )
     argv, name, shows = json.loads(done.stdout)
     assert (argv, name) == ([script, "--fps", "2.0"], "__main__")
     assert shows == ["backend.training.lightrft_rows", "backend.training.lightrft_positions"]
 
 
-def test_a_checkout_without_the_model_that_winnow_knows_is_refused(
-    prepare: Prepare, checkout: Path
-) -> None:
+def test_a_checkout_without_the_model_that_winnow_knows_is_refused(prepare: Prepare, checkout: Path) -> None:
     _, spec = prepare(sets=("images",), trainer="lightrft")
     (checkout / "lightrft/models/grm_vl.py").unlink()
     found = LightRFTTrainer(sys.executable, str(checkout)).preflight(spec)[0]
@@ -275,9 +293,7 @@ def test_a_checkout_without_the_model_that_winnow_knows_is_refused(
 
 
 @pytest.mark.parametrize("home", [None, "/nowhere"])
-def test_a_missing_or_old_checkout_is_one_line_and_a_hint(
-    prepare: Prepare, home: str | None
-) -> None:
+def test_a_missing_or_old_checkout_is_one_line_and_a_hint(prepare: Prepare, home: str | None) -> None:
     folder, spec = prepare(sets=("images",), trainer="lightrft")
     trainer = LightRFTTrainer(sys.executable, home)
     with pytest.raises(TrainerUnavailable) as caught:
@@ -310,9 +326,9 @@ def test_lightrft_saves_where_nothing_else_can_be_deleted_and_resumes_from_there
     (final / "model.safetensors").touch()
     assert len(trainer.checkpoints(folder)) == 1, "killed while it wrote the weights"
     (final / "model.safetensors").write_bytes((2).to_bytes(8, "little") + b"{}")
-    assert (trainer.checkpoints(folder)[-1].final, trainer.checkpoints(folder)[-1].judge) == (
-        True, False,
-    ), "killed before it was made whole"  # fmt: skip
+    assert (trainer.checkpoints(folder)[-1].final, trainer.checkpoints(folder)[-1].judge) == (True, False), (
+        "killed before it was made whole"
+    )
     (final / "preprocessor_config.json").write_text("{}")
     assert trainer.checkpoints(folder)[-1].judge
 

@@ -73,9 +73,7 @@ def lightrft() -> SimpleNamespace:
             self.train_batch_size, self.micro_train_batch_size = BATCH, MICRO
             self.accumulated_gradient = BATCH // MICRO // world
 
-        def setup_dataloader(
-            self, dataset: Any, batch_size: int, *, shuffle: bool = True
-        ) -> Loader:
+        def setup_dataloader(self, dataset: Any, batch_size: int, *, shuffle: bool = True) -> Loader:
             assert shuffle
             return Loader(Sampler(len(dataset), self.rank, self.world_size), batch_size)
 
@@ -83,9 +81,7 @@ def lightrft() -> SimpleNamespace:
         def __init__(self, strategy: Strategy, loader: Loader) -> None:
             self.strategy, self.train_dataloader, self.seen = strategy, loader, Steps()
 
-        def fit(
-            self, args: Any, consumed_samples: int = 0, num_update_steps_per_epoch: int = 0
-        ) -> None:
+        def fit(self, args: Any, consumed_samples: int = 0, num_update_steps_per_epoch: int = 0) -> None:
             done, adding = consumed_samples // BATCH, self.strategy.accumulated_gradient
             first = done // num_update_steps_per_epoch
             left = consumed_samples % (num_update_steps_per_epoch * BATCH)
@@ -97,9 +93,7 @@ def lightrft() -> SimpleNamespace:
                     self.seen.setdefault(micro // adding + 1, []).append(rows)
                     micro += 1
 
-    module = SimpleNamespace(
-        GRMTrainerVL=Trainer, DistributedSampler=Namesake, Strategy=Strategy
-    )  # fmt: skip
+    module = SimpleNamespace(GRMTrainerVL=Trainer, DistributedSampler=Namesake, Strategy=Strategy)
     return module
 
 
@@ -118,9 +112,7 @@ def train(*, after: int = 0, rank: int = 0, world: int = 1, rows: int = ROWS) ->
 
 
 @pytest.mark.parametrize("world", [1, 2])
-def test_a_step_sees_train_batch_size_rows_and_a_gpu_micro_train_batch_size_at_once(
-    world: int,
-) -> None:
+def test_a_step_sees_train_batch_size_rows_and_a_gpu_micro_train_batch_size_at_once(world: int) -> None:
     ranks = [train(rank=rank, world=world) for rank in range(world)]
     assert all(sorted(seen) == list(range(1, STEPS + 1)) for seen in ranks)
     for step in range(1, STEPS + 1):
@@ -141,9 +133,7 @@ def test_each_epoch_has_every_row_once_but_those_that_fill_no_step_in_another_or
 
 @pytest.mark.parametrize("world", [1, 2])
 @pytest.mark.parametrize("after", [1, 20, 21, 22, 30, 42, 62, 63])
-def test_a_resumed_training_sees_what_the_uninterrupted_one_would_have_seen(
-    after: int, world: int
-) -> None:
+def test_a_resumed_training_sees_what_the_uninterrupted_one_would_have_seen(after: int, world: int) -> None:
     """Also after the first epoch, where LightRFT alone goes past the end of its data."""
     for rank in range(world):
         whole = train(rank=rank, world=world)

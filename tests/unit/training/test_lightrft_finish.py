@@ -60,16 +60,24 @@ def checkout(tmp_path: Path) -> Path:
 
 def train(checkout: Path, folder: Path, judge: Path, *words: str, rank: int = 0) -> None:
     subprocess.run(
-        [sys.executable, lightrft_entry.__file__, "examples/grm_training/train_grm_vl.py",
-         "--pretrain", str(judge), "--save_path", str(folder / "model"), *words],
-        cwd=checkout, check=True,
+        [
+            sys.executable,
+            lightrft_entry.__file__,
+            "examples/grm_training/train_grm_vl.py",
+            "--pretrain",
+            str(judge),
+            "--save_path",
+            str(folder / "model"),
+            *words,
+        ],
+        cwd=checkout,
+        check=True,
         env={**os.environ, "PYTHONPATH": str(checkout), "RANK": str(rank), "WORLD_SIZE": "2"},
-    )  # fmt: skip
+    )
 
 
 @pytest.mark.parametrize(
-    "words",
-    [(), ("--lora_rank", "4", "--zero_stage", "2"), ("--lora_rank", "4", "--zero_stage", "3")],
+    "words", [(), ("--lora_rank", "4", "--zero_stage", "2"), ("--lora_rank", "4", "--zero_stage", "3")]
 )
 def test_what_the_script_saves_becomes_a_judge_that_an_engine_loads(
     prepare: Prepare, checkout: Path, judge_folder: Path, words: tuple[str, ...]
@@ -134,10 +142,20 @@ def test_a_merge_that_fails_leaves_the_adapters_and_nothing_that_fills_the_disk(
     program = Path(lightrft_entry.__file__).with_name("lightrft_finish.py")
     # No file may become as large as the merged weights.
     done = subprocess.run(
-        ["sh", "-c", 'ulimit -f 4096; trap "" XFSZ; exec "$@"', "sh",
-         sys.executable, str(program), str(judge_folder), str(final)],
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        [
+            "sh",
+            "-c",
+            'ulimit -f 4096; trap "" XFSZ; exec "$@"',
+            "sh",
+            sys.executable,
+            str(program),
+            str(judge_folder),
+            str(final),
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert done.returncode, done.stderr
     assert sorted(path.name for path in final.parent.iterdir()) == ["expected.pt", final.name]
     (found,) = LightRFTTrainer("py", str(checkout)).checkpoints(folder)

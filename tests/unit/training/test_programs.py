@@ -20,12 +20,7 @@ TRAINER = CommandTrainer()
 def judge(folder: Path, source: Path, *, template: bool = True, **config: object) -> Path:
     """A judge's folder without its weights, some of its configuration changed."""
     folder.mkdir()
-    for name in (
-        "config.json",
-        "preprocessor_config.json",
-        "tokenizer.json",
-        "chat_template.jinja",
-    ):
+    for name in ("config.json", "preprocessor_config.json", "tokenizer.json", "chat_template.jinja"):
         shutil.copy(source / name, folder)
     if not template:
         (folder / "chat_template.jinja").unlink()
@@ -34,9 +29,7 @@ def judge(folder: Path, source: Path, *, template: bool = True, **config: object
     return folder
 
 
-def test_each_file_of_the_sets_becomes_an_argument_where_its_place_stands_alone(
-    prepare: Prepare,
-) -> None:
+def test_each_file_of_the_sets_becomes_an_argument_where_its_place_stands_alone(prepare: Prepare) -> None:
     given = {"sets": ("mixed", "images"), "trainer": "command", "data_format": "sharegpt"}
     folder, spec = prepare(**given, command=("t", "--dataset", "{data_files}", "--x", "{output}"))
     argv = TRAINER.command(spec, folder).argv
@@ -50,51 +43,52 @@ def test_each_file_of_the_sets_becomes_an_argument_where_its_place_stands_alone(
 
 @pytest.mark.parametrize(
     ("device", "given", "said"),
-    [("cpu", "auto", "false float32"), ("cpu", "yes", "true bfloat16"),
-     ("cuda:0", "auto", "true bfloat16"), ("auto", "no", "false float32")],
-)  # fmt: skip
+    [
+        ("cpu", "auto", "false float32"),
+        ("cpu", "yes", "true bfloat16"),
+        ("cuda:0", "auto", "true bfloat16"),
+        ("auto", "no", "false float32"),
+    ],
+)
 def test_the_precision_is_the_specs(prepare: Prepare, device: str, given: str, said: str) -> None:
     folder, spec = prepare(
-        sets=("clips",), trainer="command", device=device, bf16=given,
-        command=("t", "{bf16} {torch_dtype}"),
-    )  # fmt: skip
+        sets=("clips",), trainer="command", device=device, bf16=given, command=("t", "{bf16} {torch_dtype}")
+    )
     assert TRAINER.command(spec, folder).argv[1] == said
 
 
 @pytest.mark.parametrize(("asked", "told"), [(5_000, "5000"), (282_240, "7500")])
-def test_no_more_pixels_are_asked_for_than_the_judges_processor_shows(
-    prepare: Prepare, asked: int, told: str
-) -> None:
+def test_no_more_pixels_are_asked_for_than_the_judges_processor_shows(prepare: Prepare, asked: int, told: str) -> None:
     """The demo's judge sees 7,500 pixels at most; ms-swift goes around its processor."""
-    folder, spec = prepare(
-        sets=("clips",), trainer="command", max_pixels=asked, command=("t", "{max_pixels}")
-    )
+    folder, spec = prepare(sets=("clips",), trainer="command", max_pixels=asked, command=("t", "{max_pixels}"))
     assert TRAINER.command(spec, folder).argv[1] == told
 
 
 @pytest.mark.parametrize(
     ("family", "told"),
-    [("qwen2_vl", "qwen2_vl qwen2_vl qwen2_vl"), ("qwen2_5_vl", "qwen2_5_vl qwen2_vl qwen2_5_vl"),
-     ("qwen3_vl", "qwen3_vl qwen3_vl_nothink qwen3_vl"), ("glm4v", "glm4v glm4v glm4v"),
-     ("qwen3_vl_moe", "qwen3_vl_moe qwen3_vl_nothink qwen3_vl")],
-)  # fmt: skip
+    [
+        ("qwen2_vl", "qwen2_vl qwen2_vl qwen2_vl"),
+        ("qwen2_5_vl", "qwen2_5_vl qwen2_vl qwen2_5_vl"),
+        ("qwen3_vl", "qwen3_vl qwen3_vl_nothink qwen3_vl"),
+        ("glm4v", "glm4v glm4v glm4v"),
+        ("qwen3_vl_moe", "qwen3_vl_moe qwen3_vl_nothink qwen3_vl"),
+    ],
+)
 def test_the_family_is_that_of_the_model(
     prepare: Prepare, judge_folder: Path, tmp_path: Path, family: str, told: str
 ) -> None:
     model = judge(tmp_path / "m", judge_folder, model_type=family)
     folder, spec = prepare(
-        sets=("clips",), trainer="command", model=str(model),
+        sets=("clips",),
+        trainer="command",
+        model=str(model),
         command=("t", "{model_type} {llamafactory_template} {swift_template}"),
-    )  # fmt: skip
+    )
     assert TRAINER.command(spec, folder).argv[1] == told
 
 
 def test_a_hub_name_of_no_known_family_has_to_be_told(prepare: Prepare) -> None:
-    given = {
-        "sets": ("clips",),
-        "trainer": "command",
-        "command": ("sh", "{model_type}", "{output}"),
-    }
+    given = {"sets": ("clips",), "trainer": "command", "command": ("sh", "{model_type}", "{output}")}
     for model, level in (("org/Qwen2.5-VL-7B-judge", None), ("org/judge", Level.FAIL)):
         _, spec = prepare(model.rpartition("/")[2], **given, model=model)
         found = {check.name: check.level for check in TRAINER.preflight(spec)}
@@ -109,9 +103,7 @@ def test_ms_swift_is_refused_a_judge_whose_images_it_would_not_find(
     swift.write_text("#!/bin/sh\n")
     swift.chmod(0o755)
     model = judge(tmp_path / "m", judge_folder, image_token_id=token)
-    _, spec = prepare(
-        sets=("clips",), trainer="command", model=str(model), command=(str(swift), "{output}")
-    )
+    _, spec = prepare(sets=("clips",), trainer="command", model=str(model), command=(str(swift), "{output}"))
     found = {check.name: check for check in TRAINER.preflight(spec)}
     assert ("Media" in found) == (level is not None)
     if level:
@@ -124,7 +116,6 @@ def test_a_judge_whose_template_is_not_here_is_warned_of(
 ) -> None:
     model = judge(tmp_path / "m", judge_folder, template=template)
     _, spec = prepare(
-        sets=("clips",), trainer="command", model=str(model), data_format="sharegpt",
-        command=("sh", "{output}"),
-    )  # fmt: skip
+        sets=("clips",), trainer="command", model=str(model), data_format="sharegpt", command=("sh", "{output}")
+    )
     assert ("Turns" in {check.name for check in TRAINER.preflight(spec)}) == (not template)

@@ -24,9 +24,7 @@ def with_rows(prepare: Prepare, rows: int, **values: Any) -> int:
 
 
 @pytest.mark.parametrize(("trainer", "steps"), [("lightrft", 63), ("local", 66)])
-def test_the_last_batch_counts_where_it_is_not_left_out(
-    prepare: Prepare, trainer: str, steps: int
-) -> None:
+def test_the_last_batch_counts_where_it_is_not_left_out(prepare: Prepare, trainer: str, steps: int) -> None:
     """173 rows are 21 batches of 8 and one of 5, which LightRFT leaves out of each epoch."""
     found = with_rows(prepare, 173, trainer=trainer, train_batch_size=8, max_epochs=3)
     assert found == steps

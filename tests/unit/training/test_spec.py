@@ -40,9 +40,7 @@ def spec_of(space: Workspace, **values: Any) -> TrainingSpec:
         ({"save_steps": 10**30}, "--save-steps: "),
     ],
 )
-def test_what_cannot_be_meant_is_one_line_with_its_option(
-    space: Workspace, values: dict[str, Any], said: str
-) -> None:
+def test_what_cannot_be_meant_is_one_line_with_its_option(space: Workspace, values: dict[str, Any], said: str) -> None:
     with pytest.raises(UsageError) as caught:
         spec_of(space, **values)
     assert caught.value.message.startswith(said)

@@ -12,14 +12,7 @@ import pytest
 from backend.training import stopping
 from backend.training.base import Checkpoint, Command, Metric
 from backend.training.folder import STOP
-from backend.training.stopping import (
-    LEAST_GRACE_S,
-    MOST_GRACE_S,
-    UNBEGUN_GRACE_S,
-    end,
-    grace_of,
-    resume_words,
-)
+from backend.training.stopping import LEAST_GRACE_S, MOST_GRACE_S, UNBEGUN_GRACE_S, end, grace_of, resume_words
 
 
 def steps(*times: float | None) -> list[Metric]:
@@ -75,18 +68,13 @@ def test_a_command_that_heeds_the_file_is_asked_by_it_and_may_save(tmp_path: Pat
     assert STOP == "stop"
     told: list[float] = []
     with started(SAVES, tmp_path) as child:
-        end(
-            child, Command(("t",), heeds_stop=True), tmp_path, 20.0,
-            meanwhile=lambda: told.append(time.monotonic()),
-        )  # fmt: skip
+        end(child, Command(("t",), heeds_stop=True), tmp_path, 20.0, meanwhile=lambda: told.append(time.monotonic()))
         assert child.poll() == 0
     assert (tmp_path / "saved").exists()
     assert len(told) > 3
 
 
-def test_a_command_that_heeds_nothing_is_ended_after_the_grace(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_command_that_heeds_nothing_is_ended_after_the_grace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stopping, "_TERM_S", 0.2)
     code = (
         "import pathlib, signal, sys, time; signal.signal(signal.SIGTERM, signal.SIG_IGN);"

@@ -24,9 +24,8 @@ def write(folder: Path, values: list[tuple[str, float, int]]) -> None:
 def test_scalars_come_back_as_metrics_by_step(tmp_path: Path) -> None:
     write(
         tmp_path / "ppo_1123T20:37",
-        [("train/loss", 2.5, 1), ("train/lr", 1e-5, 1), ("train/loss", 1.5, 300),
-         ("eval/loss", 1.75, 300)],
-    )  # fmt: skip
+        [("train/loss", 2.5, 1), ("train/lr", 1e-5, 1), ("train/loss", 1.5, 300), ("eval/loss", 1.75, 300)],
+    )
     one, two = read_metrics(tmp_path)
     assert (one.step, one.loss) == (1, 2.5)
     assert one.learning_rate == pytest.approx(1e-5)

@@ -37,9 +37,22 @@ def space(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Workspace
 
 def start(space: Workspace, judge: Path, *words: str) -> int:
     return main(
-        ["--workspace", str(space.folder), "train", "start", "--set", "signs", "--model", str(judge),
-         "--output-dir", str(space.folder / "out"), "--device", "cpu", *words]
-    )  # fmt: skip
+        [
+            "--workspace",
+            str(space.folder),
+            "train",
+            "start",
+            "--set",
+            "signs",
+            "--model",
+            str(judge),
+            "--output-dir",
+            str(space.folder / "out"),
+            "--device",
+            "cpu",
+            *words,
+        ]
+    )
 
 
 @pytest.mark.torch
@@ -78,9 +91,13 @@ def test_who_does_not_ask_for_the_warnings_finds_them_in_the_log(
     space: Workspace, judge_folder: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     spec = space.trainer.spec(
-        ["signs"], trainer="local", model=str(judge_folder), device="cpu",
-        output_dir=str(space.folder / "out"), micro_train_batch_size=3,
-    )  # fmt: skip
+        ["signs"],
+        trainer="local",
+        model=str(judge_folder),
+        device="cpu",
+        output_dir=str(space.folder / "out"),
+        micro_train_batch_size=3,
+    )
     space.trainer.start(spec)
     assert UNEVEN in caplog.text
 
@@ -102,17 +119,21 @@ def two_nodes(space: Workspace, judge: Path, monkeypatch: pytest.MonkeyPatch) ->
 
     monkeypatch.setattr("backend.training.launch.preflight", passed)
     spec = space.trainer.spec(
-        ["signs"], trainer="lightrft", model=str(judge), nnodes=2, train_batch_size=2,
-        output_dir=str(space.folder / "out"), validation=0.3,
-    )  # fmt: skip
+        ["signs"],
+        trainer="lightrft",
+        model=str(judge),
+        nnodes=2,
+        train_batch_size=2,
+        output_dir=str(space.folder / "out"),
+        validation=0.3,
+    )
     assert space.trainer.start(spec) == 1
     return spec
 
 
 def test_show_prints_the_line_of_each_node_once_the_rows_are_written(
-    space: Workspace, judge_folder: Path, monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:  # fmt: skip
+    space: Workspace, judge_folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     spec = two_nodes(space, judge_folder, monkeypatch)
     show = ["--workspace", str(space.folder), "train", "show", "1"]
     main(show)
@@ -126,5 +147,6 @@ def test_show_prints_the_line_of_each_node_once_the_rows_are_written(
     assert [f"--node_rank {rank} " in line for rank, line in enumerate(lines)] == [True, True]
     assert all("--eval_data imagegen-cot-reward-5k:" in line for line in lines)
     main([*show, "--json"])
-    assert [f"node {rank}: {line}" for rank, line in enumerate(
-        json.loads(capsys.readouterr().out)["node_lines"])] == lines  # fmt: skip
+    assert [
+        f"node {rank}: {line}" for rank, line in enumerate(json.loads(capsys.readouterr().out)["node_lines"])
+    ] == lines

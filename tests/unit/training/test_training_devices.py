@@ -37,8 +37,7 @@ def two_gpus(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_its_job_is_shown_them_and_a_hidden_one_is_refused_in_the_preflight(
     space: Workspace, judge_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    values = {"trainer": "local", "model": str(judge_folder), "device": "cuda:1",
-              "output_dir": str(tmp_path / "out")}  # fmt: skip
+    values = {"trainer": "local", "model": str(judge_folder), "device": "cuda:1", "output_dir": str(tmp_path / "out")}
     spec = space.trainer.spec(["images"], **values)
     monkeypatch.setenv(VISIBLE, "GPU-0abc")
     device = {check.name: check for check in space.trainer.preflight(spec)}["Device"]

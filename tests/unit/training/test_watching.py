@@ -43,11 +43,25 @@ class Unreadable:
 
 def row_of(folder: Path, spec: TrainingSpec) -> TrainingRow:
     return TrainingRow(
-        id=9, job_id=9, trainer=spec.trainer, model=spec.model, output_dir=str(folder),
-        spec=spec.model_dump(mode="json"), sets=[], progress={}, status="running", error=None,
-        hint=None, log_path=str(folder / "log"), devices="cpu", attempt=1, created_at=0.0,
-        started_at=0.0, finished_at=None, took_s=None,
-    )  # fmt: skip
+        id=9,
+        job_id=9,
+        trainer=spec.trainer,
+        model=spec.model,
+        output_dir=str(folder),
+        spec=spec.model_dump(mode="json"),
+        sets=[],
+        progress={},
+        status="running",
+        error=None,
+        hint=None,
+        log_path=str(folder / "log"),
+        devices="cpu",
+        attempt=1,
+        created_at=0.0,
+        started_at=0.0,
+        finished_at=None,
+        took_s=None,
+    )
 
 
 def test_a_training_goes_on_when_its_progress_cannot_be_read_and_says_so_once(

@@ -12,9 +12,7 @@ from backend.training.weights import INDEX, has_whole_weights
 
 def weights(path: Path, size: int = 64) -> None:
     """A file of weights with one tensor of so many bytes."""
-    header = json.dumps(
-        {"weight": {"dtype": "U8", "shape": [size], "data_offsets": [0, size]}}
-    ).encode()
+    header = json.dumps({"weight": {"dtype": "U8", "shape": [size], "data_offsets": [0, size]}}).encode()
     path.write_bytes(len(header).to_bytes(8, "little") + header + bytes(size))
 
 
@@ -44,9 +42,7 @@ def test_shards_are_whole_with_all_that_their_index_names(tmp_path: Path, lost: 
     assert not has_whole_weights(tmp_path)
 
 
-@pytest.mark.parametrize(
-    "text", ["", "[]", '{"weight_map": 3}', '{"weight_map": {"a": "../gone"}}']
-)
+@pytest.mark.parametrize("text", ["", "[]", '{"weight_map": 3}', '{"weight_map": {"a": "../gone"}}'])
 def test_an_index_that_cannot_be_read_is_no_whole_one(tmp_path: Path, text: str) -> None:
     weights(tmp_path / "model.safetensors")
     (tmp_path / INDEX).write_text(text)

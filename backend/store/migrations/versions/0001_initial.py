@@ -80,17 +80,10 @@ def upgrade() -> None:
         sa.Column("file", sa.Text(), nullable=False),
         sa.Column("row", sa.Integer(), nullable=False),
         sa.Column("message", sa.Text(), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["dataset_id"], ["datasets.id"], name=op.f("fk_dataset_issues_dataset_id")
-        ),
+        sa.ForeignKeyConstraint(["dataset_id"], ["datasets.id"], name=op.f("fk_dataset_issues_dataset_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_dataset_issues")),
     )
-    op.create_index(
-        "ix_dataset_issues_dataset_id_code",
-        "dataset_issues",
-        ["dataset_id", "code", "id"],
-        unique=False,
-    )
+    op.create_index("ix_dataset_issues_dataset_id_code", "dataset_issues", ["dataset_id", "code", "id"], unique=False)
     op.create_table(
         "pairs",
         sa.Column("id", _id(), nullable=False),
@@ -140,11 +133,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["run_id"], ["runs.id"], name=op.f("fk_failures_run_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_failures")),
         sa.UniqueConstraint(
-            "run_id",
-            "pair_id",
-            "shown_order",
-            "sample",
-            name=op.f("uq_failures_run_id_pair_id_shown_order_sample"),
+            "run_id", "pair_id", "shown_order", "sample", name=op.f("uq_failures_run_id_pair_id_shown_order_sample")
         ),
     )
     op.create_table(
@@ -163,11 +152,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["run_id"], ["runs.id"], name=op.f("fk_predictions_run_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_predictions")),
         sa.UniqueConstraint(
-            "run_id",
-            "pair_id",
-            "shown_order",
-            "sample",
-            name=op.f("uq_predictions_run_id_pair_id_shown_order_sample"),
+            "run_id", "pair_id", "shown_order", "sample", name=op.f("uq_predictions_run_id_pair_id_shown_order_sample")
         ),
     )
     op.create_table(
@@ -185,9 +170,7 @@ def upgrade() -> None:
         sa.Column("undoes", _id(), nullable=True),
         sa.Column("token", sa.String(length=64), nullable=True),
         sa.Column("created_at", sa.Float(), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["prediction_id"], ["predictions.id"], name=op.f("fk_reviews_prediction_id")
-        ),
+        sa.ForeignKeyConstraint(["prediction_id"], ["predictions.id"], name=op.f("fk_reviews_prediction_id")),
         sa.ForeignKeyConstraint(["undoes"], ["reviews.id"], name=op.f("fk_reviews_undoes")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_reviews")),
         sa.UniqueConstraint("token", name=op.f("uq_reviews_token")),
@@ -211,23 +194,13 @@ def upgrade() -> None:
         sa.Column("reason", sa.String(length=30), nullable=False),
         sa.Column("ruling", sa.String(length=10), nullable=True),
         sa.Column("effective", sa.String(length=10), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["prediction_id"], ["predictions.id"], name=op.f("fk_verdicts_prediction_id")
-        ),
+        sa.ForeignKeyConstraint(["prediction_id"], ["predictions.id"], name=op.f("fk_verdicts_prediction_id")),
         sa.PrimaryKeyConstraint("prediction_id", name=op.f("pk_verdicts")),
     )
     op.create_index(
-        "ix_verdicts_run_id_decision",
-        "verdicts",
-        ["run_id", "decision", "reason", "prediction_id"],
-        unique=False,
+        "ix_verdicts_run_id_decision", "verdicts", ["run_id", "decision", "reason", "prediction_id"], unique=False
     )
-    op.create_index(
-        "ix_verdicts_run_id_effective",
-        "verdicts",
-        ["run_id", "effective", "prediction_id"],
-        unique=False,
-    )
+    op.create_index("ix_verdicts_run_id_effective", "verdicts", ["run_id", "effective", "prediction_id"], unique=False)
     op.create_index("ix_verdicts_run_id_pair_id", "verdicts", ["run_id", "pair_id"], unique=False)
     op.create_table(
         "set_items",
@@ -237,9 +210,7 @@ def upgrade() -> None:
         sa.Column("answer", sa.String(length=10), nullable=False),
         sa.Column("basis", sa.String(length=10), nullable=False),
         sa.Column("review_id", _id(), nullable=True),
-        sa.ForeignKeyConstraint(
-            ["prediction_id"], ["predictions.id"], name=op.f("fk_set_items_prediction_id")
-        ),
+        sa.ForeignKeyConstraint(["prediction_id"], ["predictions.id"], name=op.f("fk_set_items_prediction_id")),
         sa.ForeignKeyConstraint(["review_id"], ["reviews.id"], name=op.f("fk_set_items_review_id")),
         sa.ForeignKeyConstraint(["set_id"], ["curated_sets.id"], name=op.f("fk_set_items_set_id")),
         sa.PrimaryKeyConstraint("set_id", "position", name=op.f("pk_set_items")),

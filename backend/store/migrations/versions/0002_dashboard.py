@@ -83,16 +83,10 @@ def upgrade() -> None:
         sa.Column("position", sa.Integer(), nullable=False),
         sa.Column("prediction_id", _id(), nullable=False),
         sa.Column("rulings", sa.Integer(), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["queue_id"], ["review_queues.id"], name=op.f("fk_queue_items_queue_id")
-        ),
-        sa.ForeignKeyConstraint(
-            ["prediction_id"], ["predictions.id"], name=op.f("fk_queue_items_prediction_id")
-        ),
+        sa.ForeignKeyConstraint(["queue_id"], ["review_queues.id"], name=op.f("fk_queue_items_queue_id")),
+        sa.ForeignKeyConstraint(["prediction_id"], ["predictions.id"], name=op.f("fk_queue_items_prediction_id")),
         sa.PrimaryKeyConstraint("queue_id", "position", name=op.f("pk_queue_items")),
-        sa.UniqueConstraint(
-            "queue_id", "prediction_id", name=op.f("uq_queue_items_queue_id_prediction_id")
-        ),
+        sa.UniqueConstraint("queue_id", "prediction_id", name=op.f("uq_queue_items_queue_id_prediction_id")),
     )
     op.create_table(
         "queue_claims",
@@ -101,9 +95,7 @@ def upgrade() -> None:
         sa.Column("reviewer", sa.String(200), nullable=False),
         sa.Column("expires_at", sa.Float(), nullable=False),
         sa.Column("done", sa.Boolean(), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["queue_id"], ["review_queues.id"], name=op.f("fk_queue_claims_queue_id")
-        ),
+        sa.ForeignKeyConstraint(["queue_id"], ["review_queues.id"], name=op.f("fk_queue_claims_queue_id")),
         sa.PrimaryKeyConstraint("queue_id", "position", "reviewer", name=op.f("pk_queue_claims")),
     )
     op.create_table(
@@ -132,9 +124,7 @@ def upgrade() -> None:
         sa.Column("training_id", _id(), nullable=False),
         sa.Column("checkpoint", sa.Text(), nullable=False),
         sa.ForeignKeyConstraint(["run_id"], ["runs.id"], name=op.f("fk_evaluations_run_id")),
-        sa.ForeignKeyConstraint(
-            ["training_id"], ["trainings.id"], name=op.f("fk_evaluations_training_id")
-        ),
+        sa.ForeignKeyConstraint(["training_id"], ["trainings.id"], name=op.f("fk_evaluations_training_id")),
         sa.PrimaryKeyConstraint("run_id", name=op.f("pk_evaluations")),
     )
     op.create_table(

@@ -14,6 +14,4 @@ depends_on = None
 def upgrade() -> None:
     """Add the column; what is there was read by the first."""
     # Not by making the table anew: SQLite refuses to drop one that others refer to.
-    op.add_column(
-        "runs", sa.Column("reader", sa.Integer(), nullable=False, server_default=sa.text("1"))
-    )
+    op.add_column("runs", sa.Column("reader", sa.Integer(), nullable=False, server_default=sa.text("1")))

@@ -19,8 +19,6 @@ def upgrade() -> None:
         "dataset_links",
         sa.Column("dataset_id", identity, autoincrement=False, nullable=False),
         sa.Column("folder", sa.Text(), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["dataset_id"], ["datasets.id"], name=op.f("fk_dataset_links_dataset_id")
-        ),
+        sa.ForeignKeyConstraint(["dataset_id"], ["datasets.id"], name=op.f("fk_dataset_links_dataset_id")),
         sa.PrimaryKeyConstraint("dataset_id", "folder", name=op.f("pk_dataset_links")),
     )

@@ -19,9 +19,7 @@ def upgrade() -> None:
     op.add_column("jobs", sa.Column("earlier_s", sa.Float(), server_default="0"))
     # What the attempts before the newest one took was overwritten: it is not known any more.
     op.execute("UPDATE jobs SET earlier_s = NULL WHERE attempt > 1")
-    queues = sa.table(
-        "review_queues", sa.column("id"), sa.column("spec", sa.JSON), sa.column("created_at")
-    )
+    queues = sa.table("review_queues", sa.column("id"), sa.column("spec", sa.JSON), sa.column("created_at"))
     # The oldest last: where two queues hold a prediction, what was said in it opened it in both.
     newest_first = sa.select(queues).order_by(queues.c.created_at.desc())
     for queue in op.get_bind().execute(newest_first).all():
