@@ -154,7 +154,8 @@ async def measure(
 ) -> list[Reviewer]:
     """All of them at once."""
     people = People(Database(workspace / "winnow.db"))
-    limits = httpx.Limits(max_connections=6)  # a browser's
+    # A browser's; and given up before the server does, which would meet a request on its way.
+    limits = httpx.Limits(max_connections=6, keepalive_expiry=2)
     reviewers = []
     for number in range(count):
         name = f"reviewer{number:02d}"
