@@ -36,12 +36,12 @@ from backend.store.sets import Sets
 from backend.store.trainings import TrainingRow
 from backend.training.base import Command, Trainer
 from backend.training.command import write_dataset_info
-from backend.training.data import check_media, set_folder
+from backend.training.data import check_media, format_of, set_folder
 from backend.training.failures import explain
 from backend.training.folder import FAILURE, STOP, claim, held, owner_of, read_json
 from backend.training.plan import command_line
 from backend.training.progress import progress_of
-from backend.training.registry import load_trainer
+from backend.training.registry import TRAINERS, kind_of, load_trainer
 from backend.training.spec import TrainingSpec
 from backend.training.stopping import end, grace_of, kill, resume_words
 from backend.workspace import Workspace, open_workspace, settings_for
@@ -122,7 +122,7 @@ def _pass_on(cancelled: threading.Event, stop: threading.Event) -> None:
 
 def _resume_words(workspace: Workspace, row: TrainingRow) -> str:
     trainer = load_trainer(row.trainer, workspace.tools)
-    return resume_words(row.id, row.trainer, trainer.checkpoints(Path(row.output_dir)))
+    return resume_words(row.id, TRAINERS.named(row.trainer), trainer.checkpoints(Path(row.output_dir)))
 
 
 def _train(workspace: Workspace, row: TrainingRow, stop: threading.Event, pid: int, patience: Patience) -> bool:
@@ -154,7 +154,7 @@ def _train(workspace: Workspace, row: TrainingRow, stop: threading.Event, pid: i
                 raise TrainingError(said["error"], hint=said.get("hint"))
             message, hint = explain(Path(row.log_path), code, watcher.log_size)
             raise TrainingError(message, hint=hint)
-        if spec.trainer != "command" and not any(c.final for c in trainer.checkpoints(folder)):
+        if not kind_of(spec).by_template and not any(c.final for c in trainer.checkpoints(folder)):
             raise TrainingError("the trainer ended well but left no finished judge", hint="its log says more")
     log.info("training %d finished", row.id)
     return True
@@ -168,7 +168,6 @@ def export_sets(database: Database, spec: TrainingSpec, folder: Path) -> None:
         ExportError: It cannot be written.
     """
     known = {row.id: row for row in Sets(database).list()}
-    format = spec.data_format if spec.trainer == "command" else "lightrft"
     for ref in spec.sets:
         row = known.get(ref.id)
         if row is None or row.content_hash != ref.content_hash:
@@ -182,11 +181,11 @@ def export_sets(database: Database, spec: TrainingSpec, folder: Path) -> None:
             # What an export that was cut off left behind; the folder is all ours.
             _remove(out)
         manifest = export_set(
-            database, row, format=format, out=out, split=spec.validation, judge=spec.model, below=folder
+            database, row, format=format_of(spec), out=out, split=spec.validation, judge=spec.model, below=folder
         )
         for line in manifest.notes:
             log.warning("%s@%d: %s", ref.name, ref.version, line)
-    if spec.trainer == "command":
+    if kind_of(spec).by_template:
         write_dataset_info(folder)
 
 

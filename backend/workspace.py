@@ -40,9 +40,9 @@ from backend.store.runs import Runs
 from backend.store.snapshot import copy_database, writable
 from backend.store.trainings import Trainings
 from backend.store.upgrade import upgrade
+from backend.training.base import Tools
 from backend.training.judging import asked_with, judge_of
 from backend.training.launch import TrainingLauncher
-from backend.training.registry import Tools
 
 if TYPE_CHECKING:
     from backend.export.exporter import Manifest

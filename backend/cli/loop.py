@@ -16,12 +16,12 @@ from backend.cli.training_options import Preset, with_preset
 from backend.cli.variables import note_variables, training_variables, variables_named
 from backend.domain.jobs import OPEN, JobStatus
 from backend.errors import RunError, UsageError
-from backend.foreign_text import quoted
 from backend.inference.progress import run_counts
 from backend.loop import Changes, LoopSpec, LoopState, Step, driver_of, run, start
 from backend.loop import cancel as cancel_loop
 from backend.store.loops import LoopRow, Loops
 from backend.training.command import split_template
+from backend.training.registry import DEFAULT, TRAINERS
 from backend.workspace import Workspace
 
 _CANCEL_S = 60.0
@@ -53,7 +53,7 @@ def loop(
     rounds: Annotated[int, typer.Option(min=1)] = 2,
     holdout: Annotated[str | None, typer.Option(help="Dataset that judges are measured on")] = None,
     serve: Serve = None,
-    trainer: Annotated[str, typer.Option(help="local, lightrft or command")] = "local",
+    trainer: Annotated[str, typer.Option(help=", ".join(TRAINERS))] = DEFAULT,
     preset: Preset = None,
     train: Annotated[
         list[str] | None, typer.Option(help="NAME=VALUE, such as max_epochs=1 or lora_rank=8; may be repeated")
@@ -71,12 +71,11 @@ def loop(
         return
     if dataset is None or model is None or not model.strip():
         raise UsageError("a loop needs a dataset and a model", hint="--dataset NAME --model FOLDER")
-    if trainer not in ("local", "lightrft", "command"):
-        raise UsageError(f"unknown trainer {quoted(trainer)}", hint="local, lightrft or command")
+    kind = TRAINERS.named(trainer)
     device = judging["options"].device
     given = training_values(train or [])
     # What stands for LightRFT's scripts reads their variables; see `winnow train start`.
-    variables = training_variables() if trainer == "lightrft" else {}
+    variables = training_variables() if kind.reads_script_variables else {}
     used = {f"--train {name}": one for name, one in variables.items() if name not in given}
     note_variables(used)
     read = {name: os.environ[variables[name]] for name in variables}

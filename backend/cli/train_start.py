@@ -14,8 +14,8 @@ from backend.cli.training_options import Command, Lora, Preset, lora_values, not
 from backend.cli.variables import (
     OF_DATA,
     OF_TRAINING,
+    checked_trainer,
     note_variables,
-    only_for_lightrft,
     variables_named,
     variables_used,
     with_variables,
@@ -24,6 +24,7 @@ from backend.domain.preflight import Check, Level
 from backend.errors import TrainingError
 from backend.export import set_of_file
 from backend.training.command import split_template
+from backend.training.registry import DEFAULT, TRAINERS
 from backend.training.spec import LoraSpec, TrainingSpec
 from backend.workspace import Workspace
 
@@ -44,9 +45,7 @@ def start(
     training_data_path: TrainingFile = None,
     t2i_training_data_path: TrainingFile = None,
     t2v_training_data_path: TrainingFile = None,
-    trainer: Annotated[
-        str, typer.Option(help="local, lightrft or command", is_eager=True, callback=only_for_lightrft)
-    ] = "local",
+    trainer: Annotated[str, typer.Option(help=", ".join(TRAINERS), is_eager=True, callback=checked_trainer)] = DEFAULT,
     preset: Preset = None,
     lora: Lora = None,
     command: Command = None,

@@ -17,6 +17,7 @@ import typer
 
 from backend.cli.output import note
 from backend.errors import UsageError
+from backend.training.registry import TRAINERS
 
 OF_TRAINING = {
     "model": "MODEL_PATH",
@@ -73,9 +74,13 @@ def option_with(annotation: Any, **changes: str | None) -> Any:
     return Annotated[kind, option]
 
 
-def only_for_lightrft(context: typer.Context, trainer: str) -> str:
-    """Leave the variables of LightRFT's scripts alone where another trainer is asked for."""
-    if trainer != "lightrft":
+def checked_trainer(context: typer.Context, trainer: str) -> str:
+    """A trainer's name; the variables of scripts are left alone where it does not take their place.
+
+    Raises:
+        UsageError: There is none of that name.
+    """
+    if not TRAINERS.named(trainer).reads_script_variables:
         for parameter in context.command.params:
             parameter.envvar = None
     return trainer

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -13,6 +13,7 @@ from backend.engines.base import EngineOptions
 from backend.engines.registry import asks_servers
 from backend.inference.launch import RunRequest
 from backend.inference.spec import MAX_SAMPLES, MAX_SEED, RunOptions
+from backend.training.registry import DEFAULT
 
 
 class Step(StrEnum):
@@ -53,7 +54,7 @@ class LoopSpec(RunOptions):
     policy: dict[str, Any] = Field(default_factory=PRESETS["agreement"].to_mapping)
     options: EngineOptions = EngineOptions()
     serve: tuple[str, ...] = ()
-    trainer: Literal["local", "lightrft", "command"] = "local"
+    trainer: str = DEFAULT
     training: dict[str, Any] = Field(default_factory=dict)
     balance: bool = True
     pause_for_review: bool = False

@@ -1,8 +1,9 @@
-"""What a trainer is: five questions, answered without importing anything heavy."""
+"""What a trainer is: how it is declared, and six questions that it answers without importing anything heavy."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import sys
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -63,11 +64,6 @@ class Trainer(Protocol):
     """One way to train. ``folder`` is the training's output folder, see :mod:`.folder`; its ``data``
     holds the exports of the sets by the time the command runs."""
 
-    @property
-    def name(self) -> str:
-        """As in the spec."""
-        ...
-
     def preflight(self, spec: TrainingSpec) -> Sequence[Check]:
         """What this trainer needs, checked now; the checks all trainers share are elsewhere."""
         ...
@@ -92,3 +88,54 @@ class Trainer(Protocol):
     def checkpoints(self, folder: Path) -> Sequence[Checkpoint]:
         """Whole checkpoints, oldest first; one that is cut off is not among them."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """Where trainers find what is not ours.
+
+    Attributes:
+        pythons: Interpreter of each trainer that has one of its own.
+        lightrft_home: LightRFT's checkout, ``None`` when none is named.
+    """
+
+    pythons: Mapping[str, str] = field(default_factory=dict)
+    lightrft_home: str | None = None
+
+    def python_for(self, trainer: str) -> str:
+        """The interpreter in which a trainer runs."""
+        return self.pythons.get(trainer, sys.executable)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainerKind:
+    """A trainer as it is declared, in the file that holds it.
+
+    Attributes:
+        label: Behind its name where one is chosen.
+        purpose: One sentence.
+        load: Makes it. Nothing heavy is imported.
+        unsupported_options: Options of the spec that it has nothing for.
+        words: What an option means to it, where that differs, by the option's name.
+        data_format: The format in which it reads sets; ``None`` leaves it to the spec.
+        needs_gpu: It trains on NVIDIA GPUs alone.
+        shards: It divides weights, gradients and optimizer over the devices by ``zero_stage``.
+        drops_last: It leaves out the rows that do not fill a batch.
+        by_template: It runs any program, by the spec's ``command``: what that program makes and whether
+            it resumes is not known.
+        reads_script_variables: Options that are not given are read from the variables of the scripts
+            whose place it takes.
+    """
+
+    name: str
+    label: str
+    purpose: str
+    load: Callable[[Tools], Trainer]
+    unsupported_options: frozenset[str] = frozenset()
+    words: Mapping[str, str] = field(default_factory=dict)
+    data_format: str | None = "lightrft"
+    needs_gpu: bool = False
+    shards: bool = False
+    drops_last: bool = False
+    by_template: bool = False
+    reads_script_variables: bool = False

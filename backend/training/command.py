@@ -23,7 +23,7 @@ from backend.engines.models import pixel_limit
 from backend.errors import UsageError
 from backend.foreign_text import brief
 from backend.training import tensorboard
-from backend.training.base import Checkpoint, Command, Metric
+from backend.training.base import Checkpoint, Command, Metric, TrainerKind
 from backend.training.data import DataFile, data_files, expected_files
 from backend.training.folder import find, read_json, write_whole
 from backend.training.programs import program_checks, program_places
@@ -125,8 +125,6 @@ def write_dataset_info(folder: Path) -> None:
 class CommandTrainer:
     """Whatever the template says."""
 
-    name: str = "command"
-
     def preflight(self, spec: TrainingSpec) -> Sequence[Check]:
         """See :class:`backend.training.base.Trainer`."""
         if not spec.command:
@@ -215,6 +213,16 @@ class CommandTrainer:
         if (save / "config.json").is_file():
             found.append(Checkpoint(save, None, final=True, judge=has_whole_weights(save)))
         return found
+
+
+COMMAND = TrainerKind(
+    name="command",
+    label="any program",
+    purpose="Runs any program, by a template of its arguments.",
+    load=lambda _tools: CommandTrainer(),
+    data_format=None,
+    by_template=True,
+)
 
 
 def places_in(template: Sequence[str]) -> frozenset[str]:

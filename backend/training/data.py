@@ -12,6 +12,7 @@ from backend.domain.json_text import load_json
 from backend.domain.pairs import MediaKind
 from backend.errors import TrainingError
 from backend.training.folder import read_json, write_whole
+from backend.training.registry import kind_of
 from backend.training.spec import TrainingSpec
 
 MEDIA = "media.json"
@@ -39,10 +40,15 @@ def set_folder(folder: Path, set_id: int) -> Path:
     return folder / "data" / f"set-{set_id}"
 
 
+def format_of(spec: TrainingSpec) -> str:
+    """The format in which the trainer gets the sets."""
+    return kind_of(spec).data_format or spec.data_format
+
+
 def expected_files(spec: TrainingSpec, folder: Path) -> list[DataFile]:
     """The files that :func:`data_files` will find once the sets are exported, in the same order; their
     rows are not counted yet."""
-    format = spec.data_format if spec.trainer == "command" else "lightrft"
+    format = format_of(spec)
     base = "rejection_sampling_train" if format == "lightrft" else "winnow"
     flat = format in ("parquet", "jsonl")
     found = []

@@ -4,34 +4,37 @@ from __future__ import annotations
 
 import logging
 import os
+import shutil
 import sys
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
 from sqlalchemy import Connection
 
 from backend.domain.devices import shown_gpus
 from backend.domain.jobs import OPEN, JobStatus
 from backend.domain.operations import Operation, guarded
+from backend.domain.pairs import MediaKind
 from backend.domain.people import LOCAL, Person
 from backend.domain.preflight import Check, Level
-from backend.errors import TrainingError
+from backend.errors import TrainingError, UsageError
 from backend.jobs.gpus import gpu_uuids
 from backend.jobs.own_path import python_path
 from backend.store.database import Database
 from backend.store.jobs import Jobs
-from backend.store.sets import Sets
-from backend.store.trainings import Trainings
+from backend.store.runs import RunRow, Runs
+from backend.store.sets import SetRow, Sets
+from backend.store.trainings import TrainingRow, Trainings
+from backend.training.base import Tools
 from backend.training.checks import preflight
-from backend.training.clearing import clear_folder
 from backend.training.first_losses import loss_at_inference
-from backend.training.folder import check_free, owner_of
+from backend.training.folder import check_free, owned_by, owner_of
 from backend.training.plan import Plan, devices_of, plan_of
-from backend.training.registry import Tools, load_trainer
-from backend.training.request import spec_from
-from backend.training.spec import TrainingSpec
+from backend.training.registry import DEFAULT, TRAINERS, load_trainer
+from backend.training.spec import SetRef, TrainingSpec
 from backend.training.view import CURVE_POINTS, View, log_tail, read_view
 
 log = logging.getLogger(__name__)
@@ -62,7 +65,25 @@ class TrainingLauncher:
             NotFound: There is no such set.
             UsageError: A value is out of range.
         """
-        return spec_from(self._db, sets, values)
+        if not sets:
+            raise UsageError("a training needs a set", hint="--set NAME; `winnow set list`")
+        known = Sets(self._db)
+        refs = tuple(_ref(known.named(name)) for name in dict.fromkeys(sets))
+        given = {name: value for name, value in values.items() if value is not None}
+        TRAINERS.named(given.get("trainer", DEFAULT))
+        for name in ("model", "output_dir"):
+            # Absolute, because the trainer runs in another folder and much later.
+            blank = not str(given.get(name, "")).strip()
+            if not blank and (name == "output_dir" or Path(given[name]).exists()):
+                given[name] = str(Path(given[name]).expanduser().resolve())
+        try:
+            return TrainingSpec(sets=refs, **given)
+        except ValidationError as error:
+            first = error.errors()[0]
+            name = "-".join(str(part) for part in first["loc"]).replace("_", "-")
+            raise UsageError(
+                f"--{name}: {first['msg']}", hint="`winnow train start --help` lists the options"
+            ) from error
 
     def preflight(self, spec: TrainingSpec, *, thorough: bool = False) -> list[Check]:
         """Whether it would work; see :func:`backend.training.checks.preflight`."""
@@ -153,7 +174,16 @@ class TrainingLauncher:
             Forbidden: Only operators may.
         """
         row = self._trainings.get(training_id)
-        clear_folder(self._db, row, owner_of(self._folder, training_id))
+        if row.status in OPEN:
+            raise TrainingError(f"training {row.id} is {row.status}", hint="stop it first")
+        folder = Path(row.output_dir)
+        if not owned_by(folder, owner_of(self._folder, training_id)):
+            raise TrainingError(
+                f"{folder} is not the folder of training {row.id}",
+                hint="it was cleared before, or holds something else now; nothing was deleted",
+            )
+        self._refuse_while_used(folder)
+        shutil.rmtree(folder)
 
     def view(self, training_id: int, *, points: int = CURVE_POINTS) -> View:
         """One training with its curves, checkpoints and evaluations.
@@ -186,6 +216,20 @@ class TrainingLauncher:
                     hint="give another --output-dir",
                 )
 
+    def _refuse_while_used(self, folder: Path) -> None:
+        """A queued job loads its model later, and one that goes may load it again."""
+        stops = {"run": "winnow run cancel", "training": "winnow train stop"}
+        jobs: list[tuple[str, RunRow | TrainingRow]] = [
+            *(("run", run) for run in Runs(self._db).list()),
+            *(("training", training) for training in self._trainings.list()),
+        ]
+        for kind, job in jobs:
+            if job.status in OPEN and _lies_in(job.model, folder):
+                raise TrainingError(
+                    f"{kind} {job.id}, which is {job.status}, uses {job.model}",
+                    hint=f"wait until it has ended, or `{stops[kind]} {job.id}`",
+                )
+
     def _queue(self, spec: TrainingSpec, noted: Callable[[Connection, int], None] | None) -> int:
         with self._db.write() as connection:
             training_id = self._trainings.add(
@@ -209,6 +253,16 @@ class TrainingLauncher:
             if noted is not None:
                 noted(connection, training_id)
         return training_id
+
+
+def _ref(row: SetRow) -> SetRef:
+    kinds = tuple(kind for kind in MediaKind if row.counts.get(kind.value))
+    return SetRef(id=row.id, name=row.name, version=row.version, content_hash=row.content_hash or "", kinds=kinds)
+
+
+def _lies_in(model: str, folder: Path) -> bool:
+    """Whether a job's model is in a folder; folders are stored as absolute paths, hub names are not."""
+    return Path(model).is_absolute() and Path(model).resolve().is_relative_to(folder.resolve())
 
 
 def _log_warning(check: Check) -> None:

@@ -1,4 +1,5 @@
-"""What would be started for a training: the command of each node, and the devices it holds."""
+"""What starts a training: the command of each node, the devices it holds, and the ``winnow train start``
+that asks for it."""
 
 from __future__ import annotations
 
@@ -6,8 +7,12 @@ import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
+from pydantic import BaseModel
+
 from backend.engines.installed import has_gpu
+from backend.options import options_of, words_of
 from backend.training.base import Command, Trainer
+from backend.training.registry import DEFAULT, kind_of
 from backend.training.spec import TrainingSpec
 
 
@@ -51,4 +56,38 @@ def devices_of(spec: TrainingSpec) -> str:
     """The device set that a training holds while it goes, as runs name theirs."""
     if spec.device != "auto":
         return spec.device
-    return "cuda" if spec.trainer == "lightrft" or has_gpu() else "cpu"
+    return "cuda" if kind_of(spec).needs_gpu or has_gpu() else "cpu"
+
+
+def start_line(spec: TrainingSpec, *, workspace: Path | None = None) -> str:
+    """The ``winnow train start`` that asks for a training, quoted for a POSIX shell; what has its default is
+    left out.
+
+    Args:
+        workspace: Name the workspace in it, for a terminal that is elsewhere.
+    """
+    return shlex.join(start_words(spec, workspace=workspace))
+
+
+def start_words(spec: TrainingSpec, *, workspace: Path | None = None) -> list[str]:
+    """The command as a list of words."""
+    words = ["winnow"]
+    if workspace is not None:
+        words += words_of("--workspace", str(workspace))
+    words += ["train", "start"]
+    for ref in spec.sets:
+        words += words_of("--set", f"{ref.name}@{ref.version}")
+    words += words_of("--model", spec.model) + words_of("--output-dir", spec.output_dir)
+    if spec.trainer != DEFAULT:
+        words += words_of("--trainer", spec.trainer)
+    if spec.lora is not None:
+        words.append("--lora")
+        words += _given(spec.lora, "lora_")
+    if spec.command:
+        words += words_of("--command", shlex.join(spec.command))
+    return words + _given(spec)
+
+
+def _given(spec: BaseModel, prefix: str = "") -> list[str]:
+    options = options_of(type(spec), prefix).values()
+    return [word for one in options for word in one.words(getattr(spec, one.name.removeprefix(prefix)))]

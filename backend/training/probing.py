@@ -17,6 +17,7 @@ from backend.domain.preflight import Check, Level
 from backend.engines.installed import has_gpu
 from backend.errors import UsageError
 from backend.jobs.gpus import gpus_for, list_gpus
+from backend.training.registry import kind_of
 from backend.training.spec import TrainingSpec
 from backend.training.weights import tensors_of
 
@@ -99,11 +100,11 @@ def check_gpus(devices: str, wanted: int, weights: int | None, spec: TrainingSpe
         wanted: GPUs on this node.
         weights: Bytes of the model's weights; ``None`` when unknown.
     """
-    if devices == "cpu" and spec.trainer == "lightrft":
+    if devices == "cpu" and kind_of(spec).needs_gpu:
         return Check(
             "Device",
             Level.FAIL,
-            "LightRFT trains on NVIDIA GPUs alone, and the device is cpu",
+            f"{spec.trainer} trains on NVIDIA GPUs alone, and the device is cpu",
             "--device cuda, or --trainer local",
         )
     if devices in ("", "cpu"):
@@ -149,7 +150,7 @@ def bytes_needed(weights: int | None, spec: TrainingSpec) -> float | None:
     parameters = weights / 2
     if spec.lora is not None:
         return 2.1 * parameters
-    if spec.trainer != "lightrft":
+    if not kind_of(spec).shards:
         return 16 * parameters
     kept = {0: 16.0, 1: 4.0, 2: 2.0, 3: 0.0}[spec.zero_stage]
     return parameters * (kept + (16 - kept) / spec.processes)

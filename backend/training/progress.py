@@ -9,6 +9,7 @@ from typing import Any
 
 from backend.training.base import Metric, Trainer
 from backend.training.data import data_files
+from backend.training.registry import kind_of
 from backend.training.spec import TrainingSpec
 
 _WINDOW = 50
@@ -16,8 +17,7 @@ _WINDOW = 50
 
 def steps_per_epoch(spec: TrainingSpec, rows: int) -> int:
     """Optimizer steps of one pass over so many rows."""
-    if spec.trainer == "lightrft":
-        # It leaves out what does not fill a batch; the others take a smaller one.
+    if kind_of(spec).drops_last:
         return rows // spec.train_batch_size
     return math.ceil(rows / spec.train_batch_size)
 

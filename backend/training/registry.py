@@ -2,49 +2,37 @@
 
 from __future__ import annotations
 
-import sys
-from dataclasses import dataclass, field
+from backend.extensions import Registry
+from backend.training.base import Tools, Trainer, TrainerKind
+from backend.training.spec import TrainingSpec
 
-from backend.errors import UsageError
-from backend.foreign_text import quoted
-from backend.training.base import Trainer
+TRAINERS: Registry[TrainerKind] = Registry(
+    "trainer",
+    "winnow.trainers",
+    {
+        "local": "backend.training.local.trainer:LOCAL",
+        "lightrft": "backend.training.lightrft.trainer:LIGHTRFT",
+        "command": "backend.training.command:COMMAND",
+    },
+)
+"""The first one is taken where none is named."""
 
-TRAINERS = ("local", "lightrft", "command")
+DEFAULT = next(iter(TRAINERS))
 
 
-@dataclass(frozen=True, slots=True)
-class Tools:
-    """Where trainers find what is not ours.
+def kind_of(spec: TrainingSpec) -> TrainerKind:
+    """The trainer of a spec, as it is declared.
 
-    Attributes:
-        pythons: Interpreter of each trainer that has one of its own.
-        lightrft_home: LightRFT's checkout, ``None`` when none is named.
+    Raises:
+        UsageError: There is none of that name.
     """
-
-    pythons: dict[str, str] = field(default_factory=dict)
-    lightrft_home: str | None = None
-
-    def python_for(self, trainer: str) -> str:
-        """The interpreter in which a trainer runs."""
-        return self.pythons.get(trainer, sys.executable)
+    return TRAINERS.named(spec.trainer)
 
 
 def load_trainer(name: str, tools: Tools) -> Trainer:
     """The trainer of that name. Nothing heavy is imported.
 
     Raises:
-        UsageError: Unknown name.
+        UsageError: There is none of that name.
     """
-    if name == "local":
-        from backend.training.local.trainer import LocalTrainer
-
-        return LocalTrainer(tools.python_for("local"))
-    if name == "lightrft":
-        from backend.training.lightrft import LightRFTTrainer
-
-        return LightRFTTrainer(tools.python_for("lightrft"), tools.lightrft_home)
-    if name == "command":
-        from backend.training.command import CommandTrainer
-
-        return CommandTrainer()
-    raise UsageError(f"unknown trainer {quoted(name)}", hint=f"one of {', '.join(TRAINERS)}")
+    return TRAINERS.named(name).load(tools)

@@ -1,7 +1,7 @@
 """The self-consistency check as a program: does a trainer show the judge what inference shows it?
 
     PYTHON -m backend.training.self_check < job.json                (local)
-    PYTHON lightrft_entry.py --self-check < job.json                (lightrft, in its interpreter)
+    PYTHON entry.py --self-check < job.json                (lightrft, in its interpreter)
 
 A job names the model, frames, pixels and some rows. The judge answers these greedily; then each token of
 its answers gets the loss of inference and that of the trainer's own code, on the CPU. The last line of the

@@ -2,7 +2,7 @@
 
 The prompt's token ids and pixels come from :func:`backend.engines.processing.prompt_inputs`, which the
 transformers engine calls too; the response's ids follow them, as generated ones would. The local
-trainer takes its rows from here, and so does LightRFT (:mod:`backend.training.lightrft_rows`).
+trainer takes its rows from here, and so does LightRFT (:mod:`backend.training.lightrft.rows`).
 """
 
 from __future__ import annotations

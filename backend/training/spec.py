@@ -85,7 +85,7 @@ class TrainingSpec(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
-    trainer: Literal["local", "lightrft", "command"]
+    trainer: str
     model: str
     output_dir: str
     sets: tuple[SetRef, ...] = Field(min_length=1)

@@ -1,16 +1,8 @@
-"""Scalars from TensorBoard's event files, without TensorBoard.
-
-A file is a sequence of records: length (uint64), checksum, data, checksum (little endian; TensorFlow's
-``core/lib/io/record_writer.h``). The data is a protobuf message ``Event`` with ``wall_time`` (field 1,
-double), ``step`` (2, int64) and ``summary`` (5), whose ``value`` (1) has ``tag`` (1), ``simple_value``
-(2, float) and ``tensor`` (8) (``core/framework/summary.proto``). Only those are read, so that a
-dashboard needs none of TensorBoard's packages; a record that is cut off ends the file.
-"""
+"""Scalars from TensorBoard's event files, by TensorBoard's own reader."""
 
 from __future__ import annotations
 
 import contextlib
-import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +11,6 @@ from typing import Any
 from backend.training.base import Metric
 from backend.training.folder import find
 
-_MAX_RECORD = 64 * 2**20
 _FLOAT = 1  # DT_FLOAT of TensorProto.dtype
 
 _NAMES = {
@@ -42,13 +33,12 @@ class Scalar:
 
 
 def read_scalars(folder: Path) -> list[Scalar]:
-    """Every scalar of every event file anywhere below a folder, file by file."""
+    """Every scalar of every event file anywhere below a folder, file by file. A file ends where a record
+    is cut off, or is no record."""
     found: list[Scalar] = []
     for path in sorted(find(folder, "events.out.tfevents.*")):
-        # It may be gone since, or no event file.
-        with contextlib.suppress(OSError, struct.error, IndexError, UnicodeDecodeError):
-            for data in _records(path):
-                found += _event(data)
+        if path.is_file():
+            found += _scalars(path)
     return found
 
 
@@ -69,90 +59,28 @@ def read_metrics(folder: Path) -> list[Metric]:
     return [Metric(step=step, **values) for step, values in sorted(steps.items())]
 
 
-def _records(path: Path) -> Iterator[bytes]:
-    with path.open("rb") as stream:
-        while True:
-            head = stream.read(12)
-            if len(head) < 12:
-                return
-            (length,) = struct.unpack("<Q", head[:8])
-            if length > _MAX_RECORD:
-                return
-            data = stream.read(length + 4)
-            if len(data) < length + 4:
-                return
-            yield data[:length]
+def _scalars(path: Path) -> Iterator[Scalar]:
+    # Imported here, because it takes a second.
+    from google.protobuf.message import DecodeError
+    from tensorboard.backend.event_processing.event_file_loader import LegacyEventFileLoader
+    from tensorboard.compat.tensorflow_stub.errors import OpError
+
+    # It may be gone since, or no event file.
+    with contextlib.suppress(OSError, OpError, DecodeError):
+        for event in LegacyEventFileLoader(str(path)).Load():
+            for value in event.summary.value:
+                number = _number(value)
+                if value.tag and number is not None:
+                    yield Scalar(value.tag, event.step, number, event.wall_time)
 
 
-def _event(data: bytes) -> list[Scalar]:
-    time, step, found = 0.0, 0, []
-    summaries = []
-    for field, value in _fields(data):
-        if field == 1:
-            time = struct.unpack("<d", value)[0]
-        elif field == 2:
-            step = value
-        elif field == 5:
-            summaries.append(value)
-    for summary in summaries:
-        for field, value in _fields(summary):
-            if field == 1:
-                tag, number = _value(value)
-                if tag and number is not None:
-                    found.append(Scalar(tag, step, number, time))
-    return found
+def _number(value: Any) -> float | None:
+    """The number of a summary's value; ``None`` where it is none, or several."""
+    if value.HasField("simple_value"):
+        return float(value.simple_value)
+    if value.HasField("tensor") and value.tensor.dtype == _FLOAT:
+        from tensorboard.util.tensor_util import make_ndarray
 
-
-def _value(data: bytes) -> tuple[str, float | None]:
-    tag, number = "", None
-    for field, value in _fields(data):
-        if field == 1:
-            tag = value.decode("utf-8")
-        elif field == 2:
-            number = struct.unpack("<f", value)[0]
-        elif field == 8:
-            number = _tensor(value)
-    return tag, number
-
-
-def _tensor(data: bytes) -> float | None:
-    """The number in a scalar ``TensorProto`` of floats; ``None`` for any other."""
-    fields = dict(_fields(data))
-    if fields.get(1) != _FLOAT:
-        return None
-    for field in (4, 5):  # tensor_content, float_val
-        value = fields.get(field)
-        if isinstance(value, bytes) and len(value) == 4:
-            return float(struct.unpack("<f", value)[0])
+        array = make_ndarray(value.tensor)
+        return float(array) if array.size == 1 else None
     return None
-
-
-def _fields(data: bytes) -> Iterator[tuple[int, Any]]:
-    """The fields of a protobuf message: numbers as ``int``, all else as its bytes."""
-    position = 0
-    while position < len(data):
-        key, position = _varint(data, position)
-        kind = key & 7
-        if kind == 0:
-            value, position = _varint(data, position)
-            yield key >> 3, value
-            continue
-        if kind == 2:
-            length, position = _varint(data, position)
-        elif kind in (1, 5):
-            length = 8 if kind == 1 else 4
-        else:
-            raise IndexError("no protobuf")
-        yield key >> 3, data[position : position + length]
-        position += length
-
-
-def _varint(data: bytes, position: int) -> tuple[int, int]:
-    value = shift = 0
-    while True:
-        byte = data[position]
-        value |= (byte & 0x7F) << shift
-        position += 1
-        if byte < 0x80:
-            return value, position
-        shift += 7

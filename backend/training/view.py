@@ -10,10 +10,10 @@ from pydantic import ValidationError
 
 from backend.errors import TrainingError
 from backend.store.trainings import EvaluationRow, TrainingRow
-from backend.training.base import Checkpoint, Metric
+from backend.training.base import Checkpoint, Metric, Tools
 from backend.training.first_losses import LOOKED_AT, too_high
 from backend.training.folder import owned_by
-from backend.training.registry import Tools, load_trainer
+from backend.training.registry import load_trainer
 from backend.training.spec import TrainingSpec
 
 CURVE_POINTS = 1_000

@@ -15,10 +15,9 @@ from backend.store.runs import RunRow
 from backend.store.sets import SetRow
 from backend.store.trainings import TrainingRow
 from backend.training.command import places_in, split_template
-from backend.training.command_line import start_line
-from backend.training.plan import command_line
+from backend.training.plan import command_line, start_line
 from backend.training.programs import EXAMPLES
-from backend.training.registry import TRAINERS
+from backend.training.registry import DEFAULT, TRAINERS
 from backend.training.spec import PRESETS, TrainingSpec
 from backend.training.view import spec_of
 from backend.workspace import Workspace
@@ -34,7 +33,6 @@ from dashboard.training.words import on_page
 
 _KEY = "training_"
 _LOADED = "training_loaded"
-_TRAINER_WORDS = {"local": "local · built in", "lightrft": "lightrft · on GPUs", "command": "command · any program"}
 _PRESET_WORDS = {
     "full": ("Defaults", "all weights, the field's defaults"),
     "lora": ("Adapters", "LoRA at a learning rate of 1e-4, for far less memory"),
@@ -57,7 +55,7 @@ def load_form(sets: list[SetRow], row: TrainingRow | None, runs: list[RunRow], *
     values: dict[str, Any] = {option.name: option.default for option in ALL.values()}
     chosen = [name for one in asked if (name := _newest(one, known))]
     judged = {run["id"] for one in sets if set_name(one) in chosen for run in one.lineage.get("runs", ())}
-    values |= {"sets": chosen, "trainer": "local", "command": "", "output_dir": ""}
+    values |= {"sets": chosen, "trainer": DEFAULT, "command": "", "output_dir": ""}
     values["model"] = judge_of(runs, judged)
     if row is not None:
         spec = spec_of(row)
@@ -108,7 +106,7 @@ def training_form(space: Workspace, sets: list[SetRow], trainings: list[Training
         presets = st.container(horizontal=True, gap="small")
         _chosen(space, sets, trainings)
         trainer = st.session_state[_KEY + "trainer"]
-        if trainer == "command":
+        if TRAINERS[trainer].by_template:
             _template()
         names = _read()
         with presets:
@@ -145,8 +143,6 @@ def _keep() -> None:
 def _read() -> frozenset[str]:
     """Names of the options that the chosen trainer reads."""
     trainer = str(st.session_state[_KEY + "trainer"])
-    if trainer != "command":
-        return used_names(trainer)
     return used_names(trainer, places_in([str(st.session_state.get(_KEY + "command") or "")]))
 
 
@@ -164,7 +160,7 @@ def spec_from_form(space: Workspace) -> TrainingSpec:
     except ValidationError as error:
         first = error.errors()[0]
         raise UsageError(f"lora_{first['loc'][0]}: {first['msg']}") from error
-    if trainer == "command":
+    if TRAINERS[trainer].by_template:
         given["command"] = split_template(state.get(_KEY + "command") or "")
     sets = state[_KEY + "sets"]
     folder = (state.get(_KEY + "output_dir") or "").strip() or str(_free_folder(space, sets))
@@ -205,11 +201,10 @@ def _chosen(space: Workspace, sets: list[SetRow], trainings: list[TrainingRow]) 
     left, right = st.columns([1, 2], vertical_alignment="bottom")
     left.selectbox(
         "Trainer",
-        TRAINERS,
+        list(TRAINERS),
         key=_KEY + "trainer",
-        format_func=_TRAINER_WORDS.__getitem__,
-        help="local trains on the CPU or GPUs of this machine; lightrft needs its checkout in "
-        "LIGHTRFT_HOME; command starts any other program.",
+        format_func=lambda name: f"{name} · {TRAINERS[name].label}",
+        help="  \n".join(f"{name}: {kind.purpose}" for name, kind in TRAINERS.items()),
     )
     right.text_input(
         "Output folder", key=_KEY + "output_dir", placeholder=str(_free_folder(space, st.session_state[_KEY + "sets"]))

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from backend.options import Option, grouped, options_of
+from backend.training.registry import TRAINERS
 from backend.training.spec import IN_VIEW as UNFOLDED
 from backend.training.spec import LoraSpec, TrainingSpec
 
@@ -24,21 +25,6 @@ IN_VIEW = tuple(one for one in _SPEC.values() if one.group == UNFOLDED)
 ALL = {one.name: one for one in (*IN_VIEW, _LORA, *_ADAPTERS.values(), *_SPEC.values())}
 GROUPS = grouped(one for one in ALL.values() if one.group != UNFOLDED)
 
-_NOT_OF: dict[str, tuple[str, ...]] = {
-    "local": ("zero_stage", "data_format"),
-    "lightrft": ("max_steps", "max_norm", "data_format"),
-}
-
-
-_WORDS_FOR: dict[str, dict[str, str]] = {
-    "lightrft": {
-        "prompt_max_len": "ignored: it trains on every row whole, whatever its length",
-        "validation": "share of pairs held out; it counts how many of them it answers right, in "
-        "TensorBoard as eval/accuracy, and draws no curve of their loss",
-    }
-}
-"""Where a trainer does something else with an option than the others."""
-
 _OF_A_PLACE = {
     "validation_data": ("validation",),
     "torch_dtype": ("bf16",),
@@ -51,17 +37,18 @@ def used_names(trainer: str, places: frozenset[str] = frozenset()) -> frozenset[
     """Names of the options that a trainer reads.
 
     Args:
-        places: What the command of the ``command`` trainer names; it reads nothing else.
+        places: What the command names, for a trainer that runs one; it reads nothing else.
     """
-    if trainer != "command":
-        return frozenset(ALL) - set(_NOT_OF[trainer])
+    kind = TRAINERS[trainer]
+    if not kind.by_template:
+        return frozenset(ALL) - kind.unsupported_options
     behind = {name for place in places for name in _OF_A_PLACE.get(place, (place,))}
     return frozenset(behind | set(_OF_ANY_COMMAND)) & frozenset(ALL)
 
 
-def used_by(names: frozenset[str], options: tuple[Option, ...], trainer: str = "") -> tuple[Option, ...]:
+def used_by(names: frozenset[str], options: tuple[Option, ...], trainer: str) -> tuple[Option, ...]:
     """Those of some options that are read, in the words that are true of a trainer."""
-    words = _WORDS_FOR.get(trainer, {})
+    words = TRAINERS[trainer].words
     return tuple(
         replace(option, when=words.get(option.name, option.when)) for option in options if option.name in names
     )

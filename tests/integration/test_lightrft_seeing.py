@@ -19,11 +19,11 @@ import pytest
 from backend.domain.pairs import MediaKind
 from backend.engines.models import pixel_factor
 from backend.media.sizes import MAX_PIXELS
-from backend.training import lightrft_entry
 from backend.training.data import Row
-from backend.training.lightrft_check import write_rows
-from backend.training.lightrft_positions import give_own_positions
-from backend.training.lightrft_rows import show_rows, with_seconds, without_seconds
+from backend.training.lightrft import entry as lightrft_entry
+from backend.training.lightrft.check import write_rows
+from backend.training.lightrft.positions import give_own_positions
+from backend.training.lightrft.rows import show_rows, with_seconds, without_seconds
 from backend.training.self_check import Job, read_result
 from backend.training.showing import Showing
 from tests.integration.judged_rows import OwnTexts, own_texts

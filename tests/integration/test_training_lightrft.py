@@ -18,10 +18,11 @@ import pytest
 
 from backend.engines.processing import prompt_inputs
 from backend.trainer import export_sets
-from backend.training import lightrft_entry
+from backend.training.base import Tools
 from backend.training.data import Rows, data_files
 from backend.training.folder import claim
-from backend.training.registry import Tools, load_trainer
+from backend.training.lightrft import entry as lightrft_entry
+from backend.training.registry import load_trainer
 from backend.training.showing import request_of
 from backend.training.spec import LoraSpec, TrainingSpec
 from backend.workspace import Workspace

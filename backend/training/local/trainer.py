@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from backend.domain.preflight import Check, Level
-from backend.training.base import Checkpoint, Command, Metric
+from backend.training.base import Checkpoint, Command, Metric, TrainerKind
 from backend.training.local.checkpoints import whole_checkpoints
 from backend.training.local.journal import read_metrics
 from backend.training.probing import check_packages, check_port
@@ -26,7 +26,6 @@ class LocalTrainer:
     """
 
     python: str
-    name: str = "local"
 
     def preflight(self, spec: TrainingSpec) -> Sequence[Check]:
         """See :class:`backend.training.base.Trainer`."""
@@ -90,3 +89,12 @@ class LocalTrainer:
     def checkpoints(self, folder: Path) -> Sequence[Checkpoint]:
         """See :class:`backend.training.base.Trainer`."""
         return whole_checkpoints(folder)
+
+
+LOCAL = TrainerKind(
+    name="local",
+    label="built in",
+    purpose="Trains on the CPU or the GPUs of this machine.",
+    load=lambda tools: LocalTrainer(tools.python_for("local")),
+    unsupported_options=frozenset({"zero_stage", "data_format"}),
+)

@@ -24,7 +24,8 @@ from backend.store.database import Database
 from backend.store.previews import Previews
 from backend.store.schema import curated_sets, pairs, set_items, verdicts
 from backend.store.sets import Sets
-from backend.training.request import spec_from
+from backend.training.base import Tools
+from backend.training.launch import TrainingLauncher
 from backend.workspace import Workspace
 from tests.workspaces import build_workspace
 
@@ -203,8 +204,9 @@ def test_a_name_alone_means_the_newest_version_and_a_version_that_one(db: Databa
     assert [row.version for row in made] == list(range(1, 12))
     assert get_set(db, "s") == made[-1]
     assert [get_set(db, f"s@{row.version}") for row in made] == made
-    assert [ref.version for ref in spec_from(db, ["s"], GIVEN).sets] == [11]
-    older = spec_from(db, ["s@2"], GIVEN).sets
+    launcher = TrainingLauncher(db, Path(), tools=Tools())
+    assert [ref.version for ref in launcher.spec(["s"], **GIVEN).sets] == [11]
+    older = launcher.spec(["s@2"], **GIVEN).sets
     assert [(ref.version, ref.content_hash) for ref in older] == [(2, made[1].content_hash)]
     for name in ("s@12", "s@0", "s@x", "S", "t"):
         with pytest.raises(NotFound, match="no set"):

@@ -18,7 +18,7 @@ ALLOWED = {
     # Links to our own packages, under a random name.
     "backend/jobs/own_path.py": {"symlink_to"},
     # Run in LightRFT's interpreter, without Winnow: into a folder that was just made, or with "x".
-    "backend/training/lightrft_finish.py": {"copytree", "save_pretrained", "open", "os.replace"},
+    "backend/training/lightrft/finish.py": {"copytree", "save_pretrained", "open", "os.replace"},
     # Into a folder that was just made, by libraries that only take paths.
     "backend/training/local/checkpoints.py": {"save_file", "os.replace"},
     "backend/training/local/model.py": {"save_pretrained"},

@@ -17,9 +17,10 @@ from training_folders import Prepare, save_checkout
 
 from backend.domain.preflight import Check, Level
 from backend.errors import TrainerUnavailable, TrainingError
-from backend.training import lightrft_entry, lightrft_versions
-from backend.training.lightrft import LightRFTTrainer
-from backend.training.lightrft_rows import T2V_SOURCE
+from backend.training.lightrft import entry as lightrft_entry
+from backend.training.lightrft import versions as lightrft_versions
+from backend.training.lightrft.rows import T2V_SOURCE
+from backend.training.lightrft.trainer import LightRFTTrainer
 from backend.training.probing import versions_in
 from backend.workspace import Workspace
 
@@ -282,7 +283,7 @@ def test_the_entry_mends_what_the_model_is_shown_and_runs_the_script_unchanged(c
     )
     argv, name, shows = json.loads(done.stdout)
     assert (argv, name) == ([script, "--fps", "2.0"], "__main__")
-    assert shows == ["backend.training.lightrft_rows", "backend.training.lightrft_positions"]
+    assert shows == ["backend.training.lightrft.rows", "backend.training.lightrft.positions"]
 
 
 def test_a_checkout_without_the_model_that_winnow_knows_is_refused(prepare: Prepare, checkout: Path) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from backend.training.lightrft_entry import count_by_the_epoch, hand_out_micro_batches
+from backend.training.lightrft.entry import count_by_the_epoch, hand_out_micro_batches
 
 ROWS, BATCH, MICRO, EPOCHS = 170, 8, 2, 3
 STEPS = ROWS // BATCH * EPOCHS

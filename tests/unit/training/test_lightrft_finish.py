@@ -12,8 +12,8 @@ from training_folders import Prepare, save_checkout
 
 from backend.engines.base import EngineOptions
 from backend.engines.registry import load_engine
-from backend.training import lightrft_entry
-from backend.training.lightrft import LightRFTTrainer
+from backend.training.lightrft import entry as lightrft_entry
+from backend.training.lightrft.trainer import LightRFTTrainer
 
 pytestmark = pytest.mark.judge
 
@@ -139,7 +139,7 @@ def test_a_merge_that_fails_leaves_the_adapters_and_nothing_that_fills_the_disk(
     words = ("--lora_rank", "4", "--zero_stage", "2")
     train(checkout, folder, judge_folder, *words, rank=1)
     final = folder / "model" / "final_checkpoint"
-    program = Path(lightrft_entry.__file__).with_name("lightrft_finish.py")
+    program = Path(lightrft_entry.__file__).with_name("finish.py")
     # No file may become as large as the merged weights.
     done = subprocess.run(
         [

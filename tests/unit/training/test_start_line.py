@@ -9,7 +9,7 @@ import pytest
 
 from backend.cli import main
 from backend.training.command import places_in, split_template
-from backend.training.command_line import start_line, start_words
+from backend.training.plan import start_line, start_words
 from backend.training.programs import EXAMPLES
 from backend.training.spec import LoraSpec, TrainingSpec
 from backend.workspace import Workspace

@@ -11,8 +11,8 @@ import pytest
 from backend.cli import main
 from backend.domain.preflight import Check
 from backend.trainer import export_sets
-from backend.training import lightrft
 from backend.training.folder import claim, owner_of
+from backend.training.lightrft import trainer as lightrft
 from backend.training.spec import TrainingSpec
 from backend.workspace import Workspace
 from tests.workspaces import build_workspace

@@ -1,12 +1,12 @@
 """Runs LightRFT's training script unchanged, after seeing to what the checkout under it lacks.
 
-    python lightrft_entry.py examples/grm_training/train_grm_vl.py ARGUMENTS…
-    python lightrft_entry.py --self-check < job.json
+    python entry.py examples/grm_training/train_grm_vl.py ARGUMENTS…
+    python entry.py --self-check < job.json
 
 Runs in LightRFT's interpreter. What it sees to (read at 49e62cb):
 
-- What the model is shown. Rows, frames and pixels are those of inference, see ``lightrft_rows.py``, and so
-  are positions and the frames' timing, see ``lightrft_positions.py``.
+- What the model is shown. Rows, frames and pixels are those of inference, see ``rows.py``, and so
+  are positions and the frames' timing, see ``positions.py``.
 - The class that loads the model, whose old name transformers 5.20 has dropped.
 - Batches. The script asks for loaders of ``train_batch_size`` over the GPUs, and DeepSpeed adds up
   ``train_batch_size / micro_train_batch_size / GPUs`` of these: as many times the rows of a step as were
@@ -14,7 +14,7 @@ Runs in LightRFT's interpreter. What it sees to (read at 49e62cb):
 - Epochs. The script gives the steps of all epochs for those of one, and the trainer asks whether the
   sampler is of a class of which the loaders use a namesake. So each epoch had the same order, a resumed
   training began again with the first row, and once the class is the right one, it goes past the end.
-- The finished judge, of which the script saves a part, see ``lightrft_finish.py``.
+- The finished judge, of which the script saves a part, see ``finish.py``.
 
 The last three change nothing where a checkout has them right by itself.
 """
@@ -41,7 +41,9 @@ def import_winnow() -> None:
     its own torch, and packages of Winnow's that it lacks would look as if it had them."""
     if "backend" in sys.modules:
         return
-    here = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))  # noqa: PTH100, PTH120
+    here = os.path.abspath(__file__)  # noqa: PTH100
+    for _ in range(3):
+        here = os.path.dirname(here)  # noqa: PTH120
     spec = importlib.util.spec_from_file_location(
         "backend", os.path.join(here, "__init__.py"), submodule_search_locations=[here]
     )
@@ -69,8 +71,8 @@ def show_what_was_judged(model: str) -> None:
     from lightrft.datasets.grm_dataset import GRMDataset
     from lightrft.models.grm_vl import GenerativeRewardModelVL
 
-    from backend.training.lightrft_positions import give_own_positions
-    from backend.training.lightrft_rows import show_rows
+    from backend.training.lightrft.positions import give_own_positions
+    from backend.training.lightrft.rows import show_rows
 
     show_rows(GRMDataset, model)
     give_own_positions(GenerativeRewardModelVL)
@@ -134,7 +136,7 @@ def mend_counting() -> None:
 
 
 def look_for_modules_beside(script: str) -> None:
-    """Import as the script itself would. Beside this file lies a ``lightrft.py`` that is not LightRFT."""
+    """Import as the script itself would, and none of the modules beside this file."""
     here = os.path.dirname(os.path.abspath(__file__))  # noqa: PTH100, PTH120
     others = [path for path in sys.path if os.path.abspath(path) != here]  # noqa: PTH100
     sys.path[:] = [os.path.dirname(os.path.abspath(script)), *others]  # noqa: PTH100, PTH120
@@ -158,11 +160,11 @@ def begin(words: list[str]) -> None:
 
 
 def finish(words: list[str]) -> None:
-    """Make a whole judge of what the script saved; see ``lightrft_finish.py``."""
+    """Make a whole judge of what the script saved; see ``finish.py``."""
     pretrained, final = place_of_finished(words)
     if not os.path.isdir(final):  # noqa: PTH112
         return
-    program = os.path.join(os.path.dirname(os.path.abspath(__file__)), "lightrft_finish.py")  # noqa: PTH100, PTH120
+    program = os.path.join(os.path.dirname(os.path.abspath(__file__)), "finish.py")  # noqa: PTH100, PTH120
     # A process of its own: this one still holds the GPU, and DeepSpeed's hold on how models load.
     alone = {name: value for name, value in os.environ.items() if name not in _DISTRIBUTED}
     done = subprocess.run(  # noqa: S603 - a list of arguments, and no shell
@@ -179,7 +181,7 @@ def self_check() -> None:
 
     job = Job.loads(sys.stdin.read())
     show_what_was_judged(job.model)
-    from backend.training.lightrft_check import lightrft_losses
+    from backend.training.lightrft.check import lightrft_losses
 
     run(job, lightrft_losses)
 

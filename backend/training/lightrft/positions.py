@@ -11,7 +11,7 @@ import functools
 import inspect
 from typing import Any
 
-from backend.training.lightrft_rows import without_seconds
+from backend.training.lightrft.rows import without_seconds
 
 
 def give_own_positions(model_class: Any) -> None:

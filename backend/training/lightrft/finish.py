@@ -1,6 +1,6 @@
 """Makes a judge that an engine loads of what LightRFT's script leaves as the finished one.
 
-    python lightrft_finish.py PRETRAINED FINAL_CHECKPOINT
+    python finish.py PRETRAINED FINAL_CHECKPOINT
 
 Runs in LightRFT's interpreter and imports nothing of Winnow's. The script (read at 49e62cb) saves weights
 and tokenizer, but not how images and videos are prepared; and with LoRA it saves the adapters alone, under

@@ -1,7 +1,7 @@
 """The ``lightrft`` trainer: LightRFT's own script from a checkout, in its own interpreter.
 
 The command is that of LightRFT's shell scripts (``examples/grm_training/run_grm_vl.sh``), with
-:mod:`backend.training.lightrft_entry` before the script: it has the model shown what it was shown at
+:mod:`backend.training.lightrft.entry` before the script: it has the model shown what it was shown at
 inference, counts batches and epochs so that a resume goes on where it was, and runs the script unchanged.
 """
 
@@ -15,13 +15,13 @@ from backend.domain.pairs import MediaKind
 from backend.domain.preflight import Check, Level
 from backend.errors import TrainerUnavailable, TrainingError
 from backend.training import tensorboard
-from backend.training.base import Checkpoint, Command, Metric
+from backend.training.base import Checkpoint, Command, Metric, TrainerKind
 from backend.training.data import DataFile, data_files, expected_files
 from backend.training.folder import CHECKPOINTS, TENSORBOARD
-from backend.training.lightrft_entry import SELF_CHECK
-from backend.training.lightrft_finish import ADAPTERS, PREPARES
-from backend.training.lightrft_rows import T2I_SOURCE, T2V_SOURCE
-from backend.training.lightrft_versions import check_versions
+from backend.training.lightrft.entry import SELF_CHECK
+from backend.training.lightrft.finish import ADAPTERS, PREPARES
+from backend.training.lightrft.rows import T2I_SOURCE, T2V_SOURCE
+from backend.training.lightrft.versions import check_versions
 from backend.training.probing import check_port
 from backend.training.progress import steps_per_epoch
 from backend.training.spec import TrainingSpec
@@ -35,7 +35,7 @@ _DATASET = "lightrft/datasets/grm_dataset.py"
 _MODEL = "lightrft/models/grm_vl.py"
 _TRAINER = "lightrft/trainer/grm_trainer_vl.py"
 _STRATEGY = "lightrft/strategy/strategy_base.py"
-_ENTRY = Path(__file__).with_name("lightrft_entry.py")
+_ENTRY = Path(__file__).with_name("entry.py")
 _HOME_HINT = "git clone LightRFT and name the checkout in LIGHTRFT_HOME"
 
 
@@ -50,7 +50,6 @@ class LightRFTTrainer:
 
     python: str
     home: str | None
-    name: str = "lightrft"
 
     def preflight(self, spec: TrainingSpec) -> Sequence[Check]:
         """See :class:`backend.training.base.Trainer`."""
@@ -309,3 +308,21 @@ def _check_rows(spec: TrainingSpec, files: Sequence[DataFile]) -> None:
             f"{rows} rows do not fill one step of train_batch_size {spec.train_batch_size}",
             hint="start another training with a lower --train-batch-size, or on more rows",
         )
+
+
+LIGHTRFT = TrainerKind(
+    name="lightrft",
+    label="on GPUs",
+    purpose="Trains by LightRFT's own script, from its checkout in LIGHTRFT_HOME.",
+    load=lambda tools: LightRFTTrainer(tools.python_for("lightrft"), tools.lightrft_home),
+    unsupported_options=frozenset({"max_steps", "max_norm", "data_format"}),
+    words={
+        "prompt_max_len": "ignored: it trains on every row whole, whatever its length",
+        "validation": "share of pairs held out; it counts how many of them it answers right, in "
+        "TensorBoard as eval/accuracy, and draws no curve of their loss",
+    },
+    needs_gpu=True,
+    shards=True,
+    drops_last=True,
+    reads_script_variables=True,
+)

@@ -14,7 +14,7 @@ from typing import Any
 from backend.domain.pairs import MediaKind
 from backend.files import write_json
 from backend.training.data import Row
-from backend.training.lightrft_rows import T2I_SOURCE, T2V_SOURCE
+from backend.training.lightrft.rows import T2I_SOURCE, T2V_SOURCE
 from backend.training.self_check import Job, Losses, in_order, token_losses
 
 _SOURCES = {MediaKind.IMAGE: T2I_SOURCE, MediaKind.VIDEO: T2V_SOURCE}
