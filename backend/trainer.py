@@ -6,12 +6,9 @@ writes down how far that is. The twin of :mod:`backend.worker`.
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import logging
 import os
-import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -20,16 +17,15 @@ from pathlib import Path
 from typing import Any
 
 from backend.domain.devices import shown_gpus
-from backend.domain.jobs import EXIT_UNAVAILABLE
+from backend.domain.jobs import JobStatus
 from backend.errors import StoreError, StoreUnavailable, TrainingError, WinnowError
 from backend.export.claim import MANIFEST
 from backend.export.exporter import export_set, is_our_export
 from backend.files import Folder, make_folder, narrow_umask
+from backend.job_process import Claimed, line_of, run_process
 from backend.jobs.gpus import gpu_uuids
-from backend.jobs.heartbeat import Heartbeat
 from backend.jobs.marks import MARK
-from backend.jobs.processes import stop_marked, this_process
-from backend.jobs.states import JobStatus
+from backend.jobs.processes import stop_marked
 from backend.store.database import Database
 from backend.store.outage import Patience
 from backend.store.sets import Sets
@@ -44,7 +40,7 @@ from backend.training.progress import progress_of
 from backend.training.registry import TRAINERS, kind_of, load_trainer
 from backend.training.spec import TrainingSpec
 from backend.training.stopping import end, grace_of, kill, resume_words
-from backend.workspace import Workspace, open_workspace, settings_for
+from backend.workspace import Workspace
 
 log = logging.getLogger("winnow.trainer")
 
@@ -56,68 +52,27 @@ _REST_GRACE_S = 2.0
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one training; the exit code is 0 only when it finished."""
-    parser = argparse.ArgumentParser(prog="backend.trainer")
-    parser.add_argument("training", type=int)
-    parser.add_argument("--workspace", type=Path, required=True)
-    given = parser.parse_args(arguments)
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
-    stop = threading.Event()
-    try:
-        settings = settings_for(given.workspace)
-        patience = Patience(settings.outage_seconds, stop=stop)
-        workspace = patience.call(lambda: open_workspace(settings))
-        try:
-            return _work(workspace, given.training, stop, patience)
-        finally:
-            workspace.close()
-    except StoreUnavailable as error:
-        log.error("%s", _line(error))
-        return EXIT_UNAVAILABLE
-    except WinnowError as error:
-        log.error("%s", _line(error))
-        return 1
+    return run_process("trainer", _work, arguments)
 
 
 def _work(workspace: Workspace, training_id: int, stop: threading.Event, patience: Patience) -> int:
     row = patience.call(lambda: workspace.trainings.get(training_id))
-    pid, started = this_process(patience.call(lambda: workspace.jobs.get(row.job_id)).pid)
-    patience.call(lambda: workspace.jobs.claim(row.job_id, pid, started, socket.gethostname()))
-    signal.signal(signal.SIGTERM, lambda *_: stop.set())
-    status, error, hint = JobStatus.FINISHED, None, None
-    seconds = workspace.settings.heartbeat_seconds
-    with Heartbeat(workspace.jobs, row.job_id, seconds, pid=pid) as heartbeat:
-        threading.Thread(target=_pass_on, args=(heartbeat.cancelled, stop), daemon=True).start()
+    with Claimed(workspace, row.job_id, stop, patience) as job:
         try:
-            if not _train(workspace, row, stop, pid, patience):
-                # The supervisor's signal may come before the heartbeat has seen why.
-                cancelled = (
-                    heartbeat.cancelled.is_set()
-                    or patience.call(lambda: workspace.jobs.get(row.job_id)).cancel_requested
-                )
-                status = JobStatus.CANCELLED if cancelled else JobStatus.INTERRUPTED
+            if not _train(workspace, row, stop, job.pid, patience):
                 hint = _resume_words(workspace, row)
                 log.info("training %d stopped; %s", row.id, hint)
+                return job.finish(JobStatus.CANCELLED if job.cancelled else JobStatus.INTERRUPTED, hint=hint)
         except StoreUnavailable:
             raise  # There is nowhere to say so; whoever finds the process gone reads its exit code.
         except WinnowError as failure:
-            log.error("%s", _line(failure))
-            status, error, hint = JobStatus.FAILED, failure.message, failure.hint
+            log.error("%s", line_of(failure))
+            return job.finish(JobStatus.FAILED, failure.message, failure.hint)
         except Exception as failure:
             log.exception("training %d failed", row.id)
-            status, error = JobStatus.FAILED, f"{type(failure).__name__}: {failure}".splitlines()[0]
-            hint = f"`winnow train log {row.id}` has the rest"
-    code = 0 if status is JobStatus.FINISHED else 1
-    patience.call(lambda: workspace.jobs.finish(row.job_id, status, exit_code=code, error=error, hint=hint, pid=pid))
-    return code
-
-
-def _line(error: WinnowError) -> str:
-    return f"{error.message} ({error.hint})" if error.hint else error.message
-
-
-def _pass_on(cancelled: threading.Event, stop: threading.Event) -> None:
-    cancelled.wait()
-    stop.set()
+            line = f"{type(failure).__name__}: {failure}".splitlines()[0]
+            return job.finish(JobStatus.FAILED, line, f"`winnow train log {row.id}` has the rest")
+    return job.finish(JobStatus.FINISHED)
 
 
 def _resume_words(workspace: Workspace, row: TrainingRow) -> str:

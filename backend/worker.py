@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import argparse
 import logging
 import os
-import signal
-import socket
 import sys
 import threading
 from collections.abc import Callable
@@ -15,7 +12,7 @@ from typing import NoReturn
 
 from backend.domain.devices import shown_gpus
 from backend.domain.filtering import load_policy
-from backend.domain.jobs import EXIT_UNAVAILABLE
+from backend.domain.jobs import EXIT_UNAVAILABLE, JobStatus
 from backend.engines.base import Engine
 from backend.engines.registry import load_engine, loads_model
 from backend.errors import EngineHung, StoreUnavailable, WinnowError
@@ -25,14 +22,13 @@ from backend.inference.launch import judged_pairs
 from backend.inference.pipeline import Pipeline
 from backend.inference.spec import RunSpec
 from backend.inference.watch import EngineWatch
+from backend.job_process import Claimed, line_of, run_process
 from backend.jobs.gpus import gpu_uuids
-from backend.jobs.heartbeat import Heartbeat
 from backend.jobs.marks import MARK
-from backend.jobs.processes import stop_group, this_process
-from backend.jobs.states import JobStatus
+from backend.jobs.processes import stop_group
 from backend.store.outage import Patience
 from backend.store.runs import RunRow
-from backend.workspace import Workspace, open_workspace, settings_for
+from backend.workspace import Workspace
 
 _CLOSE_S = 60.0
 _GRACE_S = 5.0
@@ -43,58 +39,24 @@ log = logging.getLogger("winnow.worker")
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one run; the exit code is 0 only when it finished."""
-    parser = argparse.ArgumentParser(prog="backend.worker")
-    parser.add_argument("run", type=int)
-    parser.add_argument("--workspace", type=Path, required=True)
-    given = parser.parse_args(arguments)
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
-    logging.getLogger("httpx").setLevel(logging.WARNING)
-    stop = threading.Event()
-    try:
-        settings = settings_for(given.workspace)
-        patience = Patience(settings.outage_seconds, stop=stop)
-        workspace = patience.call(lambda: open_workspace(settings))
-        narrow_umask(workspace.folder)
-        try:
-            return _work(workspace, given.run, stop, patience)
-        finally:
-            workspace.close()
-    except StoreUnavailable as error:
-        log.error("%s", _line(error))
-        return EXIT_UNAVAILABLE
-    except WinnowError as error:
-        log.error("%s", _line(error))
-        return 1
+    return run_process("worker", _work, arguments)
 
 
 def _work(workspace: Workspace, run_id: int, stop: threading.Event, patience: Patience) -> int:
+    narrow_umask(workspace.folder)
     run = patience.call(lambda: workspace.runs.get(run_id))
     assert run.job_id is not None
-    job_id = run.job_id
-    # A wrapper may stand between the supervisor and this interpreter; the recorded process counts.
-    recorded = patience.call(lambda: workspace.jobs.get(job_id)).pid
-    pid, started = this_process(recorded)
-    patience.call(lambda: workspace.jobs.claim(job_id, pid, started, socket.gethostname()))
-    signal.signal(signal.SIGTERM, lambda *_: stop.set())
-    seconds = workspace.settings.heartbeat_seconds
+    job = Claimed(workspace, run.job_id, stop, patience)
 
-    def finish(status: JobStatus, error: str | None = None, hint: str | None = None) -> None:
-        code = 0 if status is JobStatus.FINISHED else 1
-        patience.call(lambda: workspace.jobs.finish(job_id, status, exit_code=code, error=error, hint=hint, pid=pid))
-
-    def finish_stopped(error: str | None = None) -> None:
+    def finish_stopped(error: str | None = None) -> int:
         """Cancelled, or interrupted by what ``error`` says."""
-        # The supervisor's signal may come before the heartbeat has seen why.
-        cancelled = stop.is_set() and (
-            heartbeat.cancelled.is_set() or patience.call(lambda: workspace.jobs.get(job_id)).cancel_requested
-        )
+        cancelled = stop.is_set() and job.cancelled
         status = JobStatus.CANCELLED if cancelled else JobStatus.INTERRUPTED
-        hint = f"`winnow run resume {run.id}` goes on with it"
-        finish(status, None if cancelled else error, hint)
+        return job.finish(status, None if cancelled else error, f"`winnow run resume {run.id}` goes on with it")
 
     def end(error: EngineHung) -> NoReturn:
         """The thread of an engine that has hung ends with this whole process alone."""
-        log.error("%s", _line(error))
+        log.error("%s", line_of(error))
         code = 1
         try:
             finish_stopped(error.message)
@@ -102,45 +64,31 @@ def _work(workspace: Workspace, run_id: int, stop: threading.Event, patience: Pa
             code = EXIT_UNAVAILABLE
         finally:
             # Engines have processes of their own, which would keep the device.
-            stop_group(pid, started, mark=os.environ.get(MARK) or None, grace=_GRACE_S)
+            stop_group(job.pid, job.started, mark=os.environ.get(MARK) or None, grace=_GRACE_S)
             logging.shutdown()
             os._exit(code)
 
-    with Heartbeat(workspace.jobs, job_id, seconds, pid=pid) as heartbeat:
-        threading.Thread(target=_pass_on, args=(heartbeat.cancelled, stop), daemon=True).start()
+    with job:
         try:
             _run(workspace, run, stop, patience, end)
         except StoreUnavailable:
             raise  # There is nowhere to say so; whoever finds the process gone reads its exit code.
         except EngineHung as error:
-            finish_stopped(error.message)
-            return 1
+            return finish_stopped(error.message)
         except WinnowError as error:
-            log.error("%s", _line(error))
-            finish(JobStatus.FAILED, error.message, error.hint)
-            return 1
+            log.error("%s", line_of(error))
+            return job.finish(JobStatus.FAILED, error.message, error.hint)
         except Exception as error:
             log.exception("run %d failed", run.id)
             line = f"{type(error).__name__}: {error}".splitlines()[0]
-            finish(JobStatus.FAILED, line, f"`winnow run log {run.id}` has the rest")
-            return 1
+            return job.finish(JobStatus.FAILED, line, f"`winnow run log {run.id}` has the rest")
         if stop.is_set():
             log.info("run %d stopped", run.id)
-            finish_stopped()
-            return 1
-    finish(JobStatus.FINISHED)
+            return finish_stopped()
+    job.finish(JobStatus.FINISHED)
     counts = patience.call(lambda: workspace.runs.counts(run.id))
     log.info("run %d finished: %s", run.id, counts)
     return 0
-
-
-def _line(error: WinnowError) -> str:
-    return f"{error.message} ({error.hint})" if error.hint else error.message
-
-
-def _pass_on(cancelled: threading.Event, stop: threading.Event) -> None:
-    cancelled.wait()
-    stop.set()
 
 
 def _run(

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Sequence
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from sqlalchemy import Connection
 
@@ -17,7 +18,7 @@ from backend.curation.bulk import BulkRulings
 from backend.curation.queues import NewQueue, Queues
 from backend.curation.rulings import Rulings
 from backend.curation.sets import Balance, SetRow, clear_abandoned, freeze
-from backend.domain.operations import Operation, guarded
+from backend.domain.operations import Operation, guarded, require
 from backend.domain.pairs import OrderPolicy
 from backend.domain.people import LOCAL, Person, Role
 from backend.engines.base import EngineOptions
@@ -26,6 +27,7 @@ from backend.errors import Forbidden, RunError, StoreError
 from backend.files import make_folder, write_whole
 from backend.files.workspaces import make_private
 from backend.inference.launch import ACTIVE, Launcher, RunRequest
+from backend.jobs.own_path import python_path
 from backend.jobs.reconcile import reconcile
 from backend.jobs.supervisor import ensure_supervisor
 from backend.media.budget import DECODING
@@ -38,6 +40,7 @@ from backend.store.predictions import Predictions
 from backend.store.queues import QueueRow
 from backend.store.runs import Runs
 from backend.store.snapshot import copy_database, writable
+from backend.store.tasks import Tasks
 from backend.store.trainings import Trainings
 from backend.store.upgrade import upgrade
 from backend.training.base import Tools
@@ -63,6 +66,7 @@ class Workspace:
     launcher: Launcher
     trainings: Trainings
     trainer: TrainingLauncher
+    tasks: Tasks
     person: Person = LOCAL
     read_only: str = ""
     """Why nothing can be changed here, and as of when it is shown; empty where something can."""
@@ -96,6 +100,62 @@ class Workspace:
             silence_seconds=self.settings.silence_seconds,
             outage_seconds=self.settings.outage_seconds,
         )
+
+    def begin(self, operation: Operation, title: str, arguments: Mapping[str, Any]) -> int:
+        """Start an operation as a task, in a process of its own; returns the task's id.
+
+        It goes on whatever becomes of this process, and is seen, cancelled and resumed like a run.
+
+        Args:
+            operation: One of :data:`backend.task.HANDLERS`.
+            title: What it is done to, for a person.
+            arguments: Of the method that is guarded by the operation, as JSON can hold them.
+
+        Raises:
+            Forbidden: The present person may not do that.
+        """
+        require(self.person, operation)
+        with self.database.write() as connection:
+            task_id = self.tasks.add(
+                connection, operation=operation.name, title=title, arguments=arguments, person=self.person.name
+            )
+            job_id = self.jobs.add(
+                kind="task",
+                argv=[sys.executable, "-m", "backend.task", str(task_id), "--workspace", str(self.folder)],
+                env={"PYTHONPATH": python_path(self.folder)},
+                devices="",
+                log_path=self.folder / "logs" / f"task-{task_id}.log",
+                connection=connection,
+            )
+            self.tasks.set_job(connection, task_id, job_id)
+        self.supervise()
+        return task_id
+
+    def cancel_task(self, task_id: int) -> None:
+        """Ask for a task to be stopped. What it has committed stays; rulings on many can be taken back.
+
+        Raises:
+            NotFound: There is no such task.
+            RunError: It has ended.
+            Forbidden: The present person may not start such a one.
+        """
+        row = self.tasks.get(task_id)
+        require(self.person, Operation[row.operation])
+        self.jobs.request_cancel(row.job_id)
+        self.supervise()
+
+    def resume_task(self, task_id: int) -> None:
+        """Start a task again that was cut off.
+
+        Raises:
+            NotFound: There is no such task.
+            RunError: It has not ended.
+            Forbidden: The present person may not start such a one.
+        """
+        row = self.tasks.get(task_id)
+        require(self.person, Operation[row.operation])
+        self.jobs.requeue(row.job_id)
+        self.supervise()
 
     @guarded(Operation.ADD_DATASET)
     def add_dataset(
@@ -157,11 +217,19 @@ class Workspace:
             Forbidden: Only operators may.
             RunError: A run is still going.
         """
+        self.refuse_going(run_ids)
+        return freeze(self.database, name, run_ids, balance=balance, progress=progress)
+
+    def refuse_going(self, run_ids: Sequence[int]) -> None:
+        """Refuse runs whose predictions may still change.
+
+        Raises:
+            RunError: A run is still going.
+        """
         for run_id in run_ids:
             run = self.runs.get(run_id)
             if run.status in ACTIVE:
                 raise RunError(f"run {run_id} is {run.status}", hint="wait for it, or cancel it")
-        return freeze(self.database, name, run_ids, balance=balance, progress=progress)
 
     @guarded(Operation.EXPORT)
     def export(
@@ -377,6 +445,7 @@ def _wired(settings: Settings, database: Database) -> Workspace:
         rulings=Rulings(database),
         trainings=Trainings(database),
         trainer=TrainingLauncher(database, folder, tools=tools_of(settings)),
+        tasks=Tasks(database),
         launcher=Launcher(
             database,
             folder,

@@ -1,4 +1,5 @@
-"""Work that takes longer than a page may: done in a thread, seen to be going on, kept when done.
+"""What a page computes and that takes longer than a page may: done in a thread, kept when done. What
+changes the workspace is a task (:mod:`dashboard.tasks`).
 
 A page asks with :func:`ready`; small work is there at once and nothing flickers. Large work leaves
 its place free and comes in by itself.
@@ -27,34 +28,22 @@ _AT_ONCE_S = 0.35
 
 
 class Task:
-    """One piece of work and what it says of itself."""
+    """One piece of work."""
 
     def __init__(self) -> None:
         self.future: Future[Any] = Future()
-        self.lines: list[str] = []
-        self.share = 0.0
-        """How much of it is done, where it says."""
         self.started_at = time.time()
-
-    def say(self, line: str) -> None:
-        """Add a line for whoever is watching."""
-        self.lines.append(line)
-        del self.lines[:-200]
 
     @property
     def done(self) -> bool:
         return self.future.done()
-
-    @property
-    def error(self) -> BaseException | None:
-        return self.future.exception() if self.future.done() else None
 
 
 _tasks: OrderedDict[Hashable, Task] = OrderedDict()
 _lock = threading.Lock()
 
 
-def begin(key: Hashable, work: Callable[[Task], Any]) -> Task:
+def begin(key: Hashable, work: Callable[[], Any]) -> Task:
     """Start ``work`` in a thread, unless the same is going on or was done before."""
     with _lock:
         task = _tasks.get(key)
@@ -74,21 +63,15 @@ def find(key: Hashable) -> Task | None:
         return _tasks.get(key)
 
 
-def named(kind: str) -> list[tuple[Hashable, Task]]:
-    """Every task whose key is a tuple that begins with ``kind``."""
-    with _lock:
-        return [(key, task) for key, task in _tasks.items() if isinstance(key, tuple) and key[0] == kind]
-
-
 def forget(key: Hashable) -> None:
     """Let a task be done anew."""
     with _lock:
         _tasks.pop(key, None)
 
 
-def _run(task: Task, work: Callable[[Task], Any]) -> None:
+def _run(task: Task, work: Callable[[], Any]) -> None:
     try:
-        task.future.set_result(work(task))
+        task.future.set_result(work())
     except BaseException as error:  # noqa: BLE001 - handed to whoever asks for the result
         log.info("background work failed: %s", error)
         task.future.set_exception(error)
@@ -100,7 +83,7 @@ def ready(key: Hashable, work: Callable[[], T], *, words: str, height: int = 240
     Raises:
         Exception: What ``work`` raised; the next call tries again.
     """
-    task = begin(key, lambda _task: work())
+    task = begin(key, work)
     try:
         result: T = task.future.result(timeout=_AT_ONCE_S)
     except TimeoutError:

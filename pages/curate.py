@@ -5,9 +5,11 @@ from __future__ import annotations
 import streamlit as st
 
 from backend.curation.sets import get_set, list_sets
+from backend.domain.operations import Operation
 from backend.errors import NotFound
+from dashboard import tasks
 from dashboard.curate.compose import compose
-from dashboard.curate.sets import one_set, set_list
+from dashboard.curate.sets import one_set, open_set, set_list
 from dashboard.empty import empty, not_there
 from dashboard.page import errors_shown, page
 from dashboard.space import space
@@ -32,10 +34,8 @@ with page("Curate"):
             st.stop()
         with st.container(border=True):
             st.subheader("New version", anchor=False)
-            frozen = compose(space(), runs)
-        if frozen:
-            st.query_params.from_dict({"set": frozen})
-            st.rerun()
+            compose(space(), runs)
+        tasks.watch(space(), Operation.FREEZE, finished=open_set)
         with errors_shown():
             st.subheader("Frozen sets", anchor=False)
             if rows:

@@ -41,7 +41,7 @@ class Jobs:
         """Queue a job; returns its id.
 
         Args:
-            kind: ``run`` or ``training``.
+            kind: ``run``, ``training`` or ``task``.
             argv: The command. It is started in the workspace's folder, so its paths are absolute.
             env: Variables to add to the environment.
             devices: The device set, see :mod:`backend.jobs.devices`.

@@ -111,7 +111,7 @@ jobs = Table(
     "jobs",
     metadata,
     Column("id", _Id, primary_key=True),
-    Column("kind", String(20), nullable=False),  # run, training
+    Column("kind", String(20), nullable=False),  # run, training, task
     Column("status", String(20), nullable=False),  # jobs.states.JobStatus
     Column("argv", JSON, nullable=False),  # {"argv": […]}: the command, never a shell string
     Column("env", JSON, nullable=False),  # variables to add to the environment
@@ -335,6 +335,22 @@ evaluations = Table(
     Column("run_id", _Id, ForeignKey("runs.id"), primary_key=True),
     Column("training_id", _Id, ForeignKey("trainings.id"), nullable=False),
     Column("checkpoint", Text, nullable=False),
+)
+
+tasks = Table(
+    "tasks",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    Column("job_id", _Id, ForeignKey("jobs.id")),
+    Column("operation", String(40), nullable=False),  # domain.operations.Operation, by its name
+    Column("title", Text, nullable=False),  # what it is done to, for a person
+    Column("arguments", JSON, nullable=False),
+    Column("person", Text, nullable=False),  # in whose name
+    Column("progress", JSON, nullable=False),  # {"done", "total", "lines"}
+    Column("result", JSON(none_as_null=True)),
+    Column("put_away", Boolean, nullable=False),  # its end has been seen
+    Column("created_at", Float, nullable=False),
+    Index("ix_tasks_put_away", "put_away", "id"),
 )
 
 loops = Table(

@@ -18,7 +18,7 @@ _AT_ONCE_S = 0.5
 def match_count(database: Database, wanted: BrowseFilter) -> int | None:
     """How many predictions match; ``None`` while that is still being counted."""
     key = _key(database, wanted)
-    task = background.begin(key, lambda _task: Browse(database).count(wanted))
+    task = background.begin(key, lambda: Browse(database).count(wanted))
     try:
         found = int(task.future.result(timeout=_AT_ONCE_S))
     except TimeoutError:

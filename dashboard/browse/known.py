@@ -27,7 +27,7 @@ def known_facets(database: Database) -> Facets:
         task = background.find(key)
         if task is not None and task.done:
             background.forget(key)
-        background.begin(key, lambda _task: _look(database, name))
+        background.begin(key, lambda: _look(database, name))
     return kept[1]
 
 

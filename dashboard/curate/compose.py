@@ -14,6 +14,7 @@ from backend.inference.launch import ACTIVE
 from backend.store.reviews import Reviews
 from backend.store.runs import RunRow
 from backend.workspace import Workspace
+from dashboard import tasks
 from dashboard.background import ready
 from dashboard.labels import label
 from dashboard.navigation import page_link
@@ -27,12 +28,11 @@ from dashboard.theme import FIRST, RUN_A, RUN_B, SECOND, WAITING, chart
 _RUNS = "curate_runs"
 
 
-def compose(space: Workspace, runs: list[RunRow]) -> str | None:
-    """Draw the form and the preview; the name of a set that was just frozen, with its version."""
+def compose(space: Workspace, runs: list[RunRow]) -> None:
+    """Draw the form and the preview."""
     names = {run.id: f"{run.id} · {clean(run.dataset, 24)} · {clean(run.model.rsplit('/', 1)[-1], 24)}" for run in runs}
     _from_url(names)
     left, right = st.columns([2, 3], gap="large")
-    frozen = None
     with left, errors_shown():
         chosen = st.multiselect(
             "Runs",
@@ -73,12 +73,15 @@ def compose(space: Workspace, runs: list[RunRow]) -> str | None:
         elif st.button("Freeze", type="primary", disabled=not some) and named:
             if not name:
                 raise ReviewError("the set has no name yet", hint="Name, above, says what to call it")
-            with st.status("Freezing", expanded=False) as status:
-                done = space.freeze(
-                    name, chosen, balance=balance, progress=lambda rows: status.update(label=f"Freezing: {rows:,} rows")
-                )
-            frozen = f"{done.name}@{done.version}"
-    return frozen
+            space.refuse_going(chosen)
+            arguments = {
+                "name": name,
+                "runs": chosen,
+                "balance": balance.seed if balance else None,
+                "total": seen.items if seen else None,
+            }
+            tasks.begin(space, Operation.FREEZE, name, arguments)
+            st.rerun()
 
 
 def _can_be_called(name: str) -> bool:

@@ -9,16 +9,14 @@ from typing import Any
 
 from backend.curation.sets import SetRow
 from backend.domain.json_text import load_json
-from backend.errors import WinnowError
+from backend.domain.operations import Operation
 from backend.export.claim import MANIFEST
 from backend.export.exporter import is_our_export
 from backend.workspace import Workspace
-from dashboard import background
-from dashboard.background import Task
+from dashboard import tasks
 
 log = logging.getLogger(__name__)
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
-_KIND = "export"
 
 
 def folder_of(space: Workspace, frozen: SetRow, format: str, split: float, bundle: bool) -> Path:
@@ -28,44 +26,20 @@ def folder_of(space: Workspace, frozen: SetRow, format: str, split: float, bundl
     return space.folder / "exports" / f"{name}-{frozen.id}-v{frozen.version}-{format}{extra}"
 
 
-def start(space: Workspace, frozen: SetRow, *, format: str, split: float, bundle: bool) -> Task:
-    """Begin an export; one into the same folder that is going already is returned."""
+def start(space: Workspace, frozen: SetRow, *, format: str, split: float, bundle: bool) -> None:
+    """Begin an export, unless one into the same folder is going already."""
     folder = folder_of(space, frozen, format, split, bundle)
-    key = (_KIND, str(space.folder), folder.name)
-    total = int(frozen.counts.get("items", 0))
-    known = background.find(key)
-    if known is not None and known.done:
-        background.forget(key)
-
-    def work(task: Task) -> Path:
-        def progress(rows: int) -> None:
-            task.say(f"{rows:,} of {total:,} rows")
-            task.share = min(1.0, rows / max(1, total))
-
-        try:
-            space.export(frozen, format=format, out=folder, split=split, bundle=bundle, progress=progress)
-        except WinnowError:
-            raise
-        except Exception as error:
-            log.exception("an export failed")
-            raise WinnowError("the export failed", hint="the server's log says why") from error
-        return folder
-
-    return background.begin(key, work)
-
-
-def going(space: Workspace) -> dict[str, Task]:
-    """By folder: exports that are being written, or that failed since the server started."""
-    return {
-        str(key[2]): task
-        for key, task in background.named(_KIND)
-        if isinstance(key, tuple) and key[1] == str(space.folder) and (not task.done or task.error)
+    if any(task.is_open and task.title == folder.name for task in space.tasks.list(Operation.EXPORT.name)):
+        return
+    arguments = {
+        "set": frozen.id,
+        "format": format,
+        "out": str(folder.absolute()),
+        "split": split,
+        "bundle": bundle,
+        "total": int(frozen.counts.get("items", 0)),
     }
-
-
-def put_away(space: Workspace, folder: str) -> None:
-    """Take a failed export off the list."""
-    background.forget((_KIND, str(space.folder), folder))
+    tasks.begin(space, Operation.EXPORT, folder.name, arguments)
 
 
 def finished(space: Workspace, frozen: SetRow) -> list[tuple[Path, dict[str, Any]]]:

@@ -10,14 +10,16 @@ from backend.curation.sets import SetRow
 from backend.domain.operations import Operation
 from backend.export import FORMATS
 from backend.store.previews import Previews
+from backend.store.tasks import TaskRow
 from backend.workspace import Workspace
+from dashboard import tasks
 from dashboard.api.downloads import download_url
 from dashboard.curate import exports
 from dashboard.curate.rows import set_rows
 from dashboard.navigation import page_link
 from dashboard.numbers import ago, many
 from dashboard.opening import open_in_review
-from dashboard.page import errors_shown, fragment
+from dashboard.page import errors_shown
 from dashboard.roles import i_may
 from dashboard.text import clean, md
 
@@ -40,6 +42,12 @@ def set_list(rows: list[SetRow]) -> None:
             if right.button("Open", key=f"set_{row.id}", width="stretch"):
                 st.query_params.from_dict({"set": f"{row.name}@{row.version}"})
                 st.rerun()
+
+
+def open_set(task: TaskRow) -> None:
+    """Open the set that was just frozen."""
+    st.query_params.from_dict({"set": str((task.result or {}).get("set", ""))})
+    st.rerun()
 
 
 def one_set(space: Workspace, row: SetRow, rows: list[SetRow]) -> None:
@@ -88,23 +96,7 @@ def _export_form(space: Workspace, row: SetRow) -> None:
 
 
 def _exports(space: Workspace, row: SetRow) -> None:
-    busy = _writing(space)
-
-    @fragment(run_every=1.0 if busy else None)
-    def progress() -> None:
-        for folder, task in exports.going(space).items():
-            if task.done:
-                with errors_shown():
-                    task.future.result()
-                if st.button("Put away", key=f"forget_{folder}", type="tertiary"):
-                    exports.put_away(space, folder)
-                    st.rerun(scope="fragment")
-            else:
-                st.progress(task.share, f"{md(folder)}: {task.lines[-1] if task.lines else 'begins'}")
-        if busy and not _writing(space):
-            st.rerun()
-
-    progress()
+    tasks.watch(space, Operation.EXPORT)
     for folder, manifest in exports.finished(space, row):
         with st.container(border=True):
             st.markdown(
@@ -117,10 +109,6 @@ def _exports(space: Workspace, row: SetRow) -> None:
                 if line:
                     st.warning(md(str(line)))
             st.link_button("Download as zip", download_url(folder), icon=":material/download:")
-
-
-def _writing(space: Workspace) -> bool:
-    return any(not task.done for task in exports.going(space).values())
 
 
 def _lineage(row: SetRow) -> None:

@@ -8,12 +8,12 @@ from pathlib import Path
 import streamlit as st
 
 from backend.datasets.registry import SOURCES
-from backend.errors import UsageError, WinnowError
+from backend.domain.operations import Operation
+from backend.errors import UsageError
+from backend.store.tasks import TaskRow
 from backend.workspace import Workspace
-from dashboard.background import Task, begin, find, forget, named
-from dashboard.numbers import many
-from dashboard.page import errors_shown, fragment, show
-from dashboard.text import clean, md
+from dashboard import tasks
+from dashboard.page import errors_shown
 
 _MOST_NAME = 200
 
@@ -59,60 +59,29 @@ def start(space: Workspace, source: str, name: str, root: str, check: bool, link
         raise UsageError("say the format and the file as SOURCE:PATH", hint="such as hpdv3:/data/train.json")
     if not name or not name.isprintable():
         raise UsageError("give the dataset a name")
-    key = ("import", str(space.folder), name)
-    going = find(key)
-    if going is not None and not going.done:
+    going = space.tasks.list(Operation.ADD_DATASET.name)
+    if any(task.is_open and task.title == name for task in going):
         raise UsageError(f"{name} is being imported already")
-    forget(key)
-
-    def work(task: Task) -> str:
-        task.say("reading")
-        space.add_dataset(
-            name=name,
-            spec=source,
-            data_root=Path(root) if root else None,
-            links_to=[Path(folder) for folder in links_to] or None,
-            check_media=check,
-            progress=lambda rows: task.say(f"{many(rows, 'row')} so far"),
-        )
-        return name
-
-    begin(key, work)
+    tasks.begin(
+        space,
+        Operation.ADD_DATASET,
+        name,
+        {
+            "name": name,
+            "spec": source,
+            "data_root": str(Path(root).expanduser().absolute()) if root else None,
+            "links_to": [str(Path(folder).expanduser().absolute()) for folder in links_to],
+            "check_media": check,
+        },
+    )
 
 
 def imports(space: Workspace) -> None:
     """What is being imported, and what went wrong; nothing where there is nothing to say."""
-    if not _mine(space):
-        return
-
-    @fragment(run_every=0.7)
-    def watch() -> None:
-        for key, task in _mine(space):
-            name = str(key[2])  # type: ignore[index]
-            if not task.done:
-                line = task.lines[-1] if task.lines else "starting"
-                st.info(f"Importing **{md(name)}**: {line}", icon=":material/hourglass_top:")
-                continue
-            if task.error is None:
-                forget(key)
-                st.query_params.from_dict({"name": name})
-                st.session_state.pop("name", None)
-                st.rerun()
-            _failed(name, key, task)
-
-    watch()
+    tasks.watch(space, Operation.ADD_DATASET, finished=_open)
 
 
-def _mine(space: Workspace) -> list[tuple[object, Task]]:
-    return [(key, task) for key, task in named("import") if key[1] == str(space.folder)]  # type: ignore[index]
-
-
-def _failed(name: str, key: object, task: Task) -> None:
-    error = task.error
-    if isinstance(error, WinnowError):
-        show(error)
-    else:
-        st.error(f"{md(name)} could not be imported; the server's log says why")
-    if st.button("Dismiss", key=f"dismiss_{clean(name)}"):
-        forget(key)  # type: ignore[arg-type]
-        st.rerun()
+def _open(task: TaskRow) -> None:
+    st.query_params.from_dict({"name": str((task.result or {}).get("name", task.title))})
+    st.session_state.pop("name", None)
+    st.rerun()

@@ -20,10 +20,17 @@ from dashboard import space as spaces
 from dashboard.session import COOKIE
 from tests.dashboard.review_calls import SESSION, bearer
 from tests.dashboard.trainings import Trained, make_training
+from tests.tasks_here import do_tasks
 from tests.workspaces import build_workspace
 
 ROOT = Path(__file__).resolve().parents[2]
 Open = Callable[..., AppTest]
+
+
+@pytest.fixture(autouse=True)
+def tasks_are_done_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No supervisor is started: tasks are done at once, runs and trainings stay queued."""
+    monkeypatch.setattr(Workspace, "supervise", do_tasks)
 
 
 @pytest.fixture

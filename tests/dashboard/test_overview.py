@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import time
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,7 +20,6 @@ from backend.inference.deciding import redecide
 from backend.store.runs import Runs
 from backend.store.schema import datasets
 from backend.workspace import Workspace
-from dashboard import background
 from dashboard.overview import history
 from dashboard.overview.demo import start_demo
 from tests.dashboard.conftest import Open
@@ -120,24 +118,24 @@ def test_flags_and_conflicts_wait_for_a_person(demo_space: Workspace, open_page:
     assert "1 prediction flagged and not settled" in said
 
 
-def test_the_demo_runs_in_the_background_and_says_what_it_does(
+def words(test: AppTest) -> str:
+    return "\n".join(element.value for element in test.markdown)
+
+
+def test_the_demo_is_a_task_that_says_what_it_does(
     empty_space: Workspace, open_page: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def steps(_database: object, launcher: object, folder: Path, *, wait: object, say: object) -> None:
-        say("1. rendering")  # type: ignore[operator]
-        while not (folder / "go").exists():
-            time.sleep(0.01)
-
-    monkeypatch.setattr("dashboard.overview.demo.run_demo", steps)
+    monkeypatch.setattr(Workspace, "supervise", lambda _space: None)
+    monkeypatch.setattr("dashboard.tasks._AT_ONCE_S", 0.0)
     test = open_page("overview")
     test.button(key="start_demo").click().run()
     assert not test.error
-    assert "rendering" in test.info[0].value
-    (empty_space.folder / "go").touch()
-    task = background.find(("demo", str(empty_space.folder)))
-    assert task is not None
-    task.future.result(timeout=20)
-    assert not test.run().info
+    assert "waiting to start" in words(test)
+    (task,) = empty_space.tasks.list()
+    empty_space.tasks.set_progress(task.id, {"lines": ["1. rendering"]})
+    assert "rendering" in words(test.run())
+    start_demo(empty_space)
+    assert len(empty_space.tasks.list()) == 1, "it is going on already"
 
 
 def test_a_reviewer_is_not_offered_the_demo_and_refused_it(
@@ -148,7 +146,7 @@ def test_a_reviewer_is_not_offered_the_demo_and_refused_it(
     assert not open_page("overview").button
     with pytest.raises(Forbidden):
         start_demo(empty_space.acting_as(eve))
-    assert background.find(("demo", str(empty_space.folder))) is None
+    assert not empty_space.tasks.list()
 
 
 def test_no_step_is_a_share_of_what_it_is_no_part_of(demo_space: Workspace, open_page: Open) -> None:

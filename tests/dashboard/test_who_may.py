@@ -22,6 +22,7 @@ from backend.errors import Forbidden, WinnowError
 from backend.inference.launch import Launcher, RunRequest
 from backend.loop.spec import LoopSpec
 from backend.store.queues import QueueRow
+from backend.task import HANDLERS
 from backend.training.launch import TrainingLauncher
 from backend.workspace import Workspace
 from dashboard.signing import signer
@@ -83,6 +84,7 @@ LOOKS = {
     "preflight",
     "preview_reparse",
     "reconcile",
+    "refuse_going",
     "resolve",
     "spec",
     "supervise",
@@ -90,6 +92,8 @@ LOOKS = {
     "view",
 }
 """Methods that change nothing that a person decides: they look, or see to what was asked for before."""
+OF_TASKS = {"begin", "cancel_task", "resume_task"}
+"""Methods that ask for the operation that they are given; see below."""
 
 
 def a_queue_of(space: Workspace) -> QueueRow:
@@ -127,7 +131,7 @@ def test_every_public_method_is_in_the_table_or_only_looks() -> None:
     for kind in (Workspace, Launcher, TrainingLauncher):
         for name, member in vars(kind).items():
             act = member.fget if isinstance(member, property) else member
-            if name.startswith("_") or not inspect.isfunction(act) or name in LOOKS:
+            if name.startswith("_") or not inspect.isfunction(act) or name in LOOKS | OF_TASKS:
                 continue
             assert operation_of(act) is not None, f"{kind.__name__}.{name} asks nobody's role"
             guarded.add(operation_of(act))
@@ -136,6 +140,20 @@ def test_every_public_method_is_in_the_table_or_only_looks() -> None:
             assert operation_of(act) is not None, f"{name} asks nobody's role"
             guarded.add(operation_of(act))
     assert guarded == CALLS.keys() - {Operation.START_DEMO}
+
+
+@pytest.mark.usefixtures("nothing_starts")
+def test_a_task_is_begun_cancelled_and_resumed_by_those_who_may_do_its_operation(sets_space: Workspace) -> None:
+    eve = sets_space.acting_as(Person("eve", Role.REVIEWER))
+    begun = sets_space.begin(Operation.FREEZE, "more", {"name": "more", "runs": [1], "balance": None})
+    for operation in HANDLERS:
+        with pytest.raises(Forbidden):
+            eve.begin(operation, "x", {})
+    for act in (eve.cancel_task, eve.resume_task):
+        with pytest.raises(Forbidden):
+            act(begun)
+    assert [task.id for task in sets_space.tasks.list()] == [begun]
+    assert not sets_space.jobs.get(sets_space.tasks.get(begun).job_id).cancel_requested
 
 
 def test_every_route_that_stores_something_asks_for_role_and_token(
