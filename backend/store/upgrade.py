@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-HEAD = "0007"
+HEAD = "0008"
 """The newest revision. Kept here so that opening a workspace at it need not import Alembic."""
 
 MIGRATIONS = Path(__file__).parent / "migrations"

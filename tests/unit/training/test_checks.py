@@ -319,7 +319,7 @@ def test_devices_are_those_that_were_named(space: Workspace, judge_folder: Path)
 
 @pytest.mark.parametrize(
     ("values", "said"),
-    [({"max_epochs": 0}, "--max-epochs"), ({"nonsense": 1}, "--nonsense"), ({"trainer": "magic"}, "--trainer")],
+    [({"max_epochs": 0}, "--max-epochs"), ({"nonsense": 1}, "--nonsense"), ({"trainer": "magic"}, "unknown trainer")],
 )
 def test_a_value_out_of_range_names_its_option(space: Workspace, values: dict[str, Any], said: str) -> None:
     with pytest.raises(UsageError, match=said):
