@@ -61,7 +61,9 @@ def bulk_ruling(wanted: BrowseFilter, count: int) -> None:
         People(space().database).keep(who.name, last_act=act)
         st.session_state[_ACTS] = acts() + 1
         arguments = {"ids": list(ids), "ruling": ruling, "note": note, "tags": [tag] if tag else [], "token": token}
-        tasks.begin(space(), Operation.RULE_ON_ALL, many(len(ids), "match", "matches"), {**arguments, "total": len(ids)})
+        tasks.begin(
+            space(), Operation.RULE_ON_ALL, many(len(ids), "match", "matches"), {**arguments, "total": len(ids)}
+        )
         st.rerun()
 
 
