@@ -6,6 +6,7 @@ point of the registry's group in a package's ``pyproject.toml``. It is imported 
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping
 from functools import cached_property
 from importlib import import_module
@@ -14,6 +15,8 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from backend.errors import UsageError
 from backend.foreign_text import brief, quoted
+
+log = logging.getLogger(__name__)
 
 
 class Named(Protocol):
@@ -78,6 +81,26 @@ class Registry(Mapping[str, T], Generic[T]):
         if name not in self:
             raise UsageError(f"unknown {self.what} {quoted(name)}", hint=f"one of {', '.join((*also, *self))}")
         return self[name]
+
+    @cached_property
+    def own(self) -> tuple[T, ...]:
+        """Those that come with Winnow."""
+        return tuple(self[name] for name in self._built_in)
+
+    @cached_property
+    def usable(self) -> tuple[T, ...]:
+        """All that can be loaded. A broken package's is named in the log, and an error where it is used."""
+        found = list(self.own)
+        for name in self._foreign:
+            try:
+                found.append(self[name])
+            except UsageError as error:
+                log.warning("%s", error)
+        return tuple(found)
+
+    def known(self, name: str) -> T | None:
+        """The object of that name; ``None`` where there is none, or it cannot be loaded."""
+        return next((one for one in self.usable if one.name == name), None)
 
     def _load(self, point: EntryPoint) -> T:
         try:

@@ -7,15 +7,20 @@ The command, its help, the form, its ranges and the equivalent command are made 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Any, Literal, get_args, get_origin
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any, Literal, TypeVar, get_args, get_origin
 
 from annotated_types import Ge, Gt, Le, Lt
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, ValidationError
 from pydantic.fields import FieldInfo
 
-Kind = Literal["int", "float", "bool", "text", "path", "choice", "lines", "long"]
+from backend.errors import WinnowError
+from backend.foreign_text import quoted
+
+Model = TypeVar("Model", bound=BaseModel)
+Kind = Literal["int", "float", "bool", "text", "path", "choice", "several", "lines", "long"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +30,7 @@ class Option:
     Attributes:
         name: The field's, behind the model's prefix.
         kind: ``lines`` is a list of texts, ``long`` a text of several lines, ``choice`` one of
-            :attr:`choices`, which may hold ``None``.
+            :attr:`choices`, which may hold ``None``, ``several`` any of them.
         help: What it is.
         when: When to change it; goes on behind "Change: ".
         lowest: The model's bound; with :attr:`above` it is excluded. ``None`` leaves it open.
@@ -33,6 +38,8 @@ class Option:
         step: Of the arrows beside a number.
         flag: Its name on the command line.
         flags: Further names there.
+        label: Its name on a page, where that is not :attr:`name`.
+        names: What its choices are called there.
     """
 
     name: str
@@ -49,6 +56,8 @@ class Option:
     choices: tuple[Any, ...] = ()
     flag: str = ""
     flags: tuple[str, ...] = ()
+    label: str = ""
+    names: Mapping[Any, str] = field(default_factory=dict, hash=False)
 
     @property
     def parameter(self) -> str:
@@ -63,6 +72,12 @@ class Option:
             return [self.flag if value else f"--no-{self.flag.removeprefix('--')}"]
         several = value if isinstance(value, tuple) else (value,)
         return [word for one in several for word in words_of(self.flag, str(one))]
+
+    def plain(self, value: Any) -> Any:
+        """A value as JSON can hold it; of several choices in their order."""
+        if self.kind == "several":
+            return [str(choice) for choice in self.choices if choice in value]
+        return list(value) if self.kind == "lines" else value
 
     def holds(self, value: float) -> bool:
         """Whether a number is in range."""
@@ -81,6 +96,22 @@ class Option:
         ]
         return " and ".join(end for end in ends if end)
 
+    @property
+    def allowed(self) -> str:
+        """What it may be, in words, such as ``a number at least 0, or null``."""
+        match self.kind:
+            case "bool":
+                what = "true or false"
+            case "choice":
+                what = f"one of: {', '.join('null' if one is None else str(one) for one in self.choices)}"
+            case "several":
+                what = f"a list of: {', '.join(map(str, self.choices))}"
+            case "int" | "float":
+                what = f"{'a whole number' if self.kind == 'int' else 'a number'} {self.range}".rstrip()
+            case _:
+                what = "a list of texts" if self.kind == "lines" else "a text"
+        return f"{what}, or null" if self.default is None else what
+
 
 def option(
     default: Any,
@@ -93,6 +124,8 @@ def option(
     path: bool = False,
     flag: str = "",
     flags: Iterable[str] = (),
+    label: str = "",
+    names: Mapping[Any, str] | None = None,
     ge: float | None = None,
     gt: float | None = None,
     le: float | None = None,
@@ -105,6 +138,8 @@ def option(
         "step": step,
         "flag": flag,
         "flags": list(flags),
+        "label": label,
+        "names": dict(names or {}),
         "text": "long" if long else "path" if path else "text",
     }
     return Field(default, description=help, json_schema_extra={"option": asked}, ge=ge, gt=gt, le=le, lt=lt)
@@ -122,6 +157,25 @@ def grouped(options: Iterable[Option]) -> dict[str, tuple[Option, ...]]:
     for one in options:
         groups[one.group] = (*groups.get(one.group, ()), one)
     return groups
+
+
+def filled(model: type[Model], values: Mapping[str, Any], *, of: str, error: type[WinnowError]) -> Model:
+    """A model of these values.
+
+    Args:
+        of: Whose options they are, such as ``a policy's``.
+
+    Raises:
+        error: Names the option that is wrong, and what it may be.
+    """
+    try:
+        return model(**values)
+    except ValidationError as wrong:
+        name, options = str(wrong.errors()[0]["loc"][0]), options_of(model)
+        if name not in options:
+            raise error(f"{of} {name} is no option", hint=f"one of {', '.join(options)}") from wrong
+        allowed = options[name].allowed
+        raise error(f"{of} {name} cannot be {quoted(str(values[name]))}", hint=f"use {allowed}") from wrong
 
 
 def words_of(flag: str, value: str) -> list[str]:
@@ -159,6 +213,8 @@ def _option(name: str, field: FieldInfo) -> Option | None:
         choices=choices,
         flag=asked["flag"] or f"--{name.replace('_', '-')}",
         flags=tuple(asked["flags"]),
+        label=asked["label"],
+        names=asked["names"],
     )
 
 
@@ -177,8 +233,10 @@ def _kind(field: FieldInfo, text: Kind) -> tuple[Kind, tuple[Any, ...]]:
     if kind is bool:
         # Three answers where one is that nothing was said.
         return ("bool", ()) if field.annotation is bool else ("choice", (None, True, False))
-    if get_origin(kind) is tuple:
-        return "lines", ()
+    if get_origin(kind) in (tuple, frozenset):
+        each = get_args(kind)[0]
+        several = isinstance(each, type) and issubclass(each, Enum)
+        return ("several", tuple(each)) if several else ("lines", ())
     if kind in (int, float):
         return ("int" if kind is int else "float"), ()
     return text, ()

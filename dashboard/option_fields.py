@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import streamlit as st
@@ -10,12 +11,15 @@ from streamlit.delta_generator import DeltaGenerator
 from backend.errors import UsageError
 from backend.options import Option
 from dashboard.text import clean, md
+from dashboard.words import spaced
 
 
 def to_widget(option: Option, value: Any) -> Any:
     """A value as the option's widget holds it."""
     if option.kind == "lines":
         return "\n".join(value or ())
+    if option.kind == "several":
+        return list(value or ())
     if option.kind in ("text", "long", "path"):
         return value or ""
     if option.kind == "float" and value is not None:
@@ -30,8 +34,8 @@ def from_widget(option: Option, prefix: str) -> Any:
         return tuple(line.strip() for line in (value or "").splitlines() if line.strip())
     if option.kind in ("text", "long", "path"):
         return (value or "").strip() or option.default
-    if option.kind == "bool":
-        return bool(value)
+    if option.kind == "several" and value is not None:
+        return type(option.default)(value)
     return option.default if value is None else value
 
 
@@ -83,30 +87,48 @@ def fields(options: tuple[Option, ...], prefix: str) -> None:
             field(option, prefix)
 
 
-def field(option: Option, prefix: str) -> None:
-    """One option with its default and when to change it."""
-    key = prefix + option.name
+def field(option: Option, prefix: str, *, brief: bool = False) -> None:
+    """One option with its default and when to change it.
+
+    Args:
+        brief: These are told where one points at it, and not below it.
+    """
+    key, label = prefix + option.name, option.label or option.name
+    default = choice_words(option, option.default) if option.kind == "choice" else _said(option.default)
+    about = f"Default {default}. Change: {option.when}."
+    help = f"{option.help}. {about}" if brief else option.help
     if option.kind in ("int", "float"):
         cast = int if option.kind == "int" else float
         st.number_input(
-            option.name,
+            label,
             key=key,
             value=None,
             placeholder="none" if option.default is None else f"{option.default:g}",
             step=cast(option.step) if option.step else _step(option),
             format="%d" if option.kind == "int" else "%g",
-            help=option.help,
+            help=help,
         )
     elif option.kind == "bool":
-        st.toggle(option.name, key=key, help=option.help)
+        st.toggle(label, key=key, help=help)
     elif option.kind == "choice":
-        st.selectbox(option.name, option.choices, key=key, format_func=_choice, help=option.help)
+        st.selectbox(label, option.choices, key=key, format_func=partial(choice_words, option), help=help)
+    elif option.kind == "several":
+        st.multiselect(label, option.choices, key=key, format_func=partial(choice_words, option), help=help)
     elif option.kind in ("lines", "long"):
-        st.text_area(option.name, key=key, height=96, help=option.help)
+        st.text_area(label, key=key, height=96, help=help)
     else:
-        st.text_input(option.name, key=key, help=option.help)
-    said = _choice if option.kind == "choice" else _said
-    st.caption(f"Default {said(option.default)}. Change: {option.when}.")
+        st.text_input(label, key=key, help=help)
+    if not brief:
+        st.caption(about)
+
+
+def choice_words(option: Option, value: Any) -> str:
+    """What one of an option's choices is called."""
+    if value in option.names:
+        return option.names[value]
+    if option.kind == "several":
+        return spaced(str(value))
+    return "usual" if value is None else _said(value)
 
 
 def _step(option: Option) -> float:
@@ -116,14 +138,10 @@ def _step(option: Option) -> float:
     return option.default / 10 if option.default and option.default < 1 else 0.1
 
 
-def _choice(value: Any) -> str:
-    return "usual" if value is None else _said(value)
-
-
 def _said(value: Any) -> str:
     if isinstance(value, bool):
         return "on" if value else "off"
-    if value is None or value == ():
+    if value is None or value in ((), frozenset()):
         return "none"
     if isinstance(value, tuple):
         return ", ".join(map(str, value))

@@ -93,7 +93,9 @@ def _parameter(one: Option, panel: str | None, unset: bool) -> inspect.Parameter
         help = f"{help}: {', '.join(map(str, one.choices))}"
     elif one.kind == "choice":
         kind = bool
-    elif one.kind == "lines":
+    elif one.kind in ("lines", "several"):
+        if one.kind == "several":
+            kind = list[type(one.choices[0])]  # type: ignore[misc]
         help = f"{help}; may be repeated"
     names = [one.flag, *one.flags]
     if kind is bool:
