@@ -2,22 +2,7 @@
 
 from __future__ import annotations
 
-REASONS = {
-    "agrees": "agrees",
-    "disagrees": "disagrees",
-    "tie": "recorded tie",
-    "note": "note",
-    "said_tie": "said tie",
-    "unreadable": "unreadable",
-    "low_margin": "low margin",
-    "flawed": "flawed",
-    "samples_disagree": "samples disagree",
-    "order_inconsistent": "order flips",
-    "order_missing": "one order only",
-    "not_chosen": "another was kept",
-    "undecided": "undecided",
-}
-"""Why the filter decided as it did."""
+from backend.domain.rules.registry import reasons
 
 RULINGS = {"accept": "accepted", "reject": "rejected", "relabel": "relabelled", "flag": "flagged"}
 """What a person did."""
@@ -39,7 +24,7 @@ BETTER = {"first": "first is better", "second": "second is better", "tie": "neit
 
 def reason(name: str) -> str:
     """A filter's reason in words."""
-    return REASONS.get(name, spaced(name))
+    return reasons().get(name, spaced(name))
 
 
 def spaced(name: str) -> str:

@@ -12,7 +12,7 @@ import typer
 
 from backend.cli.declared import checked, parameters_of, taking
 from backend.cli.engine_options import read_instruction
-from backend.cli.policy import PolicyOption, read_policy
+from backend.cli.policy import of_the_rules, policy_of, policy_option
 from backend.cli.variables import option_with, variables_named, variables_used
 from backend.domain.filtering import Policy
 from backend.domain.pairs import OrderPolicy
@@ -48,12 +48,12 @@ def _beside(
     order: Annotated[
         OrderPolicy | None, typer.Option(help="Shown order; default: shuffled where a file may put the winner first")
     ] = None,
-    policy: PolicyOption = "agreement",
 ) -> None:
     """What is neither in RunOptions nor in EngineOptions."""
 
 
 _BESIDE = tuple(inspect.signature(_beside, eval_str=True).parameters.values())
+_OF_THE_POLICY = (policy_option("agreement"), *of_the_rules())
 _OF_THE_RUN = tuple(parameters_of(RunOptions))
 _OF_THE_ENGINE = tuple(
     # What it is depends on how many samples there are.
@@ -86,7 +86,9 @@ def run_options(
         engines: Help on ``--engine``, where not all of them can work.
         defaults: By option, where the command has another default.
     """
-    known = {one.name: one for one in (*_BESIDE, *_OF_THE_RUN, *_OF_THE_ENGINE)}
+    known = {one.name: one for one in (*_BESIDE, *_OF_THE_POLICY, *_OF_THE_RUN, *_OF_THE_ENGINE)}
+    if "policy" in without:
+        without |= {one.name for one in _OF_THE_POLICY}
     taken = [
         one.replace(
             default=defaults.get(name, one.default),
@@ -113,7 +115,7 @@ def _judging(values: dict[str, Any]) -> Judging:
     except UsageError as error:
         raise UsageError(f"--task-instruction: {error.message}", hint=error.hint) from error
     asked = checked(RunOptions, {one.name: values[one.name] for one in _OF_THE_RUN})
-    policy = read_policy(values["policy"])
+    policy = policy_of({one.name: values[one.name] for one in _OF_THE_POLICY})
     if values["temperature"] is None:
         values["temperature"] = SAMPLED_AT if asked.samples > 1 else 0.0
     options = checked(EngineOptions, {one.name: values[one.name] for one in _OF_THE_ENGINE})

@@ -10,9 +10,10 @@ import typer
 from backend.cli.declared import checked
 from backend.cli.engine_options import Instruction, read_instruction, watch
 from backend.cli.output import Json, note, print_json, say, workspace
-from backend.cli.policy import PolicyOption, read_policy
+from backend.cli.policy import policy_options
 from backend.cli.run_options import Judging, run_options
 from backend.cli.run_output import as_json, summary
+from backend.domain.filtering import Policy
 from backend.engines.base import EngineOptions
 from backend.inference.imports import import_predictions
 from backend.inference.launch import RunRequest
@@ -43,11 +44,13 @@ def start(
             say(f"run {run_id} is queued; `winnow run show {run_id}` follows it")
 
 
+@policy_options("agreement")
 def import_run(
+    context: typer.Context,  # noqa: ARG001 - for its options
     dataset: Annotated[str, typer.Option(help="Name of a dataset")],
     predictions: Annotated[Path, typer.Option(help="JSON lines of texts made elsewhere")],
+    policy: Policy,
     model: Annotated[str, typer.Option(help="What made the texts")] = "imported",
-    policy: PolicyOption = "agreement",
     task_instruction: Instruction = None,
     use_cot: Annotated[bool, typer.Option(help="Reasoning was asked for")] = True,
     video_fps: Annotated[float, typer.Option(help="Frames a second that the judge saw")] = 2.0,
@@ -65,7 +68,7 @@ def import_run(
             use_cot=use_cot,
             instruction=instructions(template, use_cot=use_cot),
         )
-        run_id = import_predictions(space.database, row.id, spec, read_policy(policy), predictions)
+        run_id = import_predictions(space.database, row.id, spec, policy, predictions)
         run = space.runs.get(run_id)
         if json:
             print_json(as_json(space, run))

@@ -11,12 +11,13 @@ import typer
 from backend.cli.engine_options import watch
 from backend.cli.logs import Follow, print_log
 from backend.cli.output import Json, print_json, print_lines, print_table, say, workspace
-from backend.cli.policy import PolicyOption, read_policy
+from backend.cli.policy import policy_options
 from backend.cli.run_output import as_json, prediction_json, summary
 from backend.cli.run_reparse import reparse
 from backend.cli.run_start import import_run, start
-from backend.domain.filtering import Reason
+from backend.domain.filtering import Policy
 from backend.domain.reading import explain as read_steps
+from backend.domain.rules.registry import reasons
 from backend.errors import RunError, UsageError
 from backend.foreign_text import quoted
 from backend.inference.launch import ACTIVE
@@ -113,10 +114,11 @@ def resume(run: int, wait: Annotated[bool, typer.Option("--wait", help="Stay unt
 
 
 @app.command("filter")
-def refilter(run: int, policy: PolicyOption, json: Json = False) -> None:
+@policy_options()
+def refilter(context: typer.Context, run: int, policy: Policy, json: Json = False) -> None:  # noqa: ARG001
     """Decide a run anew under another policy, without inference."""
     with workspace() as space:
-        changed = space.launcher.refilter(run, read_policy(policy))
+        changed = space.launcher.refilter(run, policy)
         row = space.runs.get(run)
         if json:
             print_json({**as_json(space, row), "changed": changed})
@@ -136,8 +138,8 @@ def predictions(
     """Every prediction: JSON lines with --json, else a line each."""
     if decision not in (None, "accepted", "rejected"):
         raise UsageError(f"unknown decision {quoted(decision)}", hint="accepted or rejected")
-    if reason not in (None, *Reason):
-        raise UsageError(f"unknown reason {quoted(reason)}", hint=f"one of {', '.join(Reason)}")
+    if reason not in (None, *(known := reasons())):
+        raise UsageError(f"unknown reason {quoted(reason)}", hint=f"one of {', '.join(known)}")
     with workspace() as space:
         space.runs.get(run)
         rows = space.predictions.iter_rows(run, decision=decision, reason=reason)

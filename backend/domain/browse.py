@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
-from backend.domain.filtering import Reason
 from backend.domain.pairs import MediaKind
 from backend.domain.reading import Flaw
+from backend.domain.rules.registry import reasons
 
 Sort = Literal["oldest", "newest", "margin", "-margin", "length", "-length"]
 Decision = Literal["accepted", "rejected"]
@@ -22,6 +22,16 @@ Measure = Literal["first", "second", "difference"]
 
 Bound = Annotated[float, Field(allow_inf_nan=False)]
 """An end of a range. Nothing is at least, or at most, what is no number."""
+
+
+def _known(reason: str) -> str:
+    if reason not in reasons():
+        raise ValueError("no rule has this reason")
+    return reason
+
+
+Reason = Annotated[str, AfterValidator(_known)]
+"""A reason of the filter's decision, as it is stored."""
 
 ANY_FLAW = "any"
 NOT_REVIEWED = "none"

@@ -1,139 +1,145 @@
-"""Filter policies: what a prediction must be to be kept, and the presets by name."""
+"""Filter policies: a value for every option of every rule, and the presets by name."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
-from typing import Any, Literal
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
 
-from backend.domain.reading import ANSWER_FORM, Flaw, flaw_mask
+from backend.domain.reading import ANSWER_FORM, Flaw
+from backend.domain.rules.agreement import AGREEMENT
+from backend.domain.rules.base import Alone, Choice, Rule, Together
+from backend.domain.rules.readable import READABLE
+from backend.domain.rules.registry import RULES, policy_options
+from backend.domain.rules.ties import TIES
 from backend.errors import PolicyError
 from backend.foreign_text import quoted
 
-_KEEP = ("all", "one_per_pair")
-UNTAGGED = ("single", "all", "none")
-"""The values of ``untagged_answers``, the default first."""
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The checks of a policy's active rules, in their order.
+
+    Attributes:
+        needs_both_orders: Nothing is accepted of a run that shows pairs in one order.
+        tells_accuracy: The reasons tell which answers are wrong: what agreement does not reject, and nothing
+            before it, is right.
+    """
+
+    alone: tuple[Alone, ...]
+    together: tuple[Together, ...]
+    choices: tuple[Choice, ...]
+    needs_both_orders: bool
+    tells_accuracy: bool
+
+    @property
+    def looks_at_pairs(self) -> bool:
+        """Whether it compares the predictions of a pair, and does not look at each for itself."""
+        return bool(self.together or self.choices)
 
 
-@dataclass(frozen=True)
 class Policy:
     """What a prediction must be to be accepted.
 
+    A rule of another package is part of it where one of its options is given. Never changed.
+
+    Args:
+        values: Options of the rules by name; the others have their defaults.
+
     Attributes:
-        require_agreement: The answer must equal the human preference.
-        accept_ties: Pairs whose recorded preference is a tie take part; else they are set aside.
-        min_margin: Lowest margin of the answered side's total over the other's. A prediction
-            without totals does not reach it.
-        refused_flaws: None of these may be in the text.
-        untagged_answers: Of answers that stand in no tag, those are taken that are the ``single`` and
-            unqualified statement of their text, ``all`` that can be read, or ``none``.
-        min_sample_agreement: Share, in (0, 1], of all predictions of the pair that must name the
-            same winner.
-        order_consistency: The pair must have been judged in both orders, with the same winner.
-        keep: All accepted predictions of a pair, or only the one of highest margin.
+        values: Every option of our own rules, and of those others that are part of it.
 
     Raises:
-        PolicyError: A value is of the wrong type or out of range.
+        PolicyError: No rule has such an option, or its value is of the wrong type or out of range.
     """
 
-    name: str = "custom"
-    require_agreement: bool = True
-    accept_ties: bool = False
-    min_margin: float | None = None
-    refused_flaws: frozenset[Flaw] = frozenset()
-    untagged_answers: Literal["single", "all", "none"] = "single"
-    min_sample_agreement: float | None = None
-    order_consistency: bool = False
-    keep: Literal["all", "one_per_pair"] = "all"
+    def __init__(self, /, name: str = "custom", **values: Any) -> None:
+        if not isinstance(name, str) or not name.strip():
+            raise PolicyError(f"a policy's name cannot be {quoted(str(name))}", hint="give it a name, as text")
+        self.name = name
+        self._rules = [(rule, rule.told(values)) for rule in _asked(values)]
+        self.values: dict[str, Any] = {}
+        for rule, told in self._rules:
+            for option in rule.asks:
+                value = getattr(told, option)
+                # A number stays as it was written: a policy that was stored with 3 holds no 3.0.
+                self.values[option] = values.get(option, value) if isinstance(value, float) else value
 
-    def __post_init__(self) -> None:
-        if not isinstance(self.name, str) or not self.name.strip():
-            raise _bad("name", self.name, "give it a name, as text")
-        for key in ("require_agreement", "accept_ties", "order_consistency"):
-            if not isinstance(getattr(self, key), bool):
-                raise _bad(key, getattr(self, key), "use true or false")
-        margin, share = self.min_margin, self.min_sample_agreement
-        if margin is not None and not (_is_number(margin) and margin >= 0):
-            raise _bad("min_margin", margin, "use a number from 0 up, or null")
-        if share is not None and not (_is_number(share) and 0 < share <= 1):
-            raise _bad("min_sample_agreement", share, "use a number above 0 and up to 1, or null")
-        if self.untagged_answers not in UNTAGGED:
-            raise _bad("untagged_answers", self.untagged_answers, f"use one of: {', '.join(UNTAGGED)}")
-        if self.keep not in _KEEP:
-            raise _bad("keep", self.keep, f"use one of: {', '.join(_KEEP)}")
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Policy) and (self.name, self.values) == (other.name, other.values)
 
-    @property
-    def refused_mask(self) -> int:
-        """The flaws that are refused, those of an untagged answer among them, as a bit mask."""
-        untagged = {"single": frozenset({Flaw.QUALIFIED_ANSWER}), "all": frozenset[Flaw](), "none": ANSWER_FORM}[
-            self.untagged_answers
-        ]
-        return flaw_mask(self.refused_flaws | untagged)
+    def __hash__(self) -> int:
+        return hash((self.name, frozenset(self.values.items())))
+
+    def __repr__(self) -> str:
+        return f"Policy({self.to_mapping()})"
+
+    def but(self, **changes: Any) -> Policy:
+        """The same policy with other values, ``name`` among them."""
+        return Policy(**{"name": self.name, **self.values, **changes})
+
+    @cached_property
+    def plan(self) -> Plan:
+        """Its checks, made once."""
+        rules = sorted(self._rules, key=lambda one: one[0].place)
+        alone = [(rule, check) for rule, told in rules if (check := rule.alone(told))]
+        together = [(rule, beside) for rule, told in rules if (beside := rule.together(told))]
+        return Plan(
+            alone=tuple(check for _, check in alone),
+            together=tuple(check for _, check in together),
+            choices=tuple(choice for rule, told in rules if (choice := rule.choice(told))),
+            needs_both_orders=any(rule.needs_both_orders for rule, _ in together),
+            tells_accuracy=[rule for rule, _ in alone[:3]] == [TIES, READABLE, AGREEMENT],
+        )
 
     def to_mapping(self) -> dict[str, Any]:
-        """Every field, as JSON can hold it; :meth:`from_mapping` gives the same policy back."""
-        mapping: dict[str, Any] = {field.name: getattr(self, field.name) for field in fields(self)}
-        mapping["refused_flaws"] = [flaw.value for flaw in Flaw if flaw in self.refused_flaws]
-        return mapping
+        """Every value, as JSON can hold it; :meth:`from_mapping` gives the same policy back."""
+        options = {name: one for rule, _ in self._rules for name, one in rule.asks.items()}
+        return {"name": self.name, **{name: options[name].plain(value) for name, value in self.values.items()}}
 
     @classmethod
     def from_mapping(cls, mapping: Mapping[str, Any]) -> Policy:
         """A policy from JSON or TOML; what is left out has its default.
 
         Raises:
-            PolicyError: A key is unknown, or a value is of the wrong type or out of range.
+            PolicyError: No rule has an option of that name, or its value is of the wrong type or out of range.
         """
         if not isinstance(mapping, Mapping):
             raise PolicyError("a policy must be an object with named values", hint=_keys_hint())
-        allowed = {field.name for field in fields(cls)}
-        unknown = sorted(str(key) for key in mapping if key not in allowed)
-        if unknown:
-            raise PolicyError(f"a policy has no {', '.join(unknown)}", hint=_keys_hint())
-        values = dict(mapping)
-        if "refused_flaws" in values:
-            values["refused_flaws"] = _flaws(values["refused_flaws"])
-        return cls(**values)
+        return cls(**{str(key): value for key, value in mapping.items()})
 
 
-def _flaws(value: object) -> frozenset[Flaw]:
-    hint = f"use a list of: {', '.join(flaw.value for flaw in Flaw)}"
-    if isinstance(value, str) or not isinstance(value, list | tuple | set | frozenset):
-        raise _bad("refused_flaws", value, hint)
-    try:
-        return frozenset(Flaw(item) for item in value)
-    except ValueError as error:
-        raise _bad("refused_flaws", value, hint) from error
-
-
-def _is_number(value: object) -> bool:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return False
-    return math.isfinite(value)
-
-
-def _bad(key: str, value: object, hint: str) -> PolicyError:
-    return PolicyError(f"a policy's {key} cannot be {quoted(str(value))}", hint=hint)
+def _asked(values: Mapping[str, Any]) -> tuple[Rule, ...]:
+    """Our own rules, and those of other packages that have one of these options."""
+    asked = RULES.own
+    unknown = set(values).difference(*(rule.asks for rule in asked))
+    if unknown:
+        asked += tuple(rule for rule in RULES.usable if unknown & rule.asks.keys())
+        unknown = unknown.difference(*(rule.asks for rule in asked))
+    if unknown:
+        raise PolicyError(f"a policy has no {', '.join(sorted(unknown))}", hint=_keys_hint())
+    return asked
 
 
 def _keys_hint() -> str:
-    return f"allowed keys: {', '.join(field.name for field in fields(Policy))}"
+    return f"allowed keys: {', '.join(('name', *policy_options()))}; a rule of another package needs that installed"
 
 
-PRESETS: dict[str, Policy] = {
-    policy.name: policy
-    for policy in (
-        Policy(name="agreement"),
-        # Every flaw there is makes a text a bad example of what the judge should write; which form of
-        # answer is one of them, `untagged_answers` says.
-        Policy(name="clean", refused_flaws=frozenset(Flaw) - ANSWER_FORM),
-        Policy(name="confident", min_margin=3),
-        Policy(name="order-consistent", order_consistency=True),
-        Policy(name="consensus", min_sample_agreement=0.75),
-        Policy(name="one-per-pair", keep="one_per_pair"),
-    )
-}
+_PRESETS: tuple[tuple[str, str, dict[str, Any]], ...] = (
+    ("agreement", "the answer equals the human preference", {}),
+    # Every flaw there is makes a text a bad example of what the judge should write; which form of
+    # answer is one of them, `untagged_answers` says.
+    ("clean", "agreement, and no flaw in the text", {"refused_flaws": frozenset(Flaw) - ANSWER_FORM}),
+    ("confident", "agreement, by a margin of 3 or more", {"min_margin": 3}),
+    ("order-consistent", "agreement, and the same winner in both orders", {"order_consistency": True}),
+    ("consensus", "agreement, and three of four samples name the same winner", {"min_sample_agreement": 0.75}),
+    ("one-per-pair", "agreement; of each pair the one with the widest margin", {"keep": "one_per_pair"}),
+)
+PRESETS = {name: Policy(name, **values) for name, _, values in _PRESETS}
 """The policies that have a name. ``agreement``, the field's rule, is the default."""
+ABOUT = {name: about for name, about, _ in _PRESETS}
+"""What each accepts."""
 
 
 def load_policy(name_or_mapping: str | Mapping[str, Any]) -> Policy:

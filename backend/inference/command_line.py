@@ -56,5 +56,5 @@ def _policy(policy: Policy) -> str:
     if PRESETS.get(policy.name) == policy:
         return policy.name
     default = Policy().to_mapping()
-    changed = {k: v for k, v in policy.to_mapping().items() if v != default[k]}
+    changed = {k: v for k, v in policy.to_mapping().items() if (k, v) not in default.items()}
     return json.dumps(changed, ensure_ascii=False)

@@ -9,7 +9,7 @@ from operator import attrgetter
 
 from sqlalchemy import Connection
 
-from backend.domain.filtering import Candidate, Policy, decide_pair
+from backend.domain.filtering import Policy, decide_pair
 from backend.domain.reading import Flaw, flaw_mask, repeated_threshold
 from backend.domain.rulings import SETTLING
 from backend.store.database import Database
@@ -27,22 +27,11 @@ def decide(policy: Policy, judged: Iterable[Judged]) -> list[Judged]:
     changed = []
     for _, group in groupby(judged, key=attrgetter("pair_id")):
         members = list(group)
-        candidates = [
-            Candidate(
-                order=item.order,
-                sample=item.sample,
-                answer=item.answer,
-                preferred=item.preferred,
-                margin=item.margin,
-                flaws=item.flaws,
-            )
-            for item in members
-        ]
-        for item, decision in zip(members, decide_pair(policy, candidates), strict=True):
+        for item, decision in zip(members, decide_pair(policy, members), strict=True):
             word = "accepted" if decision.accepted else "rejected"
             effective = item.effective if item.ruling in SETTLING else word
             if (word, decision.reason, effective) != (item.decision, item.reason, item.effective):
-                item.decision, item.reason, item.effective = word, decision.reason.value, effective
+                item.decision, item.reason, item.effective = word, decision.reason, effective
                 changed.append(item)
     return changed
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 
+from pydantic import ConfigDict
 from sqlalchemy import Connection
 
 from backend.datasets.registry import SOURCES
@@ -45,6 +46,8 @@ class RunRequest(RunOptions):
     Attributes:
         instruction: One template, or one for each medium that has its own.
     """
+
+    model_config = ConfigDict(arbitrary_types_allowed=True)
 
     dataset: str
     model: str

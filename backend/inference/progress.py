@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from backend.domain.policies import Policy
+from backend.domain.rules.readable import READABLE
 from backend.errors import PolicyError
 from backend.inference.analysis import Share
 
-_NOT_COMPARED = ("tie", "unreadable", "undecided")
+_NOT_COMPARED = ("tie", *READABLE.reasons, "undecided")
 _WRONG = ("disagrees", "said_tie")
 
 
@@ -48,7 +49,7 @@ def run_counts(counts: Mapping[str, Any], policy: Mapping[str, Any]) -> RunCount
         known = Policy.from_mapping(policy)
     except PolicyError:
         known = None
-    if known is not None and known.require_agreement and not known.accept_ties:
+    if known is not None and known.plan.tells_accuracy:
         n = counts["done"] - sum(reasons.get(reason, 0) for reason in _NOT_COMPARED)
         accuracy = Share(n - sum(reasons.get(reason, 0) for reason in _WRONG), n)
     return RunCounts(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
-from backend.domain.filtering import Candidate, Policy, decide_pair
+from backend.domain.filtering import Policy, Said, decide_pair
 from backend.inference.analysis import Analysis
 from backend.inference.deciding import decide
 from backend.store.database import Database
@@ -36,18 +36,13 @@ class WhatIf:
     reasons: dict[str, int]
 
 
-def looks_at_pairs(policy: Policy) -> bool:
-    """Whether a policy compares the predictions of a pair, and not each for itself."""
-    return bool(policy.order_consistency or policy.min_sample_agreement is not None or policy.keep == "one_per_pair")
-
-
 def what_if(database: Database, run_id: int, policy: Policy, analysis: Analysis) -> WhatIf:
     """Decide a run under another policy without writing it down.
 
     A policy that looks at each prediction alone is answered from the sums; one that compares the
     predictions of a pair goes through the run, a page of pairs at a time.
     """
-    if analysis.exact and not looks_at_pairs(policy):
+    if analysis.exact and not policy.plan.looks_at_pairs:
         return _from_sums(policy, analysis)
     return _from_run(database, run_id, policy)
 
@@ -56,13 +51,13 @@ def _from_sums(policy: Policy, analysis: Analysis) -> WhatIf:
     tally = _Tally()
     for group in analysis.groups:
         (decision,) = decide_pair(
-            policy, [Candidate(group.shown_order, 0, group.answer, group.preferred, group.margin, group.flaws)]
+            policy, [Said(group.shown_order, 0, group.answer, group.preferred, group.margin, group.flaws)]
         )
         tally.add(
             group.n,
             before=group.decision == "accepted",
             after=decision.accepted,
-            reason=decision.reason.value,
+            reason=decision.reason,
             first=group.answer == "first",
         )
     return tally.result()

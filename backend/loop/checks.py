@@ -53,7 +53,7 @@ def check_loop(space: Workspace, spec: LoopSpec) -> None:
         raise UsageError("the held-out dataset is the one that is trained on", hint="give another --holdout")
     check_serving(spec)
     policy = load_policy(spec.policy)
-    if policy.order_consistency and spec.order is not OrderPolicy.BOTH:
+    if policy.plan.needs_both_orders and spec.order is not OrderPolicy.BOTH:
         raise UsageError(
             f"policy {policy.name} accepts only pairs that were judged in both orders", hint="--order both"
         )

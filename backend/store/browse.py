@@ -84,7 +84,7 @@ class Browse:
         """The next ``limit`` matches in the filter's order."""
         source, condition, id_ = self._matches(wanted)
         by_id = wanted.sort in ("oldest", "newest")
-        key, descending = (id_, wanted.sort == "newest") if by_id else _sort(wanted)
+        key, descending = (id_, wanted.sort == "newest") if by_id else sort_key(wanted)
         query = select(id_, key.label("key")).select_from(source).where(condition)
         if by_id:
             if after is not None:
@@ -119,7 +119,7 @@ class Browse:
         if wanted.sort in ("oldest", "newest"):
             query = query.order_by(id_.desc() if wanted.sort == "newest" else id_)
         else:
-            key, descending = _sort(wanted)
+            key, descending = sort_key(wanted)
             query = query.order_by(*_both_ways(key, id_, descending))
         if at_most is not None:
             query = query.limit(at_most)
@@ -128,6 +128,13 @@ class Browse:
             for (prediction,) in connection.execute(query).yield_per(10_000):
                 found.append(prediction)
         return found
+
+    def condition(self, wanted: BrowseFilter) -> ColumnElement[bool]:
+        """What holds of the verdicts that match."""
+        source, condition, id_ = self._matches(wanted)
+        if source is verdicts:
+            return condition
+        return verdicts.c.prediction_id.in_(select(id_).select_from(source).where(condition))
 
     def facets(self, dimension_sample: int = 200) -> Facets:
         """Reviewers, tags and dimensions that occur; dimensions from the newest verdicts."""
@@ -249,7 +256,7 @@ def _plain(wanted: BrowseFilter) -> list[ColumnElement[bool]]:
     if wanted.effective:
         parts.append(v.effective == wanted.effective)
     if wanted.reason:
-        parts.append(v.reason.in_([reason.value for reason in wanted.reason]))
+        parts.append(v.reason.in_(wanted.reason))
     if wanted.reviewed is not None:
         parts.append(v.ruling.is_not(None) if wanted.reviewed else v.ruling.is_(None))
     if wanted.kind:
@@ -280,7 +287,8 @@ def _one_of(column: Any, values: Sequence[str], or_none: bool) -> ColumnElement[
     return or_(some, column.is_(None)) if or_none else some
 
 
-def _sort(wanted: BrowseFilter) -> tuple[ColumnElement[Any], bool]:
+def sort_key(wanted: BrowseFilter) -> tuple[ColumnElement[Any], bool]:
+    """What a filter sorts verdicts by, and whether the highest comes first."""
     descending = wanted.sort.startswith("-") or wanted.sort == "newest"
     name = wanted.sort.lstrip("-")
     if name == "margin":

@@ -11,8 +11,8 @@ from typing import Any
 import streamlit as st
 
 from backend.domain.browse import BrowseFilter
-from backend.domain.filtering import Reason
 from backend.domain.reading import Flaw
+from backend.domain.rules.registry import reasons
 from backend.store.browse import Facets
 from backend.store.runs import RunRow
 from dashboard.text import clean, md
@@ -91,7 +91,7 @@ def filter_column(runs: list[RunRow], facets: Facets) -> BrowseFilter:
     _choice("Counts as", "effective", {"accepted": "accepted", "rejected": "rejected"})
     _choice("Medium", "kind", {"image": "images", "video": "videos"})
     _choice("Reviewed", "reviewed", {"yes": "yes", "no": "no"})
-    st.multiselect("Reason", [r.value for r in Reason], format_func=reason, key=f"{key}reason")
+    st.multiselect("Reason", list(reasons()), format_func=reason, key=f"{key}reason")
     st.multiselect("Flaw", ["any", *(f.value for f in Flaw)], format_func=spaced, key=f"{key}flaw")
     st.multiselect("Judge says", list(_SIDES), format_func=lambda a: _SIDES[a], key=f"{key}answer")
     left, right = st.columns(2, vertical_alignment="bottom", wrap=False)

@@ -27,7 +27,7 @@ from dashboard.option_fields import fold, folded, to_widget, wanted
 from dashboard.page import errors_shown, fragment
 from dashboard.preflight import draw_checks
 from dashboard.runs.options import ALL, ENGINE_NAMES, GROUPS
-from dashboard.runs.policy import load_policy_state, policy_fields, policy_state
+from dashboard.runs.policy import load_policy_state, policy_fields, policy_name, policy_state
 from dashboard.runs.presets import KEY, POLICY, USUAL_ORDER, preset_buttons
 from dashboard.text import clean
 
@@ -55,7 +55,8 @@ def load_form(run: RunRow | None, datasets: list[DatasetRow], runs: list[RunRow]
         values["dataset"] = asked if asked in {row.name for row in datasets} else values["dataset"]
     if run is not None:
         values |= _values_of(run)
-        policy = Policy.from_mapping(run.policy)
+        with errors_shown():  # a rule's package may be gone; the form is filled with the rest
+            policy = Policy.from_mapping(run.policy)
     for name, value in values.items():
         option = ALL.get(name)
         st.session_state[KEY + name] = to_widget(option, value) if option else value
@@ -88,8 +89,8 @@ def launch_form(space: Workspace, datasets: list[DatasetRow], runs: list[RunRow]
         _four_fields(datasets, runs)
         for title, options in GROUPS.items():
             folded(title, options, KEY)
-        policy = policy_state(POLICY)
-        with fold("Filter", [] if policy == POLICIES["agreement"] else [policy.name], key=KEY + "fold_Filter"):
+        policy = policy_name(POLICY)
+        with fold("Filter", [] if policy == "agreement" else [policy], key=KEY + "fold_Filter"):
             st.caption("Default agreement. Another one can be applied later without judging again.")
             policy_fields(POLICY)
     with right, errors_shown():

@@ -1,49 +1,29 @@
-"""Choosing a filter policy: a preset, or every field of one's own."""
+"""Choosing a filter policy: a preset, or every option of every rule."""
 
 from __future__ import annotations
-
-from typing import Any
 
 import streamlit as st
 
 from backend.domain.filtering import PRESETS, Policy
-from backend.domain.policies import UNTAGGED
-from backend.domain.reading import Flaw
-from dashboard.words import spaced
+from backend.domain.policies import ABOUT
+from backend.domain.rules.registry import policy_options
+from backend.domain.rules.untagged import UNTAGGED
+from dashboard.option_fields import choice_words, field, from_widget, to_widget
 
-_ABOUT = {
-    "agreement": "the answer equals the human preference",
-    "clean": "agreement, and no flaw in the text",
-    "confident": "agreement, by a margin of 3 or more",
-    "order-consistent": "agreement, and the same winner in both orders",
-    "consensus": "agreement, and three of four samples name the same winner",
-    "one-per-pair": "agreement; of each pair the one with the widest margin",
-}
 OWN = "own"
-_UNTAGGED = {
-    "single": "where a single unqualified statement stands",
-    "all": "wherever they can be read",
-    "none": "never",
-}
 
 
 def load_policy_state(key: str, policy: Policy) -> None:
     """Make the widgets under ``key`` show a policy."""
-    preset = next((name for name, known in PRESETS.items() if _same(known, policy)), None)
+    preset = next((name for name, known in PRESETS.items() if known.values == policy.values), None)
     st.session_state[f"{key}_name"] = preset or OWN
     st.session_state[f"{key}_before"] = preset or "agreement"
-    st.session_state[f"{key}_agreement"] = policy.require_agreement
-    st.session_state[f"{key}_ties"] = policy.accept_ties
-    st.session_state[f"{key}_margin"] = policy.min_margin
-    st.session_state[f"{key}_flaws"] = [flaw for flaw in Flaw if flaw in policy.refused_flaws]
-    st.session_state[f"{key}_untagged"] = policy.untagged_answers
-    st.session_state[f"{key}_share"] = policy.min_sample_agreement
-    st.session_state[f"{key}_order"] = policy.order_consistency
-    st.session_state[f"{key}_one"] = policy.keep == "one_per_pair"
+    for name, option in policy_options().items():
+        st.session_state[f"{key}_{name}"] = to_widget(option, policy.values.get(name, option.default))
 
 
-def policy_fields(key: str) -> Policy:
-    """Draw the choice; returns the policy it amounts to."""
+def policy_fields(key: str) -> None:
+    """Draw the choice; :func:`policy_state` is what it amounts to."""
     name = st.selectbox(
         "Filter policy",
         [*PRESETS, OWN],
@@ -53,53 +33,36 @@ def policy_fields(key: str) -> Policy:
         args=(key,),
     )
     if name != OWN:
-        st.caption(f"{_ABOUT.get(name, '')}; {untagged_words(PRESETS[name])}")
-        return PRESETS[name]
+        st.caption(f"{ABOUT.get(name, '')}; {untagged_words(PRESETS[name])}")
+        return
     # Over the whole width: beside something else, a screen of 1280 pixels cuts their names.
-    st.toggle("Answer agrees with the human", key=f"{key}_agreement")
-    st.toggle("Pairs with a recorded tie take part", key=f"{key}_ties")
-    st.toggle("Same winner in both orders", key=f"{key}_order")
-    st.toggle("Only the best of each pair", key=f"{key}_one")
-    left, right = st.columns(2, gap="medium", vertical_alignment="bottom")
-    left.number_input(
-        "Margin of at least", 0.0, 100.0, value=None, step=0.5, key=f"{key}_margin", placeholder="any", format="%g"
-    )
-    right.number_input(
-        "Share of samples that agree", 0.01, 1.0, value=None, step=0.05, key=f"{key}_share", placeholder="any"
-    )
-    st.selectbox(
-        "Answers outside of the answer tag are taken",
-        UNTAGGED,
-        key=f"{key}_untagged",
-        format_func=_UNTAGGED.__getitem__,
-    )
-    st.multiselect(
-        "None of these flaws", list(Flaw), key=f"{key}_flaws", placeholder="any flaw may be", format_func=spaced
-    )
-    return policy_state(key)
+    for option in policy_options().values():
+        field(option, f"{key}_", brief=True)
 
 
 def untagged_words(policy: Policy) -> str:
     """Which answers outside of the answer tag a policy takes."""
-    return f"answers outside of the answer tag are taken {_UNTAGGED[policy.untagged_answers]}"
+    ((name, option),) = UNTAGGED.asks.items()
+    return f"answers outside of the answer tag are taken {choice_words(option, policy.values[name])}"
+
+
+def policy_name(key: str) -> str:
+    """The name of the policy under ``key``."""
+    name = st.session_state.get(f"{key}_name", "agreement")
+    return name if name in PRESETS else "custom"
 
 
 def policy_state(key: str) -> Policy:
-    """The policy that the widgets under ``key`` amount to."""
-    state = st.session_state
-    if (name := state.get(f"{key}_name", "agreement")) in PRESETS:
+    """The policy that the widgets under ``key`` amount to.
+
+    Raises:
+        PolicyError: A field is out of range.
+    """
+    if (name := policy_name(key)) in PRESETS:
         return PRESETS[name]
-    fields: dict[str, Any] = {
-        "require_agreement": bool(state.get(f"{key}_agreement", True)),
-        "accept_ties": bool(state.get(f"{key}_ties", False)),
-        "min_margin": state.get(f"{key}_margin"),
-        "refused_flaws": frozenset(Flaw(flaw) for flaw in state.get(f"{key}_flaws", [])),
-        "untagged_answers": state.get(f"{key}_untagged", "single"),
-        "min_sample_agreement": state.get(f"{key}_share"),
-        "order_consistency": bool(state.get(f"{key}_order", False)),
-        "keep": "one_per_pair" if state.get(f"{key}_one") else "all",
-    }
-    return Policy(**fields)
+    given = {name: (option, from_widget(option, f"{key}_")) for name, option in policy_options().items()}
+    # A rule of another package is part of the policy where it asks for something.
+    return Policy(**{name: value for name, (option, value) in given.items() if value != option.default})
 
 
 def _fill(key: str) -> None:
@@ -110,8 +73,3 @@ def _fill(key: str) -> None:
         st.session_state[f"{key}_name"] = OWN
     else:
         st.session_state[f"{key}_before"] = name
-
-
-def _same(one: Policy, other: Policy) -> bool:
-    """Equal but for their names."""
-    return {**one.to_mapping(), "name": ""} == {**other.to_mapping(), "name": ""}

@@ -17,7 +17,7 @@ from dashboard.background import ready
 from dashboard.numbers import many, percent
 from dashboard.page import errors_shown
 from dashboard.roles import i_may
-from dashboard.runs.policy import load_policy_state, policy_fields, untagged_words
+from dashboard.runs.policy import load_policy_state, policy_fields, policy_state, untagged_words
 from dashboard.tables import table
 from dashboard.theme import ACCEPTED, REJECTED, WAITING, chart
 from dashboard.words import reason
@@ -29,12 +29,14 @@ def what_if_panel(space: Workspace, run: RunRow, found: Analysis) -> None:
     """Choose a policy, see what it would accept, apply it."""
     key = f"whatif_{run.id}"
     if f"{key}_name" not in st.session_state:
-        load_policy_state(key, Policy.from_mapping(run.policy))
+        with errors_shown():  # a rule's package may be gone; another policy can be chosen all the same
+            load_policy_state(key, Policy.from_mapping(run.policy))
     left, right = st.columns([2, 3], gap="large")
     with left, errors_shown():
         st.markdown("**What if the policy were**")
-        policy = policy_fields(key)
+        policy_fields(key)
     with right, errors_shown():
+        policy = policy_state(key)
         seen = ready(
             (
                 "whatif",

@@ -11,15 +11,16 @@ from sqlalchemy import select, update
 from streamlit.testing.v1 import AppTest
 
 from backend.demo.judge import shipped_judge
-from backend.domain.filtering import PRESETS, Reason
+from backend.domain.filtering import PRESETS
 from backend.domain.people import Person, Role
+from backend.domain.rules.registry import policy_options, reasons
 from backend.engines.base import EngineOptions
 from backend.inference.launch import RunRequest
+from backend.store.deciding import set_policy
 from backend.store.people import People
 from backend.store.schema import verdicts
 from backend.workspace import Workspace
 from dashboard.runs.log import log_tail
-from dashboard.words import REASONS
 from tests.dashboard.conftest import Open
 
 
@@ -219,7 +220,7 @@ def test_a_preset_of_ones_own_is_kept_offered_to_its_maker_alone_and_deleted(
     test.text_area(key="launch_endpoints").input("http://a:1/v1\nhttp://b:2/v1")
     test.selectbox(key="launch_engine").select("openai")
     test.selectbox(key="launch_policy_name").select("own").run()
-    test.number_input(key="launch_policy_margin").set_value(4.5)
+    test.number_input(key="launch_policy_min_margin").set_value(4.5)
     test.text_input(key="launch_preset_name").input("  two *servers* ")
     test.button(key="preset_keep").click().run()
     assert not test.error
@@ -288,9 +289,26 @@ def test_a_policy_of_ones_own_is_in_the_command(demo_space: Workspace, open_page
     test = open_page("runs", new="1", **{"from": "1"})
     test.selectbox(key="launch_policy_name").select("confident").run()
     test.selectbox(key="launch_policy_name").select("own").run()
-    assert test.number_input(key="launch_policy_margin").value == 3
-    test.number_input(key="launch_policy_margin").set_value(4.5).run()
+    assert test.number_input(key="launch_policy_min_margin").value == 3
+    test.number_input(key="launch_policy_min_margin").set_value(4.5).run()
     assert '"min_margin": 4.5' in test.code[0].value
+
+
+def test_a_policy_of_ones_own_has_a_field_for_each_option_of_each_rule_with_its_range(
+    demo_space: Workspace, open_page: Open
+) -> None:
+    test = open_page("runs", new="1", **{"from": "1"})
+    test.selectbox(key="launch_policy_name").select("clean").run()
+    test.selectbox(key="launch_policy_name").select("own").run()
+    drawn = (test.toggle, test.number_input, test.selectbox, test.multiselect)
+    widgets = {one.key: one for some in drawn for one in some}
+    for name, option in policy_options().items():
+        assert widgets[f"launch_policy_{name}"].label == option.label
+        value = widgets[f"launch_policy_{name}"].value
+        assert (set(value) if option.kind == "several" else value) == PRESETS["clean"].values[name]
+    test.number_input(key="launch_policy_min_sample_agreement").set_value(1.5).run()
+    (error,) = test.error
+    assert "use a number above 0 and at most 1, or null" in error.value
 
 
 def test_run_again_fills_the_form_with_what_the_run_was(demo_space: Workspace, open_page: Open, texts: Path) -> None:
@@ -406,7 +424,21 @@ def test_no_hint_of_an_option_is_a_link(demo_space: Workspace, open_page: Open) 
 
 
 def test_reasons_have_one_name_on_all_pages(demo_space: Workspace, open_page: Open) -> None:
-    words = {REASONS[one.value] for one in Reason}
+    words = set(reasons().values())
     browse = open_page("browse").multiselect(key="browse_reason")
     assert set(browse.options) == words
     assert "order flips" in words
+
+
+@pytest.mark.parametrize("query", [{"run": "1", "tab": "policy"}, {"new": "1", "from": "1"}])
+def test_a_policy_whose_rules_package_is_gone_is_one_error_and_another_can_be_chosen(
+    demo_space: Workspace, open_page: Open, query: dict[str, str]
+) -> None:
+    with demo_space.database.write() as connection:
+        set_policy(connection, 1, {**PRESETS["clean"].to_mapping(), "max_margin": 5})
+    test = open_page("runs", **query)
+    (error,) = test.error
+    assert "a policy has no max" in error.value and "package" in error.value
+    key = "launch_policy_name" if "new" in query else "whatif_1_name"
+    test.selectbox(key=key).select("consensus").run()
+    assert not test.error and not test.exception

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backend.domain.filtering import PRESETS, Candidate, Policy, Reason, decide_pair, load_policy
+from backend.domain.filtering import PRESETS, Policy, Said, decide_pair, load_policy
 from backend.domain.pairs import Order, Preference
 from backend.domain.reading import Flaw, flaw_mask
 from backend.errors import PolicyError
@@ -23,12 +23,12 @@ def said(
     sample: int = 0,
     margin: float | None = None,
     flaws: int = 0,
-) -> Candidate:
-    return Candidate(order, sample, answer, preferred, margin, flaws)
+) -> Said:
+    return Said(order, sample, answer, preferred, margin, flaws)
 
 
-def outcome(policy: Policy, *candidates: Candidate) -> list[tuple[bool, str]]:
-    return [(d.accepted, d.reason.value) for d in decide_pair(policy, candidates)]
+def outcome(policy: Policy, *candidates: Said) -> list[tuple[bool, str]]:
+    return [(d.accepted, d.reason) for d in decide_pair(policy, candidates)]
 
 
 AGREEMENT = PRESETS["agreement"]
@@ -52,7 +52,7 @@ def test_agreement_is_the_rule_of_the_field(answer: str | None, preferred: str, 
 
 
 def test_enumeration_members_and_their_stored_text_decide_alike() -> None:
-    member = Candidate(Order.SWAPPED, 0, Preference.SECOND, Preference.SECOND, 1.0, 0)
+    member = Said(Order.SWAPPED, 0, Preference.SECOND, Preference.SECOND, 1.0, 0)
     text = said("second", "second", order="swapped", margin=1.0)
     for policy in PRESETS.values():
         assert decide_pair(policy, [member]) == decide_pair(policy, [text])
@@ -89,12 +89,12 @@ def test_a_refused_flaw_rejects_and_others_do_not() -> None:
 def test_a_policy_says_which_untagged_answers_it_takes(
     preset: str, untagged: str, single: bool, qualified: bool
 ) -> None:
-    policy = replace(PRESETS[preset], untagged_answers=untagged)  # type: ignore[arg-type]
+    policy = PRESETS[preset].but(untagged_answers=untagged)
     alone = said("first", flaws=flaw_mask([Flaw.UNTAGGED_ANSWER]))
     beside = said("first", flaws=flaw_mask([Flaw.UNTAGGED_ANSWER, Flaw.QUALIFIED_ANSWER]))
     assert [accepted for accepted, _ in outcome(policy, alone)] == [single]
     assert [accepted for accepted, _ in outcome(policy, beside)] == [qualified]
-    assert PRESETS[preset].untagged_answers == "single"
+    assert PRESETS[preset].values["untagged_answers"] == "single"
 
 
 @pytest.mark.parametrize("flaw", [flaw for flaw in Flaw if flaw is not Flaw.UNTAGGED_ANSWER])
@@ -149,9 +149,9 @@ def test_consensus_counts_winners_over_all_samples_of_a_pair() -> None:
 def test_one_per_pair_keeps_the_highest_margin_then_lowest_sample_then_dataset_order() -> None:
     policy = PRESETS["one-per-pair"]
 
-    def kept(*candidates: Candidate) -> list[int]:
+    def kept(*candidates: Said) -> list[int]:
         decisions = decide_pair(policy, candidates)
-        assert all(d.accepted or d.reason is Reason.NOT_CHOSEN for d in decisions)
+        assert all(d.accepted or d.reason == "not_chosen" for d in decisions)
         return [place for place, decision in enumerate(decisions) if decision.accepted]
 
     swapped = said("second", "second", order="swapped", margin=2, sample=1)
@@ -172,6 +172,7 @@ POLICY = st.builds(
     accept_ties=st.booleans(),
     min_margin=st.none() | st.floats(0, 30),
     refused_flaws=st.frozensets(st.sampled_from(Flaw)),
+    untagged_answers=st.sampled_from(["single", "all", "none"]),
     min_sample_agreement=st.none() | st.floats(0.01, 1),
     order_consistency=st.booleans(),
     keep=st.sampled_from(["all", "one_per_pair"]),
@@ -180,7 +181,7 @@ SWAP = {"first": "second", "second": "first", "tie": "tie", None: None}
 
 
 @st.composite
-def predictions_of_a_pair(draw: st.DrawFn) -> list[Candidate]:
+def predictions_of_a_pair(draw: st.DrawFn) -> list[Said]:
     preference = draw(SIDE)
     places = draw(
         st.lists(st.tuples(st.sampled_from(["dataset", "swapped"]), st.integers(0, 4)), unique=True, max_size=8)
@@ -192,30 +193,28 @@ def predictions_of_a_pair(draw: st.DrawFn) -> list[Candidate]:
             order=order,
             sample=sample,
             margin=draw(st.none() | st.floats(-27, 27)),
-            flaws=draw(st.integers(0, 2047)),
+            flaws=draw(st.integers(0, flaw_mask(Flaw))),
         )
         for order, sample in places
     ]
 
 
-def relabelled(candidate: Candidate) -> Candidate:
+def relabelled(candidate: Said) -> Said:
     return replace(candidate, answer=SWAP[candidate.answer], preferred=SWAP[candidate.preferred])
 
 
 @given(POLICY, predictions_of_a_pair())
-def test_naming_the_two_sides_the_other_way_round_changes_no_decision(
-    policy: Policy, candidates: list[Candidate]
-) -> None:
+def test_naming_the_two_sides_the_other_way_round_changes_no_decision(policy: Policy, candidates: list[Said]) -> None:
     mirrored = [relabelled(candidate) for candidate in candidates]
     assert decide_pair(policy, mirrored) == decide_pair(policy, candidates)
 
 
 @given(POLICY, predictions_of_a_pair().filter(lambda found: len({c.sample for c in found}) == len(found)))
 def test_showing_a_prediction_in_the_other_order_changes_no_decision_about_its_winner(
-    policy: Policy, candidates: list[Candidate]
+    policy: Policy, candidates: list[Said]
 ) -> None:
     # Only a policy about order may notice in which order a pair was shown.
-    policy = replace(policy, order_consistency=False)
+    policy = policy.but(order_consistency=False)
     turned = [
         replace(relabelled(c), order="swapped" if c.order == "dataset" else "dataset") if place % 2 else c
         for place, c in enumerate(candidates)
@@ -225,7 +224,7 @@ def test_showing_a_prediction_in_the_other_order_changes_no_decision_about_its_w
 
 @given(POLICY, predictions_of_a_pair(), st.randoms())
 def test_decisions_do_not_depend_on_the_sequence_of_predictions(
-    policy: Policy, candidates: list[Candidate], random: object
+    policy: Policy, candidates: list[Said], random: object
 ) -> None:
     decided = dict(zip(candidates, decide_pair(policy, candidates), strict=True))
     shuffled = list(candidates)

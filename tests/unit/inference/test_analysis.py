@@ -15,7 +15,7 @@ from backend.errors import UsageError
 from backend.inference.analysis import Analysis, Share, analyse
 from backend.inference.compare import compare
 from backend.inference.progress import run_counts
-from backend.inference.whatif import looks_at_pairs, what_if
+from backend.inference.whatif import what_if
 from backend.store import analysis as rows_module
 from backend.store import comparisons
 from backend.store.analysis import AnalysisRows
@@ -140,7 +140,7 @@ def test_what_if_foretells_exactly_what_applying_the_policy_does(tmp_path: Path,
 
 
 def test_policies_that_compare_predictions_of_a_pair_are_known() -> None:
-    assert {name for name, policy in PRESETS.items() if looks_at_pairs(policy)} == {
+    assert {name for name, policy in PRESETS.items() if policy.plan.looks_at_pairs} == {
         "order-consistent",
         "consensus",
         "one-per-pair",
