@@ -22,7 +22,7 @@ import numpy as np
 import psutil
 from playwright.sync_api import sync_playwright
 
-from backend.curation.queues import NewQueue, QueueKind, Queues
+from backend.curation.queues import NewQueue, Queues
 from backend.domain.filtering import Policy
 from backend.inference.imports import import_predictions
 from backend.inference.spec import RunSpec, instructions
@@ -75,7 +75,7 @@ def build(folder: Path, pairs: int) -> int:
     )
     spec = RunSpec(model="noise", engine="import", instruction=instructions(None, use_cot=True))
     import_predictions(space.database, dataset.id, spec, Policy(), folder / "texts.jsonl")
-    queue = Queues(space.database).make(NewQueue(kind=QueueKind.UNREVIEWED, title="noise"), created_by="benchmark")
+    queue = Queues(space.database).make(NewQueue(kind="unreviewed", title="noise"), created_by="benchmark")
     space.close()
     return queue.id
 

@@ -29,7 +29,7 @@ from typing import Any
 import httpx
 from playwright.sync_api import Page, sync_playwright
 
-from backend.curation.queues import NewQueue, QueueKind, Queues
+from backend.curation.queues import NewQueue, Queues
 from backend.domain.pairs import Order
 from backend.store.database import Database
 from backend.store.predictions import NewPrediction, Predictions
@@ -203,7 +203,7 @@ def main() -> None:
         return
     database = Database(file)
     begun = time.perf_counter()
-    new = NewQueue(kind=QueueKind.UNREVIEWED, title="benchmark", run_ids=(1,))
+    new = NewQueue(kind="unreviewed", title="benchmark", run_ids=(1,))
     queue = Queues(database).make(new, created_by="benchmark")
     print(f"queue of {queue.items:,} items made in {time.perf_counter() - begun:.1f} s")
     database.close()

@@ -30,7 +30,7 @@ from typing import Any
 import httpx
 from sqlalchemy import select
 
-from backend.curation.queues import NewQueue, QueueKind, Queues
+from backend.curation.queues import NewQueue, Queues
 from backend.domain.filtering import PRESETS
 from backend.inference.deciding import redecide
 from backend.store.database import Database
@@ -254,7 +254,7 @@ def main() -> None:
     database = Database(file)
     upgrade(database)
     new = NewQueue(
-        kind=QueueKind.UNREVIEWED,
+        kind="unreviewed",
         title="benchmark",
         run_ids=(1,),
         blind=options.blind,

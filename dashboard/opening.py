@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from backend.curation.queues import NewQueue, QueueKind
+from backend.curation.kinds.given import FILTER
+from backend.curation.queues import NewQueue
 from dashboard.navigation import go
 from dashboard.space import space
 
@@ -21,6 +22,6 @@ def open_in_review(ids: Sequence[int], title: str, *, at: int = 0) -> None:
     kept = st.session_state.setdefault(_MADE, {})
     number = kept.get(tuple(ids))
     if number is None:
-        queue = space().make_queue(NewQueue(kind=QueueKind.FILTER, title=title, listed=False), ids=ids)
+        queue = space().make_queue(NewQueue(kind=FILTER.name, title=title, listed=False), ids=ids)
         number = kept[tuple(ids)] = queue.id
     go("review", queue=str(number), at=str(at))

@@ -2,50 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
-
 import streamlit as st
 
-from backend.curation.queues import NewQueue, QueueKind
+from backend.curation.kinds.base import QueueKind
+from backend.curation.kinds.registry import offered
+from backend.curation.queues import NewQueue
 from backend.domain.operations import Operation
-from backend.domain.reading import Flaw
+from backend.options import options_of
 from backend.store.queues import QueueRow
 from backend.store.runs import RunRow
 from backend.workspace import Workspace
+from dashboard.option_fields import field, from_widget, to_widget
 from dashboard.roles import i_may
 from dashboard.text import clean
-from dashboard.words import spaced
-
-
-@dataclass(frozen=True, slots=True)
-class KindWords:
-    """What a kind of queue is called, and what it is for."""
-
-    name: str
-    purpose: str
-
-
-KINDS = {
-    QueueKind.UNREVIEWED: KindWords("Unreviewed", "Everything nobody has ruled on, oldest first."),
-    QueueKind.AUDIT_ACCEPTED: KindWords(
-        "Random audit · accepted", "A random sample measures how precise the accepted set is."
-    ),
-    QueueKind.AUDIT_REJECTED: KindWords(
-        "Random audit · rejected", "A random sample shows what the filter throws away."
-    ),
-    QueueKind.WIDE_MARGIN: KindWords(
-        "Rejected, wide margin", "The judge was sure and contradicts the label; surest first."
-    ),
-    QueueKind.SUSPECT_LABELS: KindWords(
-        "Suspect labels",
-        "Samples, orders or runs agree with each other against the recorded preference; each pair says "
-        "which. Pairs that somebody has ruled on are left out.",
-    ),
-    QueueKind.FLAWED: KindWords("Flawed reasoning", "Texts with a flaw that parsing found."),
-    QueueKind.FLAGGED: KindWords("Flagged", "Flagged by somebody and not settled since."),
-    QueueKind.FILTER: KindWords("From Browse", "What a filter found."),
-}
 
 
 def new_queue(space: Workspace, runs: list[RunRow]) -> QueueRow | None:
@@ -53,16 +22,21 @@ def new_queue(space: Workspace, runs: list[RunRow]) -> QueueRow | None:
     if not i_may(Operation.MAKE_QUEUE):
         return None
     names = {run.id: f"{run.id} · {clean(run.model, 60)}" for run in reversed(runs)}
-    choices = [kind for kind in KINDS if kind is not QueueKind.FILTER]
+    kinds = offered()
     with st.container(border=True):
         st.subheader("New queue", anchor=False)
         asked = st.query_params.get("kind", "")
-        if "queue_kind" not in st.session_state and asked in choices:
-            st.session_state["queue_kind"] = QueueKind(asked)
-        kind = st.selectbox("What to review", choices, format_func=lambda one: KINDS[one].name, key="queue_kind")
-        st.caption(KINDS[kind].purpose)
+        if "queue_kind" not in st.session_state and asked in kinds:
+            st.session_state["queue_kind"] = asked
+        kind = kinds[
+            st.selectbox("What to review", list(kinds), format_func=lambda one: kinds[one].label, key="queue_kind")
+        ]
+        st.caption(kind.purpose)
         chosen = st.multiselect("Runs", list(names), format_func=names.__getitem__, placeholder="All runs")
-        options = _options(kind)
+        options, prefix = options_of(kind.options).values(), f"queue_{kind.name}_"
+        for option in options:
+            st.session_state.setdefault(prefix + option.name, to_widget(option, option.default))
+            field(option, prefix, brief=True)
         # As wide as their words, and below each other where there is no room: columns cut them.
         with st.container(horizontal=True, gap="medium"):
             blind = st.toggle("Blind", help="Verdict and label stay hidden until one has chosen.")
@@ -72,40 +46,19 @@ def new_queue(space: Workspace, runs: list[RunRow]) -> QueueRow | None:
         with st.spinner("Choosing predictions"):
             return space.make_queue(
                 NewQueue(
-                    kind=kind,
+                    kind=kind.name,
                     title=_title(kind, [run for run in runs if run.id in chosen]),
                     run_ids=tuple(chosen),
                     blind=blind,
                     rulings_wanted=2 if two else 1,
-                    **options,
+                    options={option.name: from_widget(option, prefix) for option in options},
                 )
             )
 
 
-def _options(kind: QueueKind) -> dict[str, Any]:
-    if kind in (QueueKind.AUDIT_ACCEPTED, QueueKind.AUDIT_REJECTED):
-        left, right = st.columns(2)
-        return {
-            "size": int(left.number_input("Sample size", 1, 100_000, 200)),
-            "seed": int(right.number_input("Seed", 0, 2**31 - 1, 0, help="Draws the same again.")),
-        }
-    if kind is QueueKind.WIDE_MARGIN:
-        return {"margin": float(st.number_input("Margin of at least", 0.0, 100.0, 3.0, 0.5))}
-    if kind is QueueKind.SUSPECT_LABELS:
-        left, right = st.columns(2)
-        return {
-            "votes": int(left.number_input("Readable answers, at least", 2, 100, 2)),
-            "agreement": right.number_input("Share against the label, %", 51, 100, 100) / 100,
-        }
-    if kind is QueueKind.FLAWED:
-        flaws = st.multiselect("Flaws", list(Flaw), format_func=spaced, placeholder="Any flaw")
-        return {"flaws": tuple(flaws)}
-    return {}
-
-
 def _title(kind: QueueKind, runs: list[RunRow]) -> str:
     models = ", ".join(run.model.rstrip("/").rsplit("/", 1)[-1] for run in runs[:3])
-    return f"{KINDS[kind].name} of {models or 'all runs'}"
+    return f"{kind.label} of {models or 'all runs'}"
 
 
 def queue_state(queue: QueueRow) -> str:

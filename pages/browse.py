@@ -5,7 +5,8 @@ from __future__ import annotations
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from backend.curation.queues import MOST_ITEMS, NewQueue, QueueKind
+from backend.curation.kinds.given import FILTER
+from backend.curation.queues import MOST_ITEMS, NewQueue
 from backend.domain.browse import BrowseFilter
 from backend.domain.operations import Operation
 from backend.store.browse import PAGE, Browse, Cursor, Hit
@@ -134,7 +135,7 @@ def on_all(wanted: BrowseFilter, count: int | None, *, any_hit: bool) -> None:
         help=f"makes a queue; at most {MOST_ITEMS:,}",
     ):
         ids = Browse(space().database).ids(wanted, at_most=MOST_ITEMS)
-        queue = space().make_queue(NewQueue(kind=QueueKind.FILTER, title=f"{len(ids):,} matches from Browse"), ids=ids)
+        queue = space().make_queue(NewQueue(kind=FILTER.name, title=f"{len(ids):,} matches from Browse"), ids=ids)
         go("review", queue=str(queue.id))
     # Under another key after each act: it closes when that is done.
     with st.popover("Rule on all", key=f"browse_rule_{acts()}"), errors_shown():

@@ -24,7 +24,7 @@ from PIL import Image
 from playwright.sync_api import Page, sync_playwright
 from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
-from backend.curation.queues import NewQueue, QueueKind, Queues
+from backend.curation.queues import NewQueue, Queues
 from backend.workspace import open_workspace, settings_for
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -115,7 +115,7 @@ def prepared(workspace: Path) -> Path:
     ):
         subprocess.run([*winnow, *words], check=True, cwd=ROOT, env=environment)
     space = open_workspace(settings_for(workspace))
-    queue = NewQueue(kind=QueueKind.UNREVIEWED, title="Both media", run_ids=(1, 2))
+    queue = NewQueue(kind="unreviewed", title="Both media", run_ids=(1, 2))
     Queues(space.database).make(queue, created_by="Ada")
     space.close()
     return workspace

@@ -1,4 +1,4 @@
-"""``winnow review``: add, import, export, undo."""
+"""``winnow review``: add, import, export, undo, queue."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from backend.cli import queues
 from backend.cli.output import Json, print_json, print_lines, say, workspace
 from backend.curation.ruling_rows import RulingRows
 from backend.errors import ReviewError, UsageError
@@ -17,6 +18,7 @@ from backend.media.opening import open_regular
 from backend.workspace import Workspace
 
 app = typer.Typer(help="Record what people decide about predictions.", no_args_is_help=True)
+app.add_typer(queues.app, name="queue")
 
 Index = Annotated[int | None, typer.Option(help="0-based row of the pair in its dataset")]
 Key = Annotated[str | None, typer.Option(help="Key of the pair")]

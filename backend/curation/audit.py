@@ -12,7 +12,7 @@ from threading import Lock
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from backend.curation.choosing import RANDOM_KINDS
+from backend.curation.kinds.registry import KINDS
 from backend.domain.rulings import SETTLING, Ruling, effective_decision
 from backend.domain.statistics import sample_size_for, wilson_interval
 from backend.store.audits import Audits, QueueRuling
@@ -114,7 +114,7 @@ class _Counted:
         self.by_reviewer: dict[str, list[QueueRuling]] = defaultdict(list)
         for row in rows:
             self.by_reviewer[row.reviewer].append(row)
-        self.summary = _summary(rows, queue, estimates=queue.kind in RANDOM_KINDS)
+        self.summary = _summary(rows, queue, estimates=_is_random(queue))
 
 
 _kept: WeakKeyDictionary[Database, dict[tuple[int, float], tuple[float, _Counted]]] = WeakKeyDictionary()
@@ -141,7 +141,7 @@ def _counted(database: Database, queue: QueueRow) -> _Counted:
 
 def _summary(rows: Sequence[QueueRuling], queue: QueueRow, *, estimates: bool) -> dict[str, Any]:
     settled = [row for row in rows if row.ruling in SETTLING]
-    random = queue.kind in RANDOM_KINDS
+    random = _is_random(queue)
     shares = {
         "precision": [kept(row) for row in settled if row.decision == "accepted"],
         "rejection": [not kept(row) for row in settled if row.decision == "rejected"],
@@ -155,6 +155,11 @@ def _summary(rows: Sequence[QueueRuling], queue: QueueRow, *, estimates: bool) -
         "reviewers": len({row.reviewer for row in rows}),
         "agreement": _agreement_json(settled, random=random),
     }
+
+
+def _is_random(queue: QueueRow) -> bool:
+    kind = KINDS.known(queue.kind)
+    return kind is not None and kind.random
 
 
 def kept(row: QueueRuling) -> bool:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import chain, islice
 from typing import Any
 
 from sqlalchemy import Connection
 
-from backend.curation.choosing import MOST_ITEMS, NOTHING, NewQueue, QueueKind, check, chosen, settings
+from backend.curation.kinds.base import MOST_ITEMS
+from backend.curation.kinds.registry import KINDS
 from backend.curation.rulings import Rulings, check_texts
 from backend.domain.rulings import Ruling
 from backend.errors import ReviewError, WinnowError
+from backend.options import filled
 from backend.store.blindness import Blindness
 from backend.store.claims import Claims, Place, Slot
 from backend.store.database import Database
@@ -22,7 +24,7 @@ from backend.store.queues import QueueRow, QueueRows
 from backend.store.reviews import Reviews
 from backend.store.together import write_together
 
-__all__ = ["MOST_ITEMS", "Handed", "NewQueue", "QueueKind", "Queues", "Sent"]
+__all__ = ["MOST_ITEMS", "Handed", "NewQueue", "Queues", "Sent"]
 
 CLAIM_S = 150.0
 """How long a pair stays with a reviewer whose page shows no sign of life; it shows one a minute."""
@@ -32,6 +34,28 @@ _NOT_SOONER_S = 15.0
 _CHUNK = 5_000
 _LEAST_HANDED_OUT = 8
 _LONGEST_TITLE = 300
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewQueue:
+    """What to make a queue of.
+
+    Attributes:
+        kind: A name of :data:`~backend.curation.kinds.registry.KINDS`.
+        options: The kind's own; what is left out has its default.
+        run_ids: Runs to choose from; all when empty.
+        blind: Verdict and label stay hidden until the reviewer has chosen.
+        rulings_wanted: 1, or 2 for independent rulings by two reviewers.
+        listed: Stands in the list of queues. One that was only made to look at a pair does not.
+    """
+
+    kind: str
+    title: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+    run_ids: tuple[int, ...] = ()
+    blind: bool = False
+    rulings_wanted: int = 1
+    listed: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +93,7 @@ class Queues:
         self._db = db
         self._rows = QueueRows(db)
         self._claims = Claims(db)
-        self._picks = Picks(db)
+        self._picks = Picks(db, MOST_ITEMS + 1)
         self._rulings = Rulings(db)
         self._reviews = Reviews(db)
         self._blindness = Blindness(db)
@@ -78,26 +102,32 @@ class Queues:
         """Make a queue; at most :data:`MOST_ITEMS` items, stored in chunks.
 
         Args:
-            ids: The predictions of a ``filter`` queue, in the order in which to review them.
+            ids: The predictions of a kind that chooses none, in the order in which to review them.
 
         Raises:
+            UsageError: There is no such kind.
             ReviewError: The choice makes no sense, or nothing matches it.
         """
-        check(new, has_ids=ids is not None)
+        kind = KINDS.named(new.kind)
+        if (kind.pick is None) != (ids is not None):
+            raise ReviewError("a queue of a filter, and no other, is given its predictions")
+        if new.rulings_wanted not in (1, 2):
+            raise ReviewError("a queue asks for one ruling or for two")
+        options = filled(kind.options, new.options, of="a queue's", error=ReviewError)
         check_texts({"title": new.title})
         spec: dict[str, Any] = {
             "runs": list(new.run_ids),
             "blind": new.blind,
             "rulings_wanted": new.rulings_wanted,
             "listed": new.listed,
-            **settings(new),
+            **options.model_dump(mode="json"),
         }
-        found = iter(ids if ids is not None else chosen(self._picks, new))
+        found = iter(kind.pick(self._picks, new.run_ids, options) if kind.pick else ids or ())
         first = list(islice(found, _CHUNK))
         if not first:
-            raise ReviewError("nothing in this workspace belongs into this queue", hint=NOTHING[new.kind])
-        title = " ".join(new.title.split())[:_LONGEST_TITLE] or new.kind.value.replace("_", " ")
-        queue_id = self._rows.begin(title=title, kind=new.kind.value, spec=spec, created_by=created_by)
+            raise ReviewError("nothing in this workspace belongs into this queue", hint=kind.nothing)
+        title = " ".join(new.title.split())[:_LONGEST_TITLE] or kind.name.replace("_", " ")
+        queue_id = self._rows.begin(title=title, kind=kind.name, spec=spec, created_by=created_by)
         try:
             count = self._fill(queue_id, chain(first, found))
             spec["cut_off"] = count == MOST_ITEMS and next(found, None) is not None

@@ -1,4 +1,4 @@
-"""Which predictions a review queue is made of: one query a kind, in pages of ids.
+"""Which predictions a review queue is made of, as ids: what a filter of Browse finds, and what none can say.
 
 Only ids come back, by keyset pages or as one sorted list that is cut off, so that choosing from a
 million predictions loads neither their text nor all of their rows.
@@ -6,12 +6,14 @@ million predictions loads neither their text nor all of their rows.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, and_, case, exists, func, select
 
+from backend.domain.browse import BrowseFilter
 from backend.domain.rulings import SETTLING
+from backend.store.browse import Browse, sort_key
 from backend.store.database import Database
 from backend.store.schema import reviews, verdicts
 
@@ -21,22 +23,25 @@ _SETTLING = sorted(SETTLING)
 
 
 class Picks:
-    """Ids of predictions for review. No run ids mean all runs."""
+    """Ids of predictions for review. No run ids mean all runs.
 
-    def __init__(self, database: Database) -> None:
+    Args:
+        at_most: Of what is sorted, as many.
+    """
+
+    def __init__(self, database: Database, at_most: int) -> None:
         self._db = database
+        self._at_most = at_most
 
-    def unreviewed(self, run_ids: Sequence[int]) -> Iterator[int]:
-        """What nobody has ruled on, oldest first."""
-        return self._pages(run_ids, lambda: verdicts.c.ruling.is_(None))
-
-    def decided(self, run_ids: Sequence[int], decision: str) -> Iterator[int]:
-        """What the filter accepted, or rejected, oldest first, reviewed or not."""
-        return self._pages(run_ids, lambda: verdicts.c.decision == decision)
-
-    def flawed(self, run_ids: Sequence[int], mask: int) -> Iterator[int]:
-        """What has any of the flaws in ``mask``, oldest first."""
-        return self._pages(run_ids, lambda: verdicts.c.flaws.bitwise_and(mask) != 0)
+    def matching(self, run_ids: Sequence[int], wanted: BrowseFilter) -> Iterator[int]:
+        """What a filter finds, in its order; the filter's own runs are left empty."""
+        holds = Browse(self._db).condition(wanted)
+        if wanted.sort == "oldest":
+            return self._pages(run_ids, holds)
+        key, descending = sort_key(wanted)
+        order = (key.desc() if descending else key, verdicts.c.prediction_id)
+        query = select(verdicts.c.prediction_id).where(holds, *_of(run_ids)).order_by(*order)
+        return self._sorted(query)
 
     def flagged(self, run_ids: Sequence[int]) -> Iterator[int]:
         """What somebody flagged and nobody has settled since, oldest first."""
@@ -53,24 +58,9 @@ class Picks:
             ~exists().where(undo.c.undoes == flag.c.id, *_same(undo, flag)),
             ~settled,
         )
-        return self._pages(run_ids, lambda: live)
+        return self._pages(run_ids, live)
 
-    def wide_margin(self, run_ids: Sequence[int], margin: float, limit: int) -> list[int]:
-        """What the filter rejected because the judge was sure of the other side; surest first."""
-        query = (
-            select(verdicts.c.prediction_id)
-            .where(
-                verdicts.c.decision == "rejected",
-                verdicts.c.reason == "disagrees",
-                verdicts.c.margin >= margin,
-                *_of(run_ids),
-            )
-            .order_by(verdicts.c.margin.desc(), verdicts.c.prediction_id)
-            .limit(limit)
-        )
-        return self._all(query)
-
-    def suspect_labels(self, run_ids: Sequence[int], votes: int, agreement: float, limit: int) -> list[int]:
+    def suspect_labels(self, run_ids: Sequence[int], votes: int, agreement: float) -> Iterator[int]:
         """One prediction of each pair whose answers contradict the recorded preference; none of a pair
         on which somebody has ruled, for its label has been looked at.
 
@@ -96,20 +86,22 @@ class Picks:
             .group_by(verdicts.c.pair_id)
             .having(func.count() >= votes, number >= 1, number >= agreement * func.count())
             .order_by(number.desc(), verdicts.c.pair_id)
-            .limit(limit)
         )
-        return self._all(query)
+        return self._sorted(query)
+
+    def _sorted(self, query: Select[Any]) -> Iterator[int]:
+        yield from self._all(query.limit(self._at_most))
 
     def _all(self, query: Select[Any]) -> list[int]:
         with self._db.read() as connection:
             return list(connection.execute(query).scalars())
 
-    def _pages(self, run_ids: Sequence[int], condition: Callable[[], ColumnElement[bool]]) -> Iterator[int]:
+    def _pages(self, run_ids: Sequence[int], holds: ColumnElement[bool]) -> Iterator[int]:
         last = -1
         while True:
             query = (
                 select(verdicts.c.prediction_id)
-                .where(verdicts.c.prediction_id > last, condition(), *_of(run_ids))
+                .where(verdicts.c.prediction_id > last, holds, *_of(run_ids))
                 .order_by(verdicts.c.prediction_id)
                 .limit(PAGE)
             )

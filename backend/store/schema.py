@@ -279,7 +279,7 @@ review_queues = Table(
     metadata,
     Column("id", _Id, primary_key=True),
     Column("title", String(300), nullable=False),
-    Column("kind", String(30), nullable=False),  # curation.queues.QueueKind
+    Column("kind", String(30), nullable=False),  # a name of curation.kinds.registry.KINDS
     Column("spec", JSON, nullable=False),  # runs, filter, seed, size, blind, rulings_wanted
     Column("items", Integer, nullable=False),
     Column("created_by", String(200), nullable=False),

@@ -18,7 +18,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from backend.curation.audit import audit
-from backend.curation.queues import QueueKind, Queues, Sent
+from backend.curation.kinds.registry import KINDS
+from backend.curation.queues import Queues, Sent
 from backend.domain.json_text import load_json
 from backend.domain.operations import Operation, require
 from backend.domain.people import Person
@@ -287,7 +288,8 @@ def _why(queue: QueueRow, name: str, items: Collection[Item]) -> dict[int, Any]:
 
     Left out where one of the answers waits for this reviewer in a blind queue: the sum would tell it.
     """
-    if queue.kind != QueueKind.SUSPECT_LABELS or not items:
+    kind = KINDS.known(queue.kind)
+    if kind is None or not kind.doubts_labels or not items:
         return {}
     database = shared().database
     found = votes(database, {item.pair_id for item in items}, queue.spec.get("runs", ()))

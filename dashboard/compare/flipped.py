@@ -6,7 +6,8 @@ from typing import Any
 
 import streamlit as st
 
-from backend.curation.queues import MOST_ITEMS, NewQueue, QueueKind
+from backend.curation.kinds.given import FILTER
+from backend.curation.queues import MOST_ITEMS, NewQueue
 from backend.domain.pairs import MediaKind
 from backend.domain.prompts import noun
 from backend.inference.compare import Comparison
@@ -80,7 +81,7 @@ def _review(space: Workspace, a: RunRow, b: RunRow, run: RunRow, outcome: str) -
     with st.spinner("Making the queue"):
         queue = space.make_queue(
             NewQueue(
-                kind=QueueKind.FILTER,
+                kind=FILTER.name,
                 run_ids=(run.id,),
                 title=f"Runs {a.id} (A) and {b.id} (B), {WORDS[outcome]}: reasoning of run {run.id}",
             ),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from backend.curation.queues import QueueKind
+from backend.curation.kinds.audits import ACCEPTED
 from backend.domain.jobs import JobStatus
 from backend.store.overview import Loop, Waiting
 from backend.store.queues import QueueRow
@@ -81,7 +81,7 @@ def _items(waiting: Waiting, loop: Loop, runs: list[RunRow], unfinished: list[Qu
                 f"{many(loop.accepted, 'prediction')} accepted, none reviewed",
                 "Review a sample",
                 "review",
-                {"kind": QueueKind.AUDIT_ACCEPTED.value},
+                {"kind": ACCEPTED.name},
             )
         )
     if loop.accepted and not loop.in_sets:

@@ -12,7 +12,7 @@ import numpy as np
 from playwright.sync_api import Locator, Page, expect
 from sqlalchemy import select
 
-from backend.curation.queues import NewQueue, QueueKind, Queues
+from backend.curation.queues import NewQueue, Queues
 from backend.demo.coding import encode_mp4
 from backend.domain.filtering import Policy
 from backend.inference.imports import import_predictions
@@ -48,7 +48,7 @@ RULINGS = {
 }
 
 
-def make_queue(space: Workspace, kind: QueueKind = QueueKind.UNREVIEWED, **options: Any) -> QueueRow:
+def make_queue(space: Workspace, kind: str = "unreviewed", **options: Any) -> QueueRow:
     return Queues(space.database).make(
         NewQueue(kind=kind, title=options.pop("title", "a queue"), **options), created_by="test"
     )

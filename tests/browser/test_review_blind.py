@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, Route, expect
 
-from backend.curation.queues import QueueKind, Queues, Sent
+from backend.curation.queues import Queues, Sent
 from backend.store.reviews import Reviews
 from backend.workspace import Workspace
 from tests.browser.conftest import Server
@@ -121,7 +121,7 @@ def test_who_chose_to_be_blind_does_not_replace_what_they_said_either(
 def test_a_blind_room_shows_no_colleagues_figures_and_never_their_ruling_as_ones_own(
     space: Workspace, serve: Serve, person: Person
 ) -> None:
-    queue = make_queue(space, QueueKind.AUDIT_ACCEPTED, run_ids=(1,), blind=True, rulings_wanted=2)
+    queue = make_queue(space, "audit_accepted", run_ids=(1,), blind=True, rulings_wanted=2)
     queues = Queues(space.database)
     slots = queues.hand_out(queue, "Bob", start=0, count=60).slots
 

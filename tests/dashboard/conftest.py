@@ -12,7 +12,7 @@ from starlette.testclient import TestClient
 from streamlit.testing.v1 import AppTest
 
 import dashboard.routes
-from backend.curation.queues import NewQueue, QueueKind, Queues
+from backend.curation.queues import NewQueue, Queues
 from backend.domain.people import Person, Role
 from backend.store.queues import QueueRow
 from backend.workspace import Workspace, open_workspace, settings_for
@@ -106,11 +106,11 @@ def client(demo_space: Workspace) -> Iterator[TestClient]:
 @pytest.fixture
 def queue(demo_space: Workspace) -> QueueRow:
     """All of run 2, unreviewed."""
-    new = NewQueue(kind=QueueKind.UNREVIEWED, title="q", run_ids=(2,))
+    new = NewQueue(kind="unreviewed", title="q", run_ids=(2,))
     return Queues(demo_space.database).make(new, created_by="Ada")
 
 
 @pytest.fixture
 def blind_queue(demo_space: Workspace) -> QueueRow:
-    new = NewQueue(kind=QueueKind.AUDIT_REJECTED, title="Random audit · rejected", run_ids=(2,), blind=True)
+    new = NewQueue(kind="audit_rejected", title="Random audit · rejected", run_ids=(2,), blind=True)
     return Queues(demo_space.database).make(new, created_by="Ada")

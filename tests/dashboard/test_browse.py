@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from backend.curation.queues import NewQueue, QueueKind, Queues, Sent
+from backend.curation.queues import NewQueue, Queues, Sent
 from backend.curation.rulings import Rulings
 from backend.domain.people import Person, Role
 from backend.errors import Forbidden
@@ -135,7 +135,7 @@ def test_what_waits_in_a_blind_queue_tells_its_reviewers_nothing_in_browse(demo_
     before = cards(demo_space.database, browse.page(wanted), "Ada")
     queues = Queues(demo_space.database)
     queue = queues.make(
-        NewQueue(kind=QueueKind.FILTER, title="t", blind=True, rulings_wanted=2), created_by="Bob", ids=[held.id]
+        NewQueue(kind="filter", title="t", blind=True, rulings_wanted=2), created_by="Bob", ids=[held.id]
     )
 
     def shown(reviewer: str) -> dict[str, object]:
@@ -164,7 +164,7 @@ def test_what_waits_in_a_blind_queue_tells_its_reviewers_nothing_in_browse(demo_
 
 
 def test_browse_opens_and_rules_on_all_with_a_blind_queue_under_way(demo_space: Workspace, open_page: Open) -> None:
-    Queues(demo_space.database).make(NewQueue(kind=QueueKind.UNREVIEWED, title="t", blind=True), created_by="Ada")
+    Queues(demo_space.database).make(NewQueue(kind="unreviewed", title="t", blind=True), created_by="Ada")
     test = open_page("browse", run="2")
     assert fine(test)
     assert "blind in queue 1" in str(test.get("bidi_component")[0].proto)

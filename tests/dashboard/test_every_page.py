@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import insert
 from streamlit.testing.v1 import AppTest
 
-from backend.curation.queues import NewQueue, QueueKind, Queues
+from backend.curation.queues import NewQueue, Queues
 from backend.export.claim import MANIFEST
 from backend.store.schema import jobs
 from backend.workspace import Workspace, open_workspace, settings_for
@@ -240,7 +240,7 @@ def damaged_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
             total=8,
             job_id=int(job[0]),
         )
-    Queues(space.database).make(NewQueue(kind=QueueKind.UNREVIEWED, title="q"), created_by="Ada")
+    Queues(space.database).make(NewQueue(kind="unreviewed", title="q"), created_by="Ada")
     shutil.rmtree(folder / "media")
     space.close()
     return folder

@@ -10,7 +10,7 @@ from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
 import dashboard.routes
-from backend.curation.queues import NewQueue, QueueKind, Queues
+from backend.curation.queues import NewQueue, Queues
 from backend.curation.rulings import Rulings
 from backend.workspace import Workspace
 from dashboard import space as spaces
@@ -58,7 +58,7 @@ def test_pages_say_in_one_line_that_the_database_is_away_and_come_back_with_it(
 def test_a_ruling_that_meets_no_database_is_answered_try_again_and_stored_once(
     space: Workspace, postgres: Server
 ) -> None:
-    new = NewQueue(kind=QueueKind.UNREVIEWED, title="q", run_ids=(2,))
+    new = NewQueue(kind="unreviewed", title="q", run_ids=(2,))
     queue = Queues(space.database).make(new, created_by="Ada")
     with TestClient(Starlette(routes=dashboard.routes.routes), cookies={COOKIE: SESSION}) as client:
         client.headers["Authorization"] = bearer(space, "Ada")

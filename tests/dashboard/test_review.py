@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from backend.curation.queues import QueueKind, Queues
+from backend.curation.kinds.registry import KINDS, offered
+from backend.curation.queues import Queues
+from backend.options import options_of
 from backend.store.queues import QueueRow
 from backend.workspace import Workspace
 from tests.dashboard.conftest import Open
@@ -18,7 +20,7 @@ def test_an_empty_workspace_says_what_comes_first(empty_space: Workspace, open_p
 
 def test_a_queue_is_made_from_the_page_and_opened(demo_space: Workspace, open_page: Open) -> None:
     page = open_page("review")
-    page.selectbox(key="queue_kind").select(QueueKind.AUDIT_ACCEPTED).run()
+    page.selectbox(key="queue_kind").select("audit_accepted").run()
     page.number_input[0].set_value(5)
     next(one for one in page.button if one.label == "Make queue").click().run()
     assert not page.exception
@@ -27,9 +29,37 @@ def test_a_queue_is_made_from_the_page_and_opened(demo_space: Workspace, open_pa
     assert page.query_params["queue"] == str(made.id)
 
 
+@pytest.mark.parametrize("name", list(offered()))
+def test_each_kind_is_made_from_the_page_with_the_options_it_has(
+    demo_space: Workspace, open_page: Open, name: str
+) -> None:
+    demo_space.rulings.add(1, "flag", reviewer="Bob")
+    page = open_page("review", kind=name)
+    assert page.selectbox(key="queue_kind").value == name
+    assert any(one.value == KINDS[name].purpose for one in page.caption)
+    defaults = KINDS[name].options().model_dump()
+    assert {option: page.session_state[f"queue_{name}_{option}"] for option in options_of(KINDS[name].options)} == {
+        option: list(value) if isinstance(value, tuple) else value for option, value in defaults.items()
+    }
+    if name == "suspect_labels":  # no pair of this workspace has all answers against it
+        page.number_input(key="queue_suspect_labels_agreement").set_value(0.55).run()
+    next(one for one in page.button if one.label == "Make queue").click().run()
+    assert not page.exception and not page.error
+    [made] = Queues(demo_space.database).newest()
+    assert (made.kind, made.title) == (name, f"{KINDS[name].label} of all runs")
+
+
+def test_a_queues_option_out_of_range_is_refused_with_its_range(demo_space: Workspace, open_page: Open) -> None:
+    page = open_page("review", kind="suspect_labels")
+    page.number_input(key="queue_suspect_labels_agreement").set_value(0.5).run()
+    next(one for one in page.button if one.label == "Make queue").click().run()
+    assert "at most 1" in page.error[0].value
+    assert Queues(demo_space.database).newest() == []
+
+
 def test_a_queue_that_nothing_belongs_into_is_one_line_and_a_hint(demo_space: Workspace, open_page: Open) -> None:
     page = open_page("review")
-    page.selectbox(key="queue_kind").select(QueueKind.FLAGGED).run()
+    page.selectbox(key="queue_kind").select("flagged").run()
     next(one for one in page.button if one.label == "Make queue").click().run()
     assert not page.exception
     assert "nobody has flagged anything" in page.error[0].value

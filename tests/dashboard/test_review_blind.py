@@ -8,7 +8,7 @@ from typing import Any
 
 from starlette.testclient import TestClient
 
-from backend.curation.queues import NewQueue, QueueKind, Queues
+from backend.curation.queues import NewQueue, Queues
 from backend.domain.browse import BrowseFilter
 from backend.store.browse import Browse
 from backend.store.locating import locate
@@ -21,7 +21,7 @@ from tests.dashboard.review_calls import SESSION, TELLING, bearer, detail, get_i
 
 
 def test_independent_rulings_do_not_tell_what_others_said(client: TestClient, demo_space: Workspace) -> None:
-    new = NewQueue(kind=QueueKind.UNREVIEWED, title="q", run_ids=(1,), rulings_wanted=2)
+    new = NewQueue(kind="unreviewed", title="q", run_ids=(1,), rulings_wanted=2)
     queue = Queues(demo_space.database).make(new, created_by="Ada")
     item = get_items(client, queue, "from=0&count=1")[0]
     post(client, ruling(queue, item, ruling="reject", note="secret"))
@@ -49,7 +49,7 @@ def test_a_blind_queue_sends_nothing_that_tells_before_the_ruling(client: TestCl
 
 
 def test_a_ruling_opens_its_own_pair_and_no_other_item(client: TestClient, demo_space: Workspace) -> None:
-    new = NewQueue(kind=QueueKind.UNREVIEWED, title="q", run_ids=(2,), blind=True)
+    new = NewQueue(kind="unreviewed", title="q", run_ids=(2,), blind=True)
     queue = Queues(demo_space.database).make(new, created_by="Ada")
     rows = get_items(client, queue, "from=0&count=60")
     mine = rows[0]
@@ -79,8 +79,8 @@ def test_a_ruling_opens_its_own_pair_and_no_other_item(client: TestClient, demo_
 
 
 def test_the_other_order_of_a_ruled_pair_opens_when_it_is_no_item(client: TestClient, demo_space: Workspace) -> None:
-    new = NewQueue(kind=QueueKind.FILTER, title="q", blind=True)
-    everything = NewQueue(kind=QueueKind.UNREVIEWED, title="all", run_ids=(2,))
+    new = NewQueue(kind="filter", title="q", blind=True)
+    everything = NewQueue(kind="unreviewed", title="all", run_ids=(2,))
     rows = get_items(client, Queues(demo_space.database).make(everything, created_by="Ada"), "from=0&count=60")
     other = next(one["id"] for one in rows[0]["siblings"] if one["id"] != rows[0]["prediction"])
     stranger = next(row["prediction"] for row in rows if row["pair"] != rows[0]["pair"])
@@ -97,7 +97,7 @@ def test_what_waits_in_a_blind_queue_is_closed_in_every_other_room_until_it_is_r
     rows = get_items(client, queue, "from=0&count=60")
     held = rows[0]["prediction"]
     other = next(row for row in rows if row["pair"] == rows[0]["pair"] and row is not rows[0])
-    new = NewQueue(kind=QueueKind.FILTER, title="t", blind=True)
+    new = NewQueue(kind="filter", title="t", blind=True)
     blind = Queues(demo_space.database).make(new, created_by="Ada", ids=[held])
     again = get_items(client, queue, "from=0&count=60")
     assert not TELLING & again[0].keys()
@@ -152,7 +152,7 @@ def test_the_title_of_a_blind_queue_does_not_tell_what_it_was_made_of(blind_queu
 def test_a_blind_queue_sends_no_figures_of_colleagues_before_the_last_choice(
     client: TestClient, demo_space: Workspace
 ) -> None:
-    new = NewQueue(kind=QueueKind.AUDIT_ACCEPTED, title="q", run_ids=(1,), size=2, blind=True, rulings_wanted=2)
+    new = NewQueue(kind="audit_accepted", title="q", run_ids=(1,), options={"size": 2}, blind=True, rulings_wanted=2)
     queue = Queues(demo_space.database).make(new, created_by="Ada")
 
     def figures() -> dict[str, Any]:
@@ -177,7 +177,7 @@ def test_a_suspect_label_says_why_unless_one_of_the_answers_waits_blind(
     client: TestClient, demo_space: Workspace
 ) -> None:
     queues = Queues(demo_space.database)
-    made = queues.make(NewQueue(kind=QueueKind.SUSPECT_LABELS, title="s", agreement=0.51), created_by="Ada")
+    made = queues.make(NewQueue(kind="suspect_labels", title="s", options={"agreement": 0.51}), created_by="Ada")
     items = get_items(client, made, "from=0&count=60")
     assert items
     for item in items:
@@ -192,11 +192,11 @@ def test_a_suspect_label_says_why_unless_one_of_the_answers_waits_blind(
         for row in rows
         if row["index"] == shown["index"] and row["id"] != shown["prediction"] and row["answer"]
     )
-    queues.make(NewQueue(kind=QueueKind.FILTER, title="b", blind=True), created_by="Ada", ids=[waiting])
+    queues.make(NewQueue(kind="filter", title="b", blind=True), created_by="Ada", ids=[waiting])
     assert detail(client, made, shown["prediction"])["why"] is None
     # Nor does a blind queue of suspect labels say it before the choice.
     hidden = queues.make(
-        NewQueue(kind=QueueKind.SUSPECT_LABELS, title="h", agreement=0.51, blind=True), created_by="Ada"
+        NewQueue(kind="suspect_labels", title="h", options={"agreement": 0.51}, blind=True), created_by="Ada"
     )
     for item in get_items(client, hidden):
         assert "why" not in item
@@ -204,7 +204,7 @@ def test_a_suspect_label_says_why_unless_one_of_the_answers_waits_blind(
 
 
 def test_browse_says_which_ruling_was_made_with_the_verdict_open(client: TestClient, demo_space: Workspace) -> None:
-    new = NewQueue(kind=QueueKind.UNREVIEWED, title="q", run_ids=(1,), blind=True)
+    new = NewQueue(kind="unreviewed", title="q", run_ids=(1,), blind=True)
     queue = Queues(demo_space.database).make(new, created_by="Ada")
     item = get_items(client, queue)[0]
     said = {"ruling": "relabel", "relabel": "first"}

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import select, update
 from starlette.testclient import TestClient
 
-from backend.curation.queues import NewQueue, QueueKind, Queues
+from backend.curation.queues import NewQueue, Queues
 from backend.domain.pairs import Order
 from backend.inference.compare import compare
 from backend.store.browse import Browse, BrowseFilter
@@ -68,7 +68,7 @@ def browse_cards(space: Workspace) -> dict[int, list[str]]:
 
 
 def blind_browse_cards(space: Workspace) -> dict[int, list[str]]:
-    new = NewQueue(kind=QueueKind.UNREVIEWED, title="q", run_ids=(RUN,), blind=True)
+    new = NewQueue(kind="unreviewed", title="q", run_ids=(RUN,), blind=True)
     Queues(space.database).make(new, created_by="Bob")
     assert cards(space.database, Browse(space.database).page(BrowseFilter(run=(RUN,))), "Ada")[0]["state"] == "waiting"
     return browse_cards(space)

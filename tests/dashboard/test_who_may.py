@@ -12,7 +12,7 @@ from starlette.testclient import TestClient
 
 import backend.loop.steering as steering
 import dashboard.routes
-from backend.curation.queues import NewQueue, QueueKind
+from backend.curation.queues import NewQueue
 from backend.curation.sets import list_sets
 from backend.demo.steps import run_demo
 from backend.domain.filtering import PRESETS
@@ -31,7 +31,7 @@ from tests.dashboard.review_calls import LATER, SESSION, get_items, ruling
 from tests.dashboard.trainings import Trained
 
 Act = Callable[[Workspace, Path], object]
-QUEUE = NewQueue(kind=QueueKind.UNREVIEWED, title="q", run_ids=(2,))
+QUEUE = NewQueue(kind="unreviewed", title="q", run_ids=(2,))
 
 
 def no_demo(space: Workspace, _out: Path) -> None:

@@ -32,7 +32,7 @@ from starlette.testclient import TestClient
 import dashboard.routes
 from backend.cli.main import app as command_line
 from backend.cli.main import main as winnow
-from backend.curation.queues import NewQueue, QueueKind, Queues
+from backend.curation.queues import NewQueue, Queues
 from backend.curation.ruling_rows import RulingRows
 from backend.datasets.registry import SOURCES
 from backend.domain.filtering import Policy
@@ -352,7 +352,7 @@ def readings() -> Case:
 
 def requests(space: Workspace) -> Case:
     """No route answers with a server's error, or shows a page of ours to strangers."""
-    queue = Queues(space.database).make(NewQueue(kind=QueueKind.UNREVIEWED, title="q", run_ids=(2,)), created_by="Ada")
+    queue = Queues(space.database).make(NewQueue(kind="unreviewed", title="q", run_ids=(2,)), created_by="Ada")
     client = TestClient(Starlette(routes=dashboard.routes.routes), raise_server_exceptions=False)
     token = bearer(space, "Ada")
     good = {

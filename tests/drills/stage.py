@@ -19,7 +19,7 @@ import httpx
 import psutil
 from sqlalchemy.exc import DBAPIError
 
-from backend.curation.queues import NewQueue, QueueKind, Queues
+from backend.curation.queues import NewQueue, Queues
 from backend.domain.filtering import Policy
 from backend.errors import WinnowError
 from backend.inference.imports import import_predictions
@@ -111,7 +111,7 @@ class Stage:
         for model in ("one", "two"):
             spec = RunSpec(model=model, engine="import", instruction=instructions(None, use_cot=True))
             import_predictions(self.space.database, many, spec, Policy(), self.texts)
-        queue = NewQueue(kind=QueueKind.UNREVIEWED, title="all", run_ids=(1,))
+        queue = NewQueue(kind="unreviewed", title="all", run_ids=(1,))
         self.queue = Queues(self.space.database).make(queue, created_by="ann")
         self.space.freeze("base", [1])
         self.program = self.folder / "program.py"

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import select
 
 from backend.curation.bulk import BulkRulings
-from backend.curation.queues import NewQueue, QueueKind, Queues, Sent
+from backend.curation.queues import NewQueue, Queues, Sent
 from backend.curation.ruling_rows import RulingRows
 from backend.curation.rulings import Rulings
 from backend.domain.filtering import PRESETS
@@ -35,7 +35,7 @@ def judged(database: Database) -> Database:
 
 @pytest.fixture
 def queue(judged: Database) -> QueueRow:
-    new = NewQueue(kind=QueueKind.UNREVIEWED, title="all", rulings_wanted=2)
+    new = NewQueue(kind="unreviewed", title="all", rulings_wanted=2)
     return Queues(judged).make(new, created_by="ann")
 
 

@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 from pydantic import BaseModel, ValidationError
 
 from backend.cli.main import app
+from backend.curation.kinds.registry import offered
+from backend.domain.rules.registry import RULES, policy_options
 from backend.engines.base import EngineOptions
 from backend.inference.spec import RunOptions
 from backend.options import Option, options_of
@@ -23,6 +25,8 @@ MODELS: list[tuple[type[BaseModel], str, tuple[str, ...], dict[str, Option]]] = 
     (EngineOptions, "", ("run", "start"), IN_LAUNCH_FORM),
     (TrainingSpec, "", ("train", "start"), IN_TRAINING_FORM),
     (LoraSpec, "lora_", ("train", "start"), IN_TRAINING_FORM),
+    *((rule.options, "", ("run", "filter"), policy_options()) for rule in RULES.own),
+    *((kind.options, "", ("review", "queue", name), options_of(kind.options)) for name, kind in offered().items()),
 ]
 _NEEDED: dict[str, Any] = {
     "trainer": "local",

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 from sqlalchemy import insert
 
-from backend.curation.queues import NewQueue, QueueKind, Queues
+from backend.curation.queues import NewQueue, Queues
 from backend.store.database import Database
 from backend.store.queues import QueueRow
 from backend.store.schema import datasets, pairs, predictions, runs, verdicts
@@ -110,4 +110,4 @@ def forty(db: Database, judge: Judge) -> tuple[Queues, QueueRow]:
     for pair in range(40):
         judge(pair)
     queues = Queues(db)
-    return queues, queues.make(NewQueue(kind=QueueKind.UNREVIEWED, title="all"), created_by="ann")
+    return queues, queues.make(NewQueue(kind="unreviewed", title="all"), created_by="ann")

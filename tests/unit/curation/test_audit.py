@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from backend.curation.audit import Share, audit, reviewer_agreement
-from backend.curation.queues import NewQueue, QueueKind, Queues, Sent
+from backend.curation.queues import NewQueue, Queues, Sent
 from backend.store.database import Database
 from backend.store.queues import QueueRow
 
@@ -35,7 +35,7 @@ def test_each_share_counts_the_rulings_that_tell(db: Database, judge: Judge) -> 
     accepted = [judge(pair) for pair in range(4)]
     wrong = judge(9, answer="second")
     queues = Queues(db)
-    queue = queues.make(NewQueue(kind=QueueKind.FILTER, title="t"), created_by="ann", ids=[*accepted, wrong])
+    queue = queues.make(NewQueue(kind="filter", title="t"), created_by="ann", ids=[*accepted, wrong])
     rule(queues, queue, "ann", 0, accepted[0], "accept")
     rule(queues, queue, "ann", 1, accepted[1], "reject")
     rule(queues, queue, "ann", 2, accepted[2], "relabel", relabel="second")
@@ -54,7 +54,7 @@ def test_each_share_counts_the_rulings_that_tell(db: Database, judge: Judge) -> 
 def test_a_tie_that_a_person_confirms_is_not_kept(db: Database, judge: Judge) -> None:
     tie = judge(1, answer="tie", label="tie")
     queues = Queues(db)
-    queue = queues.make(NewQueue(kind=QueueKind.UNREVIEWED, title="t"), created_by="ann")
+    queue = queues.make(NewQueue(kind="unreviewed", title="t"), created_by="ann")
     rule(queues, queue, "ann", 0, tie, "relabel", relabel="tie")
     found = audit(db, queue, "ann")
     assert (found["precision"]["hits"], found["precision"]["n"]) == (0, 1)
@@ -64,7 +64,7 @@ def test_a_tie_that_a_person_confirms_is_not_kept(db: Database, judge: Judge) ->
 def test_only_the_newest_ruling_in_force_counts(db: Database, judge: Judge) -> None:
     number = judge(1)
     queues = Queues(db)
-    queue = queues.make(NewQueue(kind=QueueKind.UNREVIEWED, title="t"), created_by="ann")
+    queue = queues.make(NewQueue(kind="unreviewed", title="t"), created_by="ann")
     rule(queues, queue, "ann", 0, number, "reject")
     rule(queues, queue, "ann", 0, number, "accept")
     assert audit(db, queue, "ann")["precision"]["hits"] == 1

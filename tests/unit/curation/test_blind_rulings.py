@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from backend.curation.audit import audit
 from backend.curation.bulk import BulkRulings
-from backend.curation.queues import NewQueue, QueueKind, Queues, Sent
+from backend.curation.kinds.registry import KINDS
+from backend.curation.queues import NewQueue, Queues, Sent
 from backend.curation.ruling_rows import RulingRows
 from backend.curation.rulings import Rulings
 from backend.domain.reading import Flaw, flaw_mask
@@ -40,9 +41,9 @@ def marks(db: Database, number: int) -> list[tuple[str, str, bool | None]]:
     return [(row.reviewer, row.ruling, row.unblinded) for row in Rulings(db).history(number)]
 
 
-def make_blind(db: Database, numbers: list[int], kind: QueueKind = QueueKind.FILTER) -> QueueRow:
+def make_blind(db: Database, numbers: list[int], kind: str = "filter") -> QueueRow:
     new = NewQueue(kind=kind, title="b", blind=True, rulings_wanted=2)
-    return Queues(db).make(new, created_by="ann", ids=numbers if kind is QueueKind.FILTER else None)
+    return Queues(db).make(new, created_by="ann", ids=numbers if kind == "filter" else None)
 
 
 def test_a_changed_mind_counts_and_the_audit_keeps_the_blind_choice(db: Database, judge: Judge) -> None:
@@ -123,7 +124,7 @@ def test_what_waits_in_a_blind_queue_is_ruled_on_blind_in_every_room(db: Databas
     number = judge(1)
     queues = Queues(db)
     queue = make_blind(db, [number])
-    other = queues.make(NewQueue(kind=QueueKind.FILTER, title="n"), created_by="a", ids=[number])
+    other = queues.make(NewQueue(kind="filter", title="n"), created_by="a", ids=[number])
     queues.rule("ann", [sent(other, 0, number, "t1")])
     queues.rule("ann", [sent(queue, 0, number, "t2", relabel="second")])
     assert [mark for _, _, mark in marks(db, number)] == [False, True]
@@ -137,7 +138,7 @@ def test_a_room_that_is_not_blind_counts_a_changed_mind_unless_one_chose_to_be_b
 ) -> None:
     number = judge(1)
     queues = Queues(db)
-    queue = queues.make(NewQueue(kind=QueueKind.FILTER, title="n"), created_by="a", ids=[number])
+    queue = queues.make(NewQueue(kind="filter", title="n"), created_by="a", ids=[number])
     queues.rule("ann", [sent(queue, 0, number, "a1", ruling="accept")])
     queues.rule("ann", [sent(queue, 0, number, "a2", ruling="reject")])
     queues.rule("bob", [sent(queue, 0, number, "b1", relabel="first", unblinded=False)])
@@ -149,7 +150,7 @@ def test_a_room_that_is_not_blind_counts_a_changed_mind_unless_one_chose_to_be_b
 def test_a_flag_beside_a_ruling_does_not_take_it_out_of_the_audit(db: Database, judge: Judge) -> None:
     number = judge(1)
     queues = Queues(db)
-    queue = queues.make(NewQueue(kind=QueueKind.FILTER, title="n"), created_by="a", ids=[number])
+    queue = queues.make(NewQueue(kind="filter", title="n"), created_by="a", ids=[number])
     queues.rule("ann", [sent(queue, 0, number, "a1", ruling="accept")])
     before = figures(db, queue)
     queues.rule("ann", [sent(queue, 0, number, "a2", ruling="flag")])
@@ -178,26 +179,24 @@ def test_the_marks_survive_an_export_and_an_import(db: Database, judge: Judge) -
     assert marks(db, number) == before
 
 
-@pytest.mark.parametrize("kind", list(QueueKind))
+@pytest.mark.parametrize("kind", list(KINDS))
 def test_only_a_random_sample_has_estimates_and_every_other_queue_says_why_not(
-    db: Database, judge: Judge, kind: QueueKind
+    db: Database, judge: Judge, kind: str
 ) -> None:
     flawed = flaw_mask(list(Flaw)[:1])
     numbers = [judge(1, flaws=flawed), judge(2, answer="second", margin=9.0, flaws=flawed)]
     numbers.append(judge(2, answer="second", sample=1, margin=9.0))
-    if kind is QueueKind.FLAGGED:
+    if kind == "flagged":
         Rulings(db).add(numbers[0], "flag", reviewer="bob")
     queues = Queues(db)
-    queue = queues.make(
-        NewQueue(kind=kind, title="q"), created_by="ann", ids=numbers if kind is QueueKind.FILTER else None
-    )
+    queue = queues.make(NewQueue(kind=kind, title="q"), created_by="ann", ids=numbers if kind == "filter" else None)
     slot = queues.hand_out(queue, "ann", start=0, count=1).slots[0]
     queues.rule("ann", [sent(queue, 0, slot.prediction_id, "t1", relabel="first")])
     found = audit(db, queue, "ann")
     shares = [found[name] for name in ("precision", "rejection", "judge", "label")]
     counted = [share for share in shares if share["n"]]
     assert counted
-    random = kind in (QueueKind.AUDIT_ACCEPTED, QueueKind.AUDIT_REJECTED)
+    random = kind in ("audit_accepted", "audit_rejected")
     for share in counted:
         assert ({"low", "high", "more"} <= share.keys()) is random
         assert (share["share"] is not None) is random
@@ -208,7 +207,7 @@ def test_a_blind_queue_keeps_colleagues_out_of_every_number_until_one_has_chosen
     db: Database, judge: Judge
 ) -> None:
     numbers = [judge(n) for n in range(3)]
-    queue, queues = make_blind(db, numbers, QueueKind.AUDIT_ACCEPTED), Queues(db)
+    queue, queues = make_blind(db, numbers, "audit_accepted"), Queues(db)
     places = {slot.prediction_id: slot.position for slot in queues.hand_out(queue, "bob", start=0, count=9).slots}
     alone = audit(db, queue, "ann")
     for n, number in enumerate(numbers):

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from sqlalchemy import select
 
 from backend.curation.bulk import BulkRulings
-from backend.curation.queues import NewQueue, QueueKind, Queues
+from backend.curation.queues import NewQueue, Queues
 from backend.curation.ruling_rows import RulingRows
 from backend.curation.rulings import Rulings
 from backend.store.audits import Audits
@@ -29,7 +29,7 @@ def in_force(db: Database, number: int) -> tuple[str | None, str | None, str]:
 def test_a_note_on_ones_own_ruling_leaves_a_colleagues_later_one_in_force(db: Database, judge: Judge) -> None:
     number = judge(1)
     queues = Queues(db)
-    queue = queues.make(NewQueue(kind=QueueKind.UNREVIEWED, title="two", rulings_wanted=2), created_by="ann")
+    queue = queues.make(NewQueue(kind="unreviewed", title="two", rulings_wanted=2), created_by="ann")
     queues.rule("ann", [sent(queue, 0, number, "a1")])
     queues.rule("bob", [sent(queue, 0, number, "b1", ruling="reject")])
     note = sent(queue, 0, number, "a2", ruling="note", note="look at the hands", tags=("hands",))
@@ -61,7 +61,7 @@ def test_a_note_neither_settles_a_colleagues_flag_nor_raises_ones_own_again(db: 
     rulings.add(settled, "flag", reviewer="ann")
     rulings.add(settled, "accept", reviewer="bob")
     rulings.add(settled, "note", note="n", reviewer="ann")
-    assert make(db, QueueKind.FLAGGED) == [flagged]
+    assert make(db, "flagged") == [flagged]
 
 
 def test_a_note_needs_a_ruling_of_ones_own_to_stand_beside(forty: tuple[Queues, QueueRow], db: Database) -> None:
