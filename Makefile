@@ -79,10 +79,11 @@ lint: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	@scripts/check_js.sh
 
 format: setup
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
 clean:
-	rm -rf $(VENV) .venv-* build *.egg-info winnow-workspace
+	rm -rf $(VENV) .venv-* node_modules build *.egg-info winnow-workspace
