@@ -18,7 +18,7 @@ from backend.inference.launch import RunRequest
 from backend.store.people import People
 from backend.store.schema import verdicts
 from backend.workspace import Workspace
-from dashboard.runs.log import log_tail
+from dashboard.log_tail import log_tail
 from dashboard.words import REASONS
 from tests.dashboard.conftest import Open
 

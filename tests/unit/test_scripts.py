@@ -52,10 +52,10 @@ def test_a_components_script_imports_nothing_and_exports_its_default_alone(entry
 
 
 def test_modules_that_import_each_other_stand_in_the_script_once(tmp_path: Path) -> None:
-    (tmp_path / "a.js").write_text('import { b } from "./b.js";\nexport default function () { b(); }\n', encoding="utf-8")
-    (tmp_path / "b.js").write_text(
-        'import {\n  c,\n} from "./c.js";\nexport const b = () => c();\n', encoding="utf-8"
+    (tmp_path / "a.js").write_text(
+        'import { b } from "./b.js";\nexport default function () { b(); }\n', encoding="utf-8"
     )
+    (tmp_path / "b.js").write_text('import {\n  c,\n} from "./c.js";\nexport const b = () => c();\n', encoding="utf-8")
     (tmp_path / "c.js").write_text('import { b } from "./b.js";\nexport function c() { b; }\n', encoding="utf-8")
     assert inline.script(tmp_path / "a.js").split("\n") == [
         "export default function () { b(); }",
