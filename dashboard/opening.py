@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import streamlit as st
 
 from backend.curation.queues import NewQueue, QueueKind
+from dashboard.identity import space
 from dashboard.navigation import go
-from dashboard.space import space
 
 _MADE = "opened_queues"
 
