@@ -21,8 +21,8 @@ export function refuse(viewer, message) {
  *  @param {Viewer} viewer @param {string} message */
 export function mention(viewer, message) {
   viewer.passing = message;
-  clearTimeout(viewer.alertTimer);
-  viewer.alertTimer = setTimeout(() => calm(viewer), REFUSAL_MS);
+  clearTimeout(viewer.timers.alert);
+  viewer.timers.alert = setTimeout(() => calm(viewer), REFUSAL_MS);
   drawAlert(viewer);
   say(viewer, message);
 }
@@ -37,7 +37,7 @@ export function warn(viewer, message) {
 
 /** @param {Viewer} viewer */
 export function calm(viewer) {
-  clearTimeout(viewer.alertTimer);
+  clearTimeout(viewer.timers.alert);
   if (viewer.passing === null) return;
   viewer.passing = null;
   drawAlert(viewer);

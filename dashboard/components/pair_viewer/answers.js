@@ -40,8 +40,8 @@ export function answered(viewer, answer, sent) {
   for (const item of viewer.feed.items) if (item.stale && !viewer.outbox.has(viewer.queue.id, item.position)) freshen(viewer, item);
   if (viewer.drawn) reveal(viewer, viewer.drawn);
   drawHead(viewer);
-  clearTimeout(viewer.statsTimer);
-  viewer.statsTimer = setTimeout(() => askStats(viewer), Math.max(400, viewer.statsAt + STATS_SOONEST_MS - Date.now()));
+  clearTimeout(viewer.timers.stats);
+  viewer.timers.stats = setTimeout(() => askStats(viewer), Math.max(400, viewer.statsAt + STATS_SOONEST_MS - Date.now()));
 }
 
 /** @param {Viewer} viewer */

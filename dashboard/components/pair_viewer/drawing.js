@@ -283,8 +283,8 @@ export function drawFixed(viewer) {
 function keepPlace(viewer, position) {
   // The URL alone is a moment late.
   keep(viewer.placeName, { position, inUrl: Number(new URL(location.href).searchParams.get("at") || 0) });
-  clearTimeout(viewer.placeTimer);
-  viewer.placeTimer = setTimeout(() => {
+  clearTimeout(viewer.timers.place);
+  viewer.timers.place = setTimeout(() => {
     const here = new URL(location.href);
     if (here.searchParams.get("queue") !== String(viewer.queue.id)) return;
     here.searchParams.set("at", String(position));
@@ -305,6 +305,6 @@ export function flash(viewer, ruling) {
   const { card } = viewer.part;
   card.classList.remove(...[...card.classList].filter((one) => one.startsWith("flash-")));
   card.classList.add(name);
-  clearTimeout(viewer.flashTimer);
-  viewer.flashTimer = setTimeout(() => card.classList.remove(name), FLASH_MS);
+  clearTimeout(viewer.timers.flash);
+  viewer.timers.flash = setTimeout(() => card.classList.remove(name), FLASH_MS);
 }

@@ -11,8 +11,8 @@ import { Keys } from "./keys.js";
 import { goBy } from "./moving.js";
 import { enterField, fieldKey, fieldLeft, isWriting, keepDraft, loadDrafts, storeDraft } from "./notes.js";
 import { Outbox } from "./outbox.js";
-import { callServer } from "./server.js";
 import { changeMind, isOpened, loadHistory, rule, toggleBlind, undo } from "./ruling.js";
+import { callServer } from "./server.js";
 import { closeVeil, openHelp, openJump, veilKey } from "./sheets.js";
 import { tabKey } from "./tabs.js";
 import { Transport } from "./transport.js";
@@ -32,16 +32,8 @@ export class Viewer {
   /** @param {ShadowRoot} root @param {ViewerData} data */
   constructor(root, data) {
     this.root = root;
-    /** @type {number | undefined} */
-    this.alertTimer = undefined;
-    /** @type {number | undefined} */
-    this.statsTimer = undefined;
-    /** @type {number | undefined} */
-    this.placeTimer = undefined;
-    /** @type {number | undefined} */
-    this.flashTimer = undefined;
-    /** @type {number | undefined} */
-    this.closing = undefined;
+    /** @type {Record<string, number>} */
+    this.timers = {};
     /** @type {Progress | null} */
     this.progress = null;
     this.captionRoom = 0;
@@ -71,7 +63,8 @@ export class Viewer {
     this.history = loadHistory(this);
     this.outbox = new Outbox(data.workspace, data.person, data.token, () => drawMark(this), (answer, sent) => answered(this, answer, sent));
     this.feed = new Feed(this.queue, data.token, this.outbox, (answer) => itemsCame(this, answer));
-    this.zoom = new Zoom([...root.querySelectorAll(".frame")].filter((one) => one instanceof HTMLElement), (scale) => { this.part.zoom.textContent = Math.round(scale * 100) + " %"; });
+    const frames = /** @type {HTMLElement[]} */ ([...root.querySelectorAll(".frame")]);
+    this.zoom = new Zoom(frames, (scale) => { this.part.zoom.textContent = Math.round(scale * 100) + " %"; });
     const { scrub, time, play, speed, loop } = this.part;
     this.transport = new Transport({ scrub, time, play, speed, loop }, (video, held) => drawHeld(this, video, held));
     this.keys = new Keys(data.keys, (action, pan) => this.act(action, false, pan), (key) => veilKey(this, key));
@@ -125,10 +118,8 @@ export class Viewer {
 
   close() {
     for (const off of this.on) off();
-    clearTimeout(this.placeTimer);
-    clearTimeout(this.alertTimer);
+    for (const timer of Object.values(this.timers)) clearTimeout(timer);
     clearInterval(this.timer);
-    clearTimeout(this.statsTimer);
     this.leave();
     this.keys.close();
     this.outbox.close();
@@ -230,12 +221,12 @@ export default function ({ parentElement, data }) {
     viewer = null;
   }
   if (viewer) {
-    clearTimeout(viewer.closing);
+    clearTimeout(viewer.timers.closing);
     viewer.outbox.token = viewer.feed.token = data.token;
   } else {
     viewer = room.viewer = new Viewer(parentElement, data);
   }
   return () => {
-    viewer.closing = setTimeout(() => { viewer.close(); room.viewer = null; }, 300);
+    viewer.timers.closing = setTimeout(() => { viewer.close(); room.viewer = null; }, 300);
   };
 }
