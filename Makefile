@@ -1,5 +1,6 @@
 # make demo   sets everything up and runs the whole loop once
 # make test   sets everything up and passes the tests
+# make check  lint and the fast tests, in between
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -8,7 +9,7 @@ LLAMAFACTORY_VENV := .venv-llamafactory
 SWIFT_VENV := .venv-swift
 ARGS ?=
 
-.PHONY: setup setup-vllm demo serve screenshots test drills test-python check-extras check-trainers lint format clean
+.PHONY: setup setup-vllm demo serve screenshots check test drills test-python check-extras check-trainers lint format clean
 
 setup: $(VENV)/.ready
 
@@ -35,6 +36,11 @@ serve: setup
 screenshots: setup
 	@scripts/ensure_chromium.sh
 	$(BIN)/python scripts/make_screenshots.py $(ARGS)
+
+# Lint and the fast tests, for the time in between.
+check: export OMP_NUM_THREADS := 1
+check: lint
+	$(BIN)/python -m pytest -n 2 -m "not slow" tests/unit
 
 # vLLM and LLaMA-Factory are fetched while the fast tests run. Those after them mostly wait for processes: two files at a time.
 # Two at a time is also why each keeps to one thread.
@@ -79,10 +85,11 @@ lint: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	@scripts/check_js.sh
 
 format: setup
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
 clean:
-	rm -rf $(VENV) .venv-* build *.egg-info winnow-workspace
+	rm -rf $(VENV) .venv-* node_modules build *.egg-info winnow-workspace

@@ -1,4 +1,7 @@
-"""Who is at the dashboard: from the login where there is one, else asked once and kept."""
+"""Who is at the dashboard: from the login where there is one, else asked once and kept.
+
+And the workspace in their name, which is what pages work with.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,7 @@ from backend.domain.origins import Origin
 from backend.domain.people import Person, Role
 from backend.errors import Forbidden, SettingsError, UsageError
 from backend.store.people import People
+from backend.workspace import Workspace
 from dashboard.session import ended, session_id
 from dashboard.space import shared
 
@@ -72,6 +76,16 @@ def start_login() -> None:
             "the login is not set up completely",
             hint="the server's log says what is missing; README, 'More than one person'",
         ) from error
+
+
+def space() -> Workspace:
+    """The workspace, refusing what the present person may not do."""
+    return shared().acting_as(person())
+
+
+def person() -> Person:
+    """Who this script runs for."""
+    return shared().here(present_person())
 
 
 def present_person() -> Person:

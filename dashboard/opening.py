@@ -8,8 +8,8 @@ import streamlit as st
 
 from backend.curation.kinds.given import FILTER
 from backend.curation.queues import NewQueue
+from dashboard.identity import space
 from dashboard.navigation import go
-from dashboard.space import space
 
 _MADE = "opened_queues"
 

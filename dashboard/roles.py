@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from backend.domain.operations import Operation, may
-from dashboard.space import person
+from dashboard.identity import person
 
 
 def i_may(operation: Operation) -> bool:

@@ -25,7 +25,7 @@ from backend.domain.people import Person, Role
 from backend.errors import Forbidden, WinnowError
 from backend.store.people import People
 from dashboard.signing import signer, verified
-from dashboard.space import person, shared
+from dashboard.space import shared
 
 log = logging.getLogger(__name__)
 
@@ -130,9 +130,8 @@ def session_id() -> str | None:
     return value if isinstance(value, str) and _ID.fullmatch(value) else None
 
 
-def api_token() -> str:
-    """What a component sends as ``Authorization: Bearer``; good for a day, in this browser only."""
-    who = person()
+def api_token(who: Person) -> str:
+    """What a component sends as ``Authorization: Bearer``; good for a day, for them and in this browser only."""
     claims = [session_id() or "", who.name, who.role.value, int(time.time()) + _TOKEN_S]
     return str(signer(shared().folder, "api").dumps(claims))
 

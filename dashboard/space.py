@@ -1,10 +1,9 @@
-"""The open workspace, in the name of whoever is asking."""
+"""The open workspace of this server."""
 
 from __future__ import annotations
 
 import threading
 
-from backend.domain.people import Person
 from backend.workspace import Workspace, open_workspace, settings_for
 
 _lock = threading.Lock()
@@ -31,15 +30,3 @@ def forget() -> None:
         if _opened is not None:
             _opened.close()
         _opened = None
-
-
-def space() -> Workspace:
-    """The workspace, refusing what the present person may not do."""
-    return shared().acting_as(person())
-
-
-def person() -> Person:
-    """Who this script runs for."""
-    from dashboard.identity import present_person
-
-    return shared().here(present_person())

@@ -20,11 +20,11 @@ from dashboard.browse.indexing import keep_up, not_indexed
 from dashboard.browse.known import known_facets
 from dashboard.components.result_grid import result_grid
 from dashboard.empty import empty
+from dashboard.identity import person, space
 from dashboard.navigation import go
 from dashboard.opening import open_in_review
 from dashboard.page import errors_shown, page
 from dashboard.roles import i_may
-from dashboard.space import person, space
 from dashboard.text import md
 from dashboard.urls import follow, write
 

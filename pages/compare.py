@@ -11,11 +11,11 @@ from dashboard.background import ready
 from dashboard.compare.charts import accuracies, consistency, flips, outcomes
 from dashboard.compare.flipped import flipped_pairs
 from dashboard.empty import empty, not_there
+from dashboard.identity import space
 from dashboard.navigation import page_link
 from dashboard.page import page
 from dashboard.runs.card import run_name
 from dashboard.runs.detail import analysis_of
-from dashboard.space import space
 from dashboard.urls import follow, number_in_url, write
 
 

@@ -11,8 +11,8 @@ from dashboard import tasks
 from dashboard.curate.compose import compose
 from dashboard.curate.sets import one_set, open_set, set_list
 from dashboard.empty import empty, not_there
+from dashboard.identity import space
 from dashboard.page import errors_shown, page
-from dashboard.space import space
 
 with page("Curate"):
     rows = list_sets(space().database)

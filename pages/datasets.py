@@ -9,11 +9,11 @@ from dashboard.datasets.adding import add_form, imports
 from dashboard.datasets.pairs import gallery
 from dashboard.datasets.report import facts, issues
 from dashboard.empty import empty, not_there
+from dashboard.identity import space
 from dashboard.navigation import page_link
 from dashboard.numbers import many
 from dashboard.page import page
 from dashboard.roles import i_may
-from dashboard.space import space
 from dashboard.text import clean, md
 from dashboard.urls import follow, write
 

@@ -9,6 +9,8 @@ from backend.domain.jobs import OPEN
 from backend.domain.operations import Operation
 from backend.store.overview import Overview
 from backend.store.runs import RunRow
+from dashboard.identity import space
+from dashboard.job_cards import card_style
 from dashboard.navigation import page_link
 from dashboard.numbers import many
 from dashboard.overview.counting import counted
@@ -18,9 +20,7 @@ from dashboard.overview.history import acceptance_chart, accuracy_chart, history
 from dashboard.overview.waiting import needs_a_person
 from dashboard.page import errors_shown, page
 from dashboard.roles import i_may
-from dashboard.runs.card import card_style
 from dashboard.runs.detail import live_card
-from dashboard.space import space
 
 # So many runs, the newest, are in the charts. (A bare string here would be drawn.)
 RUNS = 40

@@ -11,12 +11,11 @@ from backend.store.people import People
 from backend.store.queues import QueueRow
 from dashboard.components.pair_viewer import pair_viewer
 from dashboard.empty import empty
-from dashboard.identity import ask_name
+from dashboard.identity import ask_name, person, space
 from dashboard.page import errors_shown, page
 from dashboard.queue_form import new_queue, queue_state, shown_title
 from dashboard.roles import i_may
 from dashboard.session import api_token, workspace_mark
-from dashboard.space import person, space
 from dashboard.text import md
 
 
@@ -56,7 +55,7 @@ def room(queue: QueueRow) -> None:
         at=min(int(at), queue.items - 1) if at.isdecimal() and len(at) < 10 else 0,
         person=name,
         workspace=workspace_mark(),
-        token=api_token(),
+        token=api_token(person()),
         keys=kept.get("keys", {}),
         blind=bool(kept.get("blind", False)),
         key=f"viewer-{queue.id}-{name}",

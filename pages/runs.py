@@ -9,13 +9,14 @@ from backend.domain.operations import Operation
 from backend.errors import NotFound
 from backend.store.runs import RunRow
 from dashboard.empty import empty
+from dashboard.identity import space
+from dashboard.job_cards import card_style
 from dashboard.numbers import many
 from dashboard.page import page
 from dashboard.roles import i_may
-from dashboard.runs.card import card_style, draw_card
+from dashboard.runs.card import draw_card
 from dashboard.runs.detail import live_card, run_detail
 from dashboard.runs.launch import launch_form, load_form, nothing_to_judge
-from dashboard.space import space
 from dashboard.urls import number_in_url
 
 PER_PAGE = 12

@@ -13,11 +13,11 @@ from backend.errors import NotFound
 from backend.store.runs import RunRow
 from backend.store.trainings import TrainingRow
 from dashboard.empty import empty
+from dashboard.identity import space
+from dashboard.job_cards import card_style
 from dashboard.numbers import many
 from dashboard.page import page
 from dashboard.roles import i_may
-from dashboard.runs.card import card_style
-from dashboard.space import space
 from dashboard.training.card import draw_card
 from dashboard.training.compare import two_trainings
 from dashboard.training.detail import live_card, training_detail

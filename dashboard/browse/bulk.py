@@ -17,9 +17,9 @@ from backend.store.browse import Browse
 from backend.store.people import People
 from backend.store.tasks import TaskRow
 from dashboard import tasks
+from dashboard.identity import person, space
 from dashboard.numbers import many
 from dashboard.roles import i_may
-from dashboard.space import person, space
 
 _CHOICES = {"accept": "Accept all", "reject": "Reject all", "flag": "Flag all"}
 _DONE = {"accept": "accepted", "reject": "rejected", "flag": "flagged"}

@@ -8,9 +8,9 @@ import streamlit as st
 from backend.inference.analysis import Analysis
 from backend.inference.compare import Comparison
 from backend.store.runs import RunRow
+from dashboard.charts import numbers, shares
 from dashboard.labels import ink
 from dashboard.numbers import many, percent, with_interval
-from dashboard.runs.charts import numbers, shares
 from dashboard.theme import ACCEPTED, REJECTED, RUN_A, RUN_B, chart
 
 WORDS = {"both_right": "both right", "only_a": "only A right", "only_b": "only B right", "both_wrong": "both wrong"}

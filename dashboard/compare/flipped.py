@@ -43,6 +43,7 @@ def flipped_pairs(space: Workspace, a: RunRow, b: RunRow, found: Comparison) -> 
             format_func=lambda name: f"{WORDS[name]} · {found.outcomes[name]:,}",
             label_visibility="collapsed",
         )
+    assert chosen is not None  # It is required.
     with line.container(horizontal=True, width="content"), errors_shown():
         count = found.outcomes[chosen]
         for name, run in (("A", a), ("B", b)):

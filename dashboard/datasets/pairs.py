@@ -66,6 +66,7 @@ def gallery(space: Workspace, dataset: DatasetRow) -> None:
         on_change=write("filter", "after"),
         label_visibility="collapsed",
     )
+    assert chosen is not None  # It is required.
     after = number_in_url("after")
     if chosen in _CODES:
         cards, following = _by_issue(space, dataset, chosen, after)

@@ -3,32 +3,16 @@
 from __future__ import annotations
 
 from html import escape
-from pathlib import Path
 
 import streamlit as st
 
 from backend.inference.progress import RunCounts, run_counts
 from backend.store.runs import NOTICE, RunRow
 from backend.workspace import Workspace
+from dashboard.job_cards import STATE
 from dashboard.models import model_name
 from dashboard.numbers import ago, compact, lasting, percent, with_interval
 from dashboard.text import clean
-
-_STYLE = (Path(__file__).parent / "card.css").read_text(encoding="utf-8")
-STATE = {
-    "queued": "◷ queued",
-    "starting": "◷ starting",
-    "running": "▶ running",
-    "finished": "✓ finished",
-    "failed": "✕ failed",
-    "cancelled": "■ cancelled",
-    "interrupted": "✕ interrupted",
-}
-
-
-def card_style() -> None:
-    """The cards' rules; once a page."""
-    st.html(f"<style>{_STYLE}</style>")
 
 
 def run_name(run: RunRow) -> str:

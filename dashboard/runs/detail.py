@@ -34,7 +34,10 @@ from dashboard.words import reason
 
 TABS = ("summary", "analysis", "policy", "log", "settings")
 _FAILURES = 50
-_BEFORE = {JobStatus.QUEUED: "Waits until its device is free.", JobStatus.STARTING: "Its process is starting."}
+_BEFORE: dict[str, str] = {
+    JobStatus.QUEUED: "Waits until its device is free.",
+    JobStatus.STARTING: "Its process is starting.",
+}
 """What there is to say before a run runs."""
 
 
@@ -104,8 +107,8 @@ def _actions(space: Workspace, run: RunRow, going: bool) -> None:
             st.rerun()
         page_link("browse", "Browse its predictions", run=str(run.id))
         page_link("compare", "Compare with another run", b=str(run.id))
-        if run.status in _BEFORE:
-            st.caption(_BEFORE[run.status])
+        if words := _BEFORE.get(run.status):
+            st.caption(words)
 
 
 def _live_summary(space: Workspace, run: RunRow, going: bool) -> None:

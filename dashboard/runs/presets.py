@@ -19,11 +19,11 @@ from backend.errors import UsageError, WinnowError
 from backend.options import Option
 from backend.store.people import People
 from backend.workspace import Workspace
+from dashboard.identity import person
 from dashboard.option_fields import from_widget, to_widget
 from dashboard.page import errors_shown
 from dashboard.runs.options import ALL, PRESETS
 from dashboard.runs.policy import load_policy_state, policy_state
-from dashboard.space import person
 from dashboard.text import md
 
 KEY = "launch_"

@@ -9,9 +9,9 @@ import streamlit as st
 
 from backend.domain.jobs import OPEN
 from backend.store.trainings import TrainingRow
+from dashboard.job_cards import STATE
 from dashboard.models import model_name
 from dashboard.numbers import ago, lasting
-from dashboard.runs.card import STATE
 from dashboard.text import clean
 
 _STAGES = {"exporting": "writing the rows", "stopping": "saving, then it stops"}

@@ -16,9 +16,9 @@ from backend.training.command import places_in
 from backend.training.view import View
 from backend.workspace import Workspace
 from dashboard.empty import empty
+from dashboard.log_tail import TAIL_LINES, log_tail
 from dashboard.page import errors_shown, fragment
 from dashboard.roles import i_may
-from dashboard.runs.log import TAIL_LINES, log_tail
 from dashboard.text import MAX_SHOWN, clean, md, visible
 from dashboard.training.card import draw_card
 from dashboard.training.checkpoints import EVALUATE, checkpoint_list, chosen_checkpoint

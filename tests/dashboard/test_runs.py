@@ -20,7 +20,7 @@ from backend.store.deciding import set_policy
 from backend.store.people import People
 from backend.store.schema import verdicts
 from backend.workspace import Workspace
-from dashboard.runs.log import log_tail
+from dashboard.log_tail import log_tail
 from tests.dashboard.conftest import Open
 
 

@@ -6,16 +6,9 @@ from pathlib import Path
 
 import streamlit as st
 
-_FOLDER = Path(__file__).parent
+from dashboard.components.inline import declared
 
-
-def _read(name: str) -> str:
-    return (_FOLDER / name).read_text(encoding="utf-8")
-
-
-_component = st.components.v2.component(
-    "winnow_away", html=_read("away.html"), css=_read("away.css"), js=_read("away.js")
-)
+_component = declared("winnow_away", Path(__file__).with_name("away"))
 
 
 def away(workspace: str) -> None:

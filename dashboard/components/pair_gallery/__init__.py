@@ -5,21 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import streamlit as st
+from dashboard.components.inline import declared
 
-_FOLDER = Path(__file__).parent
-
-
-def _read(name: str) -> str:
-    return (_FOLDER / name).read_text(encoding="utf-8")
-
-
-_component = st.components.v2.component(
-    "winnow_pair_gallery",
-    html='<div class="gallery" role="list"></div>',
-    css=_read("gallery.css"),
-    js=_read("gallery.js"),
-)
+_component = declared("winnow_pair_gallery", Path(__file__).with_name("gallery"))
 
 
 def pair_gallery(cards: list[dict[str, Any]], *, key: str) -> None:

@@ -1,7 +1,7 @@
 """The pair viewer: one component that owns the whole review room.
 
 Its script talks to our own routes, not to Streamlit: a ruling reruns nothing, and a rerun of the
-page leaves the room as it is. The files are read as text and given to Streamlit inline.
+page leaves the room as it is.
 """
 
 from __future__ import annotations
@@ -9,43 +9,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import streamlit as st
+from dashboard.components.inline import declared
 
-_FOLDER = Path(__file__).parent
-_SCRIPTS = (
-    "text",
-    "outbox",
-    "keys",
-    "zoom",
-    "transport",
-    "feed",
-    "standing",
-    "card",
-    "drawing",
-    "tabs",
-    "alerts",
-    "sheets",
-    "moving",
-    "ruling",
-    "notes",
-    "answers",
-    "viewer",
-)
-_PARTS = "Object.assign(Viewer.prototype, DRAWING, TABS, ALERTS, SHEETS, MOVING, RULING, NOTES, ANSWERS);\n"
-
-
-def script() -> str:
-    """The component's module: its files one behind the other, in the order of their use."""
-    parts = [(_FOLDER / f"{name}.js").read_text(encoding="utf-8") for name in _SCRIPTS]
-    return "\n".join([*parts, _PARTS])
-
-
-_component = st.components.v2.component(
-    "winnow_pair_viewer",
-    html=(_FOLDER / "viewer.html").read_text(encoding="utf-8"),
-    css=(_FOLDER / "viewer.css").read_text(encoding="utf-8"),
-    js=script(),
-)
+_component = declared("winnow_pair_viewer", Path(__file__).with_name("viewer"))
 
 
 def pair_viewer(

@@ -1,56 +1,66 @@
+// @ts-check
 // One line in the head for what a person must know. A refusal passes: it goes with the next action, or
 // after a while. Trouble that lost something stays until it is closed.
 
+/** @import { Viewer } from "./viewer.js" */
+import { find } from "../elements.js";
+import { setText } from "./text.js";
+
 const REFUSAL_MS = 6000;
 
-const ALERTS = {
-  refuse(message) {
-    const bar = this.root.querySelector(".bar");
-    bar.classList.remove("refused");
-    void bar.offsetWidth; // So that the same movement can start again.
-    bar.classList.add("refused");
-    this.mention(message);
-  },
+/** @param {Viewer} viewer @param {string} message */
+export function refuse(viewer, message) {
+  const bar = find(viewer.root, ".bar");
+  bar.classList.remove("refused");
+  void bar.offsetWidth; // So that the same movement can start again.
+  bar.classList.add("refused");
+  mention(viewer, message);
+}
 
-  /** Something that is over as soon as one goes on. */
-  mention(message) {
-    this.passing = message;
-    clearTimeout(this.alertTimer);
-    this.alertTimer = setTimeout(() => this.calm(), REFUSAL_MS);
-    this.drawAlert();
-    this.say(message);
-  },
+/** Something that is over as soon as one goes on.
+ *  @param {Viewer} viewer @param {string} message */
+export function mention(viewer, message) {
+  viewer.passing = message;
+  clearTimeout(viewer.timers.alert);
+  viewer.timers.alert = setTimeout(() => calm(viewer), REFUSAL_MS);
+  drawAlert(viewer);
+  say(viewer, message);
+}
 
-  /** Something that stays until it is read. */
-  alert(message) {
-    this.lasting = message;
-    this.drawAlert();
-    this.say(message);
-  },
+/** Something that stays until it is read.
+ *  @param {Viewer} viewer @param {string} message */
+export function warn(viewer, message) {
+  viewer.lasting = message;
+  drawAlert(viewer);
+  say(viewer, message);
+}
 
-  calm() {
-    clearTimeout(this.alertTimer);
-    if (this.passing === null) return;
-    this.passing = null;
-    this.drawAlert();
-  },
+/** @param {Viewer} viewer */
+export function calm(viewer) {
+  clearTimeout(viewer.timers.alert);
+  if (viewer.passing === null) return;
+  viewer.passing = null;
+  drawAlert(viewer);
+}
 
-  dismiss() {
-    if (this.passing === null) this.lasting = null;
-    this.passing = null;
-    this.drawAlert();
-  },
+/** @param {Viewer} viewer */
+export function dismiss(viewer) {
+  if (viewer.passing === null) viewer.lasting = null;
+  viewer.passing = null;
+  drawAlert(viewer);
+}
 
-  drawAlert() {
-    const text = this.passing ?? this.lasting;
-    const { part } = this;
-    if (text === null && part.alert.contains(this.root.activeElement)) this.room.focus({ preventScroll: true });
-    part.alert.hidden = text === null;
-    part.alert.title = text ?? "";
-    setText(part["alert-text"], text ?? "");
-  },
+/** @param {Viewer} viewer */
+function drawAlert(viewer) {
+  const text = viewer.passing ?? viewer.lasting;
+  const { part } = viewer;
+  if (text === null && part.alert.contains(viewer.root.activeElement)) viewer.room.focus({ preventScroll: true });
+  part.alert.hidden = text === null;
+  part.alert.title = text ?? "";
+  setText(part["alert-text"], text ?? "");
+}
 
-  say(message) {
-    setText(this.part.live, message);
-  },
-};
+/** @param {Viewer} viewer @param {string} message */
+export function say(viewer, message) {
+  setText(viewer.part.live, message);
+}

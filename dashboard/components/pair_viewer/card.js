@@ -1,27 +1,27 @@
+// @ts-check
 // The verdict beside the media, and the reasoning below them.
 
-const SIDE_WORDS = { first: "1", second: "2" };
+/** @import { Answer, Audit, Item, Progress, ReadStep, Share, Standing } from "../types" */
+import { makeElement } from "../elements.js";
+import { SETTLING, SIDES, ruledWords, sideName } from "./standing.js";
+import { Blocks, appendText, duration, percent, words } from "./text.js";
 
-function sideName(item, side) {
-  if (side === "tie") return "Tie";
-  if (!side) return "unreadable";
-  return (item.kind === "video" ? "Video " : "Image ") + SIDE_WORDS[side];
-}
-
+/** @param {Item} item @param {Answer | null | undefined} side */
 function sideChip(item, side) {
   return makeElement("b", side === "first" || side === "second" ? side : "dim", sideName(item, side));
 }
 
-/** `stands` is the decision that counts; see standing(). */
-function drawVerdict(parent, item, stands, person) {
+/** `stands` is the decision that counts; see standing().
+ *  @param {Element} parent @param {Item} item @param {Standing} stands @param {string} person */
+export function drawVerdict(parent, item, stands, person) {
   const who = makeElement("div", "who");
-  for (const [label, side] of [["judge", item.answer], ["human", item.preferred]]) {
+  for (const { label, side } of [{ label: "judge", side: item.answer }, { label: "human", side: item.preferred }]) {
     const one = makeElement("span");
     one.append(makeElement("span", "dim", label + " "), sideChip(item, side));
     who.append(one);
   }
   parent.append(who, decisionLine(item, stands, person));
-  if (item.why) drawWhy(parent, item);
+  if (item.why) drawWhy(parent, item, item.why);
   drawScores(parent, item);
   if (item.margin !== null) parent.append(makeElement("div", "dim", "margin " + item.margin));
   if (item.flaws.length) {
@@ -33,10 +33,10 @@ function drawVerdict(parent, item, stands, person) {
 
 const SHOWN_RUNS = 6;
 
-/** Why a label is suspect: which answers are against it, of how many runs, and how sure they were. */
-function drawWhy(parent, item) {
-  const { against, answers, runs } = item.why;
-  const other = ["first", "second"].find((side) => side !== item.preferred);
+/** Why a label is suspect: which answers are against it, of how many runs, and how sure they were.
+ *  @param {Element} parent @param {Item} item @param {NonNullable<Item["why"]>} why */
+function drawWhy(parent, item, { against, answers, runs }) {
+  const other = SIDES.find((side) => side !== item.preferred);
   const box = makeElement("div", "whybox");
   box.append(makeElement("b", "", "Suspect label"), makeElement("span", "",
     `${against} of ${answers} answers say ${sideName(item, other)}, the label says ${sideName(item, item.preferred)}; ${runs.length === 1 ? "one run" : runs.length + " runs"}`));
@@ -52,7 +52,8 @@ function drawWhy(parent, item) {
   parent.append(box);
 }
 
-/** The decision in force, who made it, and what it replaced. */
+/** The decision in force, who made it, and what it replaced.
+ *  @param {Item} item @param {Standing} stands @param {string} person */
 function decisionLine(item, stands, person) {
   const line = makeElement("div", "decision");
   line.append(makeElement("span", "chip " + stands.effective, stands.effective));
@@ -74,6 +75,7 @@ function decisionLine(item, stands, person) {
   return line;
 }
 
+/** @param {Element} parent @param {Item} item */
 function drawScores(parent, item) {
   const dimensions = item.scores.dimensions || [];
   const totals = item.scores.totals || [null, null];
@@ -82,6 +84,7 @@ function drawScores(parent, item) {
     return;
   }
   const grid = makeElement("div", "scores");
+  /** @type {[number | null, number | null]} */
   const sums = [0, 0];
   for (const [name, first, second] of dimensions) {
     const label = makeElement("span", "name");
@@ -102,10 +105,12 @@ function drawScores(parent, item) {
   parent.append(grid);
 }
 
+/** @param {number | null | undefined} value */
 function shownNumber(value) {
   return value === null || value === undefined ? "–" : String(Math.round(value * 100) / 100);
 }
 
+/** @param {number | null} stated @param {number | null} sum */
 function totalText(stated, sum) {
   const value = makeElement("span", "", shownNumber(stated ?? sum));
   if (stated !== null && sum !== null && Math.abs(stated - sum) > 0.011) {
@@ -116,9 +121,10 @@ function totalText(stated, sum) {
   return value;
 }
 
+/** @param {number | null} first @param {number | null} second @param {number} most */
 function bars(first, second, most) {
   const pair = makeElement("span", "bars");
-  for (const [side, value] of [["first", first], ["second", second]]) {
+  for (const { side, value } of [{ side: "first", value: first }, { side: "second", value: second }]) {
     const bar = makeElement("i", side);
     bar.style.width = Math.max(0, Math.min(100, (100 * (value || 0)) / most)) + "%";
     pair.append(bar);
@@ -127,7 +133,8 @@ function bars(first, second, most) {
   return pair;
 }
 
-function drawReasoning(parent, item, onWhole) {
+/** @param {Element} parent @param {Item} item @param {() => void} onWhole */
+export function drawReasoning(parent, item, onWhole) {
   parent.replaceChildren();
   const blocks = new Blocks(parent);
   let shown = new Set();
@@ -159,6 +166,7 @@ function drawReasoning(parent, item, onWhole) {
   parent.scrollTop = 0;
 }
 
+/** @param {() => void} onWhole */
 function askReadBy(onWhole) {
   const ask = makeElement("button", "readby", "How this was read");
   ask.type = "button";
@@ -166,7 +174,8 @@ function askReadBy(onWhole) {
   return ask;
 }
 
-/** Which rule read what in the text. */
+/** Which rule read what in the text.
+ *  @param {ReadStep[]} steps */
 function readBy(steps) {
   const list = makeElement("dl", "readby");
   for (const [what, rule, result, from] of steps) {
@@ -178,7 +187,8 @@ function readBy(steps) {
   return list;
 }
 
-function drawOwn(parent, item, blind) {
+/** @param {Element} parent @param {Item} item @param {boolean} blind */
+export function drawOwn(parent, item, blind) {
   parent.replaceChildren();
   const own = item.mine;
   if (!own) return;
@@ -194,8 +204,9 @@ function drawOwn(parent, item, blind) {
   if (own.note) { parent.append(" · "); appendText(parent, own.note.slice(0, 200)); }
 }
 
-/** The one figure above the media: an estimate where the queue is a random sample, else a count. */
-function headFigures({ precision, rejection, rulings }, kind) {
+/** The one figure above the media: an estimate where the queue is a random sample, else a count.
+ *  @param {Audit} given @param {string} kind */
+export function headFigures({ precision, rejection, rulings }, kind) {
   const rejected = kind === "audit_rejected" || !precision.n;
   const figure = rejected ? rejection : precision;
   if (!figure.n) return rulings ? [`${rulings} ruled on`] : [];
@@ -206,14 +217,18 @@ function headFigures({ precision, rejection, rulings }, kind) {
   return parts;
 }
 
+/** @param {{ low: number, high: number }} given */
 function interval({ low, high }) {
   return `${(100 * low).toFixed(0)}–${(100 * high).toFixed(0)}`;
 }
 
-function drawAudit(parent, progress, audit) {
+/** @param {Element} parent @param {Progress} progress @param {Partial<Audit>} audit */
+export function drawAudit(parent, progress, audit) {
   parent.replaceChildren();
   const list = document.createElement("dl");
+  /** @param {string} name @param {string} value */
   const row = (name, value) => list.append(makeElement("dt", "", name), makeElement("dd", "", value));
+  /** @type {[string, Share | undefined][]} */
   const shares = [["accepted that stand", audit.precision], ["rejected that stand", audit.rejection],
                   ["with the judge", audit.judge], ["with the label", audit.label]];
   for (const [name, one] of shares) {
@@ -221,14 +236,14 @@ function drawAudit(parent, progress, audit) {
     if (one.share === null) row(name, `${one.hits} of ${one.n}`);
     else row(`${name} (${one.n})`, `${percent(one.share, 0)}, ${interval(one)}`);
   }
-  for (const [name, value] of [["accepted", audit.precision], ["rejected", audit.rejection]]) {
+  for (const { name, value } of [{ name: "accepted", value: audit.precision }, { name: "rejected", value: audit.rejection }]) {
     if (value?.more) row(`${name} to ±${Math.round(100 * value.more.half_width)}`, `about ${value.more.n} more`);
   }
-  if (audit.reviewers > 1) {
+  if (audit.agreement && (audit.reviewers ?? 0) > 1) {
     const { alpha, low, high, items, same } = audit.agreement;
     row("reviewers agree", items ? `${same} of ${items}` : "no pair in common");
     if (items) row("Krippendorff's α", alpha === null ? "all alike" :
-      alpha.toFixed(2) + (low === null ? "" : `, ${low.toFixed(2)}–${high.toFixed(2)}`));
+      alpha.toFixed(2) + (low === null || high === null ? "" : `, ${low.toFixed(2)}–${high.toFixed(2)}`));
   }
   if (audit.pace_s) {
     row("pace", audit.pace_s.toFixed(1) + " s a pair");

@@ -1,4 +1,9 @@
+// @ts-check
 // The pairs of a queue around the one on the screen: fetched and decoded ahead, kept for going back.
+
+/** @import { Item, ItemsAnswer, Queue, Trouble } from "../types" */
+/** @import { Outbox } from "./outbox.js" */
+import { callServer, troubleOf } from "./server.js";
 
 const OPEN_COUNT = 12; // the first pair is waited for
 const FETCH_COUNT = 24;
@@ -10,9 +15,17 @@ const MEDIA_BEHIND = 2;
 const KEPT_BEHIND = 200;
 const ASK_AGAIN_MS = 4000;
 
-class Feed {
+export class Feed {
+  /** @param {Queue} queue
+   *  @param {string} token
+   *  @param {Outbox} outbox
+   *  @param {(answer: ItemsAnswer | null) => void} onItems */
   constructor(queue, token, outbox, onItems) {
-    Object.assign(this, { queue, token, outbox, onItems });
+    this.queue = queue;
+    this.token = token;
+    this.outbox = outbox;
+    this.onItems = onItems;
+    /** @type {Item[]} */
     this.items = [];
     this.at = 0;
     this.from = 0;
@@ -21,10 +34,13 @@ class Feed {
     this.notBefore = 0;
     this.atEnd = false;
     this.expires = 0;
+    /** @type {Trouble | null} */
     this.trouble = null;
+    /** @type {Map<string, HTMLImageElement | HTMLVideoElement>} */
     this.media = new Map();
     this.generation = 0;
-    this.timer = null;
+    /** @type {number | undefined} */
+    this.timer = undefined;
   }
 
   get item() {
@@ -37,6 +53,7 @@ class Feed {
     this.media.clear();
   }
 
+  /** @param {number} position */
   async open(position) {
     const generation = ++this.generation;
     this.items = [];
@@ -77,6 +94,7 @@ class Feed {
     this.take(answer, FETCH_COUNT, null);
   }
 
+  /** @param {ItemsAnswer} answer @param {number} asked @param {number | null} exact */
   take(answer, asked, exact) {
     this.trouble = null;
     this.expires = Math.max(this.expires, answer.expires_at || 0);
@@ -92,7 +110,7 @@ class Feed {
     this.below = answer.items.length < asked ? FETCH_BELOW_NEAR_END : FETCH_BELOW;
     const last = answer.items.at(-1);
     if (last) this.from = last.position + 1;
-    this.atEnd = answer.at_end;
+    this.atEnd = answer.at_end ?? false;
     // Behind the end comes what was passed over, and what another reviewer has let go.
     if (answer.at_end) {
       this.from = 0;
@@ -104,11 +122,13 @@ class Feed {
     this.fill();
   }
 
+  /** @param {number} position */
   known(position) {
     return this.items.find((item) => item.position === position);
   }
 
-  /** One object for one position, however often it is served, with what only this page knows of it. */
+  /** One object for one position, however often it is served, with what only this page knows of it.
+   *  @param {Item} item */
   held(item) {
     const known = this.known(item.position);
     if (this.outbox.has(this.queue.id, item.position)) item.mine = this.outbox.newest(this.queue.id, item.position);
@@ -117,15 +137,17 @@ class Feed {
     return known ? Object.assign(known, item) : item;
   }
 
+  /** @param {unknown} error @param {() => void} again @param {number} generation */
   retry(error, again, generation) {
     if (generation !== this.generation) return;
     this.busy = false;
-    this.trouble = error;
+    this.trouble = troubleOf(error);
     this.onItems(null);
     clearTimeout(this.timer);
     this.timer = setTimeout(() => { if (generation === this.generation) again(); }, 1500);
   }
 
+  /** @param {string} query @returns {Promise<ItemsAnswer>} */
   ask(query) {
     return callServer(this.token, `${this.queue.id}/items?${query}`);
   }
@@ -138,6 +160,7 @@ class Feed {
     }
   }
 
+  /** @param {number} to */
   move(to) {
     this.at = Math.max(0, Math.min(this.items.length, to));
     this.preload();
@@ -164,7 +187,8 @@ class Feed {
     return true;
   }
 
-  /** Bring one position on the screen, whatever its state. */
+  /** Bring one position on the screen, whatever its state.
+   *  @param {number} position */
   async show(position) {
     const here = this.items.findIndex((item) => item.position === position);
     if (here >= 0) {
@@ -179,25 +203,26 @@ class Feed {
     return true;
   }
 
-  /** The element that shows one medium, loading since it came near. */
+  /** The element that shows one medium, loading since it came near.
+   *  @param {string} url @param {string} kind */
   element(url, kind) {
-    let known = this.media.get(url);
-    if (!known) {
-      known = document.createElement(kind === "video" ? "video" : "img");
-      if (kind === "video") {
-        known.muted = true;
-        known.playsInline = true;
-        known.preload = "metadata";
-      } else {
-        known.decoding = "sync";
-        known.draggable = false;
-        known.alt = "";
-      }
-      known.src = url;
-      if (kind !== "video") known.decode().catch(() => {});
-      this.media.set(url, known);
+    const known = this.media.get(url);
+    if (known) return known;
+    const made = document.createElement(kind === "video" ? "video" : "img");
+    if (made instanceof HTMLVideoElement) {
+      made.muted = true;
+      made.playsInline = true;
+      made.preload = "metadata";
+      made.src = url;
+    } else {
+      made.decoding = "sync";
+      made.draggable = false;
+      made.alt = "";
+      made.src = url;
+      made.decode().catch(() => {});
     }
-    return known;
+    this.media.set(url, made);
+    return made;
   }
 
   preload() {

@@ -1,6 +1,7 @@
+// @ts-check
 // What keys do, and what they are called. Keys are remappable; every action is also a button.
 
-const ACTIONS = [
+export const ACTIONS = [
   ["accept", "a", "Accept"], ["reject", "r", "Reject"], ["first", "1", "First is better"],
   ["second", "2", "Second is better"], ["tie", "0", "Tie"], ["flag", "f", "Flag for another look"],
   ["change", "c", "Change your ruling on a pair whose verdict you have seen"],
@@ -12,32 +13,51 @@ const ACTIONS = [
   ["zoom_reset", "z", "Reset zoom"], ["blind", "b", "Blind: choose before the verdict"],
   ["reasoning", "g", "Go to the reasoning"], ["help", "?", "This sheet"],
 ];
+/** @param {string | undefined} action */
+export function actionName(action) {
+  return ACTIONS.find(([id]) => id === action)?.[2] ?? "";
+}
+
 const REPEATING = new Set(["previous", "next", "frame_back", "frame_forward", "zoom_in", "zoom_out"]);
+/** @type {Record<string, string>} */
 const KEY_NAMES = { " ": "Space", "-": "−", ArrowLeft: "←", ArrowRight: "→", ArrowUp: "↑", ArrowDown: "↓" };
 // The same key with and without Shift.
+/** @type {Record<string, string>} */
 const UNSHIFTED = { "=": "+", _: "-" };
-const NO_KEY = "none";
+export const NO_KEY = "none";
+/** @type {Record<string, [x: number, y: number]>} */
 const PANS = { ArrowLeft: [1, 0], ArrowRight: [-1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] };
 
-function keyName(key) {
+/** @param {string} key */
+export function keyName(key) {
   return KEY_NAMES[key] || (key.length === 1 ? key.toUpperCase() : key);
 }
 
-class Keys {
-  constructor(own, onAction) {
+export class Keys {
+  /** @param {Record<string, string> | null} own @param {(action: string, pan?: [x: number, y: number]) => void} onAction
+   *  @param {(key: string) => boolean} isTaken whether something that lies over the room has the key */
+  constructor(own, onAction, isTaken) {
     this.onAction = onAction;
+    /** @type {((key: string) => void) | null} */
     this.capture = null;
-    this.paused = () => false;
-    this.assign(own || {});
+    this.isTaken = isTaken;
+    this.own = own || {};
+    /** @type {Map<string, string>} */
+    this.byKey = new Map();
+    /** @type {Map<string, string>} */
+    this.byAction = new Map();
+    this.assign(this.own);
+    /** @param {KeyboardEvent} event */
     this.listener = (event) => this.pressed(event);
     // Before Streamlit's own keys (R reruns the page).
     window.addEventListener("keydown", this.listener, true);
   }
 
+  /** @param {Record<string, string>} own */
   assign(own) {
     this.own = own;
-    this.byKey = new Map();
-    this.byAction = new Map();
+    this.byKey.clear();
+    this.byAction.clear();
     const chosen = new Set(ACTIONS.map(([action]) => own[action]).filter(Boolean));
     for (const [action, usual] of ACTIONS) {
       // A key that somebody chose is theirs, even where a newer action has it as its usual one.
@@ -47,10 +67,21 @@ class Keys {
     }
   }
 
+  /** @param {string} action */
+  keyOf(action) {
+    return this.byAction.get(action) ?? NO_KEY;
+  }
+
+  /** What the key of an action is called. @param {string} action */
+  name(action) {
+    return keyName(this.keyOf(action));
+  }
+
   close() {
     window.removeEventListener("keydown", this.listener, true);
   }
 
+  /** @param {KeyboardEvent} event */
   pressed(event) {
     const target = event.composedPath()[0];
     if (this.capture) {
@@ -70,7 +101,7 @@ class Keys {
     if (target instanceof HTMLInputElement && target.type === "range" && key.startsWith("Arrow")) return;
     // Arrows move among tabs.
     if (key in PANS && target instanceof Element && target.closest("[role=tab]")) return;
-    if (this.paused(key, event)) return;
+    if (this.isTaken(key)) return;
     if (event.shiftKey && key in PANS) {
       stop(event);
       this.onAction("pan", PANS[key]);
@@ -85,11 +116,13 @@ class Keys {
   }
 }
 
+/** @param {Event} event */
 function stop(event) {
   event.preventDefault();
   event.stopImmediatePropagation();
 }
 
+/** @param {EventTarget | undefined} target */
 function isField(target) {
   if (!(target instanceof HTMLElement)) return false;
   if (target.isContentEditable || target instanceof HTMLTextAreaElement || target instanceof HTMLSelectElement) return true;

@@ -1,14 +1,20 @@
+// @ts-check
 // One transport for two videos. A clock of its own says where both should be; a video that has drifted
 // is first nudged by its rate, and set right where that would take too long.
+
+/** @import { Parts } from "../types" */
 
 const SPEEDS = [0.1, 0.25, 0.5, 0.75, 1, 1.5, 2, 4];
 const CHECK_MS = 100;
 const USUAL_FRAME_S = 1 / 24;
 
-class Transport {
+export class Transport {
+  /** @param {Pick<Parts, "scrub" | "time" | "play" | "speed" | "loop">} parts
+   *  @param {(video: HTMLVideoElement, held: boolean) => void} onChange */
   constructor(parts, onChange) {
     this.parts = parts;
     this.onChange = onChange;
+    /** @type {HTMLVideoElement[]} */
     this.videos = [];
     this.speed = 1;
     this.loop = true;
@@ -31,7 +37,8 @@ class Transport {
     this.videos = [];
   }
 
-  /** Take over two video elements; they start together as soon as both can. */
+  /** Take over two video elements; they start together as soon as both can.
+   *  @param {HTMLVideoElement[]} videos */
   attach(videos) {
     this.detach();
     this.videos = videos;
@@ -51,11 +58,14 @@ class Transport {
     });
   }
 
-  /** The length of a frame, learnt from those that are shown. */
+  /** The length of a frame, learnt from those that are shown.
+   *  @param {HTMLVideoElement} video @param {number} generation */
   watchFrames(video, generation) {
     if (!video.requestVideoFrameCallback) return;
+    /** @type {number | null} */
     let last = null;
     let seen = 0;
+    /** @type {VideoFrameRequestCallback} */
     const each = (_now, { mediaTime }) => {
       if (generation !== this.generation || seen > 60) return;
       const step = last === null ? 0 : mediaTime - last;
@@ -75,7 +85,7 @@ class Transport {
 
   /** The longer video leads; the shorter one holds its last frame. */
   get lead() {
-    return this.usable.reduce((best, video) => (!best || video.duration > best.duration ? video : best), null);
+    return this.usable.reduce((best, video) => (!best || video.duration > best.duration ? video : best), /** @type {HTMLVideoElement | null} */ (null));
   }
 
   get length() {
@@ -115,6 +125,7 @@ class Transport {
     else this.play();
   }
 
+  /** @param {number} time */
   align(time) {
     for (const video of this.usable) {
       const place = placeIn(video, time);
@@ -122,6 +133,7 @@ class Transport {
     }
   }
 
+  /** @param {number} time */
   async seek(time) {
     const place = Math.max(0, Math.min(time, this.length));
     this.align(place);
@@ -134,6 +146,7 @@ class Transport {
     this.draw();
   }
 
+  /** @param {number} frames */
   step(frames) {
     if (this.playing) this.pause();
     // To the middle of a frame, so that rounding never shows its neighbour.
@@ -141,6 +154,7 @@ class Transport {
     this.seek(Math.max(0, (number + 0.5) * this.frame));
   }
 
+  /** @param {number} direction */
   setSpeed(direction) {
     const place = SPEEDS.indexOf(this.speed) + direction;
     this.speed = SPEEDS[Math.max(0, Math.min(SPEEDS.length - 1, place))];
@@ -148,6 +162,7 @@ class Transport {
     this.draw();
   }
 
+  /** @param {boolean} loop */
   setLoop(loop) {
     this.loop = loop;
     this.draw();
@@ -168,6 +183,7 @@ class Transport {
     this.draw();
   }
 
+  /** @param {HTMLVideoElement} lead @param {HTMLVideoElement} video */
   correct(lead, video) {
     if (lead.seeking || video.seeking || lead.currentTime >= video.duration) return;
     const drift = video.currentTime - lead.currentTime;
@@ -187,7 +203,7 @@ class Transport {
     const { scrub, time, play, speed, loop } = this.parts;
     const length = this.length;
     scrub.max = String(length || 1);
-    if (scrub.getRootNode().activeElement !== scrub || this.playing) scrub.value = String(this.time);
+    if (!scrub.matches(":focus") || this.playing) scrub.value = String(this.time);
     const shown = this.time.toFixed(2) + " / " + length.toFixed(1) + " s";
     if (time.textContent !== shown) time.textContent = shown;
     scrub.setAttribute("aria-valuetext", shown);
@@ -206,16 +222,18 @@ class Transport {
   }
 }
 
-/** Where a video stands at `time` of the pair: a shorter one stays on its last frame. */
+/** Where a video stands at `time` of the pair: a shorter one stays on its last frame.
+ *  @param {HTMLVideoElement} video @param {number} time */
 function placeIn(video, time) {
   return Math.min(time, Math.max(0, video.duration - 0.001));
 }
 
-/** Resolves when the video stands still on a frame that it can show, or cannot be played. */
+/** Resolves when the video stands still on a frame that it can show, or cannot be played.
+ *  @param {HTMLVideoElement} video */
 function ready(video) {
   const there = () => video.error || (video.readyState >= 2 && !video.seeking);
   if (there()) return Promise.resolve();
-  return new Promise((resolve) => {
+  return /** @type {Promise<void>} */ (new Promise((resolve) => {
     const events = ["loadeddata", "canplay", "seeked", "error"];
     const look = () => {
       if (!there()) return;
@@ -223,5 +241,5 @@ function ready(video) {
       resolve();
     };
     for (const name of events) video.addEventListener(name, look);
-  });
+  }));
 }

@@ -5,18 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import streamlit as st
+from dashboard.components.inline import declared
 
-_FOLDER = Path(__file__).parent
-
-
-def _read(name: str) -> str:
-    return (_FOLDER / name).read_text(encoding="utf-8")
-
-
-_component = st.components.v2.component(
-    "winnow_result_grid", html=_read("grid.html"), css=_read("grid.css"), js=_read("grid.js")
-)
+_component = declared("winnow_result_grid", Path(__file__).with_name("grid"))
 
 
 def result_grid(cards: list[dict[str, Any]], *, table: bool, focus: int | None, key: str) -> int | None:

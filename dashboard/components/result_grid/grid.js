@@ -1,79 +1,73 @@
-// Every text here was written by a model, a dataset or a person: it goes in through textContent only.
-const element = (tag, className, text) => {
-  const made = document.createElement(tag);
-  if (className) made.className = className;
-  if (text !== undefined) made.textContent = text;
-  return made;
-};
+// @ts-check
+// The results of Browse: cards of two touching thumbnails, or a dense table, led by the arrow keys.
+
+/** @import { Component, ResultCard, Side } from "../types" */
+import { find, makeElement, thumbnail } from "../elements.js";
 
 const COLUMNS = ["thumbs", "caption", "run", "judge", "human", "margin", "decision", "ruling", "flaws"];
 
-function thumbnail(url, alt, holder) {
-  const image = element("img");
-  image.loading = "lazy"; image.decoding = "async"; image.alt = alt; image.src = url;
-  image.onerror = async () => {
-    if (!holder) return;
-    image.remove(); holder.classList.add("broken"); holder.dataset.reason = "cannot be shown";
-    try { holder.dataset.reason = (await (await fetch(url)).json()).message; } catch { /* the placard stays */ }
-  };
-  return image;
-}
-
-function side(card, place) {
-  const shown = element("div", "side");
-  shown.append(thumbnail(card.thumbs[place], `${card.noun} ${place + 1}`, shown));
-  const marks = element("div", "marks"), name = place === 0 ? "first" : "second";
-  if (card.answer === name) marks.append(element("span", "mark", "judge"));
-  if (card.preferred === name) marks.append(element("span", "mark human", "human"));
+/** @param {ResultCard} card @param {Side} name @param {0 | 1} place */
+function side(card, name, place) {
+  const shown = makeElement("div", "side");
+  shown.append(thumbnail(card.thumbs[place], `${card.noun} ${place + 1}`, (reason) => {
+    shown.classList.add("broken"); shown.dataset.reason = reason;
+  }));
+  const marks = makeElement("div", "marks");
+  if (card.answer === name) marks.append(makeElement("span", "mark", "judge"));
+  if (card.preferred === name) marks.append(makeElement("span", "mark human", "human"));
   shown.append(marks);
   return shown;
 }
 
+/** @param {ResultCard} card */
 function drawCard(card) {
-  const made = element("div", `card ${card.state}`);
-  const media = element("div", "media");
-  media.append(side(card, 0), side(card, 1));
-  const body = element("div", "body"), facts = element("div", "facts");
-  body.append(element("div", "caption", card.caption));
-  if (card.decision) facts.append(element("span", "decision", card.decision));
-  facts.append(element("span", "quiet", card.facts));
+  const made = makeElement("div", `card ${card.state}`);
+  const media = makeElement("div", "media");
+  media.append(side(card, "first", 0), side(card, "second", 1));
+  const body = makeElement("div", "body"), facts = makeElement("div", "facts");
+  body.append(makeElement("div", "caption", card.caption));
+  if (card.decision) facts.append(makeElement("span", "decision", card.decision));
+  facts.append(makeElement("span", "quiet", card.facts));
   body.append(facts); made.append(media, body);
   return made;
 }
 
+/** @param {ResultCard} card */
 function drawRow(card) {
-  const row = element("tr", `row ${card.state}`), first = element("td"), thumbs = element("div", "thumbs");
+  const row = makeElement("tr", `row ${card.state}`), first = makeElement("td"), thumbs = makeElement("div", "thumbs");
   thumbs.append(thumbnail(card.thumbs[0], `${card.noun} 1`), thumbnail(card.thumbs[1], `${card.noun} 2`));
-  const caption = element("td", "text"), decision = element("td", "c-decision");
-  caption.append(element("div", "caption", card.caption));
+  const caption = makeElement("td", "text"), decision = makeElement("td", "c-decision");
+  caption.append(makeElement("div", "caption", card.caption));
   // Where there is no room for the ruling's column, the ruling stands in for what it overrules.
-  decision.append(element("span", "of-wide", card.filter), element("span", "of-narrow", card.decision));
+  decision.append(makeElement("span", "of-wide", card.filter), makeElement("span", "of-narrow", card.decision));
   decision.title = card.decision;
   first.append(thumbs); row.append(first, caption);
-  for (const value of [card.run, card.said, card.wanted, card.margin]) row.append(element("td", "", value));
-  row.append(decision, element("td", "c-ruling", card.ruling), element("td", "", card.flaws));
+  for (const value of [card.run, card.said, card.wanted, card.margin]) row.append(makeElement("td", "", value));
+  row.append(decision, makeElement("td", "c-ruling", card.ruling), makeElement("td", "", card.flaws));
   return row;
 }
 
+/** @param {Element} root @param {ResultCard[]} cards @returns {HTMLElement[]} */
 function drawTable(root, cards) {
-  const table = element("table"), head = element("tr"), widths = element("colgroup");
+  const table = makeElement("table"), head = makeElement("tr"), widths = makeElement("colgroup");
   for (const name of COLUMNS) {
-    widths.append(element("col", `c-${name}`));
-    head.append(element("th", `c-${name}`, name === "thumbs" ? "" : name));
+    widths.append(makeElement("col", `c-${name}`));
+    head.append(makeElement("th", `c-${name}`, name === "thumbs" ? "" : name));
   }
-  const top = element("thead"), body = element("tbody");
+  const top = makeElement("thead"), body = makeElement("tbody");
   top.append(head); table.append(widths, top, body); root.append(table);
   return cards.map((card) => { const row = drawRow(card); body.append(row); return row; });
 }
 
-export default function (component) {
-  const { data, parentElement, setTriggerValue } = component;
-  const root = parentElement.querySelector(".results");
+/** @param {Component<{ cards: ResultCard[], table: boolean, focus: number | null }>} component */
+export default function ({ data, parentElement, setTriggerValue }) {
+  const root = find(parentElement, ".results");
   const signature = JSON.stringify([data.cards, data.table]);
   if (root.dataset.signature === signature) return;
   root.dataset.signature = signature;
   root.replaceChildren();
   root.classList.toggle("cards", !data.table);
+  /** @type {HTMLElement[]} */
   let made;
   if (data.table) made = drawTable(root, data.cards);
   else { made = data.cards.map(drawCard); root.append(...made); }
@@ -84,6 +78,7 @@ export default function (component) {
     const next = made.findIndex((one) => one.offsetTop !== top);
     return next < 0 ? made.length : next;
   };
+  /** @param {number} place */
   const go = (place) => {
     at = Math.min(made.length - 1, Math.max(0, place));
     made.forEach((one, i) => { one.tabIndex = i === at ? 0 : -1; });

@@ -87,6 +87,7 @@ acts = st.lists(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(chosen=st.lists(st.sampled_from(["first", "second", "tie"]), min_size=6, max_size=6), later=acts)
 def test_nothing_that_is_said_after_the_blind_choice_changes_an_audit(

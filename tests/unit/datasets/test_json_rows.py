@@ -66,6 +66,7 @@ def test_elements_that_are_no_objects_or_lack_a_field_are_broken(tmp_path):
     assert "path2" in rows[1].message
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(st.lists(st.text(min_size=1), min_size=1, max_size=6), st.integers(1, 40), st.booleans())
 def test_where_the_buffer_ends_never_changes_what_is_read(tmp_path_factory, prompts, size, ascii_):

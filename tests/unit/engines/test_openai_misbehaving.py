@@ -198,6 +198,7 @@ def test_a_slow_endpoint_that_gives_signs_of_life_keeps_its_requests() -> None:
         assert server.asked("/models") >= 1
 
 
+@pytest.mark.slow
 def test_a_request_before_which_every_server_hangs_fails_in_the_end() -> None:
     """As if it were what makes them hang: they live again as soon as it is gone."""
     deaf = Deaf()

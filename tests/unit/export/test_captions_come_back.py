@@ -83,6 +83,7 @@ PAIRS = st.lists(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(PAIRS, st.sampled_from(TEMPLATES), st.booleans(), st.sampled_from(list(FORMATS)))
 @example([("image", "first", "dataset", "[A lighthouse.\n\nCaption: 「two」 <image> seals]")], None, True, "sharegpt")

@@ -145,6 +145,7 @@ CASES = st.lists(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None)
 @given(cases=CASES, split=st.sampled_from([0.0, 0.5]))
 def test_rows_of_all_formats_are_the_shown_pairs(cases: list[Case], split: float) -> None:

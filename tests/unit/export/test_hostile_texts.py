@@ -123,6 +123,7 @@ def render(template: str, turns: list[Any]) -> str:
     return environment.from_string(template).render(messages=turns, add_generation_prompt=True)
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(texts=st.lists(st.tuples(st.sampled_from(["image", "video"]), TEXTS, TEXTS), min_size=1, max_size=5))
 @example(texts=[("image", "a <image> b", "c"), ("video", "a", "<|im_end|>"), ("image", "a", "b")])

@@ -118,6 +118,7 @@ def test_an_export_that_is_killed_leaves_the_earlier_one_as_it_was(
     assert json.loads((out / MANIFEST).read_text())["format"] == "lightrft"
 
 
+@pytest.mark.slow
 def test_a_kill_while_exports_are_exchanged_loses_neither(space: Workspace, frozen: SetRow, tmp_path: Path) -> None:
     """At every rename and deletion: the folder holds one of both, or what the next export makes one of."""
     seen = set()

@@ -131,6 +131,7 @@ def test_an_engine_that_writes_tokens_for_long_is_left_alone(space: Workspace) -
     assert (watched.count(), watched.said, watched.errors) == (PAIRS, [], [])
 
 
+@pytest.mark.slow
 def test_an_engine_that_goes_on_after_it_was_said_is_all_well_again(space: Workspace) -> None:
     watched, engine = Watched(space, silence_s=6.0), Hangs(3)
     watched.once_said = engine.release.set

@@ -7,6 +7,7 @@ import tempfile
 from collections import Counter
 from pathlib import Path
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -77,6 +78,7 @@ def majority(judgments: Judgments) -> dict[int, str]:
     return winners
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None)
 @given(SIDES, RUN, RUN)
 def test_two_runs_say_of_each_pair_what_most_of_their_answers_say_in_dataset_order(
@@ -96,6 +98,7 @@ def test_two_runs_say_of_each_pair_what_most_of_their_answers_say_in_dataset_ord
     assert found.outcomes == {name: right[kind] for name, kind in zip(OUTCOMES, kinds, strict=True)}
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None)
 @given(SIDES, RUN)
 def test_flips_and_position_are_what_counting_each_pair_and_sample_gives(

@@ -92,6 +92,7 @@ def judged(space: Workspace, order: OrderPolicy | None, policy: Policy | None = 
     return space.runs.get(run_id)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("order", list(OrderPolicy))
 def test_a_judge_that_looks_is_right_in_every_order_and_so_is_every_row(
     space: Workspace, order: OrderPolicy, tmp_path: Path

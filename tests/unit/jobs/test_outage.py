@@ -122,6 +122,7 @@ def test_a_worker_that_could_not_wait_longer_is_interrupted_with_its_last_line(j
     assert "resume" in str(job.hint)
 
 
+@pytest.mark.slow
 def test_beats_that_a_restarted_server_could_not_take_are_held_against_nobody(postgres: Server, tmp_path: Path) -> None:
     database = Database(postgres.new())
     jobs = Jobs(database)

@@ -103,6 +103,7 @@ def test_max_pixels_gives_the_size_that_qwen_uses(tmp_path):
     assert read.size == (588, 448)
 
 
+@pytest.mark.slow
 @settings(deadline=None)  # the first example imports transformers
 @given(st.integers(28, 3000), st.integers(28, 3000), st.sampled_from([28, 32]))
 def test_smart_resize_equals_transformers(height, width, factor):

@@ -77,6 +77,7 @@ filters = st.builds(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(wanted=filters)
 def test_any_filter_finds_what_reading_everything_finds(space: Workspace, wanted: BrowseFilter) -> None:

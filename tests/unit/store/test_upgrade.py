@@ -140,6 +140,7 @@ def test_a_missing_folder_is_one_line_with_a_hint(tmp_path: Path) -> None:
     assert caught.value.hint
 
 
+@pytest.mark.slow
 def test_processes_that_open_a_new_workspace_at_once_all_succeed(tmp_path: Path) -> None:
     go = tmp_path / "go"
     code = (

@@ -160,6 +160,7 @@ def judged_again(space: Workspace, dataset: str, template: str | None) -> int:
     return import_predictions(space.database, row.id, spec, Policy(), space.folder / texts)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("apart", [True, False])
 @pytest.mark.parametrize(
     ("images", "videos", "evaluated"),

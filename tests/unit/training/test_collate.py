@@ -33,6 +33,7 @@ def engine(judge_folder: Path) -> Iterator[TransformersEngine]:
     loaded.close()
 
 
+@pytest.mark.slow
 def test_a_row_asks_with_the_very_tokens_and_pixels_of_a_run(
     engine: TransformersEngine, space: Workspace, judge_folder: Path, prepare: Prepare, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -26,6 +26,8 @@ from backend.training.local.journal import read_metrics
 from backend.training.local.model import Judge
 from backend.training.spec import LoraSpec, TrainingSpec
 
+pytestmark = pytest.mark.slow
+
 
 def fit(folder: Path, spec: TrainingSpec, *, stop_after: int | None = None) -> bool:
     """Train in this process; with ``stop_after``, asked to stop after so many steps."""

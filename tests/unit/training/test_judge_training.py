@@ -42,6 +42,7 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(threads)
 
 
+@pytest.mark.slow
 def test_a_training_that_was_stopped_goes_on_to_the_weights_of_one_that_was_not(tmp_path: Path) -> None:
     losses: dict[str, list[float]] = {"whole": [], "cut": []}
 
@@ -63,6 +64,7 @@ def test_a_training_that_was_stopped_goes_on_to_the_weights_of_one_that_was_not(
     assert all(torch.equal(one[name], other[name]) for name in one)
 
 
+@pytest.mark.slow
 def test_a_folder_of_another_plan_is_refused(tmp_path: Path) -> None:
     train_judge(tmp_path, PLAN, stop_after=1)
     with pytest.raises(DemoError, match="other hyperparameters"):

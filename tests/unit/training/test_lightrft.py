@@ -269,6 +269,7 @@ def test_images_and_videos_in_one_micro_batch_are_refused_under_zero_3(
     assert "Mixed" not in {check.name for check in trainer.preflight(spec)}
 
 
+@pytest.mark.slow
 @pytest.mark.torch
 def test_the_entry_mends_what_the_model_is_shown_and_runs_the_script_unchanged(checkout: Path) -> None:
     """In an interpreter that finds Winnow's package by the entry alone."""

@@ -15,7 +15,7 @@ from backend.engines.registry import load_engine
 from backend.training.lightrft import entry as lightrft_entry
 from backend.training.lightrft.trainer import LightRFTTrainer
 
-pytestmark = pytest.mark.judge
+pytestmark = [pytest.mark.judge, pytest.mark.slow]
 
 SCRIPT = """
 import os, sys

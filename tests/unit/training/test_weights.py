@@ -42,6 +42,7 @@ def test_shards_are_whole_with_all_that_their_index_names(tmp_path: Path, lost: 
     assert not has_whole_weights(tmp_path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("text", ["", "[]", '{"weight_map": 3}', '{"weight_map": {"a": "../gone"}}'])
 def test_an_index_that_cannot_be_read_is_no_whole_one(tmp_path: Path, text: str) -> None:
     weights(tmp_path / "model.safetensors")
