@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from backend.cli.declared import checked
+from backend.cli.hints import in_command
 from backend.cli.output import say
 from backend.domain.preflight import Check, Level
 from backend.errors import UsageError
@@ -55,4 +56,4 @@ def note_checks(checks: Iterable[Check]) -> None:
     for check in checks:
         say(f"{_MARKS[check.level]} {check.name}: {check.message}")
         if check.hint and check.level is not Level.OK:
-            say(f"     {check.hint}")
+            say(f"     {in_command(check.hint)}")

@@ -25,6 +25,7 @@ from backend.export.rows import RowMaker, TrainingRow
 from backend.files import Folder, read_regular
 from backend.files.folders import Kind
 from backend.foreign_text import quoted
+from backend.hints import Hint
 from backend.media.paths import MediaRoot
 from backend.store.database import Database
 from backend.store.sets import SetRow, Sets
@@ -237,7 +238,7 @@ def set_of_file(database: Database, file: Path) -> SetRow:
     Raises:
         ExportError: It is no such file, it was changed since, or its set is not in this workspace.
     """
-    hint = "name the set with --set; `winnow set list` shows those there are"
+    hint = Hint("name the set with {set}; {LIST_SETS} shows those there are")
     try:
         made = load_json(read_regular(file.parent / MANIFEST))
         known = {one["name"]: one["sha256"] for one in made["files"]}

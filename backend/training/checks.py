@@ -12,6 +12,7 @@ from backend.domain.preflight import Check, Level
 from backend.domain.statistics import mcnemar
 from backend.engines.models import check_model
 from backend.errors import WinnowError
+from backend.hints import Hint
 from backend.media.paths import name_on_disk
 from backend.store.database import Database
 from backend.store.sets import SetRow
@@ -82,7 +83,7 @@ def _rows(spec: TrainingSpec, sets: Sequence[SetRow]) -> Iterator[Check]:
             "Rows",
             Level.FAIL,
             f"about {rows:,} rows to train on do not fill one step of train_batch_size {spec.train_batch_size}",
-            "lower --train-batch-size or --validation, or take more rows",
+            Hint("lower {train_batch_size} or {validation}, or take more rows"),
         )
 
 
@@ -144,10 +145,7 @@ def _balance(sets: Sequence[SetRow]) -> Check:
     chance = mcnemar(counts["first"], counts["second"])
     if max(share, 1 - share) > _LOPSIDED and chance < _CHANCE:
         return Check(
-            "Labels",
-            Level.WARN,
-            text,
-            "the judge may learn to prefer a place; `winnow set create --balance` evens them out",
+            "Labels", Level.WARN, text, Hint("the judge may learn to prefer a place; {BALANCE_SET} evens them out")
         )
     return Check("Labels", Level.OK, text)
 
@@ -185,7 +183,7 @@ def _adapters(spec: TrainingSpec) -> Iterator[Check]:
             "Adapters",
             level,
             f"the model has no module {', '.join(lacking)}",
-            f"name modules that it has with --lora-target-modules{such}",
+            Hint("name modules that it has with {lora_target_modules}{such}", such=such),
         )
 
 

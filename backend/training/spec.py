@@ -267,7 +267,7 @@ class TrainingSpec(BaseModel):
     def _rank(cls, value: int, info: ValidationInfo) -> int:
         nnodes = info.data.get("nnodes")
         if nnodes is not None and value >= nnodes:
-            raise _wrong(f"there is no node {value} with --nnodes {nnodes}; they count from 0")
+            raise _wrong(f"there is no node {value} of {nnodes}; they count from 0")
         return value
 
     @property
