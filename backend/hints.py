@@ -24,33 +24,33 @@ LONGEST = 600
 class Action(StrEnum):
     """What a person can do or look at, in words that belong to no edge."""
 
-    ADD_DATASET = "add the dataset"
-    LIST_RUNS = "list the runs"
-    SHOW_RUN = "look at the run"
-    RUN_LOG = "the log of the run"
-    RESUME_RUN = "resume the run"
-    CANCEL_RUN = "cancel the run"
-    FILTER_RUN = "decide the run anew"
-    REPARSE_RUN = "parse the run again"
-    LIST_PREDICTIONS = "list the predictions of the run"
-    LIST_RULINGS = "list the rulings"
-    LIST_SETS = "list the sets"
-    BALANCE_SET = "balance the set"
-    EXPORT_SET = "export the set"
-    LIST_TRAININGS = "list the trainings"
-    START_TRAINING = "start a training"
-    TRAINING_OPTIONS = "the options of a training"
-    SHOW_TRAINING = "look at the training"
-    TRAINING_LOG = "the log of the training"
-    RESUME_TRAINING = "resume the training"
-    STOP_TRAINING = "stop the training"
-    EVALUATE_TRAINING = "evaluate the training"
-    LIST_LOOPS = "list the loops"
-    START_LOOP = "start a loop"
-    SHOW_LOOP = "look at the loop"
-    RESUME_LOOP = "resume the loop"
-    CANCEL_LOOP = "cancel the loop"
-    CONVERT = "convert the file"
+    ADD_DATASET = "add dataset"
+    LIST_RUNS = "list of runs"
+    SHOW_RUN = "run"
+    RUN_LOG = "log of run"
+    RESUME_RUN = "resume run"
+    CANCEL_RUN = "cancel run"
+    FILTER_RUN = "decide anew run"
+    REPARSE_RUN = "parse again run"
+    LIST_PREDICTIONS = "predictions of run"
+    LIST_RULINGS = "rulings of run"
+    LIST_SETS = "list of sets"
+    BALANCE_SET = "balance by position"
+    EXPORT_SET = "export"
+    LIST_TRAININGS = "list of trainings"
+    START_TRAINING = "start training"
+    TRAINING_OPTIONS = "options of a training"
+    SHOW_TRAINING = "training"
+    TRAINING_LOG = "log of training"
+    RESUME_TRAINING = "resume training"
+    STOP_TRAINING = "stop training"
+    EVALUATE_TRAINING = "evaluate training"
+    LIST_LOOPS = "list of loops"
+    START_LOOP = "start loop"
+    SHOW_LOOP = "loop"
+    RESUME_LOOP = "resume loop"
+    CANCEL_LOOP = "cancel loop"
+    CONVERT = "convert"
     BUILD_JUDGE = "build the demo judge"
 
 
@@ -83,7 +83,7 @@ class Do:
     given: tuple[Field, ...] = ()
 
     def __str__(self) -> str:
-        return self.action.value if self.on is None else f"{self.action.value} {self.on}"
+        return f"“{self.action.value}{'' if self.on is None else f' {self.on}'}”"
 
 
 Part = str | Field | Do
@@ -146,11 +146,13 @@ def from_text(text: str | None) -> Hint | str | None:
 
 
 def _written(part: Part) -> Any:
+    if isinstance(part, str):
+        return part
     if isinstance(part, Field):
-        return {"field": part.name, "value": part.value}
-    if isinstance(part, Do):
-        return {"do": part.action.name, "on": part.on, "given": [_written(field) for field in part.given]}
-    return part
+        written: dict[str, Any] = {"field": part.name, "value": part.value}
+    else:
+        written = {"do": part.action.name, "on": part.on, "given": [*map(_written, part.given)] or None}
+    return {name: value for name, value in written.items() if value is not None}
 
 
 def _read(part: Any) -> Part:
@@ -158,8 +160,8 @@ def _read(part: Any) -> Part:
         return part
     if "field" in part:
         return _field(part)
-    return Do(Action[part["do"]], part["on"], tuple(map(_field, part["given"])))
+    return Do(Action[part["do"]], part.get("on"), tuple(map(_field, part.get("given", ()))))
 
 
 def _field(part: Mapping[str, Any]) -> Field:
-    return Field(str(part["field"]), part["value"])
+    return Field(str(part["field"]), part.get("value"))

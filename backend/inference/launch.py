@@ -178,7 +178,7 @@ class Launcher:
         if run.job_id is None:
             raise RunError(f"run {run_id} was imported and has no process", hint="import the file again")
         if run.status in ACTIVE:
-            raise RunError(f"run {run_id} is {run.status}", hint=Hint("{SHOW_RUN} says more", on=run_id))
+            raise RunError(f"run {run_id} is {run.status}", hint=Hint("see {SHOW_RUN}", on=run_id))
         if run.status == JobStatus.FINISHED and not Failures(self._db).of_run(run_id):
             raise RunError(
                 f"run {run_id} is finished and nothing failed", hint="start another run to judge the dataset again"

@@ -67,9 +67,7 @@ class Hold:
         row = self._loops.get(self._id)
         if row.state.get("step") == Step.CANCELLED:
             return cancelled(self._id)
-        return RunError(
-            f"loop {self._id} was taken over by another process", hint=Hint("{SHOW_LOOP} says where", on=self._id)
-        )
+        return RunError(f"loop {self._id} was taken over by another process", hint=Hint("see {SHOW_LOOP}", on=self._id))
 
 
 @contextmanager

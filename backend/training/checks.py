@@ -19,7 +19,7 @@ from backend.store.sets import SetRow
 from backend.store.trainings import Trainings
 from backend.training.as_judged import as_judged
 from backend.training.base import Trainer
-from backend.training.folder import check_free, read_json
+from backend.training.folder import check_free, is_of, read_json
 from backend.training.own_texts import own_texts
 from backend.training.probing import check_disk, check_gpus, module_names
 from backend.training.progress import steps_per_epoch
@@ -51,7 +51,7 @@ def preflight(
     weights = weight_bytes(spec.model)
     checks = [_data(sets), *_rows(spec, sets), *_media(database, sets), _balance(sets)]
     checks += as_judged(database, spec, sets)
-    checks += [_model(spec, weights), *_adapters(spec), _output(spec)]
+    checks += [_model(spec, weights), *_adapters(spec), _output(database, spec)]
     wanted = spec.gpus_per_node
     checks.append(check_gpus(devices, wanted, weights, spec))
     checks.append(check_disk(Path(spec.output_dir), weights, spec))
@@ -187,9 +187,13 @@ def _adapters(spec: TrainingSpec) -> Iterator[Check]:
         )
 
 
-def _output(spec: TrainingSpec) -> Check:
+def _output(database: Database, spec: TrainingSpec) -> Check:
+    folder = Path(spec.output_dir)
     try:
-        check_free(Path(spec.output_dir))
+        check_free(folder)
     except WinnowError as error:
-        return Check("Output folder", Level.FAIL, error.message, error.hint)
+        trainings = [row.id for row in Trainings(database).list() if row.output_dir == spec.output_dir]
+        holds = next((one for one in trainings if is_of(folder, one)), None)
+        hint = error.hint if holds is None else Hint("see {SHOW_TRAINING}; {hint}", on=holds, hint=error.hint or "")
+        return Check("Output folder", Level.FAIL, error.message, hint)
     return Check("Output folder", Level.OK, spec.output_dir)

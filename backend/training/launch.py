@@ -159,7 +159,7 @@ class TrainingLauncher:
         if row.status in OPEN or row.status == JobStatus.FINISHED:
             raise TrainingError(
                 f"training {training_id} is {row.status}, there is nothing to resume",
-                hint=Hint("{SHOW_TRAINING} says more", on=training_id),
+                hint=Hint("see {SHOW_TRAINING}", on=training_id),
             )
         self._jobs.requeue(row.job_id)
 

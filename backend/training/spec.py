@@ -33,9 +33,7 @@ class LoraSpec(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    rank: int = option(
-        16, "Rank of the adapters; implies --lora", group=_ADAPTERS, ge=1, when="higher for more capacity"
-    )
+    rank: int = option(16, "Rank of the adapters; implies lora", group=_ADAPTERS, ge=1, when="higher for more capacity")
     alpha: int = option(
         32, "Their updates are scaled by alpha / rank", group=_ADAPTERS, ge=1, when="commonly twice the rank"
     )

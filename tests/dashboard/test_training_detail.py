@@ -53,7 +53,7 @@ def test_a_failed_training_says_why_and_can_be_resumed_or_cleared(
     (error,) = test.error
     said = error.value.replace("\\", "")
     assert "the loss is not a number at step 9" in said
-    assert "lower actor_learning_rate, then Resume" in said
+    assert "lower *actor_learning_rate*, then [“Resume” on training 1](training?training=1)" in said
     test.button(key="resume_training").click().run()
     assert sets_space.trainings.get(1).status == "queued"
     ended(sets_space, 1, "interrupted")

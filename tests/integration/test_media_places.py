@@ -58,7 +58,7 @@ def test_media_behind_links_are_refused_with_the_option_that_allows_them(db: Dat
     assert (row.judgeable, row.counts["unreadable"]) == (0, 1)
     (issue,) = Datasets(db).issues(row.id, "unreadable")
     blobs = snapshot.parent.parent / "blobs"
-    assert f"--allow-links-to {blobs}" in issue["message"]
+    assert f"allow_links_to {blobs}" in issue["message"]
     again = add(db, snapshot, links_to=[blobs])
     assert (again.id, again.judgeable, again.links_to) == (row.id, 1, (str(blobs),))
     assert add(db, snapshot).judgeable == 1, "what was allowed stays"
