@@ -26,7 +26,6 @@ from backend.engines.registry import asks_servers
 from backend.errors import Forbidden, RunError, StoreError
 from backend.files import make_folder, write_whole
 from backend.files.workspaces import make_private
-from backend.hints import Hint
 from backend.inference.launch import ACTIVE, Launcher, RunRequest
 from backend.jobs.own_path import python_path
 from backend.jobs.reconcile import reconcile
@@ -396,8 +395,7 @@ def open_workspace(settings: Settings) -> Workspace:
                 write_whole(folder / "winnow.db", b"", replace=False)
     except OSError as error:
         raise StoreError(
-            f"{folder}: cannot be used as a workspace ({error.strerror})",
-            hint=Hint("give another folder with {workspace}"),
+            f"{folder}: cannot be used as a workspace ({error.strerror})", hint="give another folder for the workspace"
         ) from error
     database = Database(settings.database_url or folder / "winnow.db")
     upgrade(database)

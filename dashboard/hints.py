@@ -38,7 +38,7 @@ class _Place(NamedTuple):
 PLACES: Mapping[Action, _Place] = {
     Action.ADD_DATASET: _Place("“Add dataset”", page="datasets"),
     Action.LIST_RUNS: _Place("the list of runs", page="runs"),
-    Action.SHOW_RUN: _Place("the run", " {}", "runs", "run={}"),
+    Action.SHOW_RUN: _Place("run", " {}", "runs", "run={}"),
     Action.RUN_LOG: _Place("the log", " of run {}", "runs", "run={}&tab=log"),
     Action.RESUME_RUN: _Place("“Resume”", " on run {}", "runs", "run={}"),
     Action.CANCEL_RUN: _Place("“Cancel”", " on run {}", "runs", "run={}"),
@@ -52,7 +52,7 @@ PLACES: Mapping[Action, _Place] = {
     Action.LIST_TRAININGS: _Place("the list of trainings", page="training"),
     Action.START_TRAINING: _Place("“New training”", page="training", query="new=1"),
     Action.TRAINING_OPTIONS: _Place("“New training”", page="training", query="new=1"),
-    Action.SHOW_TRAINING: _Place("the training", " {}", "training", "training={}"),
+    Action.SHOW_TRAINING: _Place("training", " {}", "training", "training={}"),
     Action.TRAINING_LOG: _Place("the log", " of training {}", "training", "training={}&tab=log"),
     Action.RESUME_TRAINING: _Place("“Resume”", " on training {}", "training", "training={}"),
     Action.STOP_TRAINING: _Place("“Stop”", " on training {}", "training", "training={}"),
@@ -79,7 +79,7 @@ def message_of(error: WinnowError) -> str:
 def _words(part: Part) -> str:
     if isinstance(part, Field):
         label = LABELS.get(part.name, part.name)
-        return label if part.value is None else f"{label} {part.value}"
+        return label if part.value is None else f"{label} = {part.value}"
     if isinstance(part, Do):
         place = PLACES.get(part.action)
         if place is None:
@@ -90,7 +90,7 @@ def _words(part: Part) -> str:
 
 def _marked(part: Part) -> str:
     if isinstance(part, Field):
-        value = "" if part.value is None else f" {md(part.value)}"
+        value = "" if part.value is None else f" = {md(part.value)}"
         return f"*{md(LABELS.get(part.name, part.name))}*{value}"
     words = md(_words(part))
     if isinstance(part, Do) and (place := PLACES.get(part.action)) and (part.on is not None or not place.on):

@@ -82,7 +82,7 @@ def check_training(space: Workspace, spec: LoopSpec, *, model: str, folder: Path
     """
     training = training_spec(spec, model=model, folder=folder, sets=(_NO_SET_YET,))
     trainer = load_trainer(training.trainer, space.tools)
-    checks = training_preflight(space.database, training, trainer, (), devices_of(training))
+    checks = training_preflight(space.database, space.folder, training, trainer, (), devices_of(training))
     _refuse([check for check in checks if check.name not in _OF_ITS_SET], TrainingError)
 
 

@@ -19,7 +19,7 @@ from backend.store.sets import SetRow
 from backend.store.trainings import Trainings
 from backend.training.as_judged import as_judged
 from backend.training.base import Trainer
-from backend.training.folder import check_free, is_of, read_json
+from backend.training.folder import check_free, owned_by, owner_of, read_json
 from backend.training.own_texts import own_texts
 from backend.training.probing import check_disk, check_gpus, module_names
 from backend.training.progress import steps_per_epoch
@@ -34,6 +34,7 @@ _CHANCE = 0.01
 
 def preflight(
     database: Database,
+    workspace: Path,
     spec: TrainingSpec,
     trainer: Trainer,
     sets: Sequence[SetRow],
@@ -44,6 +45,7 @@ def preflight(
     """Everything that can be known before a training starts, in the order a person asks it.
 
     Args:
+        workspace: Its folder.
         sets: Those of the spec.
         devices: The device set that the training will hold.
         thorough: Where nothing else stops it, let a small judge answer a few rows; takes seconds.
@@ -51,7 +53,7 @@ def preflight(
     weights = weight_bytes(spec.model)
     checks = [_data(sets), *_rows(spec, sets), *_media(database, sets), _balance(sets)]
     checks += as_judged(database, spec, sets)
-    checks += [_model(spec, weights), *_adapters(spec), _output(database, spec)]
+    checks += [_model(spec, weights), *_adapters(spec), _output(database, workspace, spec)]
     wanted = spec.gpus_per_node
     checks.append(check_gpus(devices, wanted, weights, spec))
     checks.append(check_disk(Path(spec.output_dir), weights, spec))
@@ -187,13 +189,14 @@ def _adapters(spec: TrainingSpec) -> Iterator[Check]:
         )
 
 
-def _output(database: Database, spec: TrainingSpec) -> Check:
+def _output(database: Database, workspace: Path, spec: TrainingSpec) -> Check:
     folder = Path(spec.output_dir)
     try:
         check_free(folder)
     except WinnowError as error:
-        trainings = [row.id for row in Trainings(database).list() if row.output_dir == spec.output_dir]
-        holds = next((one for one in trainings if is_of(folder, one)), None)
-        hint = error.hint if holds is None else Hint("see {SHOW_TRAINING}; {hint}", on=holds, hint=error.hint or "")
+        hint = error.hint
+        for row in Trainings(database).list():
+            if row.output_dir == spec.output_dir and owned_by(folder, owner_of(workspace, row.id)):
+                hint = Hint("see {SHOW_TRAINING}; {rest}", on=row.id, rest=error.hint or "")
         return Check("Output folder", Level.FAIL, error.message, hint)
     return Check("Output folder", Level.OK, spec.output_dir)

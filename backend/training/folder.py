@@ -105,11 +105,6 @@ def owned_by(folder: Path, owner: str) -> bool:
     return bool(read_json(folder / CLAIM).get("owner") == owner)
 
 
-def is_of(folder: Path, training_id: int) -> bool:
-    """Whether the folder is claimed by a training of that number, of this workspace or another."""
-    return str(read_json(folder / CLAIM).get("owner", "")).startswith(f"training {training_id} of ")
-
-
 def check_free(folder: Path, owner: str | None = None) -> None:
     """Refuse a folder that holds something else.
 

@@ -89,7 +89,7 @@ class TrainingLauncher:
         trainer = load_trainer(spec.trainer, self._tools)
         known = Sets(self._db)
         sets = [known.named(f"{ref.name}@{ref.version}") for ref in spec.sets]
-        return preflight(self._db, spec, trainer, sets, devices_of(spec), thorough=thorough)
+        return preflight(self._db, self._folder, spec, trainer, sets, devices_of(spec), thorough=thorough)
 
     def plan(self, spec: TrainingSpec) -> Plan:
         """What would be started, without starting it.

@@ -84,7 +84,7 @@ def check_port(spec: TrainingSpec) -> Check:
                 "Port",
                 Level.FAIL,
                 f"port {spec.master_port} is taken",
-                Hint("another {master_port}; {value} is free", value=free_port()),
+                Hint("another {master_port}; {free} is free", free=free_port()),
             )
     return Check("Port", Level.OK, f"port {spec.master_port} is free")
 

@@ -24,7 +24,7 @@ from dashboard.training.options import ALL as TRAINING_FIELDS
 BACKEND = Path(backend.__file__).parent
 PAGES = Path(dashboard.__file__).parent
 HINT = Hint("lower {fps} or try {bf16:no}, then {RESUME_TRAINING}", on=3)
-NO_PAGE = {"holdout", "judge", "made_elsewhere", "output_path", "policy", "preset", "serve", "train", "workspace"}
+NO_PAGE = {"holdout", "judge", "made_elsewhere", "output_path", "policy", "preset", "serve", "train"}
 """Options that only commands have, and those of which a page offers buttons."""
 
 OF_OTHER_PROGRAMS = {
@@ -35,8 +35,8 @@ OF_OTHER_PROGRAMS = {
 
 def test_each_edge_words_a_hint_for_its_reader() -> None:
     assert in_command(HINT) == "lower --fps or try --bf16 no, then `winnow train resume 3`"
-    assert plain(HINT) == "lower fps or try bf16 no, then “Resume” on training 3"
-    assert marked(HINT) == "lower *fps* or try *bf16* no, then [“Resume” on training 3](training?training=3)"
+    assert plain(HINT) == "lower fps or try bf16 = no, then “Resume” on training 3"
+    assert marked(HINT) == "lower *fps* or try *bf16* = no, then [“Resume” on training 3](training?training=3)"
     assert str(HINT) == "lower fps or try bf16 no, then “resume training 3”"
 
 
@@ -130,7 +130,7 @@ COMMAND = typer.main.get_command(app)
 def test_every_option_of_a_hint_is_one_of_a_command() -> None:
     options, _ = named()
     assert len(options) > 30
-    assert {flag(Field(name)) for name in options} - {"--workspace"} <= flags_of(COMMAND)
+    assert {flag(Field(name)) for name in options} <= flags_of(COMMAND)
 
 
 def test_every_option_of_a_hint_is_a_field_or_known_to_be_none() -> None:
@@ -188,4 +188,3 @@ def test_no_module_but_the_command_line_words_a_command_or_an_option() -> None:
             if re.search(r"(?<![\w-])winnow [a-z]", node.value) or own & set(words):
                 found.append(f"{name}:{node.lineno}: {node.value}")
     assert found == []
-

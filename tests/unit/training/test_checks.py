@@ -23,6 +23,7 @@ from backend.errors import Forbidden, TrainingError, UsageError
 from backend.inference.imports import import_predictions
 from backend.inference.spec import RunSpec, instructions
 from backend.store import schema
+from backend.training.folder import CLAIM, claim, owner_of
 from backend.training.judging import asked_with
 from backend.training.plan import devices_of
 from backend.training.spec import LoraSpec
@@ -230,6 +231,27 @@ def test_a_port_that_is_taken_is_told_with_one_that_is_free(space: Workspace, ju
         assert found.level is Level.FAIL and str(port) in found.message
         assert "--master-port" in in_command(found.hint)
     assert checks(space, judge_folder, gpus_per_node=2, master_port=port)["Port"].level is Level.OK
+
+
+def test_an_output_folder_of_another_training_is_told_with_the_way_to_it(
+    space: Workspace, judge_folder: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "out"
+    spec = space.trainer.spec(["both-orders"], trainer="local", model=str(judge_folder), output_dir=str(folder))
+    with space.database.write() as connection:
+        training = space.trainings.add(
+            connection, trainer="local", model=spec.model, output_dir=spec.output_dir, spec={}, sets=[]
+        )
+        space.trainings.set_job(connection, training, space.jobs.add("training", [], {}, "", "", connection=connection))
+    claim(folder, owner_of(space.folder, training), spec)
+    found = checks(space, judge_folder, output_dir=str(folder))["Output folder"]
+    assert f"holds another training (training {training} of " in found.message
+    assert in_command(found.hint).startswith(f"see `winnow train show {training}`; give another --output-dir")
+    claim_of_another = (folder / CLAIM).read_text().replace(str(space.folder), "/another/workspace")
+    (folder / CLAIM).write_text(claim_of_another)
+    assert in_command(checks(space, judge_folder, output_dir=str(folder))["Output folder"].hint).startswith(
+        "give another"
+    )
 
 
 def test_an_output_folder_in_use_a_hub_name_and_a_folder_without_weights_are_told(
