@@ -81,7 +81,9 @@ def checked(model: type[Model], values: Mapping[str, Any], *, prefix: str = "") 
         return model(**given)
     except ValidationError as error:
         first = error.errors()[0]
-        raise UsageError(first["msg"], about=Field(prefix + str(first["loc"][0]))) from error
+        name = prefix + str(first["loc"][0])
+        bounds = next((f"it is {one.range}" for one in options.values() if one.name == name and one.range), None)
+        raise UsageError(first["msg"], about=Field(name), hint=bounds) from error
 
 
 def _parameter(one: Option, panel: str | None, unset: bool) -> inspect.Parameter:

@@ -124,7 +124,7 @@ def test_the_command_allows_links_and_says_no_next_step_where_nothing_can_be_jud
     words = ["dataset", "add", f"pairs:{snapshot / 'd.jsonl'}", "--name", "d"]
     refused = winnow(*words)
     assert "next:" not in refused.out and "no pair can be judged" in refused.out
-    assert "--allow-links-to" in winnow("dataset", "show", "d").out
+    assert "allow_links_to" in winnow("dataset", "show", "d").out
     (listed,) = winnow("dataset", "list", "--json").json
     assert listed["pairs"] == 0 and listed["rows"] == 1
     allowed = winnow(*words, "--allow-links-to", tmp_path, "--allow-links-to", snapshot.parent)
