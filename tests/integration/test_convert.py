@@ -254,7 +254,7 @@ def test_relative_paths_name_the_same_files_from_the_outputs_folder(
 @pytest.mark.parametrize("fps", [0.0, -1.0, float("nan"), float("inf")])
 def test_frames_a_second_that_cannot_be_are_refused(tmp_path: Path, fps: float) -> None:
     source = write(tmp_path / "f.json", [VIDEO_SAMPLE])
-    with pytest.raises(UsageError, match="^video_fps "):
+    with pytest.raises(UsageError, match=r"^video_fps "):
         convert_t2v(source, tmp_path / "t.json", video_fps=fps)
     assert not list(tmp_path.glob("t.json*"))
 
