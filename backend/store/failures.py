@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, delete, select, tuple_
 
 from backend.domain.pairs import Order
-from backend.hints import Hint, from_text, to_text
+from backend.hints import Hint
 from backend.store.database import Database, insert_into
 from backend.store.schema import failures, pairs
 
@@ -54,7 +54,7 @@ class Failures:
                 "shown_order": item.shown_order.value,
                 "sample": item.sample,
                 "error": item.error,
-                "hint": to_text(item.hint),
+                "hint": item.hint,
                 "attempts": 1,
                 "created_at": item.created_at,
             }
@@ -102,7 +102,7 @@ class Failures:
             .order_by(failures.c.id)
         )
         with self._db.read() as connection:
-            return [{**row._mapping, "hint": from_text(row.hint)} for row in connection.execute(query)]
+            return [dict(row._mapping) for row in connection.execute(query)]
 
     def page(self, run_id: int, *, after: int = 0, limit: int = 50) -> list[FailedPair]:
         """What could not be made, oldest first, behind failure ``after``."""
@@ -115,4 +115,4 @@ class Failures:
             .limit(limit)
         )
         with self._db.read() as connection:
-            return [FailedPair(*row[:-1], from_text(row.hint)) for row in connection.execute(query)]
+            return [FailedPair(*row) for row in connection.execute(query)]

@@ -16,7 +16,7 @@ from sqlalchemy import Connection, Row, func, insert, select, update
 
 from backend.domain.jobs import ACTIVE, OPEN, RESUMABLE, Job, JobStatus, attempt_s, can_move, took_s
 from backend.errors import NotFound, RunError
-from backend.hints import Hint, from_text, to_text
+from backend.hints import Hint
 from backend.store.database import Database
 from backend.store.schema import jobs
 
@@ -207,7 +207,7 @@ class Jobs:
             foreign = pid is not None and job.pid != pid
             if job.status not in OPEN or foreign:
                 return False
-            _set(connection, job, status, exit_code=exit_code, error=error, hint=to_text(hint), finished_at=time.time())
+            _set(connection, job, status, exit_code=exit_code, error=error, hint=hint, finished_at=time.time())
             return True
 
     def requeue(self, job_id: int, *, connection: Connection | None = None) -> int:
@@ -287,6 +287,5 @@ def _set(connection: Connection, job: Job, status: JobStatus | None, **values: A
 def _job(row: Row[Any]) -> Job:
     values = dict(row._mapping)
     values["status"] = JobStatus(values["status"])
-    values["hint"] = from_text(values["hint"])
     values["argv"] = tuple(values["argv"]["argv"])
     return Job(**values)

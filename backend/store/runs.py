@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Row, func, insert, select, update
 
 from backend.domain.reading import READER
 from backend.errors import NotFound
-from backend.hints import Hint, from_text
+from backend.hints import Hint
 from backend.store.database import Database
 from backend.store.jobs import with_took
 from backend.store.schema import datasets, failures, jobs, predictions, runs, verdicts
@@ -190,7 +190,6 @@ def _select() -> Any:
 
 def _run(row: Row[Any]) -> RunRow:
     values = dict(row._mapping)
-    values["hint"] = from_text(values["hint"])
     if values["job_id"] is None:
         mark = read_mark(values["progress"])
         values["status"] = "finished"

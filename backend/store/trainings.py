@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, func, insert, select, update
 
 from backend.errors import NotFound
-from backend.hints import Hint, from_text
+from backend.hints import Hint
 from backend.store.database import Database
 from backend.store.jobs import with_took
 from backend.store.schema import datasets, evaluations, jobs, pairs, predictions, reviews, runs, set_items, trainings
@@ -211,6 +211,5 @@ def _select() -> Any:
 def _training(row: Row[Any]) -> TrainingRow:
     values = dict(row._mapping)
     values["sets"] = values["sets"]["sets"]
-    values["hint"] = from_text(values["hint"])
     with_took(values)
     return TrainingRow(**values)

@@ -347,7 +347,7 @@ def test_devices_are_those_that_were_named(space: Workspace, judge_folder: Path)
 def test_a_value_out_of_range_names_its_option(space: Workspace, values: dict[str, Any], said: str) -> None:
     with pytest.raises(UsageError) as caught:
         space.trainer.spec(["one-sided"], **{"trainer": "local", "model": "m", "output_dir": "o", **values})
-    assert message_of(caught.value).startswith(f"{said}: ")
+    assert message_of(caught.value).startswith(said)
 
 
 def test_a_reviewer_may_look_but_start_stop_and_clear_nothing(space: Workspace, judge_folder: Path) -> None:
