@@ -46,7 +46,7 @@ def lora_values(wanted: bool | None, given: Mapping[str, Any]) -> LoraSpec | boo
     """
     if wanted is False:
         return False
-    if wanted is None and not any(given.values()):
+    if wanted is None and all(value in (None, [], ()) for value in given.values()):
         return None
     return checked(LoraSpec, given, prefix="lora_")
 
