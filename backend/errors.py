@@ -2,7 +2,7 @@
 
 ::
 
-    WinnowError                 one line and a hint; the CLI and the pages print exactly these
+    WinnowError                 one line and a hint, which the CLI and the pages word
     ├── UsageError              the request itself makes no sense (exit code 2)
     ├── SettingsError           an environment variable or a settings file
     ├── DatasetError            a source, a file or its rows
@@ -27,9 +27,7 @@
 from __future__ import annotations
 
 from backend.foreign_text import one_line
-
-LONGEST = 600
-"""Characters of a message, and of a hint."""
+from backend.hints import LONGEST, Field, Hint
 
 
 class WinnowError(Exception):
@@ -42,13 +40,24 @@ class WinnowError(Exception):
 
     Args:
         message: One line, without a trailing full stop; says what is wrong and where.
-        hint: One line that says what to do about it.
+        hint: What to do about it: one line, or words that refer to options and actions.
+        about: The option whose value is refused; it is named before the message.
+
+    Attributes:
+        problem: The message alone.
     """
 
-    def __init__(self, message: str, *, hint: str | None = None) -> None:
-        self.message = one_line(message, LONGEST)
-        self.hint = None if hint is None else one_line(hint, LONGEST)
+    def __init__(self, message: str, *, hint: Hint | str | None = None, about: Field | None = None) -> None:
+        self.problem = one_line(message, LONGEST)
+        self.about = about
+        self.message = self.problem if about is None else one_line(f"{about}: {message}", LONGEST)
+        self.hint = one_line(hint, LONGEST) if isinstance(hint, str) else hint
         super().__init__(self.message)
+
+    @property
+    def line(self) -> str:
+        """Message and hint, for a log."""
+        return f"{self.message} ({self.hint})" if self.hint else self.message
 
     def __str__(self) -> str:
         return self.message

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from backend.domain.jobs import EXIT_UNAVAILABLE, JobStatus
 from backend.errors import StoreUnavailable, WinnowError
+from backend.hints import Hint
 from backend.jobs.heartbeat import Heartbeat
 from backend.jobs.processes import this_process
 from backend.store.outage import Patience
@@ -51,10 +52,10 @@ def run_process(what: str, work: Work, arguments: list[str] | None = None) -> in
         finally:
             workspace.close()
     except StoreUnavailable as error:
-        log.error("%s", line_of(error))
+        log.error("%s", error.line)
         return EXIT_UNAVAILABLE
     except WinnowError as error:
-        log.error("%s", line_of(error))
+        log.error("%s", error.line)
         return 1
 
 
@@ -84,7 +85,7 @@ class Claimed:
     def __exit__(self, *raised: object) -> None:
         self.heartbeat.__exit__(None, None, None)
 
-    def finish(self, status: JobStatus, error: str | None = None, hint: str | None = None) -> int:
+    def finish(self, status: JobStatus, error: str | None = None, hint: Hint | str | None = None) -> int:
         """Store how it ended; the exit code that says the same."""
         code = 0 if status is JobStatus.FINISHED else 1
         self._patience.call(
@@ -103,8 +104,3 @@ class Claimed:
     def _pass_on(self) -> None:
         self.heartbeat.cancelled.wait()
         self._stop.set()
-
-
-def line_of(error: WinnowError) -> str:
-    """An error and its hint in one line of a log."""
-    return f"{error.message} ({error.hint})" if error.hint else error.message

@@ -22,7 +22,7 @@ from backend.domain.operations import Operation
 from backend.domain.people import Person, Role
 from backend.errors import NotFound, RunError, StoreUnavailable, WinnowError
 from backend.files import narrow_umask
-from backend.job_process import Claimed, line_of, run_process
+from backend.job_process import Claimed, run_process
 from backend.store.outage import Patience
 from backend.store.tasks import TaskRow, Tasks
 from backend.workspace import Workspace
@@ -181,7 +181,7 @@ def _work(space: Workspace, task_id: int, stop: threading.Event, patience: Patie
         except StoreUnavailable:
             raise  # There is nowhere to say so; whoever finds the process gone reads its exit code.
         except WinnowError as error:
-            log.error("%s", line_of(error))
+            log.error("%s", error.line)
             return job.finish(JobStatus.FAILED, error.message, error.hint)
         except Exception as error:
             log.exception("task %d failed", task_id)

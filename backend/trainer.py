@@ -22,7 +22,8 @@ from backend.errors import StoreError, StoreUnavailable, TrainingError, WinnowEr
 from backend.export.claim import MANIFEST
 from backend.export.exporter import export_set, is_our_export
 from backend.files import Folder, make_folder, narrow_umask
-from backend.job_process import Claimed, line_of, run_process
+from backend.hints import Hint, from_text
+from backend.job_process import Claimed, run_process
 from backend.jobs.gpus import gpu_uuids
 from backend.jobs.marks import MARK
 from backend.jobs.processes import stop_marked
@@ -66,16 +67,16 @@ def _work(workspace: Workspace, training_id: int, stop: threading.Event, patienc
         except StoreUnavailable:
             raise  # There is nowhere to say so; whoever finds the process gone reads its exit code.
         except WinnowError as failure:
-            log.error("%s", line_of(failure))
+            log.error("%s", failure.line)
             return job.finish(JobStatus.FAILED, failure.message, failure.hint)
         except Exception as failure:
             log.exception("training %d failed", row.id)
             line = f"{type(failure).__name__}: {failure}".splitlines()[0]
-            return job.finish(JobStatus.FAILED, line, f"`winnow train log {row.id}` has the rest")
+            return job.finish(JobStatus.FAILED, line, Hint("{TRAINING_LOG} has the rest", on=row.id))
     return job.finish(JobStatus.FINISHED)
 
 
-def _resume_words(workspace: Workspace, row: TrainingRow) -> str:
+def _resume_words(workspace: Workspace, row: TrainingRow) -> Hint:
     trainer = load_trainer(row.trainer, workspace.tools)
     return resume_words(row.id, TRAINERS.named(row.trainer), trainer.checkpoints(Path(row.output_dir)))
 
@@ -106,7 +107,7 @@ def _train(workspace: Workspace, row: TrainingRow, stop: threading.Event, pid: i
         if code != 0:
             said = read_json(folder / FAILURE)
             if "error" in said:
-                raise TrainingError(said["error"], hint=said.get("hint"))
+                raise TrainingError(said["error"], hint=from_text(said.get("hint")))
             message, hint = explain(Path(row.log_path), code, watcher.log_size)
             raise TrainingError(message, hint=hint)
         if not kind_of(spec).by_template and not any(c.final for c in trainer.checkpoints(folder)):
@@ -203,7 +204,7 @@ class _Watcher:
         except OSError as error:
             raise TrainingError(
                 f"{self._folder / 'model'}: cannot be used ({error.strerror})",
-                hint="delete what stands in its place, or give another --output-dir",
+                hint=Hint("delete what stands in its place, or give another {output_dir}"),
             ) from error
         self._began = time.time()
         with contextlib.suppress(OSError):
@@ -236,7 +237,7 @@ class _Watcher:
                 if progress.get("diverged"):
                     raise TrainingError(
                         f"the loss is not a number at step {progress['step']}",
-                        hint="lower --actor-learning-rate and start another training",
+                        hint=Hint("lower {actor_learning_rate} and start another training"),
                     )
                 # Long curves take longer to read; no more than a twentieth of the time goes there.
                 took = time.monotonic() - started

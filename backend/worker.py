@@ -17,12 +17,13 @@ from backend.engines.base import Engine
 from backend.engines.registry import load_engine, loads_model
 from backend.errors import EngineHung, StoreUnavailable, WinnowError
 from backend.files import narrow_umask
+from backend.hints import Hint
 from backend.inference.deciding import redecide
 from backend.inference.launch import judged_pairs
 from backend.inference.pipeline import Pipeline
 from backend.inference.spec import RunSpec
 from backend.inference.watch import EngineWatch
-from backend.job_process import Claimed, line_of, run_process
+from backend.job_process import Claimed, run_process
 from backend.jobs.gpus import gpu_uuids
 from backend.jobs.marks import MARK
 from backend.jobs.processes import stop_group
@@ -52,11 +53,11 @@ def _work(workspace: Workspace, run_id: int, stop: threading.Event, patience: Pa
         """Cancelled, or interrupted by what ``error`` says."""
         cancelled = stop.is_set() and job.cancelled
         status = JobStatus.CANCELLED if cancelled else JobStatus.INTERRUPTED
-        return job.finish(status, None if cancelled else error, f"`winnow run resume {run.id}` goes on with it")
+        return job.finish(status, None if cancelled else error, Hint("{RESUME_RUN} goes on with it", on=run.id))
 
     def end(error: EngineHung) -> NoReturn:
         """The thread of an engine that has hung ends with this whole process alone."""
-        log.error("%s", line_of(error))
+        log.error("%s", error.line)
         code = 1
         try:
             finish_stopped(error.message)
@@ -76,12 +77,12 @@ def _work(workspace: Workspace, run_id: int, stop: threading.Event, patience: Pa
         except EngineHung as error:
             return finish_stopped(error.message)
         except WinnowError as error:
-            log.error("%s", line_of(error))
+            log.error("%s", error.line)
             return job.finish(JobStatus.FAILED, error.message, error.hint)
         except Exception as error:
             log.exception("run %d failed", run.id)
             line = f"{type(error).__name__}: {error}".splitlines()[0]
-            return job.finish(JobStatus.FAILED, line, f"`winnow run log {run.id}` has the rest")
+            return job.finish(JobStatus.FAILED, line, Hint("{RUN_LOG} has the rest", on=run.id))
         if stop.is_set():
             log.info("run %d stopped", run.id)
             return finish_stopped()

@@ -395,7 +395,7 @@ def open_workspace(settings: Settings) -> Workspace:
                 write_whole(folder / "winnow.db", b"", replace=False)
     except OSError as error:
         raise StoreError(
-            f"{folder}: cannot be used as a workspace ({error.strerror})", hint="give another folder with --workspace"
+            f"{folder}: cannot be used as a workspace ({error.strerror})", hint="give another folder for the workspace"
         ) from error
     database = Database(settings.database_url or folder / "winnow.db")
     upgrade(database)

@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from backend.errors import Forbidden, MediaError, NotFound, StoreUnavailable, WinnowError
+from dashboard.hints import message_of, plain
 
 log = logging.getLogger(__name__)
 
@@ -32,7 +33,7 @@ def answering(handler: Handler) -> Handler:
             return handler(request)
         except WinnowError as error:
             status = next(code for kind, code in _STATUS if isinstance(error, kind))
-            return _refusal(status, error.message, error.hint)
+            return _refusal(status, message_of(error), plain(error.hint))
         except Exception:
             log.exception("route %s failed", request.url.path.split("/")[2])
             return _refusal(500, "something went wrong here", "the server's log says what")
@@ -40,6 +41,6 @@ def answering(handler: Handler) -> Handler:
     return wrapped
 
 
-def _refusal(status: int, message: str, hint: str | None) -> JSONResponse:
+def _refusal(status: int, message: str, hint: str) -> JSONResponse:
     headers = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"}
-    return JSONResponse({"message": message, "hint": hint}, status, headers=headers)
+    return JSONResponse({"message": message, "hint": hint or None}, status, headers=headers)

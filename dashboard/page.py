@@ -14,7 +14,9 @@ from streamlit.errors import StreamlitAPIException
 from streamlit.runtime.scriptrunner_utils.exceptions import RerunException, StopException
 
 from backend.errors import StoreUnavailable, WinnowError
+from backend.hints import Hint
 from backend.store.database import ping
+from dashboard.hints import marked, message_of
 from dashboard.space import shared
 from dashboard.text import md
 
@@ -83,8 +85,12 @@ def show(error: WinnowError) -> None:
         )
         _look_again(time.monotonic())
         return
-    hint = f"  \n{md(error.hint)}" if error.hint else ""
-    st.error(f"{md(error.message)}{hint}", icon=":material/error:")
+    show_problem(message_of(error), error.hint)
+
+
+def show_problem(message: str, hint: Hint | str | None) -> None:
+    """What is wrong, and below it what to do about it."""
+    st.error(f"{md(message)}{f'  {chr(10)}{marked(hint)}' if hint else ''}", icon=":material/error:")
 
 
 def _unexpected() -> None:

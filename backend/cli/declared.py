@@ -13,6 +13,7 @@ import typer
 from pydantic import BaseModel, ValidationError
 
 from backend.errors import UsageError
+from backend.hints import Field
 from backend.options import Option, options_of
 
 _TYPES: dict[str, Any] = {"int": int, "float": float, "bool": bool, "lines": list[str], "path": Path}
@@ -72,7 +73,7 @@ def checked(model: type[Model], values: Mapping[str, Any], *, prefix: str = "") 
     for name, value in values.items():
         one = options[name]
         if isinstance(value, float) and not math.isfinite(value):
-            raise UsageError(f"{one.flag}: {value} is no number")
+            raise UsageError(f"{value} is no number", about=Field(one.name))
         if value is not None:
             plain = str(value.absolute()) if isinstance(value, Path) else value
             given[one.name.removeprefix(prefix)] = tuple(plain) if one.kind == "lines" else plain
@@ -80,9 +81,9 @@ def checked(model: type[Model], values: Mapping[str, Any], *, prefix: str = "") 
         return model(**given)
     except ValidationError as error:
         first = error.errors()[0]
-        field = prefix + str(first["loc"][0])
-        flags = {one.name: one.flag for one in options.values()}
-        raise UsageError(f"{flags.get(field, field)}: {first['msg']}") from error
+        name = prefix + str(first["loc"][0])
+        bounds = next((f"it is {one.range}" for one in options.values() if one.name == name and one.range), None)
+        raise UsageError(first["msg"], about=Field(name), hint=bounds) from error
 
 
 def _parameter(one: Option, panel: str | None, unset: bool) -> inspect.Parameter:

@@ -14,6 +14,7 @@ import typer
 
 from backend.cli.datasets import AllowLinksTo
 from backend.cli.engine_options import Instruction, read_instruction, watch
+from backend.cli.hints import in_command
 from backend.cli.output import Json, note, print_json, progress_bar, say, workspace
 from backend.cli.run_options import Judging, run_options
 from backend.cli.variables import note_variables, variables_used
@@ -152,7 +153,7 @@ def prepare(
             manifest = export_set(space.database, frozen, format="lightrft", out=out)
         else:
             manifest = export_samples(space.database, frozen, out)
-        for line in manifest.notes:
+        for line in map(in_command, manifest.notes):
             note(line)
         counts = space.runs.counts(run_id)
         what = "training data" if output_path is None else "filtered samples"

@@ -196,6 +196,8 @@ def _go_on(
         print_json(told)
     elif state.step is Step.DONE:
         _report(told)
+    elif state.step is Step.REVIEW:
+        say(f"then: winnow loop resume {loop_id}")
 
 
 def _accuracy(space: Workspace, run_id: int | None) -> dict[str, Any] | None:

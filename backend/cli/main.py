@@ -14,6 +14,7 @@ from typing import Any
 import typer
 
 from backend.cli import datasets, demo, doctor, files, loop, review, runs, serve, sets, train
+from backend.cli.hints import in_command, message_of
 from backend.cli.output import given, note, say
 from backend.errors import UsageError, WinnowError
 from backend.foreign_text import brief, quoted
@@ -83,7 +84,7 @@ def _run(words: list[str]) -> int:
         return leave.exit_code
     except WinnowError as error:
         _trace()
-        _show(error.message, error.hint)
+        _show(message_of(error), in_command(error.hint))
         return 2 if isinstance(error, UsageError) else 1
     except UnicodeEncodeError as error:
         _trace()
@@ -137,7 +138,7 @@ def _drop_output() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def _show(message: str, hint: str | None) -> None:
+def _show(message: str, hint: str) -> None:
     note(f"error: {message}")
     if hint:
         note(f"hint: {hint}")

@@ -19,6 +19,7 @@ from backend.domain.pairs import OrderPolicy
 from backend.engines.base import EngineOptions
 from backend.engines.registry import AUTO, ENGINES, replays
 from backend.errors import UsageError
+from backend.hints import Field
 from backend.inference.spec import SAMPLED_AT, RunOptions
 
 OF_NEW_JUDGES = ", ".join((AUTO, *(name for name in ENGINES if not replays(name))))
@@ -113,7 +114,7 @@ def _judging(values: dict[str, Any]) -> Judging:
     try:
         values["task_instruction"] = read_instruction(values["task_instruction"])
     except UsageError as error:
-        raise UsageError(f"--task-instruction: {error.message}", hint=error.hint) from error
+        raise UsageError(error.message, hint=error.hint, about=Field("task_instruction")) from error
     asked = checked(RunOptions, {one.name: values[one.name] for one in _OF_THE_RUN})
     policy = policy_of({one.name: values[one.name] for one in _OF_THE_POLICY})
     if values["temperature"] is None:

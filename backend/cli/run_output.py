@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from backend.cli.hints import in_command, with_hint
 from backend.cli.output import say
 from backend.domain.reading import explain, flaws_of, reasoning_of
 from backend.inference.launch import ACTIVE
@@ -23,7 +24,7 @@ def as_json(space: Workspace, run: RunRow) -> dict[str, Any]:
         "progress": run.progress,
         "policy": run.policy,
         "error": run.error,
-        "hint": run.hint,
+        "hint": in_command(run.hint) or None,
         "created_at": run.created_at,
         "started_at": run.started_at,
         "finished_at": run.finished_at,
@@ -68,7 +69,7 @@ def summary(space: Workspace, run: RunRow) -> None:
     if run.read_by_older and run.status not in ACTIVE:
         say(f"read by an older Winnow: `winnow run reparse {run.id}` says what reading it again changes")
     if run.error:
-        say(f"{run.error}{' (' + run.hint + ')' if run.hint else ''}")
+        say(with_hint(run.error, run.hint))
     say(
         f"{counts['done']} of {counts['total']} done, {counts['accepted']} accepted, "
         f"{counts['rejected']} rejected, {counts['failed']} failed"

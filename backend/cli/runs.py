@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from backend.cli.engine_options import watch
+from backend.cli.hints import in_command
 from backend.cli.logs import Follow, print_log
 from backend.cli.output import Json, print_json, print_lines, print_table, say, workspace
 from backend.cli.policy import policy_options
@@ -65,7 +66,8 @@ def show(run: int, json: Json = False) -> None:
         row = space.runs.get(run)
         failures = Failures(space.database).of_run(run)
         if json:
-            print_json({**as_json(space, row), "spec": row.spec, "failures": failures})
+            told = [{**failure, "hint": in_command(failure["hint"]) or None} for failure in failures]
+            print_json({**as_json(space, row), "spec": row.spec, "failures": told})
             return
         summary(space, row)
         for failure in failures[:20]:

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from backend.cli.hints import in_command
 from backend.cli.output import Json, note, print_json, print_table, progress_bar, say, workspace
 from backend.curation import sets as curated
 from backend.curation.preview import untrainable, untrainable_line
@@ -108,7 +109,7 @@ def export(
             judge=judge,
             progress=lambda rows: bar.update(task, completed=rows),
         )
-    for line in manifest.notes:
+    for line in map(in_command, manifest.notes):
         note(line)
     if split and not manifest.validation_rows:
         note(f"--split {split} drew no pair for validation: there are too few; no file was written")

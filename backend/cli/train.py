@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from backend.cli.engine_options import watch
+from backend.cli.hints import in_command
 from backend.cli.logs import Follow, print_log
 from backend.cli.output import Json, print_json, print_table, say, workspace
 from backend.cli.run_options import OF_NEW_JUDGES, Judging, run_options
@@ -95,9 +96,8 @@ def stop(training: int) -> None:
                 f"training {training} is {row.status}, but a process of it is still there",
                 hint=f"`winnow train log {training}` may tell why",
             )
-        say(
-            f"training {training} is {row.status}; " + (row.hint or f"`winnow train resume {training}` goes on with it")
-        )
+        then = in_command(row.hint) or f"`winnow train resume {training}` goes on with it"
+        say(f"training {training} is {row.status}; {then}")
 
 
 @app.command()

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from backend.cli.hints import in_command, with_hint
 from backend.cli.output import note, say
 from backend.domain.jobs import OPEN, JobStatus
 from backend.errors import TrainingError
@@ -25,7 +26,7 @@ def as_json(row: TrainingRow) -> dict[str, Any]:
         "status": row.status,
         "progress": row.progress,
         "error": row.error,
-        "hint": row.hint,
+        "hint": in_command(row.hint) or None,
         "created_at": row.created_at,
         "started_at": row.started_at,
         "finished_at": row.finished_at,
@@ -58,7 +59,7 @@ def summary(space: Workspace, training: int) -> None:
     sets = ", ".join(f"{ref['name']}@{ref['version']}" for ref in row.sets)
     say(f"training {row.id} · {sets} · {row.trainer} · {row.status}")
     if row.error:
-        say(f"{row.error}{' (' + row.hint + ')' if row.hint else ''}")
+        say(with_hint(row.error, row.hint))
     if progress.get("step"):
         left = progress.get("eta_s")
         ends = f", {left:.0f} s left" if left is not None and row.status in OPEN else ""

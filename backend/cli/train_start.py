@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from backend.cli.declared import parameters_of, taking
+from backend.cli.hints import in_command, with_hint
 from backend.cli.output import Json, note, print_json, say, workspace
 from backend.cli.train_output import as_json, print_nodes, summary, watch_training
 from backend.cli.training_options import Command, Lora, Preset, lora_values, note_checks, with_preset
@@ -107,7 +108,10 @@ def _dry_run(space: Workspace, spec: TrainingSpec, json: bool) -> None:
     if json:
         print_json(
             {
-                "checks": [{"name": c.name, "level": c.level, "message": c.message, "hint": c.hint} for c in checks],
+                "checks": [
+                    {"name": c.name, "level": c.level, "message": c.message, "hint": in_command(c.hint) or None}
+                    for c in checks
+                ],
                 "command": list(plan.command.argv) if plan else None,
                 "env": dict(plan.command.env) if plan else {},
                 "node_lines": list(lines),
@@ -122,4 +126,4 @@ def _dry_run(space: Workspace, spec: TrainingSpec, json: bool) -> None:
 
 
 def _warn(check: Check) -> None:
-    note(f"warn {check.name}: {check.message}{f' ({check.hint})' if check.hint else ''}")
+    note(with_hint(f"warn {check.name}: {check.message}", check.hint))

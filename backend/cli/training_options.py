@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from backend.cli.declared import checked
+from backend.cli.hints import in_command
 from backend.cli.output import say
 from backend.domain.preflight import Check, Level
 from backend.errors import UsageError
@@ -45,7 +46,7 @@ def lora_values(wanted: bool | None, given: Mapping[str, Any]) -> LoraSpec | boo
     """
     if wanted is False:
         return False
-    if wanted is None and not any(given.values()):
+    if wanted is None and all(value in (None, [], ()) for value in given.values()):
         return None
     return checked(LoraSpec, given, prefix="lora_")
 
@@ -55,4 +56,4 @@ def note_checks(checks: Iterable[Check]) -> None:
     for check in checks:
         say(f"{_MARKS[check.level]} {check.name}: {check.message}")
         if check.hint and check.level is not Level.OK:
-            say(f"     {check.hint}")
+            say(f"     {in_command(check.hint)}")

@@ -15,6 +15,7 @@ from typing import Annotated, Any, get_args
 
 import typer
 
+from backend.cli.hints import flag
 from backend.cli.output import note
 from backend.errors import UsageError
 from backend.training.registry import TRAINERS
@@ -127,8 +128,8 @@ def variables_named(used: Mapping[str, str]) -> Iterator[None]:
     try:
         yield
     except UsageError as error:
-        option, _, problem = error.message.partition(": ")
+        option = flag(error.about) if error.about else ""
         if option not in used:
             raise
         hint = error.hint or f"it stands for {option}, which wins where it is given"
-        raise UsageError(f"{used[option]}: {problem}", hint=hint) from error
+        raise UsageError(f"{used[option]}: {error.problem}", hint=hint) from error

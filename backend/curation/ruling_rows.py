@@ -17,6 +17,7 @@ from backend.domain.json_text import load_json
 from backend.domain.pairs import Order
 from backend.errors import NotFound, ReviewError
 from backend.foreign_text import brief, quoted
+from backend.hints import Hint
 from backend.store.database import Database
 from backend.store.outage import Patience
 from backend.store.review_batch import ReviewBatch
@@ -151,7 +152,7 @@ class RulingRows:
                 raise ReviewError(
                     f"line {line.number}: run {run_id} has no prediction {quoted(line.name)}, order "
                     f"{line.order}, sample {line.sample}",
-                    hint="`winnow run predictions` lists key, index, order and sample",
+                    hint=Hint("{LIST_PREDICTIONS} lists key, index, order and sample", on=run_id),
                 )
             line.prediction = prediction
 

@@ -13,6 +13,7 @@ from backend.domain.pairs import Preference
 from backend.domain.rulings import Ruling, why_not_trainable
 from backend.errors import NotFound, ReviewError
 from backend.foreign_text import quoted
+from backend.hints import Hint
 from backend.store.database import Database
 from backend.store.reviews import Reviewable, ReviewRow, Reviews
 from backend.store.together import write_together
@@ -142,7 +143,8 @@ class Rulings:
         live = self._reviews.live(connection, [prediction_id]).get(prediction_id, [])
         if ruling is Ruling.UNDO and not live:
             raise ReviewError(
-                f"prediction {prediction_id} has no ruling to undo", hint="`winnow review export RUN` lists the rulings"
+                f"prediction {prediction_id} has no ruling to undo",
+                hint=Hint("{LIST_RULINGS} lists the rulings", on=verdict.run_id),
             )
         if ruling is Ruling.NOTE and reviewer not in {one.reviewer for one in without_notes(live)}:
             raise ReviewError(

@@ -28,6 +28,7 @@ from backend.curation.preview import untrainable, untrainable_line
 from backend.domain.pairs import Order
 from backend.errors import ReviewError, StoreError
 from backend.foreign_text import quoted
+from backend.hints import Hint
 from backend.jobs.processes import is_alive, pid_exists, this_process
 from backend.store.database import Database
 from backend.store.sets import ItemRow, SetRow, Sets
@@ -187,7 +188,8 @@ def _fill(
     if not counts["items"]:
         nothing = untrainable_line(untrainable(database, runs)) or "nothing is accepted"
         raise ReviewError(
-            f"{nothing} in these runs", hint="`winnow run show` tells why; another policy, or rulings, may accept more"
+            f"{nothing} in these runs",
+            hint=Hint("{SHOW_RUN} tells why; another policy, or rulings, may accept more", on=runs[0]),
         )
     if progress:
         progress(counts["items"])

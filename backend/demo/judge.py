@@ -18,6 +18,7 @@ from backend.domain.statistics import wilson_interval
 from backend.engines.base import Completion, EngineOptions, Medium, Request
 from backend.engines.registry import load_engine
 from backend.errors import DemoError
+from backend.hints import Hint
 from backend.media.images import read_image
 from backend.media.reading import read_video
 
@@ -54,7 +55,7 @@ def shipped_judge() -> Path:
     if not (JUDGE_FOLDER / "model.safetensors").exists():
         raise DemoError(
             f"{JUDGE_FOLDER}: the demo judge is missing",
-            hint="`winnow demo build-judge` trains it again, in less than an hour",
+            hint=Hint("{BUILD_JUDGE} trains it again, in less than an hour"),
         )
     return JUDGE_FOLDER
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 
 from backend.errors import UsageError
+from backend.hints import Field, Hint
 
 VISIBLE = "CUDA_VISIBLE_DEVICES"
 """CUDA's list: numbers, UUIDs (or their beginnings), or MIG instances. CUDA counts from 0 in it anew."""
@@ -32,7 +33,7 @@ def shown_gpus(devices: str, environment: Mapping[str, str], uuids: Uuids) -> di
     Where no GPU is named, what the environment shows stays as it is.
 
     Args:
-        devices: A device set, as of ``--device``.
+        devices: A device set, as of the option.
         environment: The one that the process would get.
         uuids: Is asked only where the environment names GPUs by UUID.
 
@@ -52,7 +53,8 @@ def shown_gpus(devices: str, environment: Mapping[str, str], uuids: Uuids) -> di
         for number in named:
             if not known.get(number):
                 raise UsageError(
-                    f"--device {devices}: {VISIBLE}={listed} does not show GPU {number}",
+                    f"{VISIBLE}={listed} does not show GPU {number}",
+                    about=Field("device", devices),
                     hint=f"numbers are those of nvidia-smi; name a GPU of {VISIBLE}, or unset it",
                 )
             shown += known[number]
@@ -95,7 +97,8 @@ def _by_number(entries: Sequence[str], uuids: Uuids, devices: str) -> dict[int, 
     known = uuids()
     if known is None:
         raise UsageError(
-            f"--device {devices}: {VISIBLE} names GPUs by UUID, and which of them that is cannot be asked here",
-            hint="pip install nvidia-ml-py; or leave --device out, and those of the list are taken",
+            f"{VISIBLE} names GPUs by UUID, and which of them that is cannot be asked here",
+            about=Field("device", devices),
+            hint=Hint("pip install nvidia-ml-py; or leave {device} out, and those of the list are taken"),
         )
     return {number: entries_of(number, entries, known[number]) for number in known}

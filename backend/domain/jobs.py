@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
 
+from backend.hints import Hint
+
 
 class JobStatus(StrEnum):
     """Where a job stands. ``interrupted``: its process is gone and never said why."""
@@ -118,7 +120,7 @@ class Job:
     cancel_requested: bool
     exit_code: int | None
     error: str | None
-    hint: str | None
+    hint: Hint | str | None
     created_at: float
     started_at: float | None
     finished_at: float | None

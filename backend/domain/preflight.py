@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from backend.hints import Hint
+
 
 class Level(StrEnum):
     """How a check came out."""
@@ -22,4 +24,4 @@ class Check:
     name: str
     level: Level
     message: str
-    hint: str | None = None
+    hint: Hint | str | None = None

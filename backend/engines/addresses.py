@@ -10,9 +10,10 @@ import re
 
 from backend.domain.foreign import quoted
 from backend.errors import UsageError
+from backend.hints import Hint
 
-_HINT = (
-    "export the key, and name its variable with --api-key-env "
+_HINT = Hint(
+    "export the key, and name its variable with {api_key_env} "
     "(a value with its scheme, such as 'Basic dXNlcjpzZWNyZXQ=', is sent as it is)"
 )
 

@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, field_validator
 from backend.domain.pairs import MediaKind
 from backend.domain.prompts import Message
 from backend.engines.addresses import refuse_credentials
+from backend.hints import Hint
 from backend.media.held import Held
 from backend.media.sizes import MAX_PIXELS
 from backend.media.video import VideoFrames
@@ -91,7 +92,7 @@ class Failure:
 
     id: int
     error: str
-    hint: str | None = None
+    hint: Hint | str | None = None
 
 
 Outcome = Completion | Failure

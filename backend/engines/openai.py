@@ -30,6 +30,7 @@ from backend.engines.endpoints import Endpoint, EndpointPool
 from backend.engines.servers import Reply, api_key, ask, base_url, check_api_key, open_client, refuse_redirect
 from backend.engines.streaming import AsyncEngine
 from backend.errors import EngineError, UsageError
+from backend.hints import Hint
 from backend.media.video import FRAME_FACTOR, MAX_FRAMES, VideoFrames
 
 ATTEMPTS = 6
@@ -331,7 +332,7 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
 
 def _check(options: EngineOptions) -> None:
     if not options.endpoints:
-        raise UsageError("engine openai needs an endpoint", hint=f"--endpoint {_EXAMPLE}")
+        raise UsageError("engine openai needs an endpoint", hint=Hint("give {endpoints:http://localhost:8000/v1}"))
     for url in options.endpoints:
         base_url(url)
     check_api_key(options)
@@ -340,7 +341,7 @@ def _check(options: EngineOptions) -> None:
 OPENAI = EngineKind(
     name="openai",
     label="servers",
-    purpose="asks OpenAI-compatible servers, such as `vllm serve`; needs --endpoint",
+    purpose="asks OpenAI-compatible servers, such as `vllm serve`; needs an endpoint",
     load=OpenAIEngine,
     suits=lambda options: "endpoints were given" if options.endpoints else None,
     check=_check,

@@ -17,6 +17,7 @@ from backend.engines.base import Completion, EngineKind, EngineOptions, Outcome,
 from backend.engines.streaming import AsyncEngine
 from backend.errors import EngineError, UsageError
 from backend.foreign_text import brief
+from backend.hints import Hint
 
 _HINT = 'one JSON object a line: {"text": "…", "finish_reason": "stop"}'
 
@@ -78,11 +79,14 @@ class ScriptedEngine(AsyncEngine):
         )
 
 
+_FILE_HINT = Hint("name it with {scripted_file}")
+
+
 def _check(options: EngineOptions) -> None:
     if not options.scripted_file:
-        raise UsageError("engine scripted needs a file of texts", hint="--scripted-file FILE")
+        raise UsageError("engine scripted needs a file of texts", hint=_FILE_HINT)
     if not Path(options.scripted_file).is_file():
-        raise EngineError(f"{options.scripted_file}: no such file", hint="--scripted-file FILE")
+        raise EngineError(f"{options.scripted_file}: no such file", hint=_FILE_HINT)
 
 
 SCRIPTED = EngineKind(

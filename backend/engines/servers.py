@@ -15,6 +15,7 @@ from backend.domain.foreign import quoted
 from backend.engines.addresses import refuse_credentials, shown_url
 from backend.engines.base import EngineOptions
 from backend.errors import EngineError, UsageError
+from backend.hints import Hint
 
 _CONNECT_S = 10.0
 _OURSELVES = ("all://localhost", "all://127.0.0.1", "all://[::1]")
@@ -139,7 +140,7 @@ def check_api_key(options: EngineOptions) -> None:
         name = quoted(options.api_key_env)
         raise UsageError(
             f"{name}, which is to hold the endpoints' API key, is not set",
-            hint=f"export {name}, or leave --api-key-env out where no key is needed",
+            hint=Hint("export {name}, or leave {api_key_env} out where no key is needed", name=name),
         )
     _check_letters(key, options)
 

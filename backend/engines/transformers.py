@@ -21,6 +21,7 @@ from backend.engines.installed import missing
 from backend.engines.processing import prompt_inputs
 from backend.errors import EngineError, EngineUnavailable
 from backend.foreign_text import brief
+from backend.hints import Hint
 
 log = logging.getLogger(__name__)
 
@@ -113,7 +114,7 @@ class TransformersEngine:
         except self._torch.OutOfMemoryError as error:
             raise EngineError(
                 f"out of memory with {len(requests)} requests at once",
-                hint="lower --batch-size, --max-pixels or --video-fps",
+                hint=Hint("lower {batch_size}, {max_pixels} or {video_fps}"),
             ) from error
         except Exception as error:  # noqa: BLE001 - one bad request must not take the others along
             if len(requests) == 1:
@@ -207,7 +208,7 @@ def _device(torch: Any, wanted: str) -> str:
     if wanted == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
     if wanted != "cpu" and not torch.cuda.is_available():
-        raise EngineUnavailable(f"there is no device {wanted}", hint="--device cpu")
+        raise EngineUnavailable(f"there is no device {wanted}", hint=Hint("{device:cpu}"))
     if os.environ.get(STANDS_FOR) == wanted:
         # This process is shown the named GPUs alone, and torch counts them from 0.
         return "cuda:0"

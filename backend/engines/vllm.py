@@ -20,6 +20,7 @@ from backend.engines.models import pixel_limit
 from backend.engines.processing import prompt_text
 from backend.engines.streaming import AsyncEngine
 from backend.errors import EngineError, EngineUnavailable
+from backend.hints import Hint
 from backend.media.video import VideoFrames
 
 logger = logging.getLogger(__name__)
@@ -223,7 +224,8 @@ def _check(options: EngineOptions) -> None:
     """A vLLM that was built for GPUs takes them, whatever the device is said to be."""
     if options.device == "cpu" and not is_cpu_build():
         raise EngineUnavailable(
-            "this vLLM is built for GPUs and cannot run on the CPU", hint="--engine transformers, or leave --device out"
+            "this vLLM is built for GPUs and cannot run on the CPU",
+            hint=Hint("{engine:transformers}, or leave {device} out"),
         )
 
 

@@ -38,6 +38,7 @@ from backend.errors import DatasetError, ExportError, MediaError, UsageError
 from backend.export.exporter import is_our_export
 from backend.export.files import JsonArray, first_row_of_ours
 from backend.export.rows import response_text
+from backend.hints import Field, Hint
 from backend.media.paths import media_kind
 
 _SIDES = {"A": Preference.FIRST, "B": Preference.SECOND}
@@ -114,7 +115,7 @@ def convert_t2v(
         UsageError: ``video_fps`` is no number of frames.
     """
     if not (math.isfinite(video_fps) and video_fps > 0):
-        raise UsageError(f"--video-fps {video_fps}: must be a number greater than 0")
+        raise UsageError("must be a number greater than 0", about=Field("video_fps", video_fps))
     template = task_instruction or default_instruction(MediaKind.VIDEO)
     root = _root(source, output, data_root)
     repair = _Repair(kind=MediaKind.VIDEO, template=template, root=root, video_fps=video_fps)
@@ -132,9 +133,9 @@ def _root(source: Path, output: Path, data_root: Path | None) -> Path | None:
 def _convert(source: Path, output: Path, repair: _Repair, made_elsewhere: bool) -> ConvertReport:
     _refuse_ours(source, made_elsewhere)
     if not output.name:
-        raise ExportError(f"{output} names no file", hint="give --output-path FOLDER/train.json")
+        raise ExportError(f"{output} names no file", hint=Hint("give {output_path:FOLDER/train.json}"))
     if _real(source) == _real(output):
-        raise ExportError(f"{output} is the file to repair", hint="give another --output-path")
+        raise ExportError(f"{output} is the file to repair", hint=Hint("give another {output_path}"))
     report = ConvertReport()
     with JsonArray(output) as file:
         for row in _repaired_rows(source, repair, report):
@@ -169,7 +170,7 @@ def _refuse_ours(source: Path, made_elsewhere: bool) -> None:
     if row is not None and "conversations" in row and not made_elsewhere:
         raise ExportError(
             f"{source} was written by Winnow and needs no repair",
-            hint=f"{_HARM}; where another script wrote it, one row a line too, say --made-elsewhere",
+            hint=Hint("{harm}; where another script wrote it, one row a line too, say {made_elsewhere}", harm=_HARM),
         )
 
 
@@ -250,7 +251,7 @@ class _Repair:
         if about is not None and about is not self.kind:
             raise DatasetError(
                 f"{where} is about {about.value}s, not about {self.kind.value}s",
-                hint=f"`winnow convert {_TASKS[about]}` is the command for it",
+                hint=Hint("{CONVERT} is the command for it", on=_TASKS[about]),
             )
 
     def _judged(self, row: dict[str, Any], report: ConvertReport) -> dict[str, Any] | None:

@@ -25,6 +25,7 @@ from backend.export.rows import RowMaker, TrainingRow
 from backend.files import Folder, read_regular
 from backend.files.folders import Kind
 from backend.foreign_text import quoted
+from backend.hints import Action, Do, Field, Hint
 from backend.media.paths import MediaRoot
 from backend.store.database import Database
 from backend.store.sets import SetRow, Sets
@@ -60,9 +61,9 @@ class Manifest:
     created_at: float
 
     @property
-    def notes(self) -> list[str]:
+    def notes(self) -> list[Hint | str]:
         """What a person has to know of the export, a line each."""
-        notes = [self.missing_media] if self.missing_media else []
+        notes: list[Hint | str] = [self.missing_media] if self.missing_media else []
         if self.left_out:
             words = ", ".join(f"{word} ({count:,})" for word, count in self.left_out.items())
             notes.append(
@@ -71,8 +72,12 @@ class Manifest:
             )
         if self.joined:
             notes.append(
-                f"{self.joined:,} rows show both media in one turn, though the judge was asked with "
-                "two: its chat template is not known here; `winnow export --judge FOLDER` names it"
+                Hint(
+                    "{rows} rows show both media in one turn, though the judge was asked with two: its chat template "
+                    "is not known here; {again} names it",
+                    rows=f"{self.joined:,}",
+                    again=Do(Action.EXPORT_SET, given=(Field("judge", "FOLDER"),)),
+                )
             )
         return notes
 
@@ -237,7 +242,7 @@ def set_of_file(database: Database, file: Path) -> SetRow:
     Raises:
         ExportError: It is no such file, it was changed since, or its set is not in this workspace.
     """
-    hint = "name the set with --set; `winnow set list` shows those there are"
+    hint = Hint("name the set with {set}; {LIST_SETS} shows those there are")
     try:
         made = load_json(read_regular(file.parent / MANIFEST))
         known = {one["name"]: one["sha256"] for one in made["files"]}

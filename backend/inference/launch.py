@@ -23,6 +23,7 @@ from backend.engines.installed import has_gpu
 from backend.engines.models import check_model
 from backend.engines.registry import ENGINES, ResolvedEngine, asks_servers, loads_model, resolve_engine
 from backend.errors import EngineUnavailable, RunError, UsageError
+from backend.hints import Field, Hint
 from backend.inference.deciding import redecide
 from backend.inference.reparsing import Preview, Reparsed, preview_reparse, reparse
 from backend.inference.spec import RunOptions, RunSpec, instructions
@@ -122,7 +123,7 @@ class Launcher:
         if dataset.status != "ready":
             raise RunError(
                 f"dataset {dataset.name} is not ready ({dataset.status})",
-                hint="`winnow dataset add` again goes on with an import that was cut off",
+                hint=Hint("{ADD_DATASET} again goes on with an import that was cut off"),
             )
         engine = self.resolve(request)
         check_device(engine.name, request.options)
@@ -180,7 +181,7 @@ class Launcher:
         if run.job_id is None:
             raise RunError(f"run {run_id} was imported and has no process", hint="import the file again")
         if run.status in ACTIVE:
-            raise RunError(f"run {run_id} is {run.status}", hint=f"`winnow run show {run_id}`")
+            raise RunError(f"run {run_id} is {run.status}", hint=Hint("see {SHOW_RUN}", on=run_id))
         if run.status == JobStatus.FINISHED and not Failures(self._db).of_run(run_id):
             raise RunError(
                 f"run {run_id} is finished and nothing failed", hint="start another run to judge the dataset again"
@@ -207,7 +208,7 @@ class Launcher:
         if run.job_id is None or run.status not in ACTIVE:
             raise RunError(
                 f"run {run_id} is {run.status}; there is nothing to cancel",
-                hint="`winnow run list` shows what is going",
+                hint=Hint("{LIST_RUNS} shows what is going"),
             )
         if self._jobs.request_cancel(run.job_id) is JobStatus.CANCELLED:
             forget(self._folder, run.job_id)
@@ -353,19 +354,21 @@ def check_device(engine: str, options: EngineOptions) -> None:
         for kind, index in devices
     ):
         raise UsageError(
-            f"--device {options.device}: is none of auto, cpu, cuda and cuda:0,1",
+            "is none of auto, cpu, cuda and cuda:0,1",
+            about=Field("device", options.device),
             hint="leave it out, and a GPU is taken where there is one",
         )
     if options.device == "cpu":
         return
     gpus = list_gpus()
     if gpus is None and not has_gpu():
-        raise EngineUnavailable("there is no NVIDIA GPU here", hint="--device cpu, or leave it out")
+        raise EngineUnavailable("there is no NVIDIA GPU here", hint=Hint("{device:cpu}, or leave it out"))
     known = {gpu.index for gpu in gpus or ()}
     lacking = [str(number) for number in named_gpus(options.device) if number not in known]
     if gpus is not None and lacking:
         raise UsageError(
-            f"--device {options.device}: there is no GPU {', '.join(lacking)}",
+            f"there is no GPU {', '.join(lacking)}",
+            about=Field("device", options.device),
             hint=f"there are {len(gpus)}, counted from 0",
         )
     shown_gpus(options.device, os.environ, gpu_uuids)

@@ -302,7 +302,7 @@ class Pipeline:
                         shown_order=place.shown.order,
                         sample=place.sample,
                         error=storable(outcome.error),
-                        hint=None if outcome.hint is None else storable(outcome.hint),
+                        hint=storable(outcome.hint) if isinstance(outcome.hint, str) else outcome.hint,
                         created_at=now,
                     )
                 )

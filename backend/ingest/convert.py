@@ -11,6 +11,7 @@ from typing import Any
 from backend.datasets.registry import Source, SourceRow
 from backend.domain.pairs import pair_key
 from backend.errors import DatasetError
+from backend.hints import Hint
 from backend.media.paths import media_kind
 from backend.store.datasets import NewPair
 
@@ -75,12 +76,12 @@ def find_data_root(parts: list[tuple[Source, Path]], given: Path | None) -> tupl
     if given is not None:
         root = given.expanduser().absolute()
         if not root.is_dir():
-            raise DatasetError(f"{root}: no such folder", hint="--data-root is where the media are")
+            raise DatasetError(f"{root}: no such folder", hint=Hint("{data_root} is where the media are"))
         return root, [""] * len(parts)
     roots = [source.default_data_root(path) for source, path in parts]
     common = Path(os.path.commonpath(roots))
     if len(set(roots)) > 1 and common == Path(common.anchor):
-        raise DatasetError("the files' media have no folder in common", hint="give one with --data-root")
+        raise DatasetError("the files' media have no folder in common", hint=Hint("give one with {data_root}"))
     below = [root.relative_to(common).as_posix() for root in roots]
     return common, ["" if part == "." else f"{part}/" for part in below]
 
@@ -94,5 +95,5 @@ def find_link_folders(given: Sequence[Path]) -> tuple[str, ...]:
     folders = [folder.expanduser().absolute() for folder in given]
     for folder in folders:
         if not folder.is_dir():
-            raise DatasetError(f"{folder}: no such folder", hint="--allow-links-to is where links may lead")
+            raise DatasetError(f"{folder}: no such folder", hint=Hint("{allow_links_to} is where links may lead"))
     return tuple(sorted({str(folder) for folder in folders}))

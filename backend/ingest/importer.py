@@ -17,6 +17,7 @@ from backend.datasets.registry import BrokenRow, Source, parse_spec
 from backend.domain.pairs import MediaKind, Preference
 from backend.errors import DatasetError, MediaError, UsageError
 from backend.foreign_text import quoted
+from backend.hints import Hint
 from backend.ingest.convert import find_data_root, find_link_folders, new_pair
 from backend.ingest.media_check import MediaCheck
 from backend.ingest.report import Read, Report, faults
@@ -62,10 +63,11 @@ def import_dataset(
         UsageError: The name is empty, or longer than a row's.
     """
     if not name.strip():
-        raise UsageError("a dataset needs a name", hint="--name NAME")
+        raise UsageError("a dataset needs a name", hint=Hint("give {name}"))
     if len(name) > LONGEST_NAME:
         raise UsageError(
-            f"a dataset's name of {len(name)} characters is too long", hint=f"--name NAME, of {LONGEST_NAME} at most"
+            f"a dataset's name of {len(name)} characters is too long",
+            hint=Hint("give a {name} of {longest_name} at most", longest_name=LONGEST_NAME),
         )
     parts = parse_spec(spec)
     for _, path in parts:
@@ -152,7 +154,9 @@ class _Import:
             return None
         if found.spec != self._spec or found.data_root != str(self._root):
             what = f"from {found.spec}, data root {found.data_root}"
-            raise DatasetError(f"there is a dataset {quoted(self._name)} already, {what}", hint="give another --name")
+            raise DatasetError(
+                f"there is a dataset {quoted(self._name)} already, {what}", hint=Hint("give another {name}")
+            )
         return found
 
     def _create(self) -> int:

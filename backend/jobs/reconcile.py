@@ -11,6 +11,7 @@ from pathlib import Path
 
 from backend.domain.jobs import ACTIVE, EXIT_UNAVAILABLE, Job, JobStatus
 from backend.foreign_text import brief
+from backend.hints import Hint
 from backend.jobs.lock import SupervisorLock
 from backend.jobs.marks import mark_of
 from backend.jobs.processes import is_alive, pid_exists, reap, stop_group, stop_marked
@@ -26,7 +27,7 @@ _LOG_TAIL_BYTES = 4096
 class _Outcome:
     status: JobStatus
     error: str | None = None
-    hint: str | None = None
+    hint: Hint | str | None = None
 
 
 def reconcile(jobs: JobTable, folder: Path, *, stale_seconds: float = 30.0) -> list[int]:

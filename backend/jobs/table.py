@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from backend.domain.jobs import Job, JobStatus
+from backend.hints import Hint
 
 
 class JobTable(Protocol):
@@ -29,7 +30,7 @@ class JobTable(Protocol):
         *,
         exit_code: int | None = None,
         error: str | None = None,
-        hint: str | None = None,
+        hint: Hint | str | None = None,
         pid: int | None = None,
     ) -> bool:
         """Record how a job ended; false when that was decided already."""

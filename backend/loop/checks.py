@@ -12,6 +12,7 @@ from backend.domain.filtering import load_policy
 from backend.domain.pairs import OrderPolicy
 from backend.domain.preflight import Check, Level
 from backend.errors import RunError, TrainingError, UsageError, WinnowError
+from backend.hints import Field, Hint
 from backend.inference.preflight import preflight as run_preflight
 from backend.loop.serving import check_serving
 from backend.loop.spec import LoopSpec
@@ -22,11 +23,11 @@ from backend.training.registry import load_trainer
 from backend.training.spec import LoraSpec, SetRef, TrainingSpec
 from backend.workspace import Workspace
 
-_ITS_OWN = {
-    "model": "--model names the first round's; each later one starts from the judge before it",
-    "output_dir": "--output-dir names the folder of all rounds",
+_ITS_OWN: Mapping[str, Hint | str] = {
+    "model": Hint("{model} names the first round's; each later one starts from the judge before it"),
+    "output_dir": Hint("{output_dir} names the folder of all rounds"),
     "sets": "each round trains on the set that it froze",
-    "trainer": "--trainer names it",
+    "trainer": Hint("{trainer} names it"),
 }
 """What the loop itself says to the trainer, and where a person says it to the loop."""
 
@@ -50,12 +51,12 @@ def check_loop(space: Workspace, spec: LoopSpec) -> None:
         if name is not None:
             space.datasets.get(name)
     if spec.holdout == spec.dataset:
-        raise UsageError("the held-out dataset is the one that is trained on", hint="give another --holdout")
+        raise UsageError("the held-out dataset is the one that is trained on", hint=Hint("give another {holdout}"))
     check_serving(spec)
     policy = load_policy(spec.policy)
     if policy.plan.needs_both_orders and spec.order is not OrderPolicy.BOTH:
         raise UsageError(
-            f"policy {policy.name} accepts only pairs that were judged in both orders", hint="--order both"
+            f"policy {policy.name} accepts only pairs that were judged in both orders", hint=Hint("{order:both}")
         )
     # Before anything is looked at on the machine: what was written wrongly is told first.
     training_spec(spec, model=spec.model, folder=Path(), sets=(_NO_SET_YET,))
@@ -81,7 +82,7 @@ def check_training(space: Workspace, spec: LoopSpec, *, model: str, folder: Path
     """
     training = training_spec(spec, model=model, folder=folder, sets=(_NO_SET_YET,))
     trainer = load_trainer(training.trainer, space.tools)
-    checks = training_preflight(space.database, training, trainer, (), devices_of(training))
+    checks = training_preflight(space.database, space.folder, training, trainer, (), devices_of(training))
     _refuse([check for check in checks if check.name not in _OF_ITS_SET], TrainingError)
 
 
@@ -93,7 +94,7 @@ def training_spec(spec: LoopSpec, *, model: str, folder: Path, sets: Sequence[Se
     """
     for name, hint in _ITS_OWN.items():
         if name in spec.training:
-            raise UsageError(f"--train {name}: that is the loop's own to say", hint=hint)
+            raise UsageError("that is the loop's own to say", about=Field("train", name), hint=hint)
     try:
         return TrainingSpec(
             sets=tuple(sets),
@@ -107,10 +108,12 @@ def training_spec(spec: LoopSpec, *, model: str, folder: Path, sets: Sequence[Se
         name = "_".join(str(part) for part in first["loc"])
         if first["type"] == "extra_forbidden":
             raise UsageError(
-                f"--train {name}: a training has no such option", hint=f"one of {', '.join(training_options())}"
+                "a training has no such option",
+                about=Field("train", name),
+                hint=f"one of {', '.join(training_options())}",
             ) from error
         raise UsageError(
-            f"--train {name}: {first['msg']}", hint="`winnow train start --help` tells the options"
+            first["msg"], about=Field("train", name), hint=Hint("{TRAINING_OPTIONS} tells the options")
         ) from error
 
 

@@ -15,6 +15,7 @@ from dataclasses import replace
 from sqlalchemy import Connection
 
 from backend.errors import RunError, StoreError
+from backend.hints import Hint
 from backend.jobs.processes import is_alive, pid_exists, this_process
 from backend.loop.spec import LoopSpec, LoopState, Step
 from backend.store.loops import Driver, LoopRow, Loops
@@ -66,7 +67,7 @@ class Hold:
         row = self._loops.get(self._id)
         if row.state.get("step") == Step.CANCELLED:
             return cancelled(self._id)
-        return RunError(f"loop {self._id} was taken over by another process", hint=f"`winnow loop show {self._id}`")
+        return RunError(f"loop {self._id} was taken over by another process", hint=Hint("see {SHOW_LOOP}", on=self._id))
 
 
 @contextmanager
@@ -116,14 +117,12 @@ def driver_of(space: Workspace, row: LoopRow) -> Driver | None:
 
 def cancelled(loop_id: int) -> RunError:
     """What is said of a loop that was given up."""
-    return RunError(
-        f"loop {loop_id} was cancelled", hint="what it made is there; `winnow loop --dataset …` starts another"
-    )
+    return RunError(f"loop {loop_id} was cancelled", hint=Hint("what it made is there; {START_LOOP} starts another"))
 
 
 def _taken(loop_id: int, driver: Driver | None) -> RunError:
     who = f"process {driver.pid} on {driver.host}" if driver else "another process"
     return RunError(
         f"loop {loop_id} is going on already, in {who}",
-        hint=f"`winnow loop show {loop_id}` tells how far it is; `winnow loop cancel {loop_id}` ends it",
+        hint=Hint("{SHOW_LOOP} tells how far it is; {CANCEL_LOOP} ends it", on=loop_id),
     )

@@ -13,6 +13,7 @@ from sqlalchemy import Connection
 from backend.curation.sets import Balance
 from backend.domain.jobs import OPEN, JobStatus
 from backend.errors import ReviewError, RunError, TrainingError, UsageError
+from backend.hints import Action, Do, Field, Hint
 from backend.loop.checks import check_training, training_spec, with_values
 from backend.loop.driver import Hold
 from backend.loop.serving import JudgeServer, check_serving
@@ -83,16 +84,16 @@ class Rounds:
         """
         update: dict[str, Any] = {}
         if changes.balance is not None:
-            self._refuse_late("--balance", Step.FREEZE, "freeze")
+            self._refuse_late("balance", Step.FREEZE, "freeze")
             update["balance"] = changes.balance
         if changes.training:
-            self._refuse_late("--train", Step.TRAIN, "train")
+            self._refuse_late("train", Step.TRAIN, "train")
             update["training"] = with_values(self.spec.training, changes.training)
         if changes.output_dir is not None:
-            self._refuse_late("--output-dir", Step.TRAIN, "train")
+            self._refuse_late("output_dir", Step.TRAIN, "train")
             update["output_dir"] = changes.output_dir
         if changes.serve is not None:
-            self._refuse_late("--serve", Step.EVALUATE, "judge")
+            self._refuse_late("serve", Step.EVALUATE, "judge")
             update["serve"] = changes.serve
         if not update:
             return
@@ -113,7 +114,9 @@ class Rounds:
 
     def _refuse_late(self, option: str, used_in: Step, verb: str) -> None:
         if self._is_past(used_in) and self.state.round == self.spec.rounds:
-            raise UsageError(f"{option}: loop {self._id} has nothing left to {verb}", hint="start another loop with it")
+            raise UsageError(
+                f"loop {self._id} has nothing left to {verb}", about=Field(option), hint="start another loop with it"
+            )
 
     def _give_up_training(self) -> None:
         """Make way for another training of this round, where one was started.
@@ -130,7 +133,7 @@ class Rounds:
         if row.status in OPEN:
             raise TrainingError(
                 f"training {training} is {row.status} with the options it was started with",
-                hint=f"`winnow train stop {training}`, then resume the loop with other options",
+                hint=Hint("{STOP_TRAINING}, then resume the loop with other options", on=training),
             )
         self.state.now.setdefault("given_up", []).append(training)
 
@@ -185,13 +188,18 @@ class Rounds:
             if balance is None or one is None:
                 raise ReviewError(
                     error.message,
-                    hint=f"`winnow run filter {run_id} --policy …` or rulings may accept more; "
-                    f"then `winnow loop resume {self._id}`",
+                    hint=Hint(
+                        "{anew} or rulings may accept more; then {RESUME_LOOP}",
+                        on=self._id,
+                        anew=Do(Action.FILTER_RUN, run_id, (Field("policy", "…"),)),
+                    ),
                 ) from error
             raise ReviewError(
                 f"balancing leaves nothing of the {accepted} accepted in run {run_id}: all of them answer {one.answer}",
-                hint=f"`winnow loop resume {self._id} --no-balance` trains on them as they are; "
-                "or let rulings accept some of the other answer",
+                hint=Hint(
+                    "{resume} trains on them as they are; or let rulings accept some of the other answer",
+                    resume=Do(Action.RESUME_LOOP, self._id, (Field("balance", False),)),
+                ),
             ) from error
 
     def _train(self) -> Step:
@@ -226,10 +234,10 @@ class Rounds:
         except TrainingError as error:
             raise TrainingError(error.message, hint=self._way_on(error.hint)) from error
 
-    def _way_on(self, hint: str | None) -> str:
+    def _way_on(self, hint: Hint | str | None) -> Hint:
         """What a training's own hint cannot know: how to give the loop another option."""
-        resume = f"`winnow loop resume {self._id}` tries again, with --train NAME=VALUE otherwise"
-        return f"{hint}; {resume}" if hint else resume
+        again = Hint("{RESUME_LOOP} tries again, with {train:NAME=VALUE} otherwise", on=self._id)
+        return Hint("{hint}; {again}", hint=hint, again=again) if hint else again
 
     def _training(self) -> TrainingSpec:
         judge, folder = self._judge(self.state.round), self._folder(self.state.round)
@@ -300,7 +308,7 @@ class Rounds:
         if row.status != JobStatus.FINISHED:
             raise RunError(
                 f"run {run_id} {row.status}{': ' + row.error if row.error else ''}",
-                hint=row.hint or f"`winnow loop resume {self._id}` goes on",
+                hint=row.hint or Hint("{RESUME_LOOP} goes on", on=self._id),
             )
         return space.runs.counts(run_id)
 

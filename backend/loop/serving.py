@@ -19,6 +19,7 @@ from backend.domain.foreign import quoted
 from backend.engines.base import EngineOptions
 from backend.engines.openai import check_served, served_models
 from backend.errors import RunError, UsageError
+from backend.hints import Field, Hint
 from backend.jobs.kept import GRACE_S
 from backend.jobs.marks import MARK
 from backend.jobs.processes import is_alive, reap, spawn, stop_group, stop_marked
@@ -31,7 +32,7 @@ START_S = 1800.0
 """What a server is given to load a judge, as long as its process lives."""
 
 MODEL = "{model}"
-_EXAMPLE = f"--serve 'vllm serve {MODEL} --port 8000'"
+_EXAMPLE = Hint("{serve}", serve=Field("serve", f"vllm serve {MODEL} --port 8000"))
 _POLL_S = 0.3
 
 _KEPT = "import sys; sys.path.insert(0, sys.argv[1]); from backend.jobs.kept import main; sys.exit(main(sys.argv[2:]))"
@@ -46,20 +47,22 @@ def check_serving(spec: LoopSpec) -> None:
         UsageError: It would, or the template cannot be started or says nothing of the judge.
     """
     if spec.serve and not spec.by_server:
-        raise UsageError(f"--serve: engine {spec.engine} loads each judge itself", hint="--engine openai, or none")
+        raise UsageError(
+            f"engine {spec.engine} loads each judge itself", about=Field("serve"), hint=Hint("{engine:openai}, or none")
+        )
     if not spec.serve:
         if spec.by_server and (spec.rounds > 1 or spec.holdout is not None):
             raise UsageError(
                 "engine openai asks servers, which do not have the judges that the loop trains",
-                hint=f"{_EXAMPLE} has the loop start one for each judge; or --engine vllm",
+                hint=Hint("{example} has the loop start one for each judge; or {engine:vllm}", example=_EXAMPLE),
             )
         return
     unknown = sorted(places_in(spec.serve) - {"model"})
     if unknown or not places_in(spec.serve):
         said = f"there is no {{{unknown[0]}}}" if unknown else f"{MODEL} is missing"
-        raise UsageError(f"--serve: {said} in the command", hint=_EXAMPLE)
+        raise UsageError(f"{said} in the command", about=Field("serve"), hint=_EXAMPLE)
     if shutil.which(spec.serve[0]) is None:
-        raise UsageError(f"--serve: there is no program {spec.serve[0]}", hint=_EXAMPLE)
+        raise UsageError(f"there is no program {spec.serve[0]}", about=Field("serve"), hint=_EXAMPLE)
 
 
 def stop_server(folder: Path, loop_id: int) -> bool:
@@ -114,8 +117,11 @@ class JudgeServer:
             line = last_line(self._log)
             raise RunError(
                 f"the server of the judge has ended{': ' + line if line else ''}",
-                hint=f"its log is {self._log}; `winnow loop resume {self._id}` starts it again, "
-                "with another --serve where that is the reason",
+                hint=Hint(
+                    "its log is {log}; {RESUME_LOOP} starts it again, with another {serve} where that is the reason",
+                    on=self._id,
+                    log=str(self._log),
+                ),
             )
 
     def stop(self) -> None:

@@ -59,15 +59,13 @@ def run(
     with driving(space, loop_id) as (row, hold):
         rounds = Rounds(space, row, hold, say)
         try:
-            _go_on(rounds, loop_id, say, reviewed=reviewed, changes=changes)
+            _go_on(rounds, say, reviewed=reviewed, changes=changes)
         finally:
             rounds.close()
     return rounds.state
 
 
-def _go_on(
-    rounds: Rounds, loop_id: int, say: Callable[[str], None], *, reviewed: bool, changes: Changes | None
-) -> None:
+def _go_on(rounds: Rounds, say: Callable[[str], None], *, reviewed: bool, changes: Changes | None) -> None:
     if changes is not None:
         rounds.change(changes)
     if replays(rounds.spec.engine):
@@ -77,7 +75,6 @@ def _go_on(
         if rounds.state.step is Step.REVIEW and not reviewed:
             run_id = rounds.state.now["run"]
             say(f"round {rounds.state.round}: waiting for a review of run {run_id}")
-            say(f"then: winnow loop resume {loop_id}")
             return
         reviewed = False
         rounds.advance()

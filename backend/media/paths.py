@@ -18,6 +18,7 @@ from unicodedata import normalize
 from backend.domain.pairs import MediaKind
 from backend.errors import MediaError
 from backend.foreign_text import quoted
+from backend.hints import Field, Hint
 from backend.media.opening import open_medium
 
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".avif"})
@@ -56,11 +57,13 @@ def resolve_media(data_root: Path, path: str, links_to: Sequence[str] = ()) -> P
     if _lies_in(os.path.abspath(data_root), os.path.abspath(named)):  # noqa: PTH100
         raise MediaError(
             f"{path}: leaves the data root by a symbolic link",
-            hint=f"add the dataset with --allow-links-to {Path(resolved).parent}, if you trust that",
+            hint=Hint(
+                "add the dataset with {links}, if you trust that",
+                links=Field("allow_links_to", str(Path(resolved).parent)),
+            ),
         )
     raise MediaError(
-        f"{path}: leaves the data root {data_root}",
-        hint="set the data root (--data-root) to a folder that holds all media",
+        f"{path}: leaves the data root {data_root}", hint=Hint("set {data_root} to a folder that holds all media")
     )
 
 

@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, bindparam, delete, false, func, select, tr
 
 from backend.errors import NotFound
 from backend.foreign_text import quoted
+from backend.hints import Hint
 from backend.media.paths import MediaRoot
 from backend.store.database import Database, insert_into
 from backend.store.dataset_links import links_of, replace_links
@@ -118,7 +119,7 @@ class Datasets(PairReading, DatasetIssues):
             names = ", ".join(row.name for row in self.list()[:20])
             raise NotFound(
                 f"there is no dataset {quoted(name)}",
-                hint=f"datasets: {names}" if names else "add one with `winnow dataset add`",
+                hint=f"datasets: {names}" if names else Hint("add one with {ADD_DATASET}"),
             )
         return found
 

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, delete, select, tuple_
 
 from backend.domain.pairs import Order
+from backend.hints import Hint
 from backend.store.database import Database, insert_into
 from backend.store.schema import failures, pairs
 
@@ -21,7 +22,7 @@ class NewFailure:
     shown_order: Order
     sample: int
     error: str
-    hint: str | None
+    hint: Hint | str | None
     created_at: float
     """UTC seconds; the same one again is the same failure, sent twice."""
 
@@ -35,7 +36,7 @@ class FailedPair(NamedTuple):
     sample: int
     attempts: int
     error: str
-    hint: str | None
+    hint: Hint | str | None
 
 
 class Failures:

@@ -16,6 +16,7 @@ from sqlalchemy import Connection, Row, func, insert, select, update
 
 from backend.domain.jobs import ACTIVE, OPEN, RESUMABLE, Job, JobStatus, attempt_s, can_move, took_s
 from backend.errors import NotFound, RunError
+from backend.hints import Hint
 from backend.store.database import Database
 from backend.store.schema import jobs
 
@@ -181,7 +182,7 @@ class Jobs:
         *,
         exit_code: int | None = None,
         error: str | None = None,
-        hint: str | None = None,
+        hint: Hint | str | None = None,
         pid: int | None = None,
     ) -> bool:
         """Record how a job ended.
@@ -191,7 +192,7 @@ class Jobs:
             status: ``finished``, ``failed``, ``cancelled`` or ``interrupted``.
             exit_code: Of its process, where it is known; negative for a signal.
             error: One line, for a person.
-            hint: One line.
+            hint: What to do about it.
             pid: Whose end this is; nothing happens when the job belongs to another process.
 
         Returns:

@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, insert, select, update
 
 from backend.errors import NotFound
+from backend.hints import Hint
 from backend.store.database import Database
 from backend.store.schema import loops
 
@@ -156,7 +157,7 @@ def _get(connection: Connection, loop_id: int) -> LoopRow:
         query = query.with_for_update()
     row = connection.execute(query).first()
     if row is None:
-        raise NotFound(f"there is no loop {loop_id}", hint="`winnow loop list` shows them")
+        raise NotFound(f"there is no loop {loop_id}", hint=Hint("{LIST_LOOPS} shows them"))
     return _loop(row)
 
 

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, select
 
 from backend.domain.pairs import Order
 from backend.errors import NotFound
+from backend.hints import Hint
 from backend.store.database import Database, insert_rows
 from backend.store.failures import Failures
 from backend.store.look_up import look_up
@@ -157,9 +158,11 @@ class Predictions:
         with self._db.read() as connection:
             found = connection.execute(query.limit(2)).scalars().all()
         if not found:
-            raise NotFound(f"run {run_id} has no such prediction", hint=f"`winnow run predictions {run_id}`")
+            raise NotFound(
+                f"run {run_id} has no such prediction", hint=Hint("{LIST_PREDICTIONS} lists them", on=run_id)
+            )
         if len(found) > 1:
-            raise NotFound("the pair was judged in both orders", hint="say --order dataset or --order swapped")
+            raise NotFound("the pair was judged in both orders", hint=Hint("say {order:dataset} or {order:swapped}"))
         return int(found[0])
 
     def state(self, prediction_id: int) -> dict[str, Any]:

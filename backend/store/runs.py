@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Row, func, insert, select, update
 
 from backend.domain.reading import READER
 from backend.errors import NotFound
+from backend.hints import Hint
 from backend.store.database import Database
 from backend.store.jobs import with_took
 from backend.store.schema import datasets, failures, jobs, predictions, runs, verdicts
@@ -40,7 +41,7 @@ class RunRow:
     progress: dict[str, Any]
     status: str
     error: str | None
-    hint: str | None
+    hint: Hint | str | None
     log_path: str | None
     created_at: float
     started_at: float | None
@@ -126,7 +127,7 @@ class Runs:
         with self._db.read() as connection:
             row = connection.execute(_select().where(runs.c.id == run_id)).first()
         if row is None:
-            raise NotFound(f"there is no run {run_id}", hint="`winnow run list` shows the runs")
+            raise NotFound(f"there is no run {run_id}", hint=Hint("{LIST_RUNS} shows the runs"))
         return _run(row)
 
     def list(self) -> list[RunRow]:

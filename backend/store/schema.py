@@ -15,6 +15,7 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    Dialect,
     Float,
     ForeignKey,
     Index,
@@ -23,9 +24,12 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    TypeDecorator,
     UniqueConstraint,
     text,
 )
+
+from backend.hints import Hint, from_text, to_text
 
 metadata = MetaData(
     naming_convention={
@@ -35,6 +39,20 @@ metadata = MetaData(
         "pk": "pk_%(table_name)s",
     }
 )
+
+
+class HintText(TypeDecorator[Hint | str]):
+    """A hint; rows of an older Winnow hold plain words."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: Hint | str | None, dialect: Dialect) -> str | None:  # noqa: ARG002
+        return to_text(value)
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> Hint | str | None:  # noqa: ARG002
+        return from_text(value)
+
 
 # BIGINT would not be SQLite's rowid alias, which makes keyset pages and inserts fast there.
 _Id = BigInteger().with_variant(Integer, "sqlite")
@@ -125,7 +143,7 @@ jobs = Table(
     Column("cancel_requested", Boolean, nullable=False),
     Column("exit_code", Integer),
     Column("error", Text),
-    Column("hint", Text),
+    Column("hint", HintText),
     Column("created_at", Float, nullable=False),
     Column("started_at", Float),
     Column("finished_at", Float),
@@ -215,7 +233,7 @@ failures = Table(
     Column("shown_order", String(10), nullable=False),
     Column("sample", Integer, nullable=False),
     Column("error", Text, nullable=False),
-    Column("hint", Text),
+    Column("hint", HintText),
     Column("attempts", Integer, nullable=False),
     Column("created_at", Float, nullable=False),
     UniqueConstraint("run_id", "pair_id", "shown_order", "sample"),

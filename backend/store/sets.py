@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, Row, Select, delete, func, insert, select, update
 
 from backend.errors import NotFound
+from backend.hints import Hint
 from backend.media.paths import MediaRoot
 from backend.store.database import Database
 from backend.store.dataset_links import links_of
@@ -163,7 +164,7 @@ class Sets:
         wanted, _, version = name.partition("@")
         rows = [row for row in self.list() if row.name == wanted and (not version or str(row.version) == version)]
         if not rows:
-            raise NotFound(f"there is no set {name}", hint="`winnow set list` shows the sets")
+            raise NotFound(f"there is no set {name}", hint=Hint("{LIST_SETS} shows the sets"))
         return max(rows, key=lambda row: row.version)
 
     def accepted(self, connection: Connection, run_id: int) -> Iterator[ItemRow]:

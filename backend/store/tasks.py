@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Row, insert, select, update
 
 from backend.domain.jobs import OPEN, JobStatus
 from backend.errors import NotFound
+from backend.hints import Hint
 from backend.store.database import Database
 from backend.store.schema import jobs, tasks
 
@@ -38,7 +39,7 @@ class TaskRow:
     created_at: float
     status: str
     error: str | None
-    hint: str | None
+    hint: Hint | str | None
     log_path: str
 
     @property

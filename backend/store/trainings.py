@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, func, insert, select, update
 
 from backend.errors import NotFound
+from backend.hints import Hint
 from backend.store.database import Database
 from backend.store.jobs import with_took
 from backend.store.schema import datasets, evaluations, jobs, pairs, predictions, reviews, runs, set_items, trainings
@@ -31,7 +32,7 @@ class TrainingRow:
     progress: dict[str, Any]
     status: str
     error: str | None
-    hint: str | None
+    hint: Hint | str | None
     log_path: str
     devices: str
     attempt: int
@@ -121,7 +122,7 @@ class Trainings:
         with self._db.read() as connection:
             row = connection.execute(_select().where(trainings.c.id == training_id)).first()
         if row is None:
-            raise NotFound(f"there is no training {training_id}", hint="`winnow train list` shows them")
+            raise NotFound(f"there is no training {training_id}", hint=Hint("{LIST_TRAININGS} shows them"))
         return _training(row)
 
     def list(self) -> list[TrainingRow]:

@@ -16,15 +16,16 @@ from typing import Any, Literal
 from sqlalchemy import Connection, select, update
 
 from backend.errors import RunError
+from backend.hints import Hint
 from backend.store.database import Database
 from backend.store.schema import runs
 
 What = Literal["deciding", "importing", "reparsing"]
 _MARK = "unfinished"
-_WORDS: Mapping[What, tuple[str, str]] = {
-    "deciding": ("decided anew", "`winnow run filter` does it again"),
-    "importing": ("imported", "import the same file again: it goes on where it was cut off"),
-    "reparsing": ("parsed again", "`winnow run reparse` does it again"),
+_WORDS: Mapping[What, tuple[str, Hint]] = {
+    "deciding": ("decided anew", Hint("{FILTER_RUN} does it again")),
+    "importing": ("imported", Hint("import the same file again: it goes on where it was cut off")),
+    "reparsing": ("parsed again", Hint("{REPARSE_RUN} does it again")),
 }
 ABANDONED_S = 30.0
 """Age of a mark from which its process counts as gone; a living one renews it with every chunk."""
@@ -77,7 +78,7 @@ def check_mark(connection: Connection, run_id: int, attempt: str) -> None:
     if mark is None or mark.attempt != attempt:
         raise RunError(
             f"run {run_id} is being changed by somebody else, whose change stands",
-            hint=f"`winnow run show {run_id}` tells the policy in force",
+            hint=Hint("{SHOW_RUN} tells the policy in force", on=run_id),
         )
 
 
@@ -113,7 +114,7 @@ def _refuse(run_id: int, mark: Unfinished) -> None:
     doing, again = _WORDS[mark.what]
     raise RunError(
         f"run {run_id} is still being {doing}",
-        hint=f"that was cut off; {again}" if mark.abandoned else "try again in a moment",
+        hint=Hint("that was cut off; {again}", again=again) if mark.abandoned else "try again in a moment",
     )
 
 

@@ -13,6 +13,7 @@ from backend.domain.pairs import MediaKind
 from backend.domain.preflight import Check, Level
 from backend.engines.models import pixel_limit
 from backend.engines.registry import ENGINES, replays
+from backend.hints import Field, Hint
 from backend.store.database import Database
 from backend.store.sets import SetRow
 from backend.training.asking import Asked, asked_by_kind, runs_by_kind
@@ -46,7 +47,7 @@ def _instruction(spec: TrainingSpec, asked: Mapping[MediaKind, set[Asked]]) -> C
                 "Instruction",
                 Level.FAIL,
                 "the sets were judged under another instruction than later runs will ask with",
-                "leave --task-instruction out: `winnow train evaluate` asks as the sets were judged",
+                Hint("leave {task_instruction} out: {EVALUATE_TRAINING} asks as the sets were judged"),
             )
         if len(templates) > 1:
             return Check(
@@ -63,7 +64,7 @@ def _frames(spec: TrainingSpec, runs: list[dict[str, Any]]) -> Iterator[Check]:
     if rates in ([], [spec.fps]):
         return
     said = f"the judge saw {_listed(rates)} frames a second, training shows {spec.fps:g}"
-    yield Check("Frames", Level.FAIL, said, _way_out("--fps", rates, "frame rate"))
+    yield Check("Frames", Level.FAIL, said, _way_out("fps", rates, "frame rate"))
 
 
 def _pixels(spec: TrainingSpec, runs_of: Mapping[MediaKind, list[dict[str, Any]]]) -> Iterator[Check]:
@@ -82,7 +83,7 @@ def _pixels(spec: TrainingSpec, runs_of: Mapping[MediaKind, list[dict[str, Any]]
                 "Pixels",
                 Level.FAIL,
                 f"the judge saw {kind.value}s of at most {_listed(known)} pixels, training shows {shown:,}",
-                _way_out("--max-pixels", known, "number of pixels"),
+                _way_out("max_pixels", known, "number of pixels"),
             )
             return
         if None in seen:
@@ -91,7 +92,7 @@ def _pixels(spec: TrainingSpec, runs_of: Mapping[MediaKind, list[dict[str, Any]]
                 Level.WARN,
                 "an older run showed as many pixels as its model's processor let through, and its "
                 "model is not here to tell",
-                "judge again with --max-pixels",
+                Hint("judge again with {max_pixels}"),
             )
             return
 
@@ -104,7 +105,11 @@ def _listed(numbers: Sequence[float]) -> str:
     return " and ".join(f"{number:,g}" if number < 1e6 else f"{number:,.0f}" for number in numbers)
 
 
-def _way_out(option: str, found: Sequence[float], what: str) -> str:
+def _way_out(option: str, found: Sequence[float], what: str) -> Hint:
     if len(found) == 1:
-        return f"{option} {found[0]:g}" if found[0] < 1e6 else f"{option} {found[0]:.0f}"
-    return f"no {option} fits runs of several; train on sets of one {what}, or judge again with one"
+        return Hint("{option}", option=Field(option, f"{found[0]:g}" if found[0] < 1e6 else f"{found[0]:.0f}"))
+    return Hint(
+        "no {option} fits runs of several; train on sets of one {what}, or judge again with one",
+        option=Field(option),
+        what=what,
+    )

@@ -12,13 +12,14 @@ from backend.domain.preflight import Check, Level
 from backend.domain.statistics import mcnemar
 from backend.engines.models import check_model
 from backend.errors import WinnowError
+from backend.hints import Hint
 from backend.media.paths import name_on_disk
 from backend.store.database import Database
 from backend.store.sets import SetRow
 from backend.store.trainings import Trainings
 from backend.training.as_judged import as_judged
 from backend.training.base import Trainer
-from backend.training.folder import check_free, read_json
+from backend.training.folder import check_free, owned_by, owner_of, read_json
 from backend.training.own_texts import own_texts
 from backend.training.probing import check_disk, check_gpus, module_names
 from backend.training.progress import steps_per_epoch
@@ -33,6 +34,7 @@ _CHANCE = 0.01
 
 def preflight(
     database: Database,
+    workspace: Path,
     spec: TrainingSpec,
     trainer: Trainer,
     sets: Sequence[SetRow],
@@ -43,6 +45,7 @@ def preflight(
     """Everything that can be known before a training starts, in the order a person asks it.
 
     Args:
+        workspace: Its folder.
         sets: Those of the spec.
         devices: The device set that the training will hold.
         thorough: Where nothing else stops it, let a small judge answer a few rows; takes seconds.
@@ -50,7 +53,7 @@ def preflight(
     weights = weight_bytes(spec.model)
     checks = [_data(sets), *_rows(spec, sets), *_media(database, sets), _balance(sets)]
     checks += as_judged(database, spec, sets)
-    checks += [_model(spec, weights), *_adapters(spec), _output(spec)]
+    checks += [_model(spec, weights), *_adapters(spec), _output(database, workspace, spec)]
     wanted = spec.gpus_per_node
     checks.append(check_gpus(devices, wanted, weights, spec))
     checks.append(check_disk(Path(spec.output_dir), weights, spec))
@@ -82,7 +85,7 @@ def _rows(spec: TrainingSpec, sets: Sequence[SetRow]) -> Iterator[Check]:
             "Rows",
             Level.FAIL,
             f"about {rows:,} rows to train on do not fill one step of train_batch_size {spec.train_batch_size}",
-            "lower --train-batch-size or --validation, or take more rows",
+            Hint("lower {train_batch_size} or {validation}, or take more rows"),
         )
 
 
@@ -144,10 +147,7 @@ def _balance(sets: Sequence[SetRow]) -> Check:
     chance = mcnemar(counts["first"], counts["second"])
     if max(share, 1 - share) > _LOPSIDED and chance < _CHANCE:
         return Check(
-            "Labels",
-            Level.WARN,
-            text,
-            "the judge may learn to prefer a place; `winnow set create --balance` evens them out",
+            "Labels", Level.WARN, text, Hint("the judge may learn to prefer a place; {BALANCE_SET} evens them out")
         )
     return Check("Labels", Level.OK, text)
 
@@ -185,13 +185,18 @@ def _adapters(spec: TrainingSpec) -> Iterator[Check]:
             "Adapters",
             level,
             f"the model has no module {', '.join(lacking)}",
-            f"name modules that it has with --lora-target-modules{such}",
+            Hint("name modules that it has with {lora_target_modules}{such}", such=such),
         )
 
 
-def _output(spec: TrainingSpec) -> Check:
+def _output(database: Database, workspace: Path, spec: TrainingSpec) -> Check:
+    folder = Path(spec.output_dir)
     try:
-        check_free(Path(spec.output_dir))
+        check_free(folder)
     except WinnowError as error:
-        return Check("Output folder", Level.FAIL, error.message, error.hint)
+        hint = error.hint
+        for row in Trainings(database).list():
+            if row.output_dir == spec.output_dir and owned_by(folder, owner_of(workspace, row.id)):
+                hint = Hint("see {SHOW_TRAINING}; {rest}", on=row.id, rest=error.hint or "")
+        return Check("Output folder", Level.FAIL, error.message, hint)
     return Check("Output folder", Level.OK, spec.output_dir)

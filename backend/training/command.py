@@ -22,6 +22,7 @@ from backend.domain.preflight import Check, Level
 from backend.engines.models import pixel_limit
 from backend.errors import UsageError
 from backend.foreign_text import brief
+from backend.hints import Hint
 from backend.training import tensorboard
 from backend.training.base import Checkpoint, Command, Metric, TrainerKind
 from backend.training.data import DataFile, data_files, expected_files
@@ -30,6 +31,7 @@ from backend.training.programs import program_checks, program_places
 from backend.training.spec import TrainingSpec
 from backend.training.weights import has_whole_weights
 
+_NO_COMMAND = Hint("give the program and its arguments in {command}")
 _PLACE = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")
 EACH_FILE = "{data_files}"
 _LOGS = ("trainer_log.jsonl", "logging.jsonl")
@@ -128,7 +130,7 @@ class CommandTrainer:
     def preflight(self, spec: TrainingSpec) -> Sequence[Check]:
         """See :class:`backend.training.base.Trainer`."""
         if not spec.command:
-            return [Check("Command", Level.FAIL, "no command is given", "--command 'PROGRAM …'")]
+            return [Check("Command", Level.FAIL, "no command is given", _NO_COMMAND)]
         unknown = _unknown(spec)
         if unknown:
             return [Check("Command", Level.FAIL, f"unknown place {unknown}", _known_places())]
@@ -165,7 +167,7 @@ class CommandTrainer:
                 Check(
                     "Steps",
                     Level.WARN,
-                    f"the command does not name {{max_steps}}, so --max-steps {spec.max_steps} is not heeded",
+                    f"the command does not name {{max_steps}}, so max_steps {spec.max_steps} is not heeded",
                     "--max_steps {max_steps} in the command, where the program has that option",
                 )
             )
@@ -178,7 +180,7 @@ class CommandTrainer:
             UsageError: It names something that is not known, or is empty.
         """
         if not spec.command:
-            raise UsageError("the command trainer needs a command", hint="--command 'PROGRAM …'")
+            raise UsageError("the command trainer needs a command", hint=_NO_COMMAND)
         unknown = _unknown(spec)
         if unknown:
             raise UsageError(f"unknown place {unknown} in the command", hint=_known_places())

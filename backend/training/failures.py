@@ -6,27 +6,34 @@ import re
 from pathlib import Path
 
 from backend.foreign_text import brief
+from backend.hints import Hint
 from backend.jobs.reconcile import last_line
 
 _TAIL = 60_000
-_MEANINGS = (
+_MEANINGS: tuple[tuple[re.Pattern[str], str, Hint | str], ...] = (
     (
         re.compile(r"CUDA out of memory|OutOfMemoryError|CUDA error: out of memory", re.I),
         "out of GPU memory",
-        "lower --micro-train-batch-size, --max-pixels or --fps (--prompt-max-len too, but under "
-        "LightRFT it leaves no row out); or use --lora, or --zero-stage 3 over more GPUs",
+        Hint(
+            "lower {micro_train_batch_size}, {max_pixels} or {fps} ({prompt_max_len} too, but under "
+            "LightRFT it leaves no row out); or use {lora}, or {zero_stage:3} over more GPUs"
+        ),
     ),
     (
         re.compile(r"EADDRINUSE|address already in use", re.I),
         "the port is taken",
-        "start another training with another --master-port",
+        Hint("start another training with another {master_port}"),
     ),
     (
         re.compile(r"The data handler for source \S+ is not implemented"),
         "LightRFT does not know one of the sources",
         "update the checkout that LIGHTRFT_HOME names",
     ),
-    (re.compile(r"No space left on device|ENOSPC"), "the disk is full", "free some space, then `winnow train resume`"),
+    (
+        re.compile(r"No space left on device|ENOSPC"),
+        "the disk is full",
+        Hint("free some space, then {RESUME_TRAINING}"),
+    ),
 )
 
 
@@ -34,7 +41,7 @@ _RAISED = re.compile(r"^(?:\[rank\d+\]: ?)?((?:\w+\.)*\w*(?:Error|Exception)(?::
 _TORCHRUN = "torch.distributed.elastic."
 
 
-def explain(log: Path, code: int, since: int = 0) -> tuple[str, str]:
+def explain(log: Path, code: int, since: int = 0) -> tuple[str, Hint | str]:
     """One line and a hint about a command that failed, from the end of its log.
 
     Args:
@@ -53,7 +60,7 @@ def explain(log: Path, code: int, since: int = 0) -> tuple[str, str]:
     if code < 0:
         return (
             f"the trainer was killed by signal {-code}",
-            "the machine may have run out of memory; `winnow train resume` goes on from the last checkpoint",
+            Hint("the machine may have run out of memory; {RESUME_TRAINING} goes on from the last checkpoint"),
         )
     line = _raised(tail) or last_line(log)
     detail = f": {line}" if line else ""

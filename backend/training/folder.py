@@ -30,6 +30,7 @@ from typing import Any
 from backend.domain.json_text import load_json
 from backend.errors import TrainingError
 from backend.files import make_folder, open_lock, write_json
+from backend.hints import Hint
 from backend.training.spec import TrainingSpec
 
 CLAIM = "training.json"
@@ -40,6 +41,7 @@ FINAL = "final_checkpoint"
 FAILURE = "failure.json"
 STOP = "stop"
 _LOCK = "training.lock"
+_ANOTHER = Hint("give another {output_dir}")
 
 
 def write_whole(path: Path, value: Any, *, below: Path | None = None) -> None:
@@ -89,7 +91,7 @@ def read_spec(folder: Path) -> TrainingSpec:
     """
     claim = read_json(folder / CLAIM)
     if "spec" not in claim:
-        raise TrainingError(f"{folder} holds no training", hint="start one with `winnow train start`")
+        raise TrainingError(f"{folder} holds no training", hint=Hint("start one with {START_TRAINING}"))
     return TrainingSpec.model_validate(claim["spec"])
 
 
@@ -112,7 +114,7 @@ def check_free(folder: Path, owner: str | None = None) -> None:
     Raises:
         TrainingError: It is somebody else's, or cannot be used.
     """
-    hint = "give another --output-dir, or delete what is in it"
+    hint = Hint("give another {output_dir}, or delete what is in it")
     try:
         inside = sorted(path.name for path in folder.iterdir())
     except FileNotFoundError:
@@ -128,9 +130,7 @@ def check_free(folder: Path, owner: str | None = None) -> None:
         raise TrainingError(f"{folder} is not empty and holds no training", hint=hint)
     above = next(path for path in (folder, *folder.absolute().parents) if path.exists())
     if not os.access(above, os.W_OK | os.X_OK):
-        raise TrainingError(
-            f"{folder}: cannot be used (no permission to write into {above})", hint="give another --output-dir"
-        )
+        raise TrainingError(f"{folder}: cannot be used (no permission to write into {above})", hint=_ANOTHER)
 
 
 def claim(folder: Path, owner: str, spec: TrainingSpec) -> None:
@@ -143,7 +143,7 @@ def claim(folder: Path, owner: str, spec: TrainingSpec) -> None:
     try:
         make_folder(folder)
     except OSError as error:
-        raise TrainingError(f"{folder}: cannot be made ({error.strerror})", hint="give another --output-dir") from error
+        raise TrainingError(f"{folder}: cannot be made ({error.strerror})", hint=_ANOTHER) from error
     write_whole(folder / CLAIM, {"owner": owner, "spec": spec.model_dump(mode="json")})
 
 
@@ -183,7 +183,7 @@ def _lock(folder: Path) -> Iterator[int]:
     try:
         descriptor = open_lock(folder / _LOCK)
     except OSError as error:
-        raise TrainingError(f"{folder}: cannot be used ({error.strerror})", hint="give another --output-dir") from error
+        raise TrainingError(f"{folder}: cannot be used ({error.strerror})", hint=_ANOTHER) from error
     try:
         # The kernel lets go of it also after kill -9.
         yield descriptor
@@ -197,5 +197,5 @@ def _take(folder: Path, descriptor: int, kind: int) -> None:
     except BlockingIOError as error:
         raise TrainingError(
             f"{folder} is in use: another process trains into it",
-            hint="wait until it has ended, or stop it with `winnow train stop`",
+            hint=Hint("wait until it has ended, or stop it with {STOP_TRAINING}"),
         ) from error

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from backend.domain.pairs import MediaKind
 from backend.errors import TrainingError
+from backend.hints import Hint
 from backend.store.database import Database
 from backend.store.sets import Sets
 from backend.training.asking import asked_by_kind
@@ -23,7 +24,7 @@ def judge_of(view: View, checkpoint: Path | None = None) -> Path:
         if view.best is None:
             raise TrainingError(
                 f"training {view.row.id} has no checkpoint that a judge can be loaded from",
-                hint=f"`winnow train show {view.row.id}` lists its checkpoints",
+                hint=Hint("{SHOW_TRAINING} lists its checkpoints", on=view.row.id),
             )
         return view.best.path
     wanted = checkpoint.expanduser().resolve()
@@ -32,7 +33,7 @@ def judge_of(view: View, checkpoint: Path | None = None) -> Path:
             return known.path
     raise TrainingError(
         f"{checkpoint} is no whole checkpoint of training {view.row.id}",
-        hint=f"`winnow train show {view.row.id}` lists its checkpoints",
+        hint=Hint("{SHOW_TRAINING} lists its checkpoints", on=view.row.id),
     )
 
 

@@ -21,6 +21,7 @@ from backend.domain.pairs import MediaKind
 from backend.domain.people import LOCAL, Person
 from backend.domain.preflight import Check, Level
 from backend.errors import TrainingError, UsageError
+from backend.hints import Action, Do, Field, Hint
 from backend.jobs.gpus import gpu_uuids
 from backend.jobs.own_path import python_path
 from backend.store.database import Database
@@ -66,7 +67,7 @@ class TrainingLauncher:
             UsageError: A value is out of range.
         """
         if not sets:
-            raise UsageError("a training needs a set", hint="--set NAME; `winnow set list`")
+            raise UsageError("a training needs a set", hint=Hint("name one with {set}; {LIST_SETS} shows them"))
         known = Sets(self._db)
         refs = tuple(_ref(known.named(name)) for name in dict.fromkeys(sets))
         given = {name: value for name, value in values.items() if value is not None}
@@ -80,17 +81,15 @@ class TrainingLauncher:
             return TrainingSpec(sets=refs, **given)
         except ValidationError as error:
             first = error.errors()[0]
-            name = "-".join(str(part) for part in first["loc"]).replace("_", "-")
-            raise UsageError(
-                f"--{name}: {first['msg']}", hint="`winnow train start --help` lists the options"
-            ) from error
+            about = Field("_".join(str(part) for part in first["loc"]))
+            raise UsageError(first["msg"], about=about, hint=Hint("{TRAINING_OPTIONS} lists the options")) from error
 
     def preflight(self, spec: TrainingSpec, *, thorough: bool = False) -> list[Check]:
         """Whether it would work; see :func:`backend.training.checks.preflight`."""
         trainer = load_trainer(spec.trainer, self._tools)
         known = Sets(self._db)
         sets = [known.named(f"{ref.name}@{ref.version}") for ref in spec.sets]
-        return preflight(self._db, spec, trainer, sets, devices_of(spec), thorough=thorough)
+        return preflight(self._db, self._folder, spec, trainer, sets, devices_of(spec), thorough=thorough)
 
     def plan(self, spec: TrainingSpec) -> Plan:
         """What would be started, without starting it.
@@ -144,7 +143,7 @@ class TrainingLauncher:
         if row.status not in OPEN:
             raise TrainingError(
                 f"training {training_id} is {row.status}; there is nothing to stop",
-                hint="`winnow train list` shows what is going",
+                hint=Hint("{LIST_TRAININGS} shows what is going"),
             )
         self._jobs.request_cancel(row.job_id)
 
@@ -160,7 +159,7 @@ class TrainingLauncher:
         if row.status in OPEN or row.status == JobStatus.FINISHED:
             raise TrainingError(
                 f"training {training_id} is {row.status}, there is nothing to resume",
-                hint=f"`winnow train show {training_id}`",
+                hint=Hint("see {SHOW_TRAINING}", on=training_id),
             )
         self._jobs.requeue(row.job_id)
 
@@ -213,12 +212,12 @@ class TrainingLauncher:
             if row.output_dir == output_dir and row.status in OPEN:
                 raise TrainingError(
                     f"{output_dir} is in use by training {row.id}, which is {row.status}",
-                    hint="give another --output-dir",
+                    hint=Hint("give another {output_dir}"),
                 )
 
     def _refuse_while_used(self, folder: Path) -> None:
         """A queued job loads its model later, and one that goes may load it again."""
-        stops = {"run": "winnow run cancel", "training": "winnow train stop"}
+        stops = {"run": Action.CANCEL_RUN, "training": Action.STOP_TRAINING}
         jobs: list[tuple[str, RunRow | TrainingRow]] = [
             *(("run", run) for run in Runs(self._db).list()),
             *(("training", training) for training in self._trainings.list()),
@@ -227,7 +226,7 @@ class TrainingLauncher:
             if job.status in OPEN and _lies_in(job.model, folder):
                 raise TrainingError(
                     f"{kind} {job.id}, which is {job.status}, uses {job.model}",
-                    hint=f"wait until it has ended, or `{stops[kind]} {job.id}`",
+                    hint=Hint("wait until it has ended, or {then}", then=Do(stops[kind], job.id)),
                 )
 
     def _queue(self, spec: TrainingSpec, noted: Callable[[Connection, int], None] | None) -> int:

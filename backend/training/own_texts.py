@@ -15,6 +15,7 @@ from backend.domain.pairs import MediaKind, MediaRef, Order, Pair, Preference
 from backend.domain.preflight import Check, Level
 from backend.domain.prompts import fill_instruction
 from backend.errors import MediaError
+from backend.hints import Hint
 from backend.store.database import Database
 from backend.store.sets import SetRow, Sets
 from backend.training.base import Trainer
@@ -57,7 +58,7 @@ def own_texts(
         "Own texts",
         Level.FAIL,
         said + (more if result.differences else ""),
-        "the trainer shows the judge something else than the run did; --trainer local does not",
+        Hint("the trainer shows the judge something else than the run did; {trainer:local} does not"),
     )
 
 

@@ -16,6 +16,7 @@ from backend.domain.devices import shown_gpus
 from backend.domain.preflight import Check, Level
 from backend.engines.installed import has_gpu
 from backend.errors import UsageError
+from backend.hints import Hint
 from backend.jobs.gpus import gpus_for, list_gpus
 from backend.training.registry import kind_of
 from backend.training.spec import TrainingSpec
@@ -36,7 +37,7 @@ _VERSIONS = (
 _GB = 1e9
 
 
-def check_packages(python: str, packages: Sequence[str], *, hint: str, name: str = "Interpreter") -> Check:
+def check_packages(python: str, packages: Sequence[str], *, hint: Hint | str, name: str = "Interpreter") -> Check:
     """Whether an interpreter has some packages; nothing is imported there."""
     missing = _ask(python, _PROBE, packages)
     if isinstance(missing, str):
@@ -80,7 +81,10 @@ def check_port(spec: TrainingSpec) -> Check:
             probe.bind(("", spec.master_port))
         except OSError:
             return Check(
-                "Port", Level.FAIL, f"port {spec.master_port} is taken", f"another --master-port; {free_port()} is free"
+                "Port",
+                Level.FAIL,
+                f"port {spec.master_port} is taken",
+                Hint("another {master_port}; {free} is free", free=free_port()),
             )
     return Check("Port", Level.OK, f"port {spec.master_port} is free")
 
@@ -105,13 +109,13 @@ def check_gpus(devices: str, wanted: int, weights: int | None, spec: TrainingSpe
             "Device",
             Level.FAIL,
             f"{spec.trainer} trains on NVIDIA GPUs alone, and the device is cpu",
-            "--device cuda, or --trainer local",
+            Hint("{device:cuda}, or {trainer:local}"),
         )
     if devices in ("", "cpu"):
         return Check("Device", Level.OK, "CPU")
     gpus = list_gpus()
     if gpus is None and not has_gpu():
-        return Check("Device", Level.FAIL, "there is no NVIDIA GPU here", "--device cpu, with --trainer local")
+        return Check("Device", Level.FAIL, "there is no NVIDIA GPU here", Hint("{device:cpu}, with {trainer:local}"))
     if gpus is None:
         return Check(
             "Device",
@@ -125,7 +129,9 @@ def check_gpus(devices: str, wanted: int, weights: int | None, spec: TrainingSpe
         return Check("Device", Level.FAIL, error.message, error.hint)
     used = gpus_for(devices, gpus, os.environ)
     if len(used) < wanted:
-        return Check("Device", Level.FAIL, f"{wanted} GPUs are wanted, {len(used)} are there", "lower --gpus-per-node")
+        return Check(
+            "Device", Level.FAIL, f"{wanted} GPUs are wanted, {len(used)} are there", Hint("lower {gpus_per_node}")
+        )
     text = "; ".join(f"{gpu.index}: {gpu.name}, {gpu.free / _GB:.0f} of {gpu.total / _GB:.0f} GB free" for gpu in used)
     needed = bytes_needed(weights, spec)
     if needed is not None and needed > min(gpu.free for gpu in used):
@@ -133,8 +139,11 @@ def check_gpus(devices: str, wanted: int, weights: int | None, spec: TrainingSpe
             "Device",
             Level.WARN,
             text,
-            f"weights, gradients and optimizer alone take about {needed / _GB:.0f} GB of each: "
-            "--lora, more GPUs under LightRFT with --zero-stage 3, or a smaller model",
+            Hint(
+                "weights, gradients and optimizer alone take about {needed} GB of each: {lora}, more GPUs under "
+                "LightRFT with {zero_stage:3}, or a smaller model",
+                needed=f"{needed / _GB:.0f}",
+            ),
         )
     return Check("Device", Level.OK, text)
 
@@ -168,7 +177,7 @@ def check_disk(folder: Path, weights: int | None, spec: TrainingSpec) -> Check:
     needed = weights * ((spec.max_ckpt_num + 1) * (1 + state) + 1)
     text = f"about {needed / _GB:.1f} GB of {free / _GB:.1f} GB free"
     if needed > free:
-        return Check("Disk", Level.FAIL, text, "lower --max-ckpt-num, use --lora, or another --output-dir")
+        return Check("Disk", Level.FAIL, text, Hint("lower {max_ckpt_num}, use {lora}, or another {output_dir}"))
     return Check("Disk", Level.OK, text)
 
 

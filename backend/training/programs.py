@@ -13,6 +13,7 @@ from pathlib import Path
 from backend.domain.preflight import Check, Level
 from backend.engines.chat_form import chat_form
 from backend.engines.models import image_token_id, model_type
+from backend.hints import Hint
 from backend.training.spec import DataFormat, TrainingSpec
 
 _SWIFT_IMAGE_TOKENS = (151_655, 248_056)
@@ -105,5 +106,5 @@ def program_checks(spec: TrainingSpec) -> Iterator[Check]:
             "Turns",
             Level.WARN,
             "the model's chat template is not known here, so both media stand in one turn; a judge is asked with two",
-            "--model with a folder that has its chat_template",
+            Hint("give {model} a folder that has its chat_template"),
         )

@@ -33,9 +33,7 @@ class LoraSpec(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    rank: int = option(
-        16, "Rank of the adapters; implies --lora", group=_ADAPTERS, ge=1, when="higher for more capacity"
-    )
+    rank: int = option(16, "Rank of the adapters; implies lora", group=_ADAPTERS, ge=1, when="higher for more capacity")
     alpha: int = option(
         32, "Their updates are scaled by alpha / rank", group=_ADAPTERS, ge=1, when="commonly twice the rank"
     )
@@ -267,7 +265,7 @@ class TrainingSpec(BaseModel):
     def _rank(cls, value: int, info: ValidationInfo) -> int:
         nnodes = info.data.get("nnodes")
         if nnodes is not None and value >= nnodes:
-            raise _wrong(f"there is no node {value} with --nnodes {nnodes}; they count from 0")
+            raise _wrong(f"there is no node {value} of {nnodes}; they count from 0")
         return value
 
     @property

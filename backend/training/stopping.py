@@ -9,6 +9,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from backend.files import write_whole
+from backend.hints import Hint
 from backend.training.base import Checkpoint, Command, Metric, TrainerKind
 from backend.training.folder import STOP
 
@@ -76,12 +77,15 @@ def kill(child: subprocess.Popen[bytes]) -> None:
         child.wait()
 
 
-def resume_words(training_id: int, trainer: TrainerKind, checkpoints: Sequence[Checkpoint]) -> str:
+def resume_words(training_id: int, trainer: TrainerKind, checkpoints: Sequence[Checkpoint]) -> Hint:
     """From which step a training that was stopped goes on, for a person."""
     steps = [one.step for one in checkpoints if one.step is not None and not one.final]
-    resume = f"`winnow train resume {training_id}`"
     if not steps:
-        return f"there is no checkpoint; {resume} begins anew"
+        return Hint("there is no checkpoint; {RESUME_TRAINING} begins anew", on=training_id)
     if trainer.by_template:
-        return f"{resume} starts its command again; the newest checkpoint is of step {max(steps)}"
-    return f"{resume} goes on from step {max(steps)}"
+        return Hint(
+            "{RESUME_TRAINING} starts its command again; the newest checkpoint is of step {step}",
+            on=training_id,
+            step=max(steps),
+        )
+    return Hint("{RESUME_TRAINING} goes on from step {step}", on=training_id, step=max(steps))

@@ -34,6 +34,7 @@ from backend.store.reviews import Reviews
 from backend.store.suspects import votes
 from dashboard.answering import answering
 from dashboard.api.review_items import blind_json, item_json, why_json
+from dashboard.hints import message_of, plain
 from dashboard.session import person_of, session_in
 from dashboard.space import shared
 
@@ -205,7 +206,7 @@ def rulings(request: Request, body: dict[str, Any]) -> Response:
         {
             "stored": stored,
             "refused": [
-                {"token": token, "message": error.message, "hint": error.hint}
+                {"token": token, "message": message_of(error), "hint": plain(error.hint) or None}
                 for token, error in [*refused, *not_stored]
             ],
             "progress": progress,

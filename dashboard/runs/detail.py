@@ -18,9 +18,10 @@ from backend.store.runs import RunRow
 from backend.workspace import Workspace
 from dashboard.background import ready
 from dashboard.empty import empty
+from dashboard.hints import plain
 from dashboard.navigation import page_link
 from dashboard.numbers import many, percent
-from dashboard.page import errors_shown, fragment
+from dashboard.page import errors_shown, fragment, show_problem
 from dashboard.roles import i_may
 from dashboard.runs.card import draw_card
 from dashboard.runs.charts import analysis_charts
@@ -48,7 +49,7 @@ def run_detail(space: Workspace, run: RunRow) -> None:
         live_card(space, run)
         _actions(space, run, going)
     if run.error:
-        st.error(f"{md(run.error)}{f'  {chr(10)}{md(run.hint)}' if run.hint else ''}")
+        show_problem(run.error, run.hint)
     if run.read_by_older and not going:
         st.info("An older Winnow read this run's texts. The tab *policy* shows what reading them again changes.")
     follow("tab", TABS, "summary")
@@ -187,7 +188,7 @@ def _failures_list(space: Workspace, run_id: int) -> None:
                 "sample": row.sample,
                 "tries": row.attempts,
                 "error": clean(row.error, 500),
-                "hint": clean(row.hint or "", 300),
+                "hint": clean(plain(row.hint), 300),
             }
             for row in rows[:_FAILURES]
         ],

@@ -16,8 +16,9 @@ from backend.training.command import places_in
 from backend.training.view import View
 from backend.workspace import Workspace
 from dashboard.empty import empty
+from dashboard.hints import marked
 from dashboard.log_tail import TAIL_LINES, log_tail
-from dashboard.page import errors_shown, fragment
+from dashboard.page import errors_shown, fragment, show_problem
 from dashboard.roles import i_may
 from dashboard.text import MAX_SHOWN, clean, md, visible
 from dashboard.training.card import draw_card
@@ -28,7 +29,6 @@ from dashboard.training.lineage import lineage
 from dashboard.training.options import ALL, used_names
 from dashboard.training.results import evaluation_list, still_measuring
 from dashboard.training.views import view_of
-from dashboard.training.words import on_page
 from dashboard.urls import follow, write
 
 TABS = ("curves", "checkpoints", "log", "settings", "lineage")
@@ -41,10 +41,9 @@ def training_detail(space: Workspace, row: TrainingRow) -> None:
         live_card(space, row)
         _actions(space, row, going)
     if row.error:
-        hint = f"  \n{md(on_page(row.hint))}" if row.hint else ""
-        st.error(f"{md(row.error)}{hint}")
+        show_problem(row.error, row.hint)
     elif row.hint and not going:
-        st.caption(md(on_page(row.hint)))
+        st.caption(marked(row.hint))
     follow("tab", TABS, "curves")
     tab = st.segmented_control(
         "Show", TABS, required=True, key="tab", on_change=write("tab", EVALUATE), label_visibility="collapsed"

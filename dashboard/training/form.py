@@ -29,7 +29,6 @@ from dashboard.page import errors_shown, fragment
 from dashboard.preflight import draw_checks
 from dashboard.text import clean, visible
 from dashboard.training.options import ALL, GROUPS, IN_VIEW, from_spec, to_spec, used_by, used_names
-from dashboard.training.words import on_page
 
 _KEY = "training_"
 _LOADED = "training_loaded"
@@ -257,7 +256,7 @@ def _checks(space: Workspace, spec: TrainingSpec) -> str | None:
     checks = ready(key, lambda: space.trainer.preflight(spec, thorough=thorough), words="Checking", height=260)
     if checks is None:
         return "Start is possible once everything has been looked at."
-    failed = draw_checks(checks, on_page)
+    failed = draw_checks(checks)
     return f"Start is possible once this is settled: {', '.join(failed)}." if failed else None
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import update
 
+from backend.store.schema import jobs
 from backend.store.schema import trainings as trainings_table
 from backend.workspace import Workspace
 from tests.dashboard.conftest import Open
@@ -53,7 +54,7 @@ def test_a_failed_training_says_why_and_can_be_resumed_or_cleared(
     (error,) = test.error
     said = error.value.replace("\\", "")
     assert "the loss is not a number at step 9" in said
-    assert "lower actor_learning_rate, then Resume" in said
+    assert "lower *actor_learning_rate*, then [“Resume” on training 1](training?training=1)" in said
     test.button(key="resume_training").click().run()
     assert sets_space.trainings.get(1).status == "queued"
     ended(sets_space, 1, "interrupted")
@@ -72,6 +73,14 @@ def test_a_queued_training_is_stopped(sets_space: Workspace, trained: Trained, o
     test.button(key="stop_training").click().run()
     assert sets_space.trainings.get(1).status == "cancelled"
     assert "Resume" in buttons(test)
+
+
+def test_a_hint_of_an_older_winnow_is_shown_as_it_is(trained: Trained, sets_space: Workspace, open_page: Open) -> None:
+    trained("failed", steps=9)
+    with sets_space.database.write() as connection:
+        connection.execute(update(jobs).values(hint="lower --fps, then `winnow train resume 1`"))
+    (error,) = open_page("training", training="1").error
+    assert "lower --fps, then `winnow train resume 1`" in error.value.replace("\\", "")
 
 
 @pytest.mark.parametrize("tab", ["curves", "checkpoints", "log", "settings", "lineage"])

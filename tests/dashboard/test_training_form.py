@@ -81,6 +81,18 @@ def test_a_failed_check_keeps_start_disabled_and_says_why_in_the_forms_words(
     assert "✕ **Media** 1 file is missing" in words(test)
 
 
+def test_the_folder_of_another_training_is_named_with_a_link_to_it_and_no_command(
+    sets_space: Workspace, trained: Trained, open_page: Open
+) -> None:
+    trained()
+    test = with_model(form(open_page))
+    test.text_input(key="training_output_dir").set_value(sets_space.trainings.get(1).output_dir).run()
+    (said,) = [one.value for one in checked(test).markdown if "✕ **Output folder**" in one.value]
+    assert "holds another training" in said
+    assert "see [training 1](training?training=1); give another *Output folder*, or delete what is in it" in said
+    assert "--" not in said and "`" not in said
+
+
 def test_a_field_that_is_out_of_range_is_one_line(sets_space: Workspace, open_page: Open) -> None:
     test = with_model(form(open_page))
     test.text_area(key="training_lora_target_modules").set_value("q_proj")

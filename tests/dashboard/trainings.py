@@ -13,6 +13,7 @@ from sqlalchemy import update
 from streamlit.testing.v1 import AppTest
 
 from backend.demo.judge import shipped_judge
+from backend.hints import Hint, to_text
 from backend.store.schema import jobs
 from backend.training.base import Metric
 from backend.training.folder import FINAL, METRICS, claim, owner_of
@@ -49,8 +50,8 @@ def make_training(space: Workspace, status: str = "finished", *, steps: int = 12
 
 def ended(space: Workspace, training: int, status: str) -> None:
     job = space.trainings.get(training).job_id
-    said = ("the loss is not a number at step 9", "lower --actor-learning-rate, then `winnow train resume 1`")
-    error, hint = said if status == "failed" else (None, None)
+    hint = to_text(Hint("lower {actor_learning_rate}, then {RESUME_TRAINING}", on=training))
+    error, hint = ("the loss is not a number at step 9", hint) if status == "failed" else (None, None)
     with space.database.write() as connection:
         connection.execute(
             update(jobs)

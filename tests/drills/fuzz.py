@@ -126,7 +126,7 @@ def _media(outcome: Outcome, seconds: float, folder: Path) -> None:
 
 def _line(error: WinnowError) -> str | None:
     """What is wrong with a refusal as one line."""
-    for said in (error.message, error.hint or ""):
+    for said in (error.message, str(error.hint or "")):
         if "\n" in said or len(said) > _LONGEST_LINE:
             return f"a refusal of {len(said)} characters: {said[:200]!r}"
     return None

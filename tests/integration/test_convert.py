@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from backend.cli.hints import in_command
 from backend.errors import DatasetError, ExportError, UsageError, WinnowError
 from backend.export.convert import convert_t2i, convert_t2v
 
@@ -179,7 +180,7 @@ def test_rows_about_the_other_medium_are_refused_and_nothing_is_written(
     with pytest.raises(DatasetError, match="row 0 is about") as caught:
         convert(source, tmp_path / "t.json")
     other = "t2v" if convert is convert_t2i else "t2i"
-    assert f"winnow convert {other}" in (caught.value.hint or "")
+    assert f"winnow convert {other}" in in_command(caught.value.hint)
     assert not list(tmp_path.glob("t.json*"))
 
 
@@ -253,7 +254,7 @@ def test_relative_paths_name_the_same_files_from_the_outputs_folder(
 @pytest.mark.parametrize("fps", [0.0, -1.0, float("nan"), float("inf")])
 def test_frames_a_second_that_cannot_be_are_refused(tmp_path: Path, fps: float) -> None:
     source = write(tmp_path / "f.json", [VIDEO_SAMPLE])
-    with pytest.raises(UsageError, match="video-fps"):
+    with pytest.raises(UsageError, match=r"^video_fps "):
         convert_t2v(source, tmp_path / "t.json", video_fps=fps)
     assert not list(tmp_path.glob("t.json*"))
 
@@ -272,7 +273,7 @@ def test_a_file_that_only_happens_to_be_laid_out_as_ours_is_repaired_when_a_pers
     foreign = one_row_a_line(tmp_path / "foreign.json", [{**row, "images": row["images"][::-1]}])
     with pytest.raises(ExportError, match="needs no repair") as refused:
         convert_t2i(foreign, tmp_path / "again.json")
-    assert "--made-elsewhere" in (refused.value.hint or "")
+    assert "--made-elsewhere" in in_command(refused.value.hint)
     assert not (tmp_path / "again.json").exists()
     report = convert_t2i(foreign, tmp_path / "again.json", made_elsewhere=True)
     assert (report.written, report.inverted) == (1, 1)
@@ -289,7 +290,7 @@ def test_what_lies_beside_a_file_of_ours_speaks_for_itself_whatever_a_person_say
     (tmp_path / beside).write_text(json.dumps({"made_by": "winnow"}))
     with pytest.raises(ExportError, match="needs no") as refused:
         convert_t2i(tmp_path / "rejection_sampling_train.json", tmp_path / "x", made_elsewhere=True)
-    assert "--made-elsewhere" not in (refused.value.hint or "")
+    assert "--made-elsewhere" not in in_command(refused.value.hint)
     assert not (tmp_path / "x").exists()
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from backend.cli.hints import in_command
 from tests.integration.supervised import PAIRS, Supervised
 from tests.raw_server import Connection, raw
 
@@ -29,7 +30,7 @@ def test_a_run_whose_engine_hangs_is_ended_by_its_own_worker_and_resumes(
         monkeypatch.setenv("WINNOW_SILENCE_SECONDS", "500")
         ended = home.ended(run)
         assert (ended.status, home.done(run)) == ("interrupted", 2)
-        assert "no token and no answer" in (ended.error or "") and "resume" in (ended.hint or "")
+        assert "no token and no answer" in (ended.error or "") and "resume" in in_command(ended.hint)
         assert "the run ends after 2 s" in Path(ended.log_path or "").read_text()
         server.act = Connection.good
         home.space.launcher.resume(run)

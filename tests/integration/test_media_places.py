@@ -58,7 +58,7 @@ def test_media_behind_links_are_refused_with_the_option_that_allows_them(db: Dat
     assert (row.judgeable, row.counts["unreadable"]) == (0, 1)
     (issue,) = Datasets(db).issues(row.id, "unreadable")
     blobs = snapshot.parent.parent / "blobs"
-    assert f"--allow-links-to {blobs}" in issue["message"]
+    assert f"allow_links_to {blobs}" in issue["message"]
     again = add(db, snapshot, links_to=[blobs])
     assert (again.id, again.judgeable, again.links_to) == (row.id, 1, (str(blobs),))
     assert add(db, snapshot).judgeable == 1, "what was allowed stays"
@@ -124,7 +124,7 @@ def test_the_command_allows_links_and_says_no_next_step_where_nothing_can_be_jud
     words = ["dataset", "add", f"pairs:{snapshot / 'd.jsonl'}", "--name", "d"]
     refused = winnow(*words)
     assert "next:" not in refused.out and "no pair can be judged" in refused.out
-    assert "--allow-links-to" in winnow("dataset", "show", "d").out
+    assert "allow_links_to" in winnow("dataset", "show", "d").out
     (listed,) = winnow("dataset", "list", "--json").json
     assert listed["pairs"] == 0 and listed["rows"] == 1
     allowed = winnow(*words, "--allow-links-to", tmp_path, "--allow-links-to", snapshot.parent)

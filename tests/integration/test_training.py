@@ -13,6 +13,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from backend.cli.hints import in_command
 from backend.trainer import export_sets
 from backend.training.data import Rows, data_files
 from backend.training.folder import claim
@@ -144,7 +145,7 @@ def test_a_trainer_that_is_killed_alone_is_told_from_one_that_failed(
     os.kill(child.pid, signal.SIGKILL)
     wait_for(lambda: space.trainings.get(1).status == "failed", WAIT_S)
     assert space.trainings.get(1).error == "the trainer was killed by signal 9"
-    assert "resume" in (space.trainings.get(1).hint or "")
+    assert "resume" in in_command(space.trainings.get(1).hint)
 
 
 def test_stop_leaves_no_process_and_a_medium_that_changed_since_is_noticed(

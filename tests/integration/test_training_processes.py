@@ -15,6 +15,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from backend.cli.hints import in_command
 from backend.training.probing import free_port
 from backend.workspace import Workspace
 from tests.integration.conftest import Winnow
@@ -77,5 +78,5 @@ def test_workers_die_with_a_killed_torchrun_and_resume_has_one_writer(
     assert row.status == "cancelled"
     newest = max(c.step or 0 for c in space.trainer.view(1).checkpoints)
     assert newest == step_of(out), "what was learned since the last checkpoint is lost"
-    assert row.hint == f"`winnow train resume 1` goes on from step {newest}"
+    assert in_command(row.hint) == f"`winnow train resume 1` goes on from step {newest}"
     assert "is asked to save and stop" in winnow("train", "log", 1).out

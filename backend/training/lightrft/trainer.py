@@ -14,6 +14,7 @@ from pathlib import Path
 from backend.domain.pairs import MediaKind
 from backend.domain.preflight import Check, Level
 from backend.errors import TrainerUnavailable, TrainingError
+from backend.hints import Field, Hint
 from backend.training import tensorboard
 from backend.training.base import Checkpoint, Command, Metric, TrainerKind
 from backend.training.data import DataFile, data_files, expected_files
@@ -70,7 +71,7 @@ class LightRFTTrainer:
                     "Checkpoints",
                     Level.WARN,
                     "LightRFT deletes the oldest checkpoint before it writes the next",
-                    "--max-ckpt-num 2 keeps one whole at any time",
+                    Hint("{max_ckpt_num:2} keeps one whole at any time"),
                 )
             )
         return checks
@@ -239,7 +240,7 @@ def _check_batch(spec: TrainingSpec) -> Check:
             Level.FAIL,
             f"train_batch_size {spec.train_batch_size} is no multiple of micro_train_batch_size "
             f"{spec.micro_train_batch_size} x {spec.processes} GPUs",
-            f"--train-batch-size {max(least, spec.train_batch_size // least * least)}",
+            Hint("{fits}", fits=Field("train_batch_size", max(least, spec.train_batch_size // least * least))),
         )
     return Check(
         "Batch",
@@ -272,7 +273,7 @@ def _check_mixed(spec: TrainingSpec) -> list[Check]:
             "Mixed",
             Level.FAIL,
             "images and videos in one micro batch can stop several GPUs for ever under ZeRO-3",
-            "--micro-train-batch-size 1, or --zero-stage 2",
+            Hint("{micro_train_batch_size:1}, or {zero_stage:2}"),
         )
     ]
 
@@ -285,8 +286,8 @@ def _check_unread(spec: TrainingSpec) -> list[Check]:
             Check(
                 "Steps",
                 Level.FAIL,
-                f"LightRFT knows no --max-steps {spec.max_steps}: it trains whole epochs",
-                "leave --max-steps out, and --preset smoke, which sets it; or train on a small set",
+                f"LightRFT knows no max_steps {spec.max_steps}: it trains whole epochs",
+                Hint("leave {max_steps} out, and {preset:smoke}, which sets it; or train on a small set"),
             )
         )
     if spec.max_norm != MAX_NORM:
@@ -294,8 +295,8 @@ def _check_unread(spec: TrainingSpec) -> list[Check]:
             Check(
                 "Gradients",
                 Level.FAIL,
-                f"LightRFT knows no --max-norm {spec.max_norm:g}: it clips gradients to {MAX_NORM:g}",
-                "leave --max-norm out",
+                f"LightRFT knows no max_norm {spec.max_norm:g}: it clips gradients to {MAX_NORM:g}",
+                Hint("leave {max_norm} out"),
             )
         )
     return checks
@@ -306,7 +307,7 @@ def _check_rows(spec: TrainingSpec, files: Sequence[DataFile]) -> None:
     if files and not steps_per_epoch(spec, rows):
         raise TrainingError(
             f"{rows} rows do not fill one step of train_batch_size {spec.train_batch_size}",
-            hint="start another training with a lower --train-batch-size, or on more rows",
+            hint=Hint("start another training with a lower {train_batch_size}, or on more rows"),
         )
 
 

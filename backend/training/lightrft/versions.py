@@ -11,6 +11,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
 from backend.domain.preflight import Check, Level
+from backend.hints import Hint
 from backend.training.folder import read_json
 from backend.training.probing import versions_in
 
@@ -90,7 +91,7 @@ def _transformers(version: str, model: str) -> Iterator[Check]:
             "transformers",
             Level.FAIL,
             f"the model was saved by transformers {saved}; {version} cannot read its configuration",
-            "pip install -U transformers in LightRFT's interpreter, or train with --trainer local",
+            Hint("pip install -U transformers in LightRFT's interpreter, or train with {trainer:local}"),
         )
     elif not _within(version, TRIED):
         yield Check(

@@ -14,6 +14,7 @@ import threading
 from pathlib import Path
 
 from backend.errors import WinnowError
+from backend.hints import to_text
 from backend.jobs.marks import die_with_parent
 from backend.training.folder import FAILURE, STOP, joined, read_spec, write_whole
 
@@ -40,8 +41,8 @@ def main(arguments: list[str]) -> int:
         with joined(folder):
             finished = _train(folder, stop)
     except WinnowError as error:
-        logging.error("%s%s", error.message, f" ({error.hint})" if error.hint else "")
-        write_whole(folder / FAILURE, {"error": error.message, "hint": error.hint})
+        logging.error("%s", error.line)
+        write_whole(folder / FAILURE, {"error": error.message, "hint": to_text(error.hint)})
         return 1
     return 0 if finished else STOPPED
 

@@ -16,6 +16,7 @@ from typing import Any
 from backend.errors import TrainingError
 from backend.files import make_folder
 from backend.foreign_text import brief
+from backend.hints import Hint
 from backend.training.base import Checkpoint
 from backend.training.folder import FINAL, read_json, write_whole
 from backend.training.local.model import Judge
@@ -82,7 +83,7 @@ def save(folder: Path, judge: Judge, optimizer: Any | None, step: int, keep: int
         # safetensors reports a full disk as an error of its own.
         raise TrainingError(
             f"{target}: the checkpoint cannot be written ({brief(error)})",
-            hint="free some space, then `winnow train resume`; the checkpoint before it is whole",
+            hint=Hint("free some space, then {RESUME_TRAINING}; the checkpoint before it is whole"),
         ) from error
     if optimizer is not None:
         _prune(folder, keep)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from backend.domain.pairs import MediaKind
 from backend.errors import EngineError, MediaError, TrainingError
+from backend.hints import Hint
 from backend.training.data import Row
 from backend.training.showing import Showing
 from backend.training.spec import TrainingSpec
@@ -72,7 +73,7 @@ class Collator:
             log.warning("a row is left out: %s", error.message)
             return None
         except MediaError as error:
-            raise TrainingError(error.message, hint="bring the file back, then `winnow train resume`") from error
+            raise TrainingError(error.message, hint=Hint("bring the file back, then {RESUME_TRAINING}")) from error
         tokens = inputs["input_ids"].shape[1]
         if tokens > self._longest:
             self.left_out += 1

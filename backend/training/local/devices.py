@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from backend.errors import TrainerUnavailable
+from backend.hints import Hint
 from backend.training.spec import TrainingSpec
 
 
@@ -37,7 +38,7 @@ def take_place(spec: TrainingSpec) -> Place:
     local = int(os.environ.get("LOCAL_RANK", "0"))
     cuda = torch.cuda.is_available()
     if spec.device.startswith("cuda") and not cuda:
-        raise TrainerUnavailable(f"there is no device {spec.device}", hint="--device cpu")
+        raise TrainerUnavailable(f"there is no device {spec.device}", hint=Hint("{device:cpu}"))
     on_cpu = spec.device == "cpu" or not cuda
     # Which GPUs there are was said by CUDA_VISIBLE_DEVICES.
     device = "cpu" if on_cpu else f"cuda:{local}"

@@ -11,6 +11,7 @@ from typing import Any
 
 from backend.engines.models import pixel_factor
 from backend.errors import TrainingError
+from backend.hints import Hint
 from backend.training.base import Metric
 from backend.training.data import Row, Rows, data_files
 from backend.training.local import checkpoints
@@ -25,6 +26,7 @@ log = logging.getLogger(__name__)
 
 VALIDATION_ROWS = 256
 """Held-out rows that a validation looks at, at most; the same ones each time."""
+_LOWER_RATE = Hint("lower {actor_learning_rate} or try {bf16:no}")
 
 
 class Fit:
@@ -51,7 +53,7 @@ class Fit:
         self._rows = Rows([file for file in files if not file.validation])
         self._held_out = Rows([file for file in files if file.validation])
         if not len(self._rows):
-            raise TrainingError("there is no row to train on", hint="lower --validation")
+            raise TrainingError("there is no row to train on", hint=Hint("lower {validation}"))
         # The adapters' first weights are drawn, and must be the same everywhere.
         torch.manual_seed(spec.seed)
         self.judge = Judge(spec, place.device, bf16=place.bf16)
@@ -91,8 +93,11 @@ class Fit:
         except self._torch.OutOfMemoryError as error:
             raise TrainingError(
                 f"out of GPU memory after step {done}",
-                hint=f"lower --micro-train-batch-size (now {self._spec.micro_train_batch_size}), "
-                "--max-pixels, --fps or --prompt-max-len; or train with --lora",
+                hint=Hint(
+                    "lower {micro_train_batch_size} (now {now}), {max_pixels}, {fps} or {prompt_max_len}; "
+                    "or train with {lora}",
+                    now=self._spec.micro_train_batch_size,
+                ),
             ) from error
         finally:
             if journal is not None:
@@ -133,8 +138,10 @@ class Fit:
         if not math.isfinite(mean):
             raise TrainingError(
                 f"the loss is not a number at step {step + 1}",
-                hint="lower --actor-learning-rate or try --bf16 no; `winnow train resume` goes on "
-                "from the last checkpoint, another training starts anew",
+                hint=Hint(
+                    "{lower_rate}; {RESUME_TRAINING} goes on from the last checkpoint, another training starts anew",
+                    lower_rate=_LOWER_RATE,
+                ),
             )
         rate = learning_rate_at(self._spec, step, self.steps)
         if tokens:
@@ -187,9 +194,7 @@ class Fit:
             add_up(self._place, parameter.grad).div_(tokens)
         norm = torch.nn.utils.clip_grad_norm_(parameters, self._spec.max_norm)
         if not math.isfinite(float(norm)):
-            raise TrainingError(
-                f"the gradient is not a number at step {step + 1}", hint="lower --actor-learning-rate or try --bf16 no"
-            )
+            raise TrainingError(f"the gradient is not a number at step {step + 1}", hint=_LOWER_RATE)
         for group in self._optimizer.param_groups:
             group["lr"] = rate
         self._optimizer.step()
@@ -214,9 +219,6 @@ class Fit:
         if stopped or not tokens:
             return
         if not math.isfinite(loss_sum):
-            raise TrainingError(
-                f"the validation loss is not a number after step {done}",
-                hint="lower --actor-learning-rate or try --bf16 no",
-            )
+            raise TrainingError(f"the validation loss is not a number after step {done}", hint=_LOWER_RATE)
         if journal is not None:
             journal.write(Metric(step=done, validation_loss=loss_sum / tokens, time=time.time()))

@@ -11,6 +11,7 @@ from backend.engines.chat import one_line
 from backend.errors import TrainerUnavailable, TrainingError
 from backend.files import copy_new, make_folder, write_json
 from backend.foreign_text import brief
+from backend.hints import Hint
 from backend.training.spec import TrainingSpec
 
 _WEIGHTS = (".safetensors", ".bin", ".pt", ".pth", ".gguf")
@@ -113,7 +114,7 @@ class Judge:
                 if not torch.isfinite(saved[name]).all():
                     raise TrainingError(
                         f"the trained weights are not numbers any more ({name})",
-                        hint="lower --actor-learning-rate and start another training",
+                        hint=Hint("lower {actor_learning_rate} and start another training"),
                     )
             return saved
 
@@ -124,7 +125,7 @@ def _with_adapters(model: Any, spec: TrainingSpec) -> Any:
         from peft import LoraConfig, get_peft_model
     except ImportError as error:
         raise TrainerUnavailable(
-            f"LoRA needs peft ({brief(error)})", hint="pip install '.[train]', or train without --lora"
+            f"LoRA needs peft ({brief(error)})", hint=Hint("pip install '.[train]', or train without {lora}")
         ) from error
     config = LoraConfig(
         r=spec.lora.rank,
@@ -137,7 +138,7 @@ def _with_adapters(model: Any, spec: TrainingSpec) -> Any:
     except ValueError as error:
         raise TrainingError(
             f"LoRA does not fit this model ({one_line(error)})",
-            hint="name modules that the model has with --lora-target-modules",
+            hint=Hint("name modules that the model has with {lora_target_modules}"),
         ) from error
 
 

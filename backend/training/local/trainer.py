@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from backend.domain.preflight import Check, Level
+from backend.hints import Hint
 from backend.training.base import Checkpoint, Command, Metric, TrainerKind
 from backend.training.local.checkpoints import whole_checkpoints
 from backend.training.local.journal import read_metrics
@@ -37,7 +38,7 @@ class LocalTrainer:
                     self.python,
                     ("flash_attn",),
                     name="Flash attention",
-                    hint="pip install flash-attn, or leave --flash-attn out",
+                    hint=Hint("pip install flash-attn, or leave {flash_attn} out"),
                 )
             )
         if spec.processes > 1:

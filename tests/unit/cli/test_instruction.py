@@ -8,6 +8,7 @@ import pytest
 
 from backend.cli.declared import checked
 from backend.cli.engine_options import read_instruction
+from backend.cli.hints import message_of
 from backend.engines.base import EngineOptions
 from backend.errors import NotFound, UsageError
 
@@ -47,5 +48,6 @@ def test_an_instruction_without_the_captions_place_is_refused(tmp_path: Path, te
 
 @pytest.mark.parametrize("fps", [0.0, -1.0, float("nan"), float("inf")])
 def test_frames_a_second_that_cannot_be_are_wrong_usage(fps: float) -> None:
-    with pytest.raises(UsageError, match="--video-fps"):
+    with pytest.raises(UsageError) as caught:
         checked(EngineOptions, {"video_fps": fps})
+    assert message_of(caught.value).startswith("--video-fps: ")

@@ -82,7 +82,7 @@ def test_a_server_that_still_loads_counts_as_not_there_and_one_that_refuses_says
     server.status, server.body = 401, b'{"error": {"message": "no key"}}'
     with pytest.raises(EngineError, match="401 no key") as caught:
         served_models(server.url, EngineOptions())
-    assert "api_key_env" in (caught.value.hint or "")
+    assert "api_key_env" in str(caught.value.hint)
 
 
 def test_a_caller_may_have_an_event_loop_of_its_own(server: Server) -> None:

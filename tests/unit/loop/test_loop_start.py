@@ -11,10 +11,12 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from backend.cli.hints import in_command
 from backend.domain.filtering import PRESETS
 from backend.domain.people import Person, Role
 from backend.engines.base import EngineOptions
 from backend.errors import Forbidden, NotFound, PolicyError, RunError, TrainingError, UsageError, WinnowError
+from backend.hints import Hint
 from backend.loop import LoopSpec, start
 from backend.loop.checks import training_options, training_spec
 from backend.store.loops import Loops
@@ -73,15 +75,15 @@ def test_a_loop_that_can_go_is_written_down_with_its_adapters(space: Workspace, 
 @pytest.mark.parametrize(
     ("training", "said"),
     [
-        ({"nonsense": "1"}, "--train nonsense: a training has no such option"),
-        ({"actor_learning_rate": "abc"}, "--train actor_learning_rate: "),
-        ({"max_epochs": "0"}, "--train max_epochs: "),
-        ({"lora": {"rank": "0"}}, "--train lora_rank: "),
-        ({"lora": {"nonsense": "1"}}, "--train lora_nonsense: a training has no such option"),
-        ({"model": "/x"}, "--train model: that is the loop's own"),
-        ({"output_dir": "/x"}, "--train output_dir: that is the loop's own"),
-        ({"sets": "a"}, "--train sets: that is the loop's own"),
-        ({"trainer": "local"}, "--train trainer: that is the loop's own"),
+        ({"nonsense": "1"}, "train nonsense: a training has no such option"),
+        ({"actor_learning_rate": "abc"}, "train actor_learning_rate: "),
+        ({"max_epochs": "0"}, "train max_epochs: "),
+        ({"lora": {"rank": "0"}}, "train lora_rank: "),
+        ({"lora": {"nonsense": "1"}}, "train lora_nonsense: a training has no such option"),
+        ({"model": "/x"}, "train model: that is the loop's own"),
+        ({"output_dir": "/x"}, "train output_dir: that is the loop's own"),
+        ({"sets": "a"}, "train sets: that is the loop's own"),
+        ({"trainer": "local"}, "train trainer: that is the loop's own"),
     ],
 )
 def test_a_training_that_could_not_be_is_refused_before_anything_is_judged(
@@ -119,7 +121,7 @@ def test_datasets_policy_and_engine_are_looked_at_as_well(space: Workspace, judg
     refused(space, spec(judge, holdout="pictures"), UsageError)
     refused(space, spec(judge, policy={"nonsense": 1}), PolicyError)
     both = PRESETS["order-consistent"].to_mapping()
-    assert refused(space, spec(judge, policy=both), UsageError).hint == "--order both"
+    assert refused(space, spec(judge, policy=both), UsageError).hint == Hint("{order:both}")
     assert "Engine: unknown engine" in refused(space, spec(judge, engine="x"), RunError).message
     empty = tmp_path / "empty"
     empty.mkdir()
@@ -138,7 +140,7 @@ def test_servers_that_lack_the_judges_of_a_loop_are_refused_unless_the_loop_star
     space: Workspace, judge: Path, engine: str, values: dict[str, Any]
 ) -> None:
     error = refused(space, spec(judge, **SERVED | {"engine": engine}, **values), UsageError)
-    assert "do not have the judges" in error.message and "--serve" in (error.hint or "")
+    assert "do not have the judges" in error.message and "--serve" in in_command(error.hint)
     start(space, spec(judge, **SERVED | {"engine": engine}, **values, serve=SERVE))
 
 
@@ -149,10 +151,10 @@ def test_servers_do_for_a_loop_that_asks_its_first_judge_alone(space: Workspace,
 @pytest.mark.parametrize(
     ("values", "said"),
     [
-        ({**SERVED, "serve": (sys.executable, "server.py")}, "--serve: {model} is missing"),
-        ({**SERVED, "serve": (*SERVE, "{port}")}, "--serve: there is no {port}"),
-        ({**SERVED, "serve": ("/no/such/program", "{model}")}, "--serve: there is no program"),
-        ({"serve": SERVE}, "--serve: engine scripted loads each judge itself"),
+        ({**SERVED, "serve": (sys.executable, "server.py")}, "serve: {model} is missing"),
+        ({**SERVED, "serve": (*SERVE, "{port}")}, "serve: there is no {port}"),
+        ({**SERVED, "serve": ("/no/such/program", "{model}")}, "serve: there is no program"),
+        ({"serve": SERVE}, "serve: engine scripted loads each judge itself"),
     ],
 )
 def test_a_server_that_could_not_be_started_is_refused(

@@ -14,6 +14,7 @@ from sqlalchemy import update
 
 from backend.domain.jobs import OPEN, RESUMABLE, JobStatus, can_move, took_s
 from backend.errors import NotFound, RunError
+from backend.hints import Hint
 from backend.store.database import Database
 from backend.store.jobs import Jobs
 from backend.store.schema import jobs as table
@@ -153,6 +154,18 @@ def test_the_first_end_counts_and_only_the_owners(jobs: Jobs) -> None:
     job = jobs.get(job_id)
     assert (job.status, job.exit_code, job.error, job.hint) == (JobStatus.FAILED, 1, "e", "h")
     assert job.finished_at is not None
+
+
+def test_a_hint_comes_back_with_what_it_refers_to_and_an_older_one_as_its_words(jobs: Jobs, db: Database) -> None:
+    job_id = queue(jobs)
+    jobs.claim(job_id, 100, 1.0, "here")
+    hint = Hint("{RESUME_RUN} goes on with {limit:3}", on=7)
+    jobs.finish(job_id, JobStatus.FAILED, exit_code=1, error="e", hint=hint)
+    assert jobs.get(job_id).hint == hint
+    older = "`winnow run resume 7` goes on"
+    with db.write() as connection:
+        connection.execute(update(table).values(hint=older))
+    assert jobs.get(job_id).hint == older
 
 
 def test_a_resumed_job_starts_afresh_as_the_next_attempt(jobs: Jobs) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from sqlalchemy import update
 
+from backend.cli.hints import in_command, message_of
 from backend.domain.filtering import Policy
 from backend.domain.pairs import MediaKind
 from backend.domain.people import Person, Role
@@ -22,6 +23,7 @@ from backend.errors import Forbidden, TrainingError, UsageError
 from backend.inference.imports import import_predictions
 from backend.inference.spec import RunSpec, instructions
 from backend.store import schema
+from backend.training.folder import CLAIM, claim, owner_of
 from backend.training.judging import asked_with
 from backend.training.plan import devices_of
 from backend.training.spec import LoraSpec
@@ -87,7 +89,7 @@ def test_a_medium_that_was_replaced_by_an_older_one_is_warned_of(space: Workspac
 def test_lightrft_on_the_cpu_is_refused(space: Workspace, judge_folder: Path) -> None:
     found = checks(space, judge_folder, trainer="lightrft")["Device"]
     assert found.level is Level.FAIL and "NVIDIA" in found.message
-    assert found.hint and "--trainer local" in found.hint
+    assert "--trainer local" in in_command(found.hint)
     assert checks(space, judge_folder)["Device"].level is Level.OK
 
 
@@ -120,14 +122,14 @@ def test_adapters_for_modules_that_the_model_lacks_are_told(
     found = checks(space, judge_folder, lora=LoraSpec(target_modules=modules)).get("Adapters")
     assert (found and found.level) == level
     if found:
-        assert modules[-1] in found.message and "q_proj" in (found.hint or "")
+        assert modules[-1] in found.message and "q_proj" in in_command(found.hint)
 
 
 def test_answers_of_one_side_are_warned_of(space: Workspace, judge_folder: Path) -> None:
     assert checks(space, judge_folder)["Labels"].level is Level.OK
     lopsided = checks(space, judge_folder, "one-sided")["Labels"]
     assert lopsided.level is Level.WARN and "0 second" in lopsided.message
-    assert lopsided.hint and "--balance" in lopsided.hint
+    assert "--balance" in in_command(lopsided.hint)
 
 
 def test_another_instruction_than_the_sets_were_judged_under_is_refused_and_theirs_is_asked_with(
@@ -142,7 +144,7 @@ def test_another_instruction_than_the_sets_were_judged_under_is_refused_and_thei
     assert checks(space, judge_folder, "other", task_instruction=other)["Instruction"].level is (Level.OK)
     found = checks(space, judge_folder, "other", task_instruction="Which? {prompt}")["Instruction"]
     assert found.level is Level.FAIL and "another instruction" in found.message
-    assert found.hint and "--task-instruction" in found.hint
+    assert "--task-instruction" in in_command(found.hint)
     mixture = checks(space, judge_folder, "other", "both-orders")["Instruction"]
     assert mixture.level is Level.WARN and "2 instructions" in mixture.message
     asked = space.trainer.spec(["other"], trainer="local", model="m/x", output_dir="/o")
@@ -228,8 +230,29 @@ def test_a_port_that_is_taken_is_told_with_one_that_is_free(space: Workspace, ju
         port = taken.getsockname()[1]
         found = checks(space, judge_folder, gpus_per_node=2, master_port=port)["Port"]
         assert found.level is Level.FAIL and str(port) in found.message
-        assert found.hint and "--master-port" in found.hint
+        assert "--master-port" in in_command(found.hint)
     assert checks(space, judge_folder, gpus_per_node=2, master_port=port)["Port"].level is Level.OK
+
+
+def test_an_output_folder_of_another_training_is_told_with_the_way_to_it(
+    space: Workspace, judge_folder: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "out"
+    spec = space.trainer.spec(["both-orders"], trainer="local", model=str(judge_folder), output_dir=str(folder))
+    with space.database.write() as connection:
+        training = space.trainings.add(
+            connection, trainer="local", model=spec.model, output_dir=spec.output_dir, spec={}, sets=[]
+        )
+        space.trainings.set_job(connection, training, space.jobs.add("training", [], {}, "", "", connection=connection))
+    claim(folder, owner_of(space.folder, training), spec)
+    found = checks(space, judge_folder, output_dir=str(folder))["Output folder"]
+    assert f"holds another training (training {training} of " in found.message
+    assert in_command(found.hint).startswith(f"see `winnow train show {training}`; give another --output-dir")
+    claim_of_another = (folder / CLAIM).read_text().replace(str(space.folder), "/another/workspace")
+    (folder / CLAIM).write_text(claim_of_another)
+    assert in_command(checks(space, judge_folder, output_dir=str(folder))["Output folder"].hint).startswith(
+        "give another"
+    )
 
 
 def test_an_output_folder_in_use_a_hub_name_and_a_folder_without_weights_are_told(
@@ -256,9 +279,9 @@ def test_gpus_that_are_too_few_or_too_small_are_told(
     fake.nvmlDeviceGetMemoryInfo = lambda _handle: SimpleNamespace(total=10**7, free=10**6)
     monkeypatch.setitem(sys.modules, "pynvml", fake)
     small = checks(space, judge_folder, device="cuda:0")["Device"]
-    assert small.level is Level.WARN and small.hint and "--lora" in small.hint
+    assert small.level is Level.WARN and "--lora" in in_command(small.hint)
     few = checks(space, judge_folder, device="cuda", gpus_per_node=2)["Device"]
-    assert few.level is Level.FAIL and "--gpus-per-node" in (few.hint or "")
+    assert few.level is Level.FAIL and "--gpus-per-node" in in_command(few.hint)
 
 
 def judged(space: Workspace, name: str, dataset: str, model: Path | str, **options: Any) -> None:
@@ -281,14 +304,14 @@ def test_other_frames_or_pixels_than_the_judge_saw_are_refused_with_the_option_t
     judged(space, "clips", "clips", judge_folder, video_fps=1.5, max_pixels=5_000)
     found = checks(space, judge_folder, "clips")
     assert found["Frames"].level is found["Pixels"].level is Level.FAIL
-    assert (found["Frames"].hint, found["Pixels"].hint) == ("--fps 1.5", "--max-pixels 5000")
+    assert [in_command(found[name].hint) for name in ("Frames", "Pixels")] == ["--fps 1.5", "--max-pixels 5000"]
     with pytest.raises(TrainingError, match=r"Frames: the judge saw 1.5 frames a second"):
         start(space, judge_folder, "clips")
     assert not {"Frames", "Pixels"} & checks(space, judge_folder, "clips", fps=1.5, max_pixels=5_000).keys()
     judged(space, "usual", "clips", judge_folder)
     assert not {"Frames", "Pixels"} & checks(space, judge_folder, "usual").keys()
     both = checks(space, judge_folder, "clips", "usual", fps=1.5)["Frames"]
-    assert both.level is Level.FAIL and "no --fps fits" in (both.hint or "")
+    assert both.level is Level.FAIL and "no --fps fits" in in_command(both.hint)
 
 
 def test_a_frame_rate_of_images_and_pixels_above_the_models_own_say_nothing(
@@ -305,7 +328,7 @@ def test_pixels_of_a_run_before_they_were_kept_are_its_models_own(space: Workspa
     judged(space, "old", "pictures", judge_folder, max_pixels=None)
     assert "Pixels" not in checks(space, judge_folder, "old")
     few = checks(space, judge_folder, "old", max_pixels=5_000)["Pixels"]
-    assert few.level is Level.FAIL and few.hint == "--max-pixels 7500"
+    assert few.level is Level.FAIL and in_command(few.hint) == "--max-pixels 7500"
     judged(space, "gone", "pictures", "/no/such/model", max_pixels=None)
     gone = checks(space, judge_folder, "gone")["Pixels"]
     assert gone.level is Level.WARN and "not here to tell" in gone.message
@@ -323,8 +346,9 @@ def test_devices_are_those_that_were_named(space: Workspace, judge_folder: Path)
     [({"max_epochs": 0}, "--max-epochs"), ({"nonsense": 1}, "--nonsense"), ({"trainer": "magic"}, "unknown trainer")],
 )
 def test_a_value_out_of_range_names_its_option(space: Workspace, values: dict[str, Any], said: str) -> None:
-    with pytest.raises(UsageError, match=said):
+    with pytest.raises(UsageError) as caught:
         space.trainer.spec(["one-sided"], **{"trainer": "local", "model": "m", "output_dir": "o", **values})
+    assert message_of(caught.value).startswith(said)
 
 
 def test_a_reviewer_may_look_but_start_stop_and_clear_nothing(space: Workspace, judge_folder: Path) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from backend.cli.hints import in_command
 from backend.domain.jobs import JobStatus
 from backend.errors import TrainingError
 from backend.training.folder import claim, owner_of
@@ -63,7 +64,7 @@ def test_a_folder_whose_judge_an_open_run_asks_is_not_deleted(room: Workspace, t
     run = add_run(room, str(tmp_path / "out" / "final_checkpoint"))
     with pytest.raises(TrainingError, match=f"run {run}, which is queued") as caught:
         room.trainer.clear(1)
-    assert f"winnow run cancel {run}" in (caught.value.hint or "")
+    assert f"winnow run cancel {run}" in in_command(caught.value.hint)
     assert (tmp_path / "out" / "final_checkpoint").is_dir()
 
 
@@ -71,7 +72,7 @@ def test_a_folder_whose_judge_another_open_training_starts_from_is_not_deleted(r
     add_training(room, str(tmp_path / "out" / "final_checkpoint"), tmp_path / "next")
     with pytest.raises(TrainingError, match="training 2, which is queued") as caught:
         room.trainer.clear(1)
-    assert "winnow train stop 2" in (caught.value.hint or "")
+    assert "winnow train stop 2" in in_command(caught.value.hint)
     assert (tmp_path / "out").is_dir()
 
 

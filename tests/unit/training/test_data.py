@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from training_folders import Prepare
 
+from backend.cli.hints import in_command
 from backend.domain.pairs import MediaKind
 from backend.errors import TrainingError
 from backend.training.data import Rows, check_media, data_files
@@ -102,7 +103,7 @@ def test_a_trainers_last_words_are_explained(tmp_path: Path, words: str, code: i
     log.write_text(f"before\n{words}\n")
     message, hint = explain(log, code)
     assert meaning in message
-    assert knob in hint
+    assert knob in in_command(hint)
 
 
 def test_what_an_earlier_attempt_said_does_not_explain_this_one(tmp_path: Path) -> None:

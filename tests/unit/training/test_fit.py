@@ -13,6 +13,7 @@ import torch
 from safetensors.torch import load_file
 from training_folders import Prepare
 
+from backend.cli.hints import in_command
 from backend.domain.pairs import MediaKind
 from backend.engines.base import EngineOptions
 from backend.engines.transformers import TransformersEngine
@@ -177,7 +178,7 @@ def test_weights_that_the_last_step_made_no_numbers_are_no_checkpoint(prepare: P
     folder, spec = prepare(max_steps=1, actor_learning_rate=1e30, lora=lora)
     with pytest.raises(TrainingError, match="weights are not numbers") as caught:
         fit(folder, spec)
-    assert "--actor-learning-rate" in (caught.value.hint or "")
+    assert "--actor-learning-rate" in in_command(caught.value.hint)
     assert whole_checkpoints(folder) == []
     assert list((folder / "checkpoints").iterdir()) == []
 
@@ -266,7 +267,7 @@ def test_a_loss_that_is_no_number_stops_with_a_word_and_keeps_the_checkpoints(
     monkeypatch.setattr(Judge, "logits", after_two_steps)
     with pytest.raises(TrainingError, match="not a number at step 3") as caught:
         fit(folder, spec)
-    assert "--actor-learning-rate" in (caught.value.hint or "")
+    assert "--actor-learning-rate" in in_command(caught.value.hint)
     assert [c.step for c in whole_checkpoints(folder)] == [1, 2]
     assert not any(
         value.isnan().any()
@@ -283,7 +284,7 @@ def test_memory_that_is_used_up_names_the_knobs(prepare: Prepare, monkeypatch: p
     monkeypatch.setattr(Judge, "logits", full)
     with pytest.raises(TrainingError, match="out of GPU memory") as caught:
         fit(folder, spec)
-    assert "--micro-train-batch-size (now 2)" in (caught.value.hint or "")
+    assert "--micro-train-batch-size (now 2)" in in_command(caught.value.hint)
 
 
 def test_a_full_disk_leaves_the_checkpoint_before_it(prepare: Prepare, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from training_folders import Prepare
 
+from backend.cli.hints import in_command
 from backend.errors import TrainingError
 from backend.training.data import MEDIA, Rows, check_media, data_files
 from backend.training.folder import check_free, claim, held, read_spec
@@ -21,7 +22,7 @@ def test_a_folder_with_something_in_it_is_refused(tmp_path: Path) -> None:
     (tmp_path / "thesis.tex").write_text("x")
     with pytest.raises(TrainingError, match="not empty") as caught:
         check_free(tmp_path)
-    assert caught.value.hint and "--output-dir" in caught.value.hint
+    assert "--output-dir" in in_command(caught.value.hint)
 
 
 @pytest.mark.parametrize("name", ["", "a/b"])

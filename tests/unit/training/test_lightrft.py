@@ -15,6 +15,7 @@ import pytest
 from packaging.requirements import Requirement
 from training_folders import Prepare, save_checkout
 
+from backend.cli.hints import in_command
 from backend.domain.preflight import Check, Level
 from backend.errors import TrainerUnavailable, TrainingError
 from backend.training.lightrft import entry as lightrft_entry
@@ -124,8 +125,8 @@ def test_what_lightrfts_script_has_no_option_for_is_refused(prepare: Prepare, ch
     _, spec = prepare(sets=("images",), trainer="lightrft", max_steps=5, max_norm=0.5)
     checks = {check.name: check for check in trainer.preflight(spec)}
     assert checks["Steps"].level is checks["Gradients"].level is Level.FAIL
-    assert "--max-steps 5" in checks["Steps"].message and "smoke" in (checks["Steps"].hint or "")
-    assert "--max-norm 0.5" in checks["Gradients"].message
+    assert "max_steps 5" in checks["Steps"].message and "smoke" in in_command(checks["Steps"].hint)
+    assert "max_norm 0.5" in checks["Gradients"].message
     _, spec = prepare("other", sets=("images",), trainer="lightrft")
     assert not {"Steps", "Gradients"} & {check.name for check in trainer.preflight(spec)}
 
@@ -264,7 +265,7 @@ def test_images_and_videos_in_one_micro_batch_are_refused_under_zero_3(
     assert ("Mixed" in found) == refused
     if refused:
         assert found["Mixed"].level is Level.FAIL
-        assert "--micro-train-batch-size 1" in (found["Mixed"].hint or "")
+        assert "--micro-train-batch-size 1" in in_command(found["Mixed"].hint)
     _, spec = prepare("other", sets=("images", "images"), trainer="lightrft", **given)
     assert "Mixed" not in {check.name for check in trainer.preflight(spec)}
 

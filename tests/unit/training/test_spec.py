@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from backend.cli.hints import message_of
 from backend.errors import UsageError
 from backend.training.spec import LoraSpec, TrainingSpec
 from backend.workspace import Workspace
@@ -28,8 +29,8 @@ def spec_of(space: Workspace, **values: Any) -> TrainingSpec:
         ({"device": "cuda:"}, "--device: "),
         ({"device": "0,1"}, "--device: "),
         ({"device": "{said}"}, "--device: '{said}' is none"),
-        ({"node_rank": 3}, "--node-rank: there is no node 3 with --nnodes 1; they count from 0"),
-        ({"node_rank": 2, "nnodes": 2}, "--node-rank: there is no node 2 with --nnodes 2"),
+        ({"node_rank": 3}, "--node-rank: there is no node 3 of 1; they count from 0"),
+        ({"node_rank": 2, "nnodes": 2}, "--node-rank: there is no node 2 of 2"),
         ({"actor_learning_rate": float("inf")}, "--actor-learning-rate: Input should be a finite"),
         ({"l2": float("inf")}, "--l2: "),
         ({"max_norm": float("inf")}, "--max-norm: "),
@@ -43,7 +44,7 @@ def spec_of(space: Workspace, **values: Any) -> TrainingSpec:
 def test_what_cannot_be_meant_is_one_line_with_its_option(space: Workspace, values: dict[str, Any], said: str) -> None:
     with pytest.raises(UsageError) as caught:
         spec_of(space, **values)
-    assert caught.value.message.startswith(said)
+    assert message_of(caught.value).startswith(said)
     assert "\n" not in caught.value.message and caught.value.hint
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from backend.cli.hints import in_command
 from backend.training import stopping
 from backend.training.base import Checkpoint, Command, Metric
 from backend.training.folder import STOP
@@ -90,6 +91,6 @@ def test_a_command_that_heeds_nothing_is_ended_after_the_grace(tmp_path: Path, m
 
 def test_a_person_is_told_from_which_step_a_resume_goes_on(tmp_path: Path) -> None:
     made = [Checkpoint(tmp_path, 4, final=False), Checkpoint(tmp_path, 8, final=False)]
-    assert resume_words(3, TRAINERS["local"], made) == "`winnow train resume 3` goes on from step 8"
-    assert "there is no checkpoint" in resume_words(3, TRAINERS["local"], [])
-    assert "starts its command again" in resume_words(3, TRAINERS["command"], made)
+    assert in_command(resume_words(3, TRAINERS["local"], made)) == "`winnow train resume 3` goes on from step 8"
+    assert "there is no checkpoint" in in_command(resume_words(3, TRAINERS["local"], []))
+    assert "starts its command again" in in_command(resume_words(3, TRAINERS["command"], made))

@@ -110,7 +110,7 @@ def test_a_preset_of_five_steps_is_not_taken_for_an_epoch(
     start(space, judge_folder, "--trainer", trainer, "--preset", "smoke", *command, "--dry-run")
     said = capsys.readouterr().out
     level = "warn" if trainer == "command" else "FAIL"
-    assert f"{level} Steps: " in said and "--max-steps 5" in said
+    assert f"{level} Steps: " in said and "max_steps 5" in said
 
 
 def two_nodes(space: Workspace, judge: Path, monkeypatch: pytest.MonkeyPatch) -> TrainingSpec:
