@@ -236,4 +236,5 @@ VLLM = EngineKind(
     suits=_suits,
     check=_check,
     loads_model=True,
+    claims_memory=True,
 )
