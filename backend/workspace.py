@@ -49,6 +49,7 @@ from backend.training.launch import TrainingLauncher
 
 if TYPE_CHECKING:
     from backend.export.exporter import Manifest
+    from backend.options import Options
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,16 +241,28 @@ class Workspace:
         out: Path,
         split: float = 0.0,
         bundle: bool = False,
+        judge: str | None = None,
+        options: Options | None = None,
         progress: Callable[[int], None] | None = None,
     ) -> Manifest:
-        """Export a set in the present person's name; see :func:`backend.export.export_set`.
+        """Export a set in the present person's name; see :func:`backend.export.exporter.export_set`.
 
         Raises:
             Forbidden: Only operators may.
         """
-        from backend.export import export_set
+        from backend.export.exporter import export_set
 
-        return export_set(self.database, set_row, format=format, out=out, split=split, bundle=bundle, progress=progress)
+        return export_set(
+            self.database,
+            set_row,
+            format=format,
+            out=out,
+            split=split,
+            bundle=bundle,
+            judge=judge,
+            options=options,
+            progress=progress,
+        )
 
     @guarded(Operation.EVALUATE)
     def evaluate(
