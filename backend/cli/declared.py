@@ -119,8 +119,9 @@ def checked(model: type[Model], values: Mapping[str, Any], *, prefix: str = "") 
     except ValidationError as error:
         first = error.errors()[0]
         field = prefix + str(first["loc"][0])
-        flags = {one.name: one.flag for one in options.values()}
-        raise UsageError(f"{flags.get(field, field)}: {first['msg']}") from error
+        wrong = next((one for one in options.values() if one.name == field), None)
+        hint = f"use {wrong.allowed}" if wrong else None
+        raise UsageError(f"{wrong.flag if wrong else field}: {first['msg']}", hint=hint) from error
 
 
 def _parameter(one: Option, panel: str | None, unset: bool) -> inspect.Parameter:
