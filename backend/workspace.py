@@ -49,7 +49,6 @@ from backend.training.launch import TrainingLauncher
 
 if TYPE_CHECKING:
     from backend.export.exporter import Manifest
-    from backend.options import Options
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,15 +234,13 @@ class Workspace:
     @guarded(Operation.EXPORT)
     def export(
         self,
+        /,
         set_row: SetRow,
         *,
         format: str,
         out: Path,
-        split: float = 0.0,
-        bundle: bool = False,
-        judge: str | None = None,
-        options: Options | None = None,
         progress: Callable[[int], None] | None = None,
+        **chosen: Any,
     ) -> Manifest:
         """Export a set in the present person's name; see :func:`backend.export.exporter.export_set`.
 
@@ -252,17 +249,7 @@ class Workspace:
         """
         from backend.export.exporter import export_set
 
-        return export_set(
-            self.database,
-            set_row,
-            format=format,
-            out=out,
-            split=split,
-            bundle=bundle,
-            judge=judge,
-            options=options,
-            progress=progress,
-        )
+        return export_set(self.database, set_row, format=format, out=out, progress=progress, **chosen)
 
     @guarded(Operation.EVALUATE)
     def evaluate(

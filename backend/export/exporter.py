@@ -20,12 +20,13 @@ from backend.export.bundle import Bundler
 from backend.export.claim import MADE_BY, MANIFEST, MARKER, Claim, FolderClaim, manifest_in
 from backend.export.files import ExportFile, described, write_errors
 from backend.export.formats import FORMATS, OURS
+from backend.export.formats.base import Format
 from backend.export.missing import Missing
 from backend.export.rows import RowMaker, TrainingRow
 from backend.files import Folder, read_regular
 from backend.files.folders import Kind
 from backend.media.paths import MediaRoot
-from backend.options import Options, changed, option
+from backend.options import Options, changed, filled, option
 from backend.store.database import Database
 from backend.store.sets import SetRow, Sets
 
@@ -35,7 +36,7 @@ class ExportOptions(Options):
 
     split: float = option(
         0.0,
-        "Share of pairs held out for validation",
+        "Share of pairs, drawn by their key, held out for validation",
         group="Export",
         ge=0,
         lt=1,
@@ -131,45 +132,30 @@ def export_set(
     *,
     format: str,
     out: Path,
-    split: float = 0.0,
-    bundle: bool = False,
-    judge: str | None = None,
     options: Options | None = None,
     below: Path | None = None,
     progress: Callable[[int], None] | None = None,
+    **chosen: Any,
 ) -> Manifest:
     """Write a frozen set into ``out``; memory does not grow with the set.
 
     An earlier export in it is valid until the new one is complete, and stays where that fails.
 
     Args:
-        split: Share of pairs, drawn by their key, that goes into validation files. All predictions
-            of a pair fall on one side.
-        bundle: Copy the media into ``out/media`` and name them by relative paths.
-        judge: The model that will be trained on the rows, where it is not the one that judged: its
-            chat template decides how they are written.
         options: The format's own; its defaults when not given.
+        chosen: What can be chosen about every export, see :class:`ExportOptions`.
         below: Links in ``out`` are followed down to this one and no further; all of them when not given.
 
     Raises:
         ExportError: The folder holds something else, another export is written into it now, a medium
             lies outside of its data root or is missing (``bundle``), or the disk is full.
-        UsageError: Unknown format, or one that cannot hold the media of the set.
+        UsageError: Unknown format, or one that cannot hold the media of the set; an option is out of range.
     """
-    FORMATS.named(format)
+    declared = FORMATS.named(format)
+    asked = filled(ExportOptions, chosen, of="the export's", error=UsageError)
+    own = options or declared.options()
     with FolderClaim(out, below=below) as claim:
-        manifest = _write(
-            database,
-            set_row,
-            claim.staging,
-            out,
-            format=format,
-            split=split,
-            bundle=bundle,
-            judge=judge,
-            options=options,
-            progress=progress,
-        )
+        manifest = _write(database, set_row, claim.staging, out, declared, asked, own, progress)
         claim.commit()
     if progress:
         progress(manifest.rows)
@@ -192,7 +178,7 @@ def export_samples(database: Database, set_row: SetRow, file: Path) -> Manifest:
         for name in (statistics, file.name):
             if claim.folder.kind(name) in (Kind.FOLDER, Kind.OTHER):
                 raise ExportError(f"{file.with_name(name)}: is no file that can be replaced", hint="give another file")
-        manifest = _write(database, set_row, claim.staging, file.parent, format=OURS)
+        manifest = _write(database, set_row, claim.staging, file.parent, FORMATS[OURS], ExportOptions(), Options())
         with write_errors(file):
             claim.staging.rename("filtered_samples_stats.txt", claim.folder, statistics)
             claim.staging.rename("filtered_samples.json", claim.folder, file.name)
@@ -205,31 +191,28 @@ def _write(
     set_row: SetRow,
     folder: Folder,
     out: Path,
-    *,
-    format: str,
-    split: float = 0.0,
-    bundle: bool = False,
-    judge: str | None = None,
-    options: Options | None = None,
+    format: Format,
+    chosen: ExportOptions,
+    own: Options,
     progress: Callable[[int], None] | None = None,
 ) -> Manifest:
     """Write all of an export into an empty folder.
 
     Args:
         out: Where it will lie.
+        own: The format's own options.
     """
     kinds = {kind for kind in MediaKind if set_row.counts.get(kind.value)}
-    declared = FORMATS[format]
-    if lacking := sorted(kind.value for kind in kinds - set(declared.kinds)):
-        raise UsageError(f"format {format} holds no {lacking[0]}s", hint="export in another format")
-    chosen = options or declared.options()
-    writer = declared.writer(declared, folder, kinds, split=split > 0, options=chosen)
+    if lacking := sorted(kinds - set(format.kinds)):
+        raise UsageError(f"format {format.name} holds no {lacking[0].value}s", hint="export in another format")
+    split, bundle = chosen.split, chosen.bundle
+    writer = format.writer(format, folder, kinds, split=split > 0, options=own)
     count = validation = 0
     left_out: Counter[str] = Counter()
-    frames = declared.frames and MediaKind.VIDEO in kinds
+    frames = format.frames and MediaKind.VIDEO in kinds
     missing = Missing()
     with Bundler(folder, out, copies=bundle, frames=frames) as bundler, writer.stack:
-        for row, root in _rows(database, set_row, judge):
+        for row, root in _rows(database, set_row, chosen.judge):
             if word := writer.misread(row):
                 left_out[word] += 1
                 continue
@@ -247,7 +230,7 @@ def _write(
         _write_extra(folder, name, value)
         rows[name] = 0
     manifest = Manifest(
-        format=format,
+        format=format.name,
         set_name=set_row.name,
         set_version=set_row.version,
         content_hash=set_row.content_hash or "",
@@ -257,7 +240,7 @@ def _write(
         missing_media=missing.line(),
         left_out=dict(left_out.most_common(20)),
         joined=writer.joined,
-        options=changed(chosen),
+        options=changed(own),
         split=split,
         bundle=bundle,
         media=bundle or frames,
