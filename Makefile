@@ -9,7 +9,7 @@ LLAMAFACTORY_VENV := .venv-llamafactory
 SWIFT_VENV := .venv-swift
 ARGS ?=
 
-.PHONY: setup setup-vllm demo serve screenshots check test drills test-python check-extras check-trainers lint format clean
+.PHONY: setup setup-vllm demo serve docs screenshots check test drills test-python check-extras check-trainers lint format clean
 
 setup: $(VENV)/.ready
 
@@ -31,6 +31,10 @@ demo: setup
 
 serve: setup
 	$(BIN)/winnow serve $(ARGS)
+
+# The tables of README.md and docs/ that list sources, engines, formats.
+docs: setup
+	@$(BIN)/python scripts/write_tables.py
 
 # Pictures of every page, light and dark, into docs/screenshots.
 screenshots: setup

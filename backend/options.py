@@ -7,13 +7,13 @@ The command, its help, the form, its ranges and the equivalent command are made 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, Literal, TypeVar, get_args, get_origin
 
 from annotated_types import Ge, Gt, Le, Lt
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.fields import FieldInfo
 
 from backend.errors import WinnowError
@@ -21,6 +21,12 @@ from backend.foreign_text import quoted
 
 Model = TypeVar("Model", bound=BaseModel)
 Kind = Literal["int", "float", "bool", "text", "path", "choice", "several", "lines", "long"]
+
+
+class Options(BaseModel):
+    """Base of an extension's own options; as it is, for one that has none. Each has a default."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +128,7 @@ def option(
     step: float | None = None,
     long: bool = False,
     path: bool = False,
+    among: Collection[str] | None = None,
     flag: str = "",
     flags: Iterable[str] = (),
     label: str = "",
@@ -131,13 +138,18 @@ def option(
     le: float | None = None,
     lt: float | None = None,
 ) -> Any:
-    """A pydantic field that is an option; see :class:`Option`."""
+    """A pydantic field that is an option; see :class:`Option`.
+
+    Args:
+        among: The choices of a text, where no ``Literal`` can hold them: a registry.
+    """
     asked: dict[str, Any] = {
         "when": when,
         "group": group,
         "step": step,
         "flag": flag,
         "flags": list(flags),
+        "among": among,
         "label": label,
         "names": dict(names or {}),
         "text": "long" if long else "path" if path else "text",
@@ -149,6 +161,12 @@ def options_of(model: type[BaseModel], prefix: str = "") -> dict[str, Option]:
     """The options among a model's fields, by name, in their order."""
     found = (_option(prefix + name, field) for name, field in model.model_fields.items())
     return {one.name: one for one in found if one is not None}
+
+
+def changed(model: BaseModel) -> dict[str, Any]:
+    """The options of a model that differ from their defaults, by name."""
+    values = {name: (getattr(model, name), one.default) for name, one in options_of(type(model)).items()}
+    return {name: value for name, (value, default) in values.items() if value != default}
 
 
 def grouped(options: Iterable[Option]) -> dict[str, tuple[Option, ...]]:
@@ -196,6 +214,8 @@ def _option(name: str, field: FieldInfo) -> Option | None:
     if asked is None:
         return None
     kind, choices = _kind(field, asked["text"])
+    if asked["among"] is not None:
+        kind, choices = "choice", tuple(asked["among"])
     low = next((m for m in field.metadata if isinstance(m, Ge | Gt)), None)
     high = next((m for m in field.metadata if isinstance(m, Le | Lt)), None)
     return Option(

@@ -21,6 +21,8 @@ from backend.domain.jobs import OPEN, JobStatus
 from backend.domain.operations import Operation
 from backend.domain.people import Person, Role
 from backend.errors import NotFound, RunError, StoreUnavailable, WinnowError
+from backend.export.exporter import ExportOptions
+from backend.export.formats import FORMATS
 from backend.files import narrow_umask
 from backend.job_process import Claimed, run_process
 from backend.store.outage import Patience
@@ -100,8 +102,8 @@ def _export(space: Workspace, given: dict[str, Any], progress: Progress) -> dict
         frozen,
         format=given["format"],
         out=Path(given["out"]),
-        split=given.get("split", 0.0),
-        bundle=given.get("bundle", False),
+        **{name: given[name] for name in ExportOptions.model_fields if name in given},
+        options=FORMATS.named(given["format"]).options(**given.get("options", {})),
         progress=progress.done,
     )
     return {"out": given["out"]}

@@ -234,22 +234,22 @@ class Workspace:
     @guarded(Operation.EXPORT)
     def export(
         self,
+        /,
         set_row: SetRow,
         *,
         format: str,
         out: Path,
-        split: float = 0.0,
-        bundle: bool = False,
         progress: Callable[[int], None] | None = None,
+        **chosen: Any,
     ) -> Manifest:
-        """Export a set in the present person's name; see :func:`backend.export.export_set`.
+        """Export a set in the present person's name; see :func:`backend.export.exporter.export_set`.
 
         Raises:
             Forbidden: Only operators may.
         """
-        from backend.export import export_set
+        from backend.export.exporter import export_set
 
-        return export_set(self.database, set_row, format=format, out=out, split=split, bundle=bundle, progress=progress)
+        return export_set(self.database, set_row, format=format, out=out, progress=progress, **chosen)
 
     @guarded(Operation.EVALUATE)
     def evaluate(

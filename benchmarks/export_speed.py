@@ -20,7 +20,7 @@ from sqlalchemy import insert
 
 from backend.curation.sets import freeze, get_set
 from backend.domain.filtering import Policy
-from backend.export import export_set
+from backend.export.exporter import export_set
 from backend.inference.deciding import redecide
 from backend.store.database import Database
 from backend.store.schema import datasets, metadata, pairs, predictions, runs, verdicts

@@ -6,10 +6,11 @@ from functools import partial
 from typing import Any
 
 import streamlit as st
+from pydantic import BaseModel
 from streamlit.delta_generator import DeltaGenerator
 
 from backend.errors import UsageError
-from backend.options import Option
+from backend.options import Model, Option, filled, options_of
 from dashboard.text import clean, md
 from dashboard.words import spaced
 
@@ -50,6 +51,27 @@ def wanted(option: Option, prefix: str) -> Any:
     if option.kind in ("int", "float") and value is not None and not option.holds(value):
         raise UsageError(f"{option.name} {value:g} is out of range", hint=f"it is {option.range}")
     return value
+
+
+def model_fields(model: type[BaseModel], prefix: str) -> None:
+    """A field for each option of a model, with its default at first."""
+    options = options_of(model).values()
+    for option in options:
+        st.session_state.setdefault(prefix + option.name, to_widget(option, option.default))
+    fields(tuple(options), prefix)
+
+
+def model_wanted(model: type[Model], prefix: str, owner: str) -> Model:
+    """What the fields of :func:`model_fields` hold.
+
+    Args:
+        owner: Whose options they are, such as ``a source's``.
+
+    Raises:
+        UsageError: A value is out of its option's range.
+    """
+    values = {name: wanted(option, prefix) for name, option in options_of(model).items()}
+    return filled(model, values, of=owner, error=UsageError)
 
 
 def folded(title: str, options: tuple[Option, ...], prefix: str) -> None:

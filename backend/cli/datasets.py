@@ -7,8 +7,11 @@ from typing import Annotated, Any
 
 import typer
 
+from backend.cli.declared import own_options, own_parameters, taking
 from backend.cli.output import Json, print_json, print_table, progress_bar, say, workspace
+from backend.datasets.registry import SOURCES, with_options
 from backend.ingest.importer import import_dataset
+from backend.options import Options
 from backend.store.datasets import DatasetRow
 
 app = typer.Typer(help="Add datasets and look at them.", no_args_is_help=True)
@@ -40,10 +43,16 @@ def as_json(dataset: DatasetRow) -> dict[str, Any]:
     }
 
 
+_SOURCES = SOURCES.usable
+
+
 @app.command()
+@taking("options", own_parameters(_SOURCES), lambda _context, given: own_options(_SOURCES, given))
 def add(
-    source: Annotated[str, typer.Argument(metavar="SOURCE:PATH[,SOURCE:PATH…]")],
+    context: typer.Context,  # noqa: ARG001
+    source: Annotated[str, typer.Argument(metavar="SOURCE:PATH[,SOURCE:PATH…]", help=f"Sources: {', '.join(SOURCES)}")],
     name: Annotated[str, typer.Option(help="Name of the dataset in this workspace")],
+    options: dict[str, Options],
     data_root: Annotated[Path | None, typer.Option(help="Folder that the media paths are relative to")] = None,
     allow_links_to: AllowLinksTo = None,
     check_media: Annotated[bool, typer.Option(help="Look whether every media file is there and can be opened")] = True,
@@ -55,7 +64,7 @@ def add(
         dataset = import_dataset(
             space.database,
             name=name,
-            spec=source,
+            spec=with_options(source, options),
             data_root=data_root,
             links_to=allow_links_to or None,
             check_media=check_media,

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import inspect
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import wraps
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Protocol, TypeVar
 
 import typer
 from pydantic import BaseModel, ValidationError
 
 from backend.errors import UsageError
 from backend.hints import Field
-from backend.options import Option, options_of
+from backend.options import Option, Options, options_of
 
 _TYPES: dict[str, Any] = {"int": int, "float": float, "bool": bool, "lines": list[str], "path": Path}
 Model = TypeVar("Model", bound=BaseModel)
@@ -29,6 +29,44 @@ def parameters_of(
         unset: What is not given is ``None``, so that the command can tell it from the default.
     """
     return [_parameter(one, panel, unset) for one in options_of(model, prefix).values()]
+
+
+class Extension(Protocol):
+    """What has options of its own."""
+
+    @property
+    def name(self) -> str:
+        """Before each of them."""
+        ...
+
+    @property
+    def options(self) -> type[Options]:
+        """Their model."""
+        ...
+
+
+def own_parameters(extensions: Iterable[Extension]) -> list[inspect.Parameter]:
+    """A command's parameters for the options of each extension, ``--NAME-OPTION``."""
+    return [
+        parameter
+        for one in extensions
+        for parameter in parameters_of(one.options, prefix=f"{one.name}_", panel=f"Options of {one.name}", unset=True)
+    ]
+
+
+def own_options(extensions: Iterable[Extension], values: Mapping[str, Any]) -> dict[str, Options]:
+    """The options that a command was given, by extension; only those of which one was given.
+
+    Raises:
+        UsageError: A value is out of range.
+    """
+    found: dict[str, Options] = {}
+    for one in extensions:
+        names = [option.parameter for option in options_of(one.options, f"{one.name}_").values()]
+        given = {name: values[name] for name in names if values[name] is not None}
+        if given:
+            found[one.name] = checked(one.options, given, prefix=f"{one.name}_")
+    return found
 
 
 def taking(
@@ -82,8 +120,8 @@ def checked(model: type[Model], values: Mapping[str, Any], *, prefix: str = "") 
     except ValidationError as error:
         first = error.errors()[0]
         name = prefix + str(first["loc"][0])
-        bounds = next((f"it is {one.range}" for one in options.values() if one.name == name and one.range), None)
-        raise UsageError(first["msg"], about=Field(name), hint=bounds) from error
+        wrong = next((one for one in options.values() if one.name == name), None)
+        raise UsageError(first["msg"], about=Field(name), hint=f"use {wrong.allowed}" if wrong else None) from error
 
 
 def _parameter(one: Option, panel: str | None, unset: bool) -> inspect.Parameter:

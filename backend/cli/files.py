@@ -22,9 +22,10 @@ from backend.curation import sets as curated
 from backend.datasets.registry import parse_spec
 from backend.domain.pairs import MediaKind
 from backend.errors import DatasetError, ExportError, UsageError
-from backend.export import export_samples, export_set
 from backend.export.claim import check_free
 from backend.export.convert import ConvertReport, convert_t2i, convert_t2v
+from backend.export.exporter import export_samples, export_set
+from backend.export.formats import OURS
 from backend.inference.launch import RunRequest
 from backend.ingest.importer import import_dataset
 from backend.media.opening import open_regular
@@ -150,7 +151,7 @@ def prepare(
         watch(space, run_id)
         frozen = curated.freeze(space.database, dataset.name, [run_id])
         if output_path is None:
-            manifest = export_set(space.database, frozen, format="lightrft", out=out)
+            manifest = export_set(space.database, frozen, format=OURS, out=out)
         else:
             manifest = export_samples(space.database, frozen, out)
         for line in map(in_command, manifest.notes):
@@ -225,7 +226,7 @@ def _name_of(kind: MediaKind, data: str, root: Path | None) -> str:
     """A name that only the same files with the same content have."""
     digest = hashlib.sha256(str(root.expanduser().absolute() if root else "").encode())
     for source, path in parse_spec(data):
-        digest.update(f"\0{source.name}\0{path}\0".encode("utf-8", "surrogateescape"))
+        digest.update(f"\0{source.spec}\0{path}\0".encode("utf-8", "surrogateescape"))
         try:
             with open_regular(path) as stream:
                 digest.update(hashlib.file_digest(stream, "sha256").digest())

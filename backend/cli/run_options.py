@@ -17,12 +17,12 @@ from backend.cli.variables import option_with, variables_named, variables_used
 from backend.domain.filtering import Policy
 from backend.domain.pairs import OrderPolicy
 from backend.engines.base import EngineOptions
-from backend.engines.registry import AUTO, ENGINES, replays
+from backend.engines.registry import AUTO, ENGINES
 from backend.errors import UsageError
 from backend.hints import Field
 from backend.inference.spec import SAMPLED_AT, RunOptions
 
-OF_NEW_JUDGES = ", ".join((AUTO, *(name for name in ENGINES if not replays(name))))
+OF_NEW_JUDGES = ", ".join((AUTO, *(kind.name for kind in ENGINES.usable if not kind.replays)))
 """The engines that a judge which was just trained can be asked by."""
 
 _PANEL = "Options of the engine"

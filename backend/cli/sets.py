@@ -7,13 +7,15 @@ from typing import Annotated, Any
 
 import typer
 
+from backend.cli.declared import checked, own_options, own_parameters, parameters_of, taking
 from backend.cli.hints import in_command
 from backend.cli.output import Json, note, print_json, print_table, progress_bar, say, workspace
 from backend.curation import sets as curated
 from backend.curation.preview import untrainable, untrainable_line
 from backend.errors import UsageError
-from backend.export import FORMATS, export_set
-from backend.foreign_text import quoted
+from backend.export.exporter import ExportOptions, export_set
+from backend.export.formats import FORMATS, OURS
+from backend.options import Options
 
 app = typer.Typer(help="Freeze curated sets.", no_args_is_help=True)
 
@@ -50,7 +52,7 @@ def create(
             print_json(as_json(frozen))
         else:
             _report(frozen)
-            say(f"next: winnow export {name} --format lightrft --out FOLDER")
+            say(f"next: winnow export {name} --format {OURS} --out FOLDER")
 
 
 @app.command("list")
@@ -78,24 +80,30 @@ def show(name: str, json: Json = False) -> None:
         _report(row)
 
 
+_OF_ANY = parameters_of(ExportOptions)
+_FORMATS = FORMATS.usable
+
+
+def _chosen(_context: typer.Context, given: dict[str, Any]) -> tuple[ExportOptions, dict[str, Options]]:
+    chosen = checked(ExportOptions, {one.name: given[one.name] for one in _OF_ANY})
+    return chosen, own_options(_FORMATS, given)
+
+
+@taking("options", [*_OF_ANY, *own_parameters(_FORMATS)], _chosen)
 def export(
+    context: typer.Context,  # noqa: ARG001
     name: Annotated[str, typer.Argument(metavar="SET", help="NAME or NAME@VERSION")],
     format: Annotated[str, typer.Option(help=", ".join(FORMATS))],
     out: Annotated[Path, typer.Option(help="Folder to write")],
-    split: Annotated[float, typer.Option(help="Share of pairs held out for validation")] = 0.0,
-    bundle: Annotated[
-        bool, typer.Option("--bundle", help="Copy the media beside the file, with relative paths")
-    ] = False,
-    judge: Annotated[
-        str | None, typer.Option(help="Model that will be trained on it, where it is not the one that judged")
-    ] = None,
+    options: tuple[ExportOptions, dict[str, Options]],
     json: Json = False,
 ) -> None:
     """Write a frozen set as training files, its manifest last."""
-    if not 0 <= split < 1:
-        raise UsageError(f"--split {split}: must be at least 0 and below 1")
-    if format not in FORMATS:
-        raise UsageError(f"unknown format {quoted(format)}", hint=f"one of {', '.join(FORMATS)}")
+    chosen, own = options
+    split = chosen.split
+    FORMATS.named(format)
+    for other in own.keys() - {format}:
+        raise UsageError(f"options of format {other} are given, and the format is {format}", hint=f"--format {other}")
     with workspace() as space, progress_bar() as bar:
         row = curated.get_set(space.database, name)
         task = bar.add_task("rows", total=row.counts.get("items"))
@@ -104,9 +112,8 @@ def export(
             row,
             format=format,
             out=out,
-            split=split,
-            bundle=bundle,
-            judge=judge,
+            **dict(chosen),
+            options=own.get(format),
             progress=lambda rows: bar.update(task, completed=rows),
         )
     for line in map(in_command, manifest.notes):

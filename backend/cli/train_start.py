@@ -23,7 +23,7 @@ from backend.cli.variables import (
 )
 from backend.domain.preflight import Check, Level
 from backend.errors import TrainingError
-from backend.export import set_of_file
+from backend.export.exporter import set_of_file
 from backend.training.command import split_template
 from backend.training.registry import DEFAULT, TRAINERS
 from backend.training.spec import LoraSpec, TrainingSpec

@@ -1,13 +1,16 @@
-"""What an adapter gives: rows of a dataset's file, each usable or said to be broken."""
+"""What a dataset source is, and the rows that it reads, each usable or said to be broken."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
+from urllib.parse import quote
 
 from backend.domain.pairs import MediaKind, OrderPolicy, Preference
 from backend.foreign_text import quoted
+from backend.options import Options, changed
 
 UNREADABLE_HINT = "see whether the file is there, and whether you may read it"
 
@@ -41,33 +44,69 @@ class BrokenRow(NamedTuple):
     message: str
 
 
-class Source(Protocol):
-    """One dataset format.
+def beside(path: Path) -> Path:
+    """The folder that a file lies in."""
+    return path.parent
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """A kind of dataset as it is declared, in the file that reads it.
 
     Attributes:
-        kind: Of all its pairs; ``None`` where each row tells.
-        order: What a run shows unless told otherwise: ``shuffled`` wherever a file can put the better
-            side first throughout, because position would tell the label then.
+        name: As in ``NAME:PATH``.
+        label: What people call it.
+        purpose: One sentence.
+        file: Which files it reads, and their keys.
+        preference: Which side of a row is the better one.
+        media: The kinds of its pairs.
+        example: A row of its file as JSON, whose better medium is called ``better`` and the other ``worse``.
+        ending: Of the file that holds the example.
+        read: Streams the rows of a file, in its order, in bounded memory, given the file, the folder that
+            its media paths are relative to, and the options. Raises a DatasetError where the file cannot
+            be read at all.
+        winner_first: A file of it can put the better side first throughout. Such a dataset is shuffled
+            unless told otherwise, because position would tell the label.
+        data_root: The folder that the media paths of a file are relative to.
+        options: What can be chosen about it.
+        given: What was chosen; ``None`` for the defaults.
     """
 
     name: str
-    kind: MediaKind | None
-    order: OrderPolicy
+    label: str
+    purpose: str
+    file: str
+    preference: str
+    media: tuple[MediaKind, ...]
+    example: Mapping[str, Any]
+    ending: str
+    read: Callable[[Path, Path, Any], Iterator[SourceRow | BrokenRow]]
+    winner_first: bool = True
+    data_root: Callable[[Path], Path] = beside
+    options: type[Options] = Options
+    given: Options | None = None
+
+    @property
+    def order(self) -> OrderPolicy:
+        """What a run shows unless told otherwise."""
+        return OrderPolicy.SHUFFLED if self.winner_first else OrderPolicy.DATASET
+
+    @property
+    def spec(self) -> str:
+        """Its name with the options that differ from their defaults, ``NAME+OPTION=VALUE``."""
+        found = [self.name]
+        for name, value in changed(self.given or self.options()).items():
+            several = value if isinstance(value, tuple) else (value,)
+            found += [f"{name}={quote(str(part), safe='')}" for part in several]
+        return "+".join(found)
 
     def rows(self, path: Path, data_root: Path | None = None) -> Iterator[SourceRow | BrokenRow]:
-        """Stream the rows of one file, in its order, in bounded memory.
+        """The rows of one file; see :attr:`read`.
 
         Args:
-            data_root: Where the media are, if not at :meth:`default_data_root`.
-
-        Raises:
-            DatasetError: The file cannot be read at all, or lacks a needed column.
+            data_root: Where the media are, if not at :attr:`data_root`.
         """
-        ...
-
-    def default_data_root(self, path: Path) -> Path:
-        """The folder that the media paths of ``path`` are relative to."""
-        ...
+        return self.read(path, data_root or self.data_root(path), self.given or self.options())
 
 
 class RowProblem(ValueError):

@@ -6,14 +6,12 @@ first, and one with ``path_src`` is an edit of that image and refused.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
-from backend.datasets.base import BrokenRow, SourceRow, text_field
+from backend.datasets.base import Source, SourceRow, text_field
 from backend.datasets.json_rows import json_rows
 from backend.datasets.row_keys import Keys, flag_field
-from backend.domain.pairs import MediaKind, OrderPolicy, Preference
+from backend.domain.pairs import MediaKind, Preference
 
 _EXTRA = ("model1", "model2", "confidence", "choice_dist")
 _KEYS = Keys(
@@ -40,22 +38,6 @@ _KEYS = Keys(
 )
 
 
-class HPDv3:
-    """JSON array or JSON lines; paths are relative to the file's folder."""
-
-    name = "hpdv3"
-    kind: MediaKind | None = MediaKind.IMAGE
-    order = OrderPolicy.SHUFFLED
-
-    def rows(self, path: Path, data_root: Path | None = None) -> Iterator[SourceRow | BrokenRow]:  # noqa: ARG002
-        """See :class:`~backend.datasets.base.Source`."""
-        return json_rows(path, _convert, _KEYS)
-
-    def default_data_root(self, path: Path) -> Path:
-        """The file's folder."""
-        return path.parent
-
-
 def _convert(row: int, item: dict[str, Any]) -> SourceRow:
     return SourceRow(
         row,
@@ -66,3 +48,16 @@ def _convert(row: int, item: dict[str, Any]) -> SourceRow:
         MediaKind.IMAGE,
         {key: item[key] for key in _EXTRA if item.get(key) is not None},
     )
+
+
+HPDV3 = Source(
+    name="hpdv3",
+    label="HPDv3",
+    purpose="Image pairs of HPDv3 and of files with its keys.",
+    file="JSON array or JSON lines; `prompt, path1, path2`, `tie_case`",
+    preference="`path1` is the preferred image; `tie_case` is a tie",
+    media=(MediaKind.IMAGE,),
+    example={"prompt": "a red cube on a table", "path1": "better.png", "path2": "worse.png"},
+    ending=".json",
+    read=lambda path, _root, _options: json_rows(path, _convert, _KEYS),
+)

@@ -9,7 +9,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from backend.datasets.base import BrokenRow, RowProblem, SourceRow
+from backend.datasets.base import BrokenRow, RowProblem, Source, SourceRow
 from backend.datasets.instructions import (
     Templates,
     caption_in,
@@ -21,10 +21,12 @@ from backend.datasets.instructions import (
 )
 from backend.datasets.json_rows import json_rows
 from backend.datasets.row_keys import Keys
-from backend.domain.pairs import MediaKind, OrderPolicy, Preference
+from backend.domain.pairs import MediaKind, Preference
+from backend.domain.prompts import default_instruction, fill_instruction
 from backend.domain.reading import Flaw, answer_of
+from backend.options import Options
 
-__all__ = ["ImageGenCoTReward", "caption_of"]
+__all__ = ["IMAGEGEN_COT_REWARD", "caption_of"]
 
 _KEYS = Keys(
     "conversations",
@@ -39,21 +41,9 @@ _LOOKED_AT = 100
 """Rows whose instructions are compared to see what stands behind every caption."""
 
 
-class ImageGenCoTReward:
-    """JSON array or JSON lines with ``conversations`` and ``images`` or ``videos``."""
-
-    name = "imagegen-cot-reward-5k"
-    kind: MediaKind | None = None
-    order = OrderPolicy.SHUFFLED
-
-    def rows(self, path: Path, data_root: Path | None = None) -> Iterator[SourceRow | BrokenRow]:  # noqa: ARG002
-        """See :class:`~backend.datasets.base.Source`."""
-        convert = functools.partial(_convert, templates_beside(path), shared_end(_first(path)))
-        yield from json_rows(path, convert, _KEYS)
-
-    def default_data_root(self, path: Path) -> Path:
-        """The file's folder."""
-        return path.parent
+def _read(path: Path, _root: Path, _options: Options) -> Iterator[SourceRow | BrokenRow]:
+    convert = functools.partial(_convert, templates_beside(path), shared_end(_first(path)))
+    yield from json_rows(path, convert, _KEYS)
 
 
 def _first(path: Path) -> list[str]:
@@ -95,3 +85,25 @@ def _preference(reply: str) -> Preference:
     if Flaw.UNREADABLE_ANSWER in flaws:
         raise RowProblem("the answer does not clearly name one winner")
     raise RowProblem("the answer names no winner")
+
+
+IMAGEGEN_COT_REWARD = Source(
+    name="imagegen-cot-reward-5k",
+    label="Training rows",
+    purpose="Conversations with two media, as LightRFT and LLaMA-Factory train on them.",
+    file="training rows: LightRFT's, ShareGPT's, and Winnow's own exports in either",
+    preference="the row's answer",
+    media=tuple(MediaKind),
+    example={
+        "conversations": [
+            {"from": "human", "value": fill_instruction(default_instruction(MediaKind.IMAGE), "a red cube")},
+            {
+                "from": "gpt",
+                "value": "<think>\nThe cube is red in the first.\n</think>\n<answer>Image 1 is better</answer>",
+            },
+        ],
+        "images": ["better.png", "worse.png"],
+    },
+    ending=".json",
+    read=_read,
+)

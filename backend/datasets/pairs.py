@@ -1,4 +1,7 @@
-"""Winnow's own plain format: ``prompt, first, second, preference`` in JSON, CSV, TSV or Parquet."""
+"""Winnow's own plain format: ``prompt, first, second, preference`` in JSON, CSV, TSV or Parquet.
+
+The format is seen from the extension; whether image or video, from that of the media.
+"""
 
 from __future__ import annotations
 
@@ -7,14 +10,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal, TextIO
 
-from backend.datasets.base import UNREADABLE_HINT, BrokenRow, RowProblem, SourceRow, text_field
+from backend.datasets.base import UNREADABLE_HINT, BrokenRow, RowProblem, Source, SourceRow, text_field
 from backend.datasets.json_rows import json_rows
 from backend.datasets.parquet_rows import parquet_rows
 from backend.datasets.row_keys import Keys, read_row
 from backend.datasets.text_files import open_text
-from backend.domain.pairs import MediaKind, OrderPolicy, Preference
+from backend.domain.pairs import MediaKind, Preference
 from backend.errors import DatasetError
 from backend.foreign_text import brief, quoted
+from backend.options import Options
 
 COLUMNS = ("prompt", "first", "second", "preference")
 _TABLES = frozenset({".csv", ".tsv", ".tab"})
@@ -32,25 +36,13 @@ _WORDS = {
 }
 
 
-class Pairs:
-    """The format is seen from the extension; whether image or video, from that of the media."""
-
-    name = "pairs"
-    kind: MediaKind | None = None
-    order = OrderPolicy.SHUFFLED
-
-    def rows(self, path: Path, data_root: Path | None = None) -> Iterator[SourceRow | BrokenRow]:  # noqa: ARG002
-        """See :class:`~backend.datasets.base.Source`."""
-        suffix = path.suffix.lower()
-        if suffix in (".parquet", ".pq"):
-            return parquet_rows(path, COLUMNS, _convert, _KEYS, optional=None)
-        if suffix in _TABLES:
-            return _table_rows(path)
-        return json_rows(path, _convert, _KEYS)
-
-    def default_data_root(self, path: Path) -> Path:
-        """The file's folder."""
-        return path.parent
+def _read(path: Path, _root: Path, _options: Options) -> Iterator[SourceRow | BrokenRow]:
+    suffix = path.suffix.lower()
+    if suffix in (".parquet", ".pq"):
+        return parquet_rows(path, COLUMNS, _convert, _KEYS, optional=None)
+    if suffix in _TABLES:
+        return _table_rows(path)
+    return json_rows(path, _convert, _KEYS)
 
 
 def read_preference(value: Any) -> Preference:
@@ -133,3 +125,16 @@ def _convert(row: int, item: dict[str, Any]) -> SourceRow:
         None,
         {key: value for key, value in item.items() if key not in COLUMNS and isinstance(value, str | int | float)},
     )
+
+
+PAIRS = Source(
+    name="pairs",
+    label="Winnow's own",
+    purpose="Pairs in a plain file, for data of your own.",
+    file="JSONL, CSV (`,` `;` or tabs) or Parquet; `prompt, first, second, preference`",
+    preference="`first`, `second` or `tie` (`A`, `B`, `C`); no numbers",
+    media=tuple(MediaKind),
+    example={"prompt": "a red cube", "first": "worse.png", "second": "better.png", "preference": "second"},
+    ending=".jsonl",
+    read=_read,
+)

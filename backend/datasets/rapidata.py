@@ -1,4 +1,8 @@
-"""Rapidata: video pairs in Parquet, with crowd scores for both videos."""
+"""Rapidata: video pairs in Parquet, with crowd scores for both videos.
+
+The data root is the parent of the Parquet file's folder; videos lie in its ``videos`` or ``Videos`` folder. The
+reference image of ``rapidata-i2v`` (``prompt_asset``) is not read, which the report says.
+"""
 
 from __future__ import annotations
 
@@ -6,15 +10,17 @@ import functools
 import math
 import os
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from backend.datasets.base import BrokenRow, RowProblem, SourceRow, text_field
+from backend.datasets.base import BrokenRow, RowProblem, Source, SourceRow, text_field
 from backend.datasets.parquet_rows import parquet_rows
 from backend.datasets.row_keys import Keys
-from backend.domain.pairs import MediaKind, OrderPolicy, Preference
+from backend.domain.pairs import MediaKind, Preference
 from backend.foreign_text import quoted
+from backend.options import Options
 
 _ASPECTS = ("Alignment", "Coherence", "Preference")
 _ROUNDING = 1e-6  # of sums of three scores stored in single precision
@@ -24,49 +30,29 @@ _SCORES = tuple(f"weighted_results{side}_{aspect}" for side in (1, 2) for aspect
 _MODELS = ("model1", "model2")
 _NEEDED = ("prompt", "file_name1", "file_name2", *_SCORES)
 _KEYS = Keys(*_NEEDED, *_MODELS, without=("prompt_asset",))
-I2V_FOLDERS = ("", "hailuo-02/", "hailuo-02/marey/")
+_I2V_FOLDERS = ("", "hailuo-02/", "hailuo-02/marey/")
 """Where ``rapidata-i2v`` keeps files whose names have no folder, below the folder of videos."""
 
 
-class Rapidata:
-    """``rapidata-t2v``, and ``rapidata-i2v``, whose reference image (``prompt_asset``) is not read, which
-    the report says.
+def _read(
+    path: Path, root: Path, _options: Options, *, folders: Sequence[str] = ("",)
+) -> Iterator[SourceRow | BrokenRow]:
+    folder = "Videos" if not (root / "videos").is_dir() and (root / "Videos").is_dir() else "videos"
 
-    The data root is the parent of the Parquet file's folder; videos lie in its ``videos`` or
-    ``Videos`` folder.
-    """
+    def place(name: str) -> str:
+        local = _video_path(name)
+        if local.startswith("/"):
+            return local
+        if "/" in local:
+            return f"{folder}/{local}"
+        places = [f"{folder}/{part}{local}" for part in folders]
+        # Not Path.exists, which raises where a name is too long for any file.
+        found = [one for one in places if os.path.exists(root / one)]  # noqa: PTH110
+        if len(found) > 1:
+            raise RowProblem(f"{quoted(name)} may be {' or '.join(found)}: both are there")
+        return (found or places)[0]
 
-    kind: MediaKind | None = MediaKind.VIDEO
-    order = OrderPolicy.DATASET
-
-    def __init__(self, name: str, folders: Sequence[str] = ("",)) -> None:
-        self.name = name
-        self._folders = folders
-
-    def rows(self, path: Path, data_root: Path | None = None) -> Iterator[SourceRow | BrokenRow]:
-        """See :class:`~backend.datasets.base.Source`."""
-        root = data_root or self.default_data_root(path)
-        folder = "Videos" if not (root / "videos").is_dir() and (root / "Videos").is_dir() else "videos"
-
-        def place(name: str) -> str:
-            local = _video_path(name)
-            if local.startswith("/"):
-                return local
-            if "/" in local:
-                return f"{folder}/{local}"
-            places = [f"{folder}/{part}{local}" for part in self._folders]
-            # Not Path.exists, which raises where a name is too long for any file.
-            found = [one for one in places if os.path.exists(root / one)]  # noqa: PTH110
-            if len(found) > 1:
-                raise RowProblem(f"{quoted(name)} may be {' or '.join(found)}: both are there")
-            return (found or places)[0]
-
-        convert = functools.partial(_convert, place)
-        return parquet_rows(path, _NEEDED, convert, _KEYS, optional=_MODELS)
-
-    def default_data_root(self, path: Path) -> Path:
-        """The parent of the file's folder."""
-        return path.parent.parent
+    return parquet_rows(path, _NEEDED, functools.partial(_convert, place), _KEYS, optional=_MODELS)
 
 
 def _convert(place: Callable[[str], str], row: int, item: dict[str, Any]) -> SourceRow:
@@ -108,3 +94,31 @@ def _video_path(name: str) -> str:
         parts = rest.split("?")[0].split("#")[0].split("/")[1:]
         return "/".join(parts[-2:])
     return name
+
+
+RAPIDATA_T2V = Source(
+    name="rapidata-t2v",
+    label="Rapidata, text to video",
+    purpose="Video pairs with crowd scores for both.",
+    file="Parquet; `prompt, file_name1, file_name2`, scores; videos in `videos` beside the file's folder",
+    preference="larger sum of alignment, coherence, preference",
+    media=(MediaKind.VIDEO,),
+    example={
+        "prompt": "a cat jumps",
+        "file_name1": "worse.mp4",
+        "file_name2": "better.mp4",
+        **{score: 0.5 + 0.25 * score.startswith("weighted_results2") for score in _SCORES},
+    },
+    ending=".parquet",
+    read=_read,
+    # Its files draw the position of each video.
+    winner_first=False,
+    data_root=lambda path: path.parent.parent,
+)
+RAPIDATA_I2V = replace(
+    RAPIDATA_T2V,
+    name="rapidata-i2v",
+    label="Rapidata, image to video",
+    purpose="Video pairs made from an image, which is not read, with crowd scores for both.",
+    read=functools.partial(_read, folders=_I2V_FOLDERS),
+)

@@ -11,7 +11,8 @@ from backend.demo.dataset import write_demo
 from backend.demo.judge import shipped_judge
 from backend.domain.operations import Operation, require
 from backend.engines.base import EngineOptions
-from backend.export import export_set
+from backend.export.exporter import export_set
+from backend.export.formats import OURS
 from backend.inference.launch import Launcher, RunRequest
 from backend.ingest.importer import import_dataset
 from backend.store.database import Database
@@ -68,6 +69,6 @@ def run_demo(
     say("3. freezing what was accepted and writing a training file")
     frozen = curated.freeze(database, "demo", runs)
     out = own / f"export-{frozen.version}"
-    export_set(database, frozen, format="lightrft", out=out)
+    export_set(database, frozen, format=OURS, out=out)
     say(f"   set demo@{frozen.version}: {frozen.counts['items']} rows in {out}")
     return Demo(runs, f"demo@{frozen.version}", out)

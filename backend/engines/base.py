@@ -294,6 +294,7 @@ class EngineKind:
             says so is taken.
         check: Refuses options that it cannot run with.
         loads_model: It loads the model itself, into this machine's memory.
+        claims_memory: It takes ``gpu_memory_utilization`` of a GPU's memory at once.
         asks_servers: The judge is behind endpoints, and is asked with their key.
         replays: It tells what was said elsewhere, and so nothing of a new judge.
     """
@@ -306,5 +307,6 @@ class EngineKind:
     suits: Callable[[EngineOptions], str | None] = lambda _options: None
     check: Callable[[EngineOptions], None] = lambda _options: None
     loads_model: bool = False
+    claims_memory: bool = False
     asks_servers: bool = False
     replays: bool = False

@@ -45,7 +45,7 @@ class ResolvedEngine:
 def available_engines() -> list[EngineInfo]:
     """Every engine, with what it lacks."""
     found = []
-    for kind in ENGINES.values():
+    for kind in ENGINES.usable:
         lacks = kind.lacks()
         found.append(EngineInfo(kind.name, lacks is None, lacks or kind.purpose))
     return found
@@ -53,19 +53,22 @@ def available_engines() -> list[EngineInfo]:
 
 def loads_model(name: str) -> bool:
     """Whether an engine loads the model itself; those of runs that were imported do not."""
-    return name in ENGINES and ENGINES[name].loads_model
+    kind = ENGINES.known(name)
+    return kind is not None and kind.loads_model
 
 
 def asks_servers(name: str, options: EngineOptions) -> bool:
     """Whether an engine, ``auto`` included, asks servers for what a judge says."""
     if name == AUTO:
         return bool(options.endpoints)
-    return name in ENGINES and ENGINES[name].asks_servers
+    kind = ENGINES.known(name)
+    return kind is not None and kind.asks_servers
 
 
 def replays(name: str) -> bool:
     """Whether an engine tells only what was said elsewhere."""
-    return name in ENGINES and ENGINES[name].replays
+    kind = ENGINES.known(name)
+    return kind is not None and kind.replays
 
 
 def resolve_engine(name: str, *, model: str, options: EngineOptions) -> ResolvedEngine:
@@ -89,7 +92,7 @@ def resolve_engine(name: str, *, model: str, options: EngineOptions) -> Resolved
 
 
 def _best(options: EngineOptions) -> tuple[EngineKind, str]:
-    able = [kind for kind in ENGINES.values() if kind.lacks() is None]
+    able = [kind for kind in ENGINES.usable if kind.lacks() is None]
     for kind in able:
         if why := kind.suits(options):
             return kind, why

@@ -238,4 +238,5 @@ VLLM = EngineKind(
     suits=_suits,
     check=_check,
     loads_model=True,
+    claims_memory=True,
 )

@@ -29,6 +29,7 @@ from typing import Any, Self
 
 from backend.errors import ExportError
 from backend.export.files import write_errors
+from backend.export.formats import FORMATS
 from backend.files import Folder
 from backend.files.folders import Kind
 
@@ -259,8 +260,11 @@ def manifest_in(folder: Folder) -> dict[str, Any] | None:
 
 def media_in(manifest: Mapping[str, Any]) -> bool:
     """Whether an export has a folder of media."""
-    told = manifest.get("bundle") or manifest.get("format") == "sharegpt-frames"
-    return bool(manifest.get("media", told))  # an older Winnow's does not say
+    if "media" in manifest:
+        return bool(manifest["media"])
+    # An older Winnow's does not say.
+    made = FORMATS.known(manifest.get("format", ""))
+    return bool(manifest.get("bundle") or (made and made.frames))
 
 
 def names_of(manifest: Mapping[str, Any] | None) -> set[str]:

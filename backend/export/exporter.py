@@ -9,7 +9,7 @@ import os
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -19,16 +19,43 @@ from backend.errors import ExportError, UsageError
 from backend.export.bundle import Bundler
 from backend.export.claim import MADE_BY, MANIFEST, MARKER, Claim, FolderClaim, manifest_in
 from backend.export.files import ExportFile, described, write_errors
-from backend.export.formats import FORMATS
+from backend.export.formats import FORMATS, OURS
+from backend.export.formats.base import Format
 from backend.export.missing import Missing
 from backend.export.rows import RowMaker, TrainingRow
 from backend.files import Folder, read_regular
 from backend.files.folders import Kind
-from backend.foreign_text import quoted
 from backend.hints import Action, Do, Field, Hint
 from backend.media.paths import MediaRoot
+from backend.options import Options, changed, filled, option
 from backend.store.database import Database
 from backend.store.sets import SetRow, Sets
+
+
+class ExportOptions(Options):
+    """What can be chosen about every export."""
+
+    split: float = option(
+        0.0,
+        "Share of pairs, drawn by their key, held out for validation",
+        group="Export",
+        ge=0,
+        lt=1,
+        step=0.01,
+        when="above 0 for files of validation rows beside the training rows",
+    )
+    bundle: bool = option(
+        False,
+        "Copy the media beside the file, with relative paths",
+        group="Export",
+        when="to take the export to another machine",
+    )
+    judge: str | None = option(
+        None,
+        "Model that will be trained on it, where it is not the one that judged",
+        group="Export",
+        when="where another model is trained: its chat template decides how rows are written",
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +69,7 @@ class Manifest:
         left_out: Rows that no trainer would read as they were judged, by what their texts spell.
         media: Whether there is a folder of media.
         joined: Rows whose two media stand in one turn, because the judge's template is not known.
+        options: The format's own that differ from their defaults.
     """
 
     format: str
@@ -59,6 +87,7 @@ class Manifest:
     media: bool
     lineage: dict[str, Any]
     created_at: float
+    options: dict[str, Any] = field(default_factory=dict)
 
     @property
     def notes(self) -> list[Hint | str]:
@@ -92,6 +121,7 @@ class Manifest:
             "missing_media": self.missing_media,
             "left_out": self.left_out,
             "notes": self.notes,
+            **({"options": self.options} if self.options else {}),
             "split": self.split,
             "bundle": self.bundle,
             "media": self.media,
@@ -107,43 +137,30 @@ def export_set(
     *,
     format: str,
     out: Path,
-    split: float = 0.0,
-    bundle: bool = False,
-    judge: str | None = None,
+    options: Options | None = None,
     below: Path | None = None,
     progress: Callable[[int], None] | None = None,
+    **chosen: Any,
 ) -> Manifest:
     """Write a frozen set into ``out``; memory does not grow with the set.
 
     An earlier export in it is valid until the new one is complete, and stays where that fails.
 
     Args:
-        split: Share of pairs, drawn by their key, that goes into validation files. All predictions
-            of a pair fall on one side.
-        bundle: Copy the media into ``out/media`` and name them by relative paths.
-        judge: The model that will be trained on the rows, where it is not the one that judged: its
-            chat template decides how they are written.
+        options: The format's own; its defaults when not given.
+        chosen: What can be chosen about every export, see :class:`ExportOptions`.
         below: Links in ``out`` are followed down to this one and no further; all of them when not given.
 
     Raises:
         ExportError: The folder holds something else, another export is written into it now, a medium
             lies outside of its data root or is missing (``bundle``), or the disk is full.
-        UsageError: Unknown format.
+        UsageError: Unknown format, or one that cannot hold the media of the set; an option is out of range.
     """
-    if format not in FORMATS:
-        raise UsageError(f"unknown format {quoted(format)}", hint=f"one of {', '.join(FORMATS)}")
+    declared = FORMATS.named(format)
+    asked = filled(ExportOptions, chosen, of="the export's", error=UsageError)
+    own = options or declared.options()
     with FolderClaim(out, below=below) as claim:
-        manifest = _write(
-            database,
-            set_row,
-            claim.staging,
-            out,
-            format=format,
-            split=split,
-            bundle=bundle,
-            judge=judge,
-            progress=progress,
-        )
+        manifest = _write(database, set_row, claim.staging, out, declared, asked, own, progress)
         claim.commit()
     if progress:
         progress(manifest.rows)
@@ -166,7 +183,7 @@ def export_samples(database: Database, set_row: SetRow, file: Path) -> Manifest:
         for name in (statistics, file.name):
             if claim.folder.kind(name) in (Kind.FOLDER, Kind.OTHER):
                 raise ExportError(f"{file.with_name(name)}: is no file that can be replaced", hint="give another file")
-        manifest = _write(database, set_row, claim.staging, file.parent, format="lightrft")
+        manifest = _write(database, set_row, claim.staging, file.parent, FORMATS[OURS], ExportOptions(), Options())
         with write_errors(file):
             claim.staging.rename("filtered_samples_stats.txt", claim.folder, statistics)
             claim.staging.rename("filtered_samples.json", claim.folder, file.name)
@@ -179,26 +196,28 @@ def _write(
     set_row: SetRow,
     folder: Folder,
     out: Path,
-    *,
-    format: str,
-    split: float = 0.0,
-    bundle: bool = False,
-    judge: str | None = None,
+    format: Format,
+    chosen: ExportOptions,
+    own: Options,
     progress: Callable[[int], None] | None = None,
 ) -> Manifest:
     """Write all of an export into an empty folder.
 
     Args:
         out: Where it will lie.
+        own: The format's own options.
     """
     kinds = {kind for kind in MediaKind if set_row.counts.get(kind.value)}
-    writer = FORMATS[format](folder, kinds, split=split > 0)
+    if lacking := sorted(kinds - set(format.kinds)):
+        raise UsageError(f"format {format.name} holds no {lacking[0].value}s", hint="export in another format")
+    split, bundle = chosen.split, chosen.bundle
+    writer = format.writer(format, folder, kinds, split=split > 0, options=own)
     count = validation = 0
     left_out: Counter[str] = Counter()
-    frames = writer.frames and MediaKind.VIDEO in kinds
+    frames = format.frames and MediaKind.VIDEO in kinds
     missing = Missing()
     with Bundler(folder, out, copies=bundle, frames=frames) as bundler, writer.stack:
-        for row, root in _rows(database, set_row, judge):
+        for row, root in _rows(database, set_row, chosen.judge):
             if word := writer.misread(row):
                 left_out[word] += 1
                 continue
@@ -216,7 +235,7 @@ def _write(
         _write_extra(folder, name, value)
         rows[name] = 0
     manifest = Manifest(
-        format=format,
+        format=format.name,
         set_name=set_row.name,
         set_version=set_row.version,
         content_hash=set_row.content_hash or "",
@@ -226,6 +245,7 @@ def _write(
         missing_media=missing.line(),
         left_out=dict(left_out.most_common(20)),
         joined=writer.joined,
+        options=changed(own),
         split=split,
         bundle=bundle,
         media=bundle or frames,

@@ -1,4 +1,4 @@
-"""The files of an export, by format: each is there whole or not at all."""
+"""The files of an export: each is there whole or not at all."""
 
 from __future__ import annotations
 
@@ -9,9 +9,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
-
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from backend import files
 from backend.domain.json_text import dump_json, load_json
@@ -48,6 +45,14 @@ class ExportFile(files.WholeFile):
         except OSError as error:
             raise cannot_write(self.path, error) from error
 
+    @staticmethod
+    def rows_of(path: Path) -> Iterator[dict[str, Any]]:
+        """The rows of such a file, one at a time: by default those that stand in a line each."""
+        with path.open("rb") as stream:
+            for line in stream:
+                if line.startswith(b"{"):
+                    yield load_json(line.rstrip().rstrip(b","))
+
 
 class JsonArray(ExportFile):
     """A JSON array, one row a line, never whole in memory."""
@@ -82,36 +87,6 @@ class JsonLines(ExportFile):
     def add(self, row: Mapping[str, Any]) -> None:
         self.write(dump_json(row) + b"\n")
         self.rows += 1
-
-
-class ParquetFile(ExportFile):
-    """A Parquet file, written in row groups."""
-
-    GROUP = 10_000
-
-    def __init__(self, path: Path, schema: pa.Schema, *, within: Folder | None = None) -> None:
-        super().__init__(path, within=within)
-        self._schema = schema
-        self._waiting: list[Mapping[str, Any]] = []
-        self._writer: pq.ParquetWriter | None = None
-
-    def add(self, row: Mapping[str, Any]) -> None:
-        self._waiting.append(row)
-        self.rows += 1
-        if len(self._waiting) == self.GROUP:
-            self._flush()
-
-    def finish(self) -> None:
-        self._flush()
-        if self._writer is not None:
-            self._writer.close()
-
-    def _flush(self) -> None:
-        with write_errors(self.path):
-            if self._writer is None:
-                self._writer = pq.ParquetWriter(self.stream, self._schema)
-            self._writer.write_table(pa.Table.from_pylist(self._waiting, schema=self._schema))
-        self._waiting = []
 
 
 def described(folder: Folder, name: str, rows: int) -> dict[str, Any]:

@@ -319,7 +319,7 @@ class Launcher:
 
 def default_order(source: str) -> OrderPolicy:
     """The order in which a dataset of ``source`` is shown unless told otherwise."""
-    known = SOURCES.get(source)
+    known = SOURCES.known(source)
     # Several sources in one dataset, or one that is gone: shuffled is right for all.
     return known.order if known else OrderPolicy.SHUFFLED
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from backend.domain.pairs import OrderPolicy
 from backend.domain.preflight import Check, Level
 from backend.engines.models import check_model
-from backend.engines.registry import loads_model, resolve_engine
+from backend.engines.registry import AUTO, ENGINES, loads_model, resolve_engine
 from backend.errors import NotFound, WinnowError
 from backend.inference.launch import RunRequest, check_device, default_order, devices_of, judged_pairs
 from backend.jobs.gpus import Gpu, gpus_for, list_gpus
@@ -172,12 +172,14 @@ def _memory(request: RunRequest, devices: str, gpus: list[Gpu]) -> Check:
             text,
             f"the weights alone take {share / _GB:.0f} GB of each; free some, or use more GPUs",
         )
-    if request.engine in ("auto", "vllm"):
+    kind = ENGINES.known(request.engine)
+    if request.engine == AUTO or (kind and kind.claims_memory):
         claim = request.options.gpu_memory_utilization
+        name = "vLLM" if request.engine == AUTO else request.engine
         short = [gpu for gpu in used if gpu.free < claim * gpu.total]
         if short:
             return Check(
-                "Device", Level.WARN, text, f"vLLM would claim {claim:.0%} of the memory; lower gpu_memory_utilization"
+                "Device", Level.WARN, text, f"{name} would claim {claim:.0%} of it; lower gpu_memory_utilization"
             )
     return Check("Device", Level.OK, text)
 

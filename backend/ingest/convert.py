@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from backend.datasets.registry import Source, SourceRow
+from backend.datasets.base import Source, SourceRow
 from backend.domain.pairs import pair_key
 from backend.errors import DatasetError
 from backend.hints import Hint
@@ -78,7 +78,7 @@ def find_data_root(parts: list[tuple[Source, Path]], given: Path | None) -> tupl
         if not root.is_dir():
             raise DatasetError(f"{root}: no such folder", hint=Hint("{data_root} is where the media are"))
         return root, [""] * len(parts)
-    roots = [source.default_data_root(path) for source, path in parts]
+    roots = [source.data_root(path) for source, path in parts]
     common = Path(os.path.commonpath(roots))
     if len(set(roots)) > 1 and common == Path(common.anchor):
         raise DatasetError("the files' media have no folder in common", hint=Hint("give one with {data_root}"))

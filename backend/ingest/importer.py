@@ -13,7 +13,8 @@ from contextlib import ExitStack
 from itertools import islice
 from pathlib import Path
 
-from backend.datasets.registry import BrokenRow, Source, parse_spec
+from backend.datasets.base import BrokenRow, Source
+from backend.datasets.registry import parse_spec, spec_of
 from backend.domain.pairs import MediaKind, Preference
 from backend.errors import DatasetError, MediaError, UsageError
 from backend.foreign_text import quoted
@@ -103,7 +104,7 @@ class _Import:
         self._root_given = root_given
         self._kind = kind
         self._links_to = links_to
-        self._spec = ",".join(f"{source.name}:{path}" for source, path in parts)
+        self._spec = spec_of(parts)
         self._report = Report()
         self._digest = hashlib.sha256()
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 from backend.domain.preflight import Check
+from backend.export.formats import OURS
 from backend.training.spec import TrainingSpec
 
 
@@ -133,7 +134,7 @@ class TrainerKind:
     load: Callable[[Tools], Trainer]
     unsupported_options: frozenset[str] = frozenset()
     words: Mapping[str, str] = field(default_factory=dict)
-    data_format: str | None = "lightrft"
+    data_format: str | None = OURS
     needs_gpu: bool = False
     shards: bool = False
     drops_last: bool = False

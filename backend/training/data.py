@@ -11,13 +11,14 @@ from typing import Any
 from backend.domain.json_text import load_json
 from backend.domain.pairs import MediaKind
 from backend.errors import TrainingError
+from backend.export.formats import FORMATS, OURS
+from backend.export.formats.base import MARKS, Format
 from backend.training.folder import read_json, write_whole
 from backend.training.registry import kind_of
 from backend.training.spec import TrainingSpec
 
 MEDIA = "media.json"
 _MANIFEST = "manifest.json"
-_MARKS = {MediaKind.IMAGE: "_t2i", MediaKind.VIDEO: "_t2v"}
 _AGAIN = "freeze the set again from the media as they are now, and start a new training"
 
 
@@ -33,6 +34,7 @@ class DataFile:
     kind: MediaKind | None
     rows: int
     validation: bool
+    format: str = OURS
 
 
 def set_folder(folder: Path, set_id: int) -> Path:
@@ -48,16 +50,13 @@ def format_of(spec: TrainingSpec) -> str:
 def expected_files(spec: TrainingSpec, folder: Path) -> list[DataFile]:
     """The files that :func:`data_files` will find once the sets are exported, in the same order; their
     rows are not counted yet."""
-    format = format_of(spec)
-    base = "rejection_sampling_train" if format == "lightrft" else "winnow"
-    flat = format in ("parquet", "jsonl")
+    format = FORMATS[format_of(spec)]
     found = []
     for ref in sorted(spec.sets, key=lambda ref: ref.id):
-        for kind in (None,) if flat else ref.kinds:
-            mark = _MARKS[kind] if kind and len(ref.kinds) > 1 else ""
-            for part in ("", "_val") if spec.validation else ("",):
-                name = f"{base}{mark}{part}.{format if flat else 'json'}"
-                found.append(DataFile(set_folder(folder, ref.id) / name, kind, 0, bool(part)))
+        for kind in ref.kinds if format.by_kind else (None,):
+            for part in ("train", "val") if spec.validation else ("train",):
+                path = set_folder(folder, ref.id) / format.file_name(part, kind, ref.kinds)
+                found.append(DataFile(path, kind, 0, part == "val", format.name))
     return found
 
 
@@ -66,26 +65,22 @@ def data_files(folder: Path) -> list[DataFile]:
     found = []
     exports = (folder / "data").glob("set-*")
     for export in sorted(exports, key=lambda path: (len(path.name), path.name)):
-        files = read_json(export / _MANIFEST).get("files", ())
-        for file in sorted(files, key=lambda file: str(file["name"])):
-            name, _, ending = str(file["name"]).rpartition(".")
-            if not name.startswith(("rejection_sampling_train", "winnow")) or not file["rows"]:
-                continue
-            path = export / f"{name}.{ending}"
-            found.append(DataFile(path, _kind(path, name), file["rows"], name.endswith("_val")))
+        manifest = read_json(export / _MANIFEST)
+        for file in sorted(manifest.get("files", ()), key=lambda file: str(file["name"])):
+            format, path = FORMATS[manifest["format"]], export / str(file["name"])
+            if format.holds_rows(path.name) and file["rows"]:
+                validation = path.stem.endswith("_val")
+                found.append(DataFile(path, _kind(path, format), file["rows"], validation, format.name))
     return found
 
 
-def _kind(path: Path, name: str) -> MediaKind | None:
-    for kind, mark in _MARKS.items():
-        if name.removesuffix("_val").endswith(mark):
-            return kind
-    if path.suffix != ".json":
+def _kind(path: Path, format: Format) -> MediaKind | None:
+    if not format.by_kind:
         return None
-    with path.open("rb") as stream:
-        stream.readline()
-        row = load_json(stream.readline().rstrip(b",\n"))
-    return MediaKind.VIDEO if "video_fps" in row or "videos" in row else MediaKind.IMAGE
+    for kind, mark in MARKS.items():
+        if path.stem.removesuffix("_val").endswith(mark):
+            return kind
+    return format.kind(next(format.rows(path)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,16 +171,6 @@ def check_media(folder: Path, progress: Callable[[int], None] | None = None) -> 
 
 def _media(folder: Path) -> Iterator[str]:
     for file in data_files(folder):
-        if file.path.suffix == ".parquet":
-            import pyarrow.parquet as pq
-
-            for batch in pq.ParquetFile(file.path).iter_batches(columns=["first", "second"]):
-                for row in batch.to_pylist():
-                    yield from (row["first"], row["second"])
-            continue
-        with file.path.open("rb") as stream:
-            for line in stream:
-                if line.startswith(b"{"):
-                    row = load_json(line.rstrip().rstrip(b","))
-                    for path in row.get("images") or row.get("videos") or (row["first"], row["second"]):
-                        yield str(file.path.parent / path)
+        format = FORMATS[file.format]
+        for row in format.rows(file.path):
+            yield from (str(file.path.parent / path) for path in format.media(row))

@@ -13,8 +13,9 @@ from pathlib import Path
 from backend.domain.preflight import Check, Level
 from backend.engines.chat_form import chat_form
 from backend.engines.models import image_token_id, model_type
+from backend.export.formats import FORMATS
 from backend.hints import Hint
-from backend.training.spec import DataFormat, TrainingSpec
+from backend.training.spec import TrainingSpec
 
 _SWIFT_IMAGE_TOKENS = (151_655, 248_056)
 """Written into ms-swift's templates for Qwen-VL; it looks for images nowhere else."""
@@ -33,7 +34,7 @@ class Example:
     """
 
     template: str
-    data_format: DataFormat
+    data_format: str
 
 
 EXAMPLES = {
@@ -101,7 +102,10 @@ def program_checks(spec: TrainingSpec) -> Iterator[Check]:
             "it would train without looking",
             "another trainer, or a judge with Qwen's vocabulary",
         )
-    if spec.data_format.startswith("sharegpt") and chat_form(spec.model).between_users is None:
+    format = FORMATS[spec.data_format]
+    for kind in sorted({kind for ref in spec.sets for kind in ref.kinds} - set(format.kinds)):
+        yield Check("Format", Level.FAIL, f"format {format.name} holds no {kind.value}s", "--data-format with another")
+    if format.one_turn and chat_form(spec.model).between_users is None:
         yield Check(
             "Turns",
             Level.WARN,

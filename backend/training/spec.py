@@ -13,12 +13,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validat
 from pydantic_core import PydanticCustomError
 
 from backend.domain.pairs import MediaKind
+from backend.export.formats import FORMATS, OURS
 from backend.foreign_text import quoted
 from backend.media.sizes import MAX_PIXELS
 from backend.options import option
-
-DataFormat = Literal["lightrft", "sharegpt", "sharegpt-frames", "parquet", "jsonl"]
-"""The formats of :data:`backend.export.FORMATS`."""
 
 IN_VIEW = "In view"
 """The group of the options that a form shows unfolded."""
@@ -180,10 +178,11 @@ class TrainingSpec(BaseModel):
         long=True,
         when="where later runs ask with another one than Winnow's own",
     )
-    data_format: DataFormat = option(
-        "lightrft",
+    data_format: str = option(
+        OURS,
         "In which the command trainer gets the sets",
         group="Rows and media",
+        among=FORMATS,
         when="the format that your program reads",
     )
     bf16: Literal["auto", "yes", "no"] = option(
@@ -251,6 +250,13 @@ class TrainingSpec(BaseModel):
     def _given(cls, value: str) -> str:
         if not value.strip():
             raise _wrong("is empty")
+        return value
+
+    @field_validator("data_format")
+    @classmethod
+    def _format(cls, value: str) -> str:
+        if value not in FORMATS:
+            raise _wrong(f"{quoted(value)} is none of {', '.join(FORMATS)}")
         return value
 
     @field_validator("device")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import re
 from pathlib import Path
@@ -11,7 +12,8 @@ from backend.curation.sets import SetRow
 from backend.domain.json_text import load_json
 from backend.domain.operations import Operation
 from backend.export.claim import MANIFEST
-from backend.export.exporter import is_our_export
+from backend.export.exporter import ExportOptions, is_our_export
+from backend.options import Options, changed
 from backend.workspace import Workspace
 from dashboard import tasks
 
@@ -19,24 +21,34 @@ log = logging.getLogger(__name__)
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
 
 
-def folder_of(space: Workspace, frozen: SetRow, format: str, split: float, bundle: bool) -> Path:
+def folder_of(space: Workspace, frozen: SetRow, format: str, chosen: ExportOptions, own: Options | None = None) -> Path:
     """Where an export with these choices goes."""
     name = _UNSAFE.sub("-", frozen.name).strip(".-") or "set"
-    extra = (f"-split{split:g}" if split else "") + ("-bundle" if bundle else "")
+    extra = (f"-split{chosen.split:g}" if chosen.split else "") + ("-bundle" if chosen.bundle else "")
+    further = {**({"judge": chosen.judge} if chosen.judge else {}), **(changed(own) if own else {})}
+    if further:
+        extra += f"-{hashlib.sha256(repr(sorted(further.items())).encode()).hexdigest()[:8]}"
     return space.folder / "exports" / f"{name}-{frozen.id}-v{frozen.version}-{format}{extra}"
 
 
-def start(space: Workspace, frozen: SetRow, *, format: str, split: float, bundle: bool) -> None:
-    """Begin an export, unless one into the same folder is going already."""
-    folder = folder_of(space, frozen, format, split, bundle)
+def start(
+    space: Workspace, frozen: SetRow, format: str, chosen: ExportOptions | None = None, own: Options | None = None
+) -> None:
+    """Begin an export, unless one into the same folder is going already.
+
+    Args:
+        own: The format's own options.
+    """
+    chosen = chosen or ExportOptions()
+    folder = folder_of(space, frozen, format, chosen, own)
     if any(task.is_open and task.title == folder.name for task in space.tasks.list(Operation.EXPORT.name)):
         return
     arguments = {
         "set": frozen.id,
         "format": format,
         "out": str(folder.absolute()),
-        "split": split,
-        "bundle": bundle,
+        **dict(chosen),
+        "options": changed(own) if own else {},
         "total": int(frozen.counts.get("items", 0)),
     }
     tasks.begin(space, Operation.EXPORT, folder.name, arguments)

@@ -8,7 +8,9 @@ import streamlit as st
 
 from backend.curation.sets import SetRow
 from backend.domain.operations import Operation
-from backend.export import FORMATS
+from backend.domain.pairs import MediaKind
+from backend.export.exporter import ExportOptions
+from backend.export.formats import FORMATS
 from backend.store.previews import Previews
 from backend.store.tasks import TaskRow
 from backend.workspace import Workspace
@@ -19,17 +21,10 @@ from dashboard.curate.rows import set_rows
 from dashboard.navigation import page_link
 from dashboard.numbers import ago, many
 from dashboard.opening import open_in_review
+from dashboard.option_fields import model_fields, model_wanted
 from dashboard.page import errors_shown
 from dashboard.roles import i_may
 from dashboard.text import clean, md
-
-_FORMATS = {
-    "lightrft": "LightRFT: conversations with two media",
-    "sharegpt": "ShareGPT, for LLaMA-Factory and ms-swift",
-    "sharegpt-frames": "ShareGPT, with the very frames that the judge saw",
-    "parquet": "Parquet, one row a prediction",
-    "jsonl": "JSON lines, one row a prediction",
-}
 
 
 def set_list(rows: list[SetRow]) -> None:
@@ -87,12 +82,16 @@ def _export_form(space: Workspace, row: SetRow) -> None:
     if not i_may(Operation.EXPORT):
         st.caption("Operators export sets.")
         return
-    format_ = st.selectbox("Format", list(FORMATS), format_func=lambda f: _FORMATS.get(f, f), key="export_format")
-    left, right = st.columns(2, vertical_alignment="bottom")
-    split = left.number_input("Share of pairs for validation", 0.0, 0.5, 0.0, 0.01, key="export_split")
-    bundle = right.toggle("Copy the media", key="export_bundle")
+    kinds = {kind for kind in MediaKind if row.counts.get(kind.value)}
+    formats = {one.name: one for one in FORMATS.usable if kinds <= set(one.kinds)}
+    format = formats[st.selectbox("Format", list(formats), format_func=lambda f: formats[f].label, key="export_format")]
+    st.caption(md(format.purpose))
+    own = f"export_{format.name}_"
+    model_fields(ExportOptions, "export_")
+    model_fields(format.options, own)
     if st.button("Export", type="primary"):
-        exports.start(space, row, format=format_, split=float(split), bundle=bundle)
+        chosen = model_wanted(ExportOptions, "export_", "the export's")
+        exports.start(space, row, format.name, chosen, model_wanted(format.options, own, f"{format.name}'s"))
 
 
 def _exports(space: Workspace, row: SetRow) -> None:

@@ -7,15 +7,21 @@ from pathlib import Path
 
 import streamlit as st
 
-from backend.datasets.registry import SOURCES
+from backend.datasets.registry import SOURCES, with_options
 from backend.domain.operations import Operation
 from backend.errors import UsageError
+from backend.options import changed, options_of
 from backend.store.tasks import TaskRow
 from backend.workspace import Workspace
 from dashboard import tasks
+from dashboard.option_fields import model_fields, model_wanted
 from dashboard.page import errors_shown
+from dashboard.text import md
 
 _MOST_NAME = 200
+_SOURCES = SOURCES.usable
+_LIKE = f"{_SOURCES[0].name}:/data/train{_SOURCES[0].ending}"
+_READ = "\n".join(f"- `{one.name}`: {one.purpose} {one.file}. Preferred: {one.preference}." for one in _SOURCES)
 
 
 def add_form(space: Workspace) -> None:
@@ -23,12 +29,17 @@ def add_form(space: Workspace) -> None:
     with st.form("add_dataset", border=False), errors_shown():
         source = st.text_input(
             "Format and file",
-            placeholder="SOURCE:PATH, such as hpdv3:/data/HPDv3/train.json",
-            help=f"SOURCE:PATH. Sources: {', '.join(SOURCES)}. Several files are separated by commas.",
+            placeholder=f"SOURCE:PATH, such as {_LIKE}",
+            help="Several files are separated by commas.",
         )
+        with st.expander("What each source reads"):
+            st.markdown(_READ)
         left, right = st.columns(2)
         name = left.text_input(
-            "Name", placeholder="hpdv3-train", max_chars=_MOST_NAME, help="What it is called in this workspace."
+            "Name",
+            placeholder=f"{_SOURCES[0].name}-train",
+            max_chars=_MOST_NAME,
+            help="What it is called in this workspace.",
         )
         root = right.text_input(
             "Data root",
@@ -43,9 +54,15 @@ def add_form(space: Workspace) -> None:
             "the blobs of a downloaded snapshot, or another disk. Only those you trust.",
         )
         check = st.checkbox("Open every medium", value=True, help="Finds missing and broken files; off is much faster.")
+        optional = [one for one in _SOURCES if options_of(one.options)]
+        for one in optional:
+            st.markdown(f"Options of {md(one.name)}")
+            model_fields(one.options, f"add_{one.name}_")
         if st.form_submit_button("Add dataset", type="primary"):
+            chosen = {one.name: model_wanted(one.options, f"add_{one.name}_", f"{one.name}'s") for one in optional}
+            source = with_options(source.strip(), {name: model for name, model in chosen.items() if changed(model)})
             folders = [line.strip() for line in links.splitlines() if line.strip()]
-            start(space, source.strip(), name.strip(), root.strip(), check, folders)
+            start(space, source, name.strip(), root.strip(), check, folders)
             st.rerun()
 
 
@@ -56,7 +73,7 @@ def start(space: Workspace, source: str, name: str, root: str, check: bool, link
         UsageError: A field is empty, or an import of that name is going on.
     """
     if ":" not in source:
-        raise UsageError("say the format and the file as SOURCE:PATH", hint="such as hpdv3:/data/train.json")
+        raise UsageError("say the format and the file as SOURCE:PATH", hint=f"such as {_LIKE}")
     if not name or not name.isprintable():
         raise UsageError("give the dataset a name")
     going = space.tasks.list(Operation.ADD_DATASET.name)

@@ -32,9 +32,7 @@ from dashboard.runs.presets import KEY, POLICY, USUAL_ORDER, preset_buttons
 from dashboard.text import clean
 
 _LOADED = "launch_loaded"
-_ENGINE_WORDS = {AUTO: "auto · best installed"} | {
-    kind.name: f"{kind.name} · {kind.label}" for kind in ENGINES.values()
-}
+_ENGINE_WORDS = {AUTO: "auto · best installed"} | {kind.name: f"{kind.name} · {kind.label}" for kind in ENGINES.usable}
 
 
 def load_form(run: RunRow | None, datasets: list[DatasetRow], runs: list[RunRow], *, again: str) -> None:
@@ -155,10 +153,10 @@ def _four_fields(datasets: list[DatasetRow], runs: list[RunRow]) -> None:
     left, right = st.columns(2)
     left.selectbox(
         "Engine",
-        [AUTO, *ENGINES],
+        list(_ENGINE_WORDS),
         key=KEY + "engine",
         format_func=_ENGINE_WORDS.__getitem__,
-        help="auto is vllm where it is installed and there is a GPU, else transformers.",
+        help="auto takes the best one that is installed, and says why.",
     )
     usual = default_order(by_name[dataset].source).value if dataset in by_name else ""
     right.selectbox(

@@ -25,7 +25,7 @@ from dashboard.training.checkpoints import EVALUATE, checkpoint_name
 from dashboard.training.results import Conditions, base_run
 
 _USUAL = "as usual"
-_ENGINES = (AUTO, *(kind.name for kind in ENGINES.values() if kind.loads_model))
+_ENGINES = (AUTO, *(kind.name for kind in ENGINES.usable if kind.loads_model))
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +67,7 @@ def evaluate_form(space: Workspace, view: View, checkpoint: Checkpoint) -> None:
         dataset = _dataset(datasets, source)
         left, right = st.columns(2)
         engine = left.selectbox(
-            "Engine",
-            _ENGINES,
-            key="evaluate_engine",
-            help="auto is vllm where it is installed and there is a GPU, else transformers.",
+            "Engine", _ENGINES, key="evaluate_engine", help="auto takes the best one that is installed, and says why."
         )
         order = right.selectbox(
             "Shown order",

@@ -15,6 +15,7 @@ from backend.curation.sets import get_set, list_sets
 from backend.domain.people import Person, Role
 from backend.errors import NotFound, ReviewError
 from backend.export.archive import archive
+from backend.export.exporter import ExportOptions
 from backend.store.queues import QueueRows
 from backend.store.sets import Sets
 from backend.workspace import Workspace
@@ -100,6 +101,20 @@ def test_an_export_is_written_in_the_background_and_downloads_as_one_file(
     with zipfile.ZipFile(packed) as bundle:
         assert any(name.endswith("manifest.json") for name in bundle.namelist())
         assert bundle.testzip() is None
+
+
+def test_the_form_takes_what_the_command_takes_and_refuses_a_share_out_of_range(
+    demo_space: Workspace, open_page: Open
+) -> None:
+    frozen = demo_space.freeze("s", [1, 3])
+    test = open_page("curate", set="s@1")
+    test.number_input(key="export_split").set_value(1.0)
+    next(b for b in test.button if b.label == "Export").click().run()
+    assert "split 1 is out of range" in test.error[0].value
+    assert demo_space.tasks.list() == []
+    plain, judged = (exports.folder_of(demo_space, frozen, "jsonl", ExportOptions(judge=j)) for j in (None, "m"))
+    assert plain != judged and plain.name.endswith("-jsonl")
+    assert test.text_input(key="export_judge").value == ""
 
 
 def test_reviewers_see_sets_and_cannot_make_any(demo_space: Workspace, open_page: Open, monkeypatch: Any) -> None:
@@ -205,7 +220,7 @@ def test_a_failed_export_says_so_until_it_is_put_away(
         raise OSError("no space left")
 
     monkeypatch.setattr(Workspace, "export", full)
-    exports.start(demo_space, frozen, format="jsonl", split=0.0, bundle=False)
+    exports.start(demo_space, frozen, "jsonl")
     test = open_page("curate", set="s@1")
     assert "no space left" in test.error[0].value
     next(b for b in test.button if b.label == "Dismiss").click().run()
@@ -216,6 +231,6 @@ def test_a_failed_export_says_so_until_it_is_put_away(
 def test_exports_of_hostile_names_stay_in_their_folder(demo_space: Workspace) -> None:
     # Such a name can be in a workspace from before names were checked.
     frozen = replace(demo_space.freeze("s", [1]), name="../../etc/passwd")
-    folder = exports.folder_of(demo_space, frozen, "jsonl", 0.0, False)
+    folder = exports.folder_of(demo_space, frozen, "jsonl", ExportOptions())
     assert folder.parent == demo_space.folder / "exports"
     assert Path(folder.name).name == folder.name

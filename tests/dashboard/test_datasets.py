@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from backend.datasets.registry import SOURCES
 from backend.domain.people import Person, Role
 from backend.errors import Forbidden, UsageError
 from backend.store.gallery import Gallery
@@ -55,6 +56,8 @@ def test_an_empty_workspace_explains_datasets_and_shows_the_form(empty_space: Wo
     assert not test.error
     assert test.subheader[0].value == "No datasets yet"
     assert test.text_input
+    (told,) = (one.value for one in test.markdown if "Preferred:" in one.value)
+    assert all(one.purpose in told and one.file in told for one in SOURCES.usable)
 
 
 def test_a_dataset_is_added_in_the_background_and_shown(

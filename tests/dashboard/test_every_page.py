@@ -15,6 +15,7 @@ from streamlit.testing.v1 import AppTest
 
 from backend.curation.queues import NewQueue, Queues
 from backend.export.claim import MANIFEST
+from backend.export.exporter import ExportOptions
 from backend.store.schema import jobs
 from backend.workspace import Workspace, open_workspace, settings_for
 from benchmarks import big_workspace
@@ -194,14 +195,10 @@ def damaged_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     space = build_workspace(folder, images=8, videos=2)
     gone, cut = space.freeze("gone", [1]), space.freeze("cut", [1])
     for one in (gone, cut):
-        going = exports.start(space, one, format="jsonl", split=0.0, bundle=False)
-        for _ in range(200):
-            if going.done:
-                break
-            time.sleep(0.05)
+        space.export(one, format="jsonl", out=exports.folder_of(space, one, "jsonl", ExportOptions()))
         assert exports.finished(space, one)
-    shutil.rmtree(exports.folder_of(space, gone, "jsonl", 0.0, False))
-    manifest = exports.folder_of(space, cut, "jsonl", 0.0, False) / MANIFEST
+    shutil.rmtree(exports.folder_of(space, gone, "jsonl", ExportOptions()))
+    manifest = exports.folder_of(space, cut, "jsonl", ExportOptions()) / MANIFEST
     manifest.write_bytes(manifest.read_bytes()[:40])
     # Two that look like ours and are none: a hand-made one, and one whose numbers are words.
     for name, content in (

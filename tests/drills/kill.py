@@ -24,7 +24,7 @@ from typing import Any
 import httpx
 import psutil
 
-from backend.export import FORMATS
+from backend.export.formats import FORMATS
 from tests.drills import books
 from tests.drills.outcome import Outcome
 from tests.drills.stage import KILLED, PAIRS_OF_A_RUN, Stage

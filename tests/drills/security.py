@@ -21,7 +21,7 @@ from itsdangerous import URLSafeSerializer
 
 from backend.domain.people import Person, Role
 from backend.errors import Forbidden
-from backend.export import FORMATS
+from backend.export.formats import FORMATS
 from backend.inference.launch import RunRequest
 from dashboard.session import COOKIE
 from dashboard.signing import signer

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from backend.export import export_set
+from backend.export.exporter import export_set
 from backend.store.sets import Sets
 from tests.drills import books
 from tests.drills.__main__ import DRILLS, run

@@ -14,7 +14,7 @@ from backend.curation.sets import freeze
 from backend.domain.filtering import Policy
 from backend.domain.pairs import Order
 from backend.errors import DatasetError, MediaError
-from backend.export import export_set
+from backend.export.exporter import export_set
 from backend.inference.imports import import_predictions
 from backend.inference.spec import RunSpec, instructions
 from backend.inference.work import PairWork, decode_media

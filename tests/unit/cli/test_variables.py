@@ -13,7 +13,7 @@ import pytest
 from backend.cli import files, loop, main
 from backend.cli.variables import OF_DATA, OF_TRAINING
 from backend.engines.registry import ResolvedEngine
-from backend.export import export_set
+from backend.export.exporter import export_set
 from backend.inference.launch import Launcher, RunRequest
 from backend.loop import LoopSpec
 from backend.store.sets import Sets

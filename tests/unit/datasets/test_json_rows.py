@@ -6,10 +6,10 @@ from hypothesis import strategies as st
 
 from backend.datasets import json_rows as module
 from backend.datasets.base import BrokenRow
-from backend.datasets.hpdv3 import HPDv3
+from backend.datasets.hpdv3 import HPDV3
 from backend.errors import DatasetError
 
-SOURCE = HPDv3()
+SOURCE = HPDV3
 
 
 def row(n: int, prompt: str = "p") -> dict[str, str]:

@@ -37,7 +37,7 @@ def test_hpdv3_prefers_path1_and_keeps_what_the_file_adds(tmp_path):
     [row] = SOURCES["hpdv3"].rows(file)
     assert (row.first, row.second, row.preference) == ("a", "b", Preference.FIRST)
     assert row.extra == {"model1": "m"}
-    assert SOURCES["hpdv3"].default_data_root(file) == tmp_path
+    assert SOURCES["hpdv3"].data_root(file) == tmp_path
 
 
 def test_rapidata_prefers_the_larger_sum_and_equal_sums_tie(tmp_path):
@@ -55,7 +55,7 @@ def test_rapidata_prefers_the_larger_sum_and_equal_sums_tie(tmp_path):
     assert (rows[0].first, rows[0].second) == ("videos/a.mp4", "videos/b.mp4")
     assert all(r.kind is MediaKind.VIDEO and "prompt_asset" not in r.extra for r in rows)
     assert [r.ignored for r in rows] == [("prompt_asset",), (), ()]
-    assert SOURCES["rapidata-t2v"].default_data_root(path) == tmp_path
+    assert SOURCES["rapidata-t2v"].data_root(path) == tmp_path
 
 
 def test_rapidata_sums_that_only_binary_tells_apart_tie(tmp_path):

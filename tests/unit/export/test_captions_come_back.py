@@ -16,7 +16,7 @@ from backend.curation.sets import freeze
 from backend.datasets.base import SourceRow
 from backend.datasets.registry import SOURCES
 from backend.domain.filtering import Policy
-from backend.export import export_set
+from backend.export.exporter import export_set
 from backend.inference.imports import import_predictions
 from backend.inference.spec import RunSpec, instructions
 from backend.ingest.importer import import_dataset

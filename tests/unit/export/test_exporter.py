@@ -12,10 +12,10 @@ import pytest
 
 from backend.curation.sets import freeze
 from backend.errors import ExportError, UsageError, WinnowError
-from backend.export import exporter, is_our_export
+from backend.export import exporter
 from backend.export.claim import MANIFEST
 from backend.export.convert import convert_t2i
-from backend.export.exporter import export_set
+from backend.export.exporter import export_set, is_our_export
 from backend.store.sets import SetRow
 from backend.workspace import Workspace
 from tests.workspaces import build_workspace

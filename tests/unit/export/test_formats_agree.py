@@ -18,7 +18,8 @@ from backend.curation.sets import freeze
 from backend.domain.filtering import Policy
 from backend.domain.pairs import MediaKind
 from backend.errors import ReviewError
-from backend.export import FORMATS, export_set
+from backend.export.exporter import export_set
+from backend.export.formats import FORMATS
 from backend.inference.imports import import_predictions
 from backend.inference.spec import RunSpec, instructions
 from backend.ingest.importer import import_dataset

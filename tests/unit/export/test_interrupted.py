@@ -16,10 +16,10 @@ import pytest
 
 from backend.curation.sets import freeze, get_set
 from backend.errors import ExportError
-from backend.export import export_samples, exporter, is_our_export
+from backend.export import exporter
 from backend.export.archive import archive
 from backend.export.claim import MANIFEST, FolderClaim
-from backend.export.exporter import export_set
+from backend.export.exporter import export_samples, export_set, is_our_export
 from backend.store.database import Database
 from backend.store.sets import SetRow
 from backend.workspace import Workspace

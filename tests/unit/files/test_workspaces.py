@@ -18,7 +18,7 @@ from typer.testing import CliRunner
 from backend.cli import output
 from backend.cli.main import app
 from backend.curation.sets import freeze
-from backend.export import export_set
+from backend.export.exporter import export_set
 from backend.files import private
 from backend.files.workspaces import access_of, make_private
 from backend.jobs.processes import spawn

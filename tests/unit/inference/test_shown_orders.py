@@ -18,7 +18,8 @@ from backend.domain.filtering import PRESETS, Policy
 from backend.domain.pairs import MediaKind, Order, OrderPolicy, Preference
 from backend.domain.prompts import answer_text
 from backend.engines.base import Completion, EngineOptions, Outcome, Request
-from backend.export import FORMATS, export_set
+from backend.export.exporter import export_set
+from backend.export.formats import FORMATS
 from backend.inference.analysis import analyse
 from backend.inference.launch import RunRequest, default_order
 from backend.inference.pipeline import Pipeline

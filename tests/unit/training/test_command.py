@@ -7,16 +7,16 @@ import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import pytest
 from training_folders import Prepare
 
 from backend.domain.preflight import Level
 from backend.errors import UsageError
+from backend.export.formats import FORMATS
 from backend.training.command import CommandTrainer, dataset_names, split_template
 from backend.training.data import data_files
-from backend.training.spec import DataFormat
 
 TRAINER = CommandTrainer()
 
@@ -113,7 +113,7 @@ def test_llama_factory_finds_every_set_in_one_dataset_info(prepare: Prepare) -> 
         assert rows and all(len(row[column]) == 2 for row in rows)
 
 
-@pytest.mark.parametrize("data_format", get_args(DataFormat))
+@pytest.mark.parametrize("data_format", list(FORMATS))
 def test_the_command_that_is_shown_before_the_export_is_the_one_that_is_started(
     prepare: Prepare, tmp_path: Path, data_format: str
 ) -> None:

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from training_folders import Prepare
 
+from backend.domain.pairs import MediaKind
 from backend.domain.preflight import Level
 from backend.errors import UsageError
+from backend.export.formats import FORMATS
 from backend.training.command import CommandTrainer
 from backend.training.data import data_files
+from backend.training.programs import program_checks
 
 TRAINER = CommandTrainer()
 
@@ -119,3 +123,14 @@ def test_a_judge_whose_template_is_not_here_is_warned_of(
         sets=("clips",), trainer="command", model=str(model), data_format="sharegpt", command=("sh", "{output}")
     )
     assert ("Turns" in {check.name for check in TRAINER.preflight(spec)}) == (not template)
+
+
+def test_a_format_that_cannot_hold_the_sets_media_is_said_before_the_start(
+    prepare: Prepare, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, spec = prepare(sets=("clips",), trainer="command", data_format="jsonl", command=("sh", "{data}", "{output}"))
+    assert not [check for check in program_checks(spec) if check.name == "Format"]
+    stills = replace(FORMATS["jsonl"], kinds=(MediaKind.IMAGE,))
+    monkeypatch.setitem(FORMATS._loaded, "jsonl", stills)
+    (check,) = (check for check in program_checks(spec) if check.name == "Format")
+    assert (check.level, check.message) == (Level.FAIL, "format jsonl holds no videos")
