@@ -16,8 +16,10 @@ from sqlalchemy import Connection
 
 from backend.curation.bulk import BulkRulings
 from backend.curation.queues import NewQueue, Queues
+from backend.curation.ruling_rows import RulingRows
 from backend.curation.rulings import Rulings
 from backend.curation.sets import Balance, SetRow, clear_abandoned, freeze
+from backend.domain.jobs import OPEN
 from backend.domain.operations import Operation, guarded, require
 from backend.domain.pairs import OrderPolicy
 from backend.domain.people import LOCAL, Person, Role
@@ -26,19 +28,31 @@ from backend.engines.registry import asks_servers
 from backend.errors import Forbidden, RunError, StoreError
 from backend.files import make_folder, write_whole
 from backend.files.workspaces import make_private
-from backend.inference.launch import ACTIVE, Launcher, RunRequest
+from backend.inference.launch import Launcher, RunRequest
 from backend.jobs.own_path import python_path
 from backend.jobs.reconcile import reconcile
 from backend.jobs.supervisor import ensure_supervisor
 from backend.media.budget import DECODING
 from backend.settings import Settings
+from backend.store.audits import Audits
+from backend.store.blindness import Blindness
+from backend.store.browse import Browse
+from backend.store.comparisons import Comparisons
 from backend.store.database import Database
 from backend.store.datasets import DatasetRow, Datasets
+from backend.store.failures import Failures
+from backend.store.items import Items
 from backend.store.jobs import Jobs
+from backend.store.loops import Loops
 from backend.store.outage import Patience
+from backend.store.overview import Overview
+from backend.store.people import People
 from backend.store.predictions import Predictions
+from backend.store.previews import Previews
 from backend.store.queues import QueueRow
+from backend.store.reviews import Reviews
 from backend.store.runs import Runs
+from backend.store.sets import Sets
 from backend.store.snapshot import copy_database, writable
 from backend.store.tasks import Tasks
 from backend.store.trainings import Trainings
@@ -65,7 +79,7 @@ class Workspace:
     rulings: Rulings
     launcher: Launcher
     trainings: Trainings
-    trainer: TrainingLauncher
+    training_launcher: TrainingLauncher
     tasks: Tasks
     person: Person = LOCAL
     read_only: str = ""
@@ -78,6 +92,76 @@ class Workspace:
         """A folder for what can be made again at any time."""
         return (Path(self.scratch.name) if self.scratch else self.folder) / "cache"
 
+    @property
+    def people(self) -> People:
+        """Who works here, and their settings."""
+        return People(self.database)
+
+    @property
+    def queues(self) -> Queues:
+        """Review queues."""
+        return Queues(self.database)
+
+    @property
+    def loops(self) -> Loops:
+        """Loops."""
+        return Loops(self.database)
+
+    @property
+    def sets(self) -> Sets:
+        """Frozen sets."""
+        return Sets(self.database)
+
+    @property
+    def reviews(self) -> Reviews:
+        """Rulings as they are stored."""
+        return Reviews(self.database)
+
+    @property
+    def items(self) -> Items:
+        """Predictions as the viewer draws them."""
+        return Items(self.database)
+
+    @property
+    def browse(self) -> Browse:
+        """Predictions by filter."""
+        return Browse(self.database)
+
+    @property
+    def overview(self) -> Overview:
+        """The numbers of the overview."""
+        return Overview(self.database)
+
+    @property
+    def failures(self) -> Failures:
+        """Pairs that a run could not judge."""
+        return Failures(self.database)
+
+    @property
+    def comparisons(self) -> Comparisons:
+        """Two runs beside each other."""
+        return Comparisons(self.database)
+
+    @property
+    def blindness(self) -> Blindness:
+        """What a reviewer must not know yet."""
+        return Blindness(self.database)
+
+    @property
+    def previews(self) -> Previews:
+        """What a set would hold, and differences of sets."""
+        return Previews(self.database)
+
+    @property
+    def audits(self) -> Audits:
+        """Results of audits."""
+        return Audits(self.database)
+
+    @property
+    def ruling_rows(self) -> RulingRows:
+        """Rulings as rows of a file."""
+        return RulingRows(self.database)
+
     def here(self, person: Person) -> Person:
         """A person in the role that they can have here."""
         return replace(person, role=Role.ONLOOKER) if self.read_only else person
@@ -86,7 +170,10 @@ class Workspace:
         """The same workspace in somebody's name: what they may not do is refused."""
         person = self.here(person)
         return replace(
-            self, person=person, launcher=self.launcher.acting_as(person), trainer=self.trainer.acting_as(person)
+            self,
+            person=person,
+            launcher=self.launcher.acting_as(person),
+            training_launcher=self.training_launcher.acting_as(person),
         )
 
     def supervise(self) -> None:
@@ -189,7 +276,7 @@ class Workspace:
     @guarded(Operation.MAKE_QUEUE)
     def make_queue(self, new: NewQueue, *, ids: Iterable[int] | None = None) -> QueueRow:
         """Make a review queue in the present person's name; see ``Queues.make``."""
-        return Queues(self.database).make(new, created_by=self.person.name or "somebody", ids=ids)
+        return self.queues.make(new, created_by=self.person.name or "somebody", ids=ids)
 
     @guarded(Operation.CLOSE_QUEUE)
     def close_queue(self, queue: QueueRow, on: bool) -> None:
@@ -200,7 +287,7 @@ class Workspace:
         """
         if queue.created_by != self.person.name:
             raise Forbidden("only whoever made a queue closes it", hint=f"ask {queue.created_by}")
-        Queues(self.database).set_closed(queue, on)
+        self.queues.set_closed(queue, on)
 
     @guarded(Operation.FREEZE)
     def freeze(
@@ -228,7 +315,7 @@ class Workspace:
         """
         for run_id in run_ids:
             run = self.runs.get(run_id)
-            if run.status in ACTIVE:
+            if run.status in OPEN:
                 raise RunError(f"run {run_id} is {run.status}", hint="wait for it, or cancel it")
 
     @guarded(Operation.EXPORT)
@@ -277,7 +364,7 @@ class Workspace:
             EngineError: It is to be asked of a server that does not have it.
             Forbidden: Only operators may.
         """
-        view = self.trainer.view(training_id)
+        view = self.training_launcher.view(training_id)
         path = judge_of(view, checkpoint)
         if options is not None and asks_servers(engine, options):
             # Here, because not every command needs what speaks to servers.
@@ -444,7 +531,7 @@ def _wired(settings: Settings, database: Database) -> Workspace:
         jobs=Jobs(database),
         rulings=Rulings(database),
         trainings=Trainings(database),
-        trainer=TrainingLauncher(database, folder, tools=tools_of(settings)),
+        training_launcher=TrainingLauncher(database, folder, tools=tools_of(settings)),
         tasks=Tasks(database),
         launcher=Launcher(
             database,

@@ -158,7 +158,7 @@ def measure(space: Workspace, judge: Path, given: argparse.Namespace) -> list[Ro
     assert baseline is not None
     rows = [_row(space, "before", baseline, None)]
     for number, made in enumerate(state.made, start=1):
-        training = space.trainer.view(made["training"])
+        training = space.training_launcher.view(made["training"])
         counts = space.runs.counts(made["run"])
         told = {
             "trained_rows": sum(f.rows for f in data_files(Path(training.row.output_dir))),

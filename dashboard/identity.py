@@ -16,7 +16,6 @@ from streamlit.errors import StreamlitAuthError
 from backend.domain.origins import Origin
 from backend.domain.people import Person, Role
 from backend.errors import Forbidden, SettingsError, UsageError
-from backend.store.people import People
 from backend.workspace import Workspace
 from dashboard.session import ended, session_id
 from dashboard.space import shared
@@ -104,7 +103,7 @@ def present_person() -> Person:
     name = st.session_state.get(_NAME)
     if name is None:
         session = session_id()
-        kept = People(shared().database).settings(f"session:{session}") if session else {}
+        kept = shared().people.settings(f"session:{session}") if session else {}
         name = st.session_state[_NAME] = str(kept.get("name", ""))
     return Person(name, Role.OPERATOR)
 
@@ -134,7 +133,7 @@ def keep_name(name: str) -> None:
     if not name or len(name) > MAX_NAME or not name.isprintable():
         raise UsageError(f"a name has 1 to {MAX_NAME} printable characters")
     if session := session_id():
-        People(shared().database).keep(f"session:{session}", name=name)
+        shared().people.keep(f"session:{session}", name=name)
     st.session_state[_NAME] = name
 
 

@@ -23,7 +23,6 @@ from streamlit.web.server.starlette.starlette_server_config import USER_COOKIE_N
 
 from backend.domain.people import Person, Role
 from backend.errors import Forbidden, WinnowError
-from backend.store.people import People
 from dashboard.signing import signer, verified
 from dashboard.space import shared
 
@@ -88,7 +87,7 @@ def _end(cookies: str) -> str:
     """End the session in a ``Cookie`` header; the page its browser was on the way to."""
     try:
         if session := session_in(cookies):
-            kept = People(shared().database)
+            kept = shared().people
             wanted = kept.settings(f"session:{session}").get("wanted", "")
             kept.keep(f"session:{session}", ended=True)
             return str(wanted)
@@ -104,12 +103,12 @@ def come_back_to(page: str, query: Mapping[str, str]) -> None:
     if shared().read_only:
         return
     if (session := session_id()) and len(wanted) <= _LONGEST_LINK:
-        People(shared().database).keep(f"session:{session}", wanted=wanted)
+        shared().people.keep(f"session:{session}", wanted=wanted)
 
 
 def ended(session: str) -> bool:
     """Whether somebody has logged in or out in this session's browser since it began."""
-    return bool(People(shared().database).settings(f"session:{session}").get("ended"))
+    return bool(shared().people.settings(f"session:{session}").get("ended"))
 
 
 def session_in(cookies: str) -> str | None:

@@ -9,8 +9,7 @@ from backend.curation.kinds.given import FILTER
 from backend.curation.queues import MOST_ITEMS, NewQueue
 from backend.domain.browse import BrowseFilter
 from backend.domain.operations import Operation
-from backend.store.browse import PAGE, Browse, Cursor, Hit
-from backend.store.people import People
+from backend.store.browse import PAGE, Cursor, Hit
 from backend.store.runs import RunRow
 from dashboard.browse.bulk import acts, bulk_ruling, undo_line
 from dashboard.browse.cards import cards
@@ -51,7 +50,7 @@ def said(cursor: Cursor | None) -> str:
 
 def found(wanted: BrowseFilter, after: Cursor | None) -> tuple[list[Hit], bool]:
     """The matches of this page, and whether there are more behind them."""
-    browse = Browse(space().database)
+    browse = space().browse
     if waiting := not_indexed(browse, wanted, INDEX_S):
         st.caption(f"{waiting:,} predictions are not indexed yet; this search reads them one by one.")
     hits = browse.page(wanted, after=after, limit=PAGE + 1)
@@ -134,7 +133,7 @@ def on_all(wanted: BrowseFilter, count: int | None, *, any_hit: bool) -> None:
         disabled=not (any_hit and i_may(Operation.MAKE_QUEUE)),
         help=f"makes a queue; at most {MOST_ITEMS:,}",
     ):
-        ids = Browse(space().database).ids(wanted, at_most=MOST_ITEMS)
+        ids = space().browse.ids(wanted, at_most=MOST_ITEMS)
         queue = space().make_queue(NewQueue(kind=FILTER.name, title=f"{len(ids):,} matches from Browse"), ids=ids)
         go("review", queue=str(queue.id))
     # Under another key after each act: it closes when that is done.
@@ -170,7 +169,7 @@ def matches(wanted: BrowseFilter, refused: list[str]) -> None:
 def browse(runs: list[RunRow]) -> None:
     """Filters on the left, results on the right."""
     keep_up(space().database)
-    people, who = People(space().database), person().name
+    people, who = space().people, person().name
     kept = people.settings(who).get("browse", {}) if who else {}
     _, refused = present_filter(kept)
     filters, right = st.columns([1, 4], gap="medium")

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import streamlit as st
 
-from backend.curation.queues import Queues
 from backend.domain.jobs import OPEN
 from backend.domain.operations import Operation
-from backend.store.overview import Overview
 from backend.store.runs import RunRow
 from dashboard.identity import space
 from dashboard.job_cards import card_style
@@ -60,7 +58,7 @@ with page("Overview"):
     card_style()
     demo_progress(space())
     runs = space().runs.list()
-    overview = Overview(space().database)
+    overview = space().overview
     found = counted(space().database, runs)
     if found is None:
         under_way(runs)
@@ -79,7 +77,7 @@ with page("Overview"):
         rows = [row for row in history[-RUNS:] if row[1].done]
         left, middle, right = st.columns(3, gap="small")
         with left, st.container(border=True, height="stretch"):
-            needs_a_person(overview.waiting(), loop, runs, Queues(space().database).newest())
+            needs_a_person(overview.waiting(), loop, runs, space().queues.newest())
         if rows:
             with middle, st.container(border=True, height="stretch"):
                 accuracy_chart(rows)

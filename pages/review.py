@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import streamlit as st
 
-from backend.curation.queues import Queues
 from backend.domain.operations import Operation
 from backend.errors import NotFound
-from backend.store.people import People
 from backend.store.queues import QueueRow
 from dashboard.components.pair_viewer import pair_viewer
 from dashboard.empty import empty
@@ -35,13 +33,13 @@ def asked_for() -> QueueRow | None:
         return None
     if not (number.isdecimal() and len(number) < 19):
         raise NotFound("there is no such review queue", hint="choose one from the list")
-    return Queues(space().database).get(int(number))
+    return space().queues.get(int(number))
 
 
 def room(queue: QueueRow) -> None:
     """The pair viewer over the whole page."""
     name = person().name
-    kept = People(space().database).settings(name).get("review", {})
+    kept = space().people.settings(name).get("review", {})
     at = st.query_params.get("at", "0")
     pair_viewer(
         queue={
@@ -122,14 +120,14 @@ def choose() -> None:
         if made is not None:
             open_queue(made)
     with left:
-        queues_list(Queues(space().database).newest())
+        queues_list(space().queues.newest())
 
 
 inside = bool(st.query_params.get("queue"))
 with page(None if inside else "Review"):
     if not i_may(Operation.RULE):
         st.info("Nobody can rule here now. Browse shows every prediction.")
-        queues_list(Queues(space().database).newest())
+        queues_list(space().queues.newest())
     elif ask_name():
         queue = None
         with errors_shown():

@@ -11,10 +11,10 @@ from typing import Annotated
 import typer
 
 from backend.cli.output import note, progress_bar
+from backend.domain.jobs import OPEN
 from backend.domain.prompts import CAPTION_PLACE, check_instruction
 from backend.errors import NotFound, RunError, UsageError
 from backend.foreign_text import brief
-from backend.inference.launch import ACTIVE
 from backend.store.runs import RunRow
 from backend.workspace import Workspace
 
@@ -68,7 +68,7 @@ def watch(space: Workspace, run_id: int) -> RunRow:
     with progress_bar() as bar:
         run = wait.call(lambda: space.runs.get(run_id))
         task = bar.add_task(f"run {run_id} {run.status}", total=run.total)
-        while run.status in ACTIVE:
+        while run.status in OPEN:
             time.sleep(0.3)
             space.supervise()
             run = wait.call(lambda: space.runs.get(run_id))

@@ -19,7 +19,7 @@ from backend.errors import RunError, UsageError
 from backend.inference.progress import run_counts
 from backend.loop import Changes, LoopSpec, LoopState, Step, driver_of, run, start
 from backend.loop import cancel as cancel_loop
-from backend.store.loops import LoopRow, Loops
+from backend.store.loops import LoopRow
 from backend.training.command import split_template
 from backend.training.registry import DEFAULT, TRAINERS
 from backend.workspace import Workspace
@@ -131,7 +131,7 @@ def cancel(loop: int) -> None:
     with workspace() as space:
         cancel_loop(space, loop)
         deadline = time.monotonic() + _CANCEL_S
-        while going := _going(space, Loops(space.database).get(loop)):
+        while going := _going(space, space.loops.get(loop)):
             if time.monotonic() > deadline:
                 raise RunError(
                     f"loop {loop} is cancelled, but {going} is still going",
@@ -146,7 +146,7 @@ def cancel(loop: int) -> None:
 def list_loops(json: Json = False) -> None:
     """All loops."""
     with workspace() as space:
-        rows = [as_json(space, row) for row in Loops(space.database).list()]
+        rows = [as_json(space, row) for row in space.loops.list()]
     if json:
         print_json(rows)
         return
@@ -160,7 +160,7 @@ def list_loops(json: Json = False) -> None:
 def show(loop: int, json: Json = False) -> None:
     """One loop: what each round made, and how good its judge is."""
     with workspace() as space:
-        told = as_json(space, Loops(space.database).get(loop))
+        told = as_json(space, space.loops.get(loop))
     if json:
         print_json(told)
     else:
@@ -191,7 +191,7 @@ def _go_on(
 ) -> None:
     tell = (lambda _text: None) if json else say
     state = run(space, loop_id, say=tell, reviewed=reviewed, changes=changes)
-    told = as_json(space, Loops(space.database).get(loop_id))
+    told = as_json(space, space.loops.get(loop_id))
     if json:
         print_json(told)
     elif state.step is Step.DONE:

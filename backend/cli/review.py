@@ -11,7 +11,6 @@ import typer
 
 from backend.cli import queues
 from backend.cli.output import Json, print_json, print_lines, say, workspace
-from backend.curation.ruling_rows import RulingRows
 from backend.errors import ReviewError, UsageError
 from backend.export.files import JsonLines
 from backend.media.opening import open_regular
@@ -80,7 +79,7 @@ def import_file(run: int, file: Path) -> None:
     """
     with workspace() as space:
         space.runs.get(run)
-        count = RulingRows(space.database).import_rows(run, _lines(file), patience=space.patience)
+        count = space.ruling_rows.import_rows(run, _lines(file), patience=space.patience)
         say(f"{count} rulings stored")
 
 
@@ -89,7 +88,7 @@ def export_file(run: int, file: Annotated[Path | None, typer.Argument()] = None)
     """Write all rulings on a run as JSON lines, to a file or to standard output."""
     with workspace() as space:
         space.runs.get(run)
-        rows = RulingRows(space.database).iter_export(run)
+        rows = space.ruling_rows.iter_export(run)
         if file is None:
             print_lines(rows)
             return

@@ -6,8 +6,8 @@ from typing import Any
 
 from backend.cli.hints import in_command, with_hint
 from backend.cli.output import say
+from backend.domain.jobs import OPEN
 from backend.domain.reading import explain, flaws_of, reasoning_of
-from backend.inference.launch import ACTIVE
 from backend.store.runs import NOTICE, RunRow
 from backend.workspace import Workspace
 
@@ -66,7 +66,7 @@ def summary(space: Workspace, run: RunRow) -> None:
     """A run in a few lines for a person."""
     counts = space.runs.counts(run.id)
     say(f"run {run.id} · {run.dataset} · {run.model} · {run.engine} · {run.status}")
-    if run.read_by_older and run.status not in ACTIVE:
+    if run.read_by_older and run.status not in OPEN:
         say(f"read by an older Winnow: `winnow run reparse {run.id}` says what reading it again changes")
     if run.error:
         say(with_hint(run.error, run.hint))
@@ -76,7 +76,7 @@ def summary(space: Workspace, run: RunRow) -> None:
     )
     for reason, count in sorted(counts["rejected_by_reason"].items()):
         say(f"  rejected, {reason}: {count}")
-    if run.status in ACTIVE and run.progress:
+    if run.status in OPEN and run.progress:
         eta = run.progress.get("eta_s")
         say(
             f"{run.progress.get('pairs_per_s', 0)} predictions/s, "

@@ -10,8 +10,8 @@ import typer
 
 from backend.cli.output import Json, print_json, progress_bar, say, workspace
 from backend.cli.run_output import as_json, summary
+from backend.domain.jobs import OPEN
 from backend.errors import UsageError
-from backend.inference.launch import ACTIVE
 from backend.inference.reparsing import Preview
 from backend.workspace import Workspace
 
@@ -32,7 +32,7 @@ def reparse(
         raise UsageError("name the runs to read again, or --all", hint="`winnow run list` shows them")
     with workspace() as space:
         wanted = [space.runs.get(run).id for run in runs or ()] or [
-            run.id for run in space.runs.list() if run.read_by_older and run.status not in ACTIVE
+            run.id for run in space.runs.list() if run.read_by_older and run.status not in OPEN
         ]
         found = [_one(space, run, yes=yes, quiet=json) for run in wanted]
     if json:

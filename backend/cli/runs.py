@@ -17,12 +17,11 @@ from backend.cli.run_output import as_json, prediction_json, summary
 from backend.cli.run_reparse import reparse
 from backend.cli.run_start import import_run, start
 from backend.domain.filtering import Policy
+from backend.domain.jobs import OPEN
 from backend.domain.reading import explain as read_steps
 from backend.domain.rules.registry import reasons
 from backend.errors import RunError, UsageError
 from backend.foreign_text import quoted
-from backend.inference.launch import ACTIVE
-from backend.store.failures import Failures
 
 app = typer.Typer(help="Judge a dataset in the background.", no_args_is_help=True)
 app.command("start")(start)
@@ -64,7 +63,7 @@ def show(run: int, json: Json = False) -> None:
     with workspace() as space:
         space.supervise()
         row = space.runs.get(run)
-        failures = Failures(space.database).of_run(run)
+        failures = space.failures.of_run(run)
         if json:
             told = [{**failure, "hint": in_command(failure["hint"]) or None} for failure in failures]
             print_json({**as_json(space, row), "spec": row.spec, "failures": told})
@@ -83,7 +82,7 @@ def log(run: int, follow: Follow = False) -> None:
             raise RunError(
                 f"run {run} was imported and has no log", hint=f"`winnow run show {run}` says what came of it"
             )
-        print_log(Path(row.log_path), lambda: space.runs.get(run).status in ACTIVE, follow=follow)
+        print_log(Path(row.log_path), lambda: space.runs.get(run).status in OPEN, follow=follow)
 
 
 @app.command()
@@ -94,11 +93,11 @@ def cancel(run: int) -> None:
         space.supervise()
         deadline = time.monotonic() + 60
         row = space.runs.get(run)
-        while row.status in ACTIVE and time.monotonic() < deadline:
+        while row.status in OPEN and time.monotonic() < deadline:
             time.sleep(0.2)
             space.supervise()
             row = space.runs.get(run)
-        if row.status in ACTIVE:
+        if row.status in OPEN:
             raise RunError(f"run {run} is still {row.status}", hint=f"`winnow run log {run}`")
         say(f"run {run} is {row.status}")
 

@@ -58,7 +58,7 @@ def show(training: int, json: Json = False) -> None:
         if not json:
             summary(space, training)
             return
-        view = space.trainer.view(training)
+        view = space.training_launcher.view(training)
         lines = node_lines(space, view.row)
     print_json(view_json(view, lines))
 
@@ -78,7 +78,7 @@ def log(training: int, follow: Follow = False) -> None:
 def stop(training: int) -> None:
     """Stop a training and verify that nothing of it is left on the device."""
     with workspace() as space:
-        space.trainer.stop(training)
+        space.training_launcher.stop(training)
         space.supervise()
         deadline = time.monotonic() + LONGEST_END_S + 30
         told = False
@@ -106,7 +106,7 @@ def resume(
 ) -> None:
     """Go on from the newest whole checkpoint."""
     with workspace() as space:
-        space.trainer.resume(training)
+        space.training_launcher.resume(training)
         space.supervise()
         if wait:
             watch_training(space, training)
@@ -120,7 +120,7 @@ def clear(training: int) -> None:
     """Delete the output folder of a training that has ended; its row stays."""
     with workspace() as space:
         folder = space.trainings.get(training).output_dir
-        space.trainer.clear(training)
+        space.training_launcher.clear(training)
         say(f"{folder} is deleted and can be used again")
 
 
@@ -143,7 +143,7 @@ def evaluate(
 ) -> None:
     """Judge a dataset with a checkpoint, asking and showing what it was trained on."""
     with workspace() as space:
-        spec, given = space.trainer.view(training).spec, judging["options"]
+        spec, given = space.training_launcher.view(training).spec, judging["options"]
         as_trained = {"video_fps": spec.fps, "max_pixels": spec.max_pixels}
         unsaid = {k: v for k, v in as_trained.items() if k not in given.model_fields_set}
         run_id = space.evaluate(

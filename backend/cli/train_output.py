@@ -54,7 +54,7 @@ def view_json(view: View, lines: Sequence[str]) -> dict[str, Any]:
 
 def summary(space: Workspace, training: int) -> None:
     """A training in a few lines for a person."""
-    view = space.trainer.view(training)
+    view = space.training_launcher.view(training)
     row, progress = view.row, view.row.progress
     sets = ", ".join(f"{ref['name']}@{ref['version']}" for ref in row.sets)
     say(f"training {row.id} · {sets} · {row.trainer} · {row.status}")
@@ -105,7 +105,7 @@ def node_lines(space: Workspace, row: TrainingRow) -> list[str]:
     several = row.spec.get("nnodes", 1) > 1
     if not several or row.status not in OPEN or row.progress.get("stage") != "training":
         return []
-    return list(space.trainer.plan(spec_of(row)).node_lines)
+    return list(space.training_launcher.plan(spec_of(row)).node_lines)
 
 
 def print_nodes(lines: Sequence[str], say: Callable[[str], None] = say) -> None:

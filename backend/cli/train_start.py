@@ -82,11 +82,11 @@ def start(
         rows = [set_of_file(space.database, file) for file in exported]
         sets = [*(set or ()), *(f"{row.name}@{row.version}" for row in rows)]
         with variables_named(used):
-            spec = space.trainer.spec(sets, **with_preset(preset, values))
+            spec = space.training_launcher.spec(sets, **with_preset(preset, values))
         if dry_run:
             _dry_run(space, spec, json)
             return
-        training = space.trainer.start(spec, on_warning=_warn)
+        training = space.training_launcher.start(spec, on_warning=_warn)
         space.supervise()
         row = watch_training(space, training) if wait else space.trainings.get(training)
         if json:
@@ -98,9 +98,9 @@ def start(
 
 
 def _dry_run(space: Workspace, spec: TrainingSpec, json: bool) -> None:
-    checks = space.trainer.preflight(spec, thorough=True)
+    checks = space.training_launcher.preflight(spec, thorough=True)
     try:
-        plan = space.trainer.plan(spec)
+        plan = space.training_launcher.plan(spec)
         lines = plan.node_lines
     except TrainingError:
         # The checks have said why; there is no command to show.

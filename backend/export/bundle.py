@@ -11,7 +11,7 @@ from backend.domain.pairs import MediaKind
 from backend.errors import ExportError, MediaError
 from backend.export.claim import MEDIA
 from backend.export.files import write_errors
-from backend.export.rows import TrainingRow
+from backend.export.rows import ExportRow
 from backend.files import Folder, WholeFile
 from backend.media.frames_file import write_frames
 from backend.media.paths import MediaRoot
@@ -49,7 +49,7 @@ class Bundler:
             self._media.sync()
             self._media.close()
 
-    def bundled(self, row: TrainingRow, root: MediaRoot) -> TrainingRow:
+    def bundled(self, row: ExportRow, root: MediaRoot) -> ExportRow:
         """The row with the names that its media have in the export.
 
         Raises:
@@ -60,7 +60,7 @@ class Bundler:
         first, second = (self._taken(row, root, path) for path in row.media)
         return row._replace(first=first, second=second)
 
-    def _taken(self, row: TrainingRow, root: MediaRoot, path: str) -> str:
+    def _taken(self, row: ExportRow, root: MediaRoot, path: str) -> str:
         as_frames = self._frames and row.kind is MediaKind.VIDEO
         key = (path, row.video_fps, row.max_pixels) if as_frames else path
         if key not in self._known:
@@ -82,7 +82,7 @@ class Bundler:
         return self._known[key]
 
 
-def _write_shown(row: TrainingRow, source: BinaryIO, target: IO[bytes]) -> None:
+def _write_shown(row: ExportRow, source: BinaryIO, target: IO[bytes]) -> None:
     shown = read_medium(source, row.kind, fps=row.video_fps, max_pixels=row.max_pixels, factor=row.factor)
     assert isinstance(shown, VideoFrames)
     try:

@@ -22,7 +22,7 @@ from backend.export.files import ExportFile, described, write_errors
 from backend.export.formats import FORMATS, OURS
 from backend.export.formats.base import Format
 from backend.export.missing import Missing
-from backend.export.rows import RowMaker, TrainingRow
+from backend.export.rows import ExportRow, RowMaker
 from backend.files import Folder, read_regular
 from backend.files.folders import Kind
 from backend.hints import Action, Do, Field, Hint
@@ -288,7 +288,7 @@ def is_our_export(folder: Path) -> bool:
         return False
 
 
-def _rows(database: Database, set_row: SetRow, judge: str | None) -> Iterator[tuple[TrainingRow, MediaRoot]]:
+def _rows(database: Database, set_row: SetRow, judge: str | None) -> Iterator[tuple[ExportRow, MediaRoot]]:
     """The set's rows in their frozen order, each with the place of its media."""
     sets = Sets(database)
     runs = sets.runs_of(set_row)

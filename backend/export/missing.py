@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from backend.export.rows import TrainingRow
+from backend.export.rows import ExportRow
 
 MOST = 100_000
 """So many are told apart; past that it is clear enough that the folder is not there."""
@@ -17,7 +17,7 @@ class Missing:
         self._paths: dict[str, None] = {}
         self._looked_at: tuple[str, str] | None = None
 
-    def look(self, row: TrainingRow) -> None:
+    def look(self, row: ExportRow) -> None:
         """Look for a row's media; a pair's further samples, which follow it, are not looked for again."""
         media = (row.first, row.second)
         if media == self._looked_at or len(self._paths) >= MOST:

@@ -23,7 +23,7 @@ _ORDERS = {order.value: order for order in Order}
 _SIDES = {side.value: side for side in Preference}
 
 
-class TrainingRow(NamedTuple):
+class ExportRow(NamedTuple):
     """Everything any format needs. ``first`` and ``second`` are in shown order. A tuple, because a
     million of them pass by.
 
@@ -85,7 +85,7 @@ class RowMaker:
             kind: given.get(kind.value) or default_instruction(kind, use_cot=self._use_cot) for kind in MediaKind
         }
 
-    def row(self, item: ItemRow) -> TrainingRow:
+    def row(self, item: ItemRow) -> ExportRow:
         """The training row of one accepted prediction, with absolute media paths.
 
         Raises:
@@ -108,7 +108,7 @@ class RowMaker:
         answer = _SIDES[item.answer]
         reasoning = reasoning_of(item.text).strip() if self._use_cot else ""
         first_total, second_total = item.scores.get("totals") or (None, None)
-        return TrainingRow(
+        return ExportRow(
             kind=kind,
             prompt=item.prompt,
             instruction=fill_instruction(self._templates[kind], item.prompt),

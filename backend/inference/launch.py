@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 from backend.datasets.registry import SOURCES
 from backend.domain.devices import named_gpus, shown_gpus
 from backend.domain.filtering import PRESETS, Policy, load_policy
-from backend.domain.jobs import JobStatus
+from backend.domain.jobs import OPEN, JobStatus
 from backend.domain.operations import Operation, guarded
 from backend.domain.pairs import MediaKind, OrderPolicy
 from backend.domain.people import LOCAL, Person
@@ -37,8 +37,6 @@ from backend.store.failures import Failures
 from backend.store.jobs import Jobs
 from backend.store.runs import RunRow, Runs
 from backend.store.unfinished import marked_runs, refuse_while
-
-ACTIVE = frozenset({JobStatus.QUEUED, JobStatus.STARTING, JobStatus.RUNNING})
 
 
 class RunRequest(RunOptions):
@@ -180,7 +178,7 @@ class Launcher:
         run = self._runs.get(run_id)
         if run.job_id is None:
             raise RunError(f"run {run_id} was imported and has no process", hint="import the file again")
-        if run.status in ACTIVE:
+        if run.status in OPEN:
             raise RunError(f"run {run_id} is {run.status}", hint=Hint("see {SHOW_RUN}", on=run_id))
         if run.status == JobStatus.FINISHED and not Failures(self._db).of_run(run_id):
             raise RunError(
@@ -205,7 +203,7 @@ class Launcher:
             Forbidden: Only operators may.
         """
         run = self._runs.get(run_id)
-        if run.job_id is None or run.status not in ACTIVE:
+        if run.job_id is None or run.status not in OPEN:
             raise RunError(
                 f"run {run_id} is {run.status}; there is nothing to cancel",
                 hint=Hint("{LIST_RUNS} shows what is going"),
@@ -257,7 +255,7 @@ class Launcher:
 
     def _at_rest(self, run_id: int) -> RunRow:
         run = self._runs.get(run_id)
-        if run.status in ACTIVE:
+        if run.status in OPEN:
             raise RunError(f"run {run_id} is {run.status}", hint="wait for it to finish, or cancel it")
         return run
 
@@ -269,7 +267,7 @@ class Launcher:
         done = []
         for run_id, mark in marked_runs(self._db).items():
             run = self._runs.get(run_id)
-            if mark.what == "deciding" and mark.abandoned and run.status not in ACTIVE:
+            if mark.what == "deciding" and mark.abandoned and run.status not in OPEN:
                 self._redecide(run, load_policy(run.policy))
                 done.append(run_id)
         return done

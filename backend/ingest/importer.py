@@ -19,8 +19,8 @@ from backend.domain.pairs import MediaKind, Preference
 from backend.errors import DatasetError, MediaError, UsageError
 from backend.foreign_text import quoted
 from backend.hints import Hint
-from backend.ingest.convert import find_data_root, find_link_folders, new_pair
 from backend.ingest.media_check import MediaCheck
+from backend.ingest.new_pairs import find_data_root, find_link_folders, new_pair
 from backend.ingest.report import Read, Report, faults
 from backend.media.opening import open_regular
 from backend.store.database import Database

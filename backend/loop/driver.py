@@ -78,7 +78,7 @@ def driving(space: Workspace, loop_id: int) -> Iterator[tuple[LoopRow, Hold]]:
         NotFound: There is no such loop.
         RunError: Another process goes on with it, or it was cancelled.
     """
-    loops = Loops(space.database)
+    loops = space.loops
     before = loops.get(loop_id)
     if before.state.get("step") == Step.CANCELLED:
         raise cancelled(loop_id)

@@ -20,7 +20,7 @@ from backend.loop.serving import JudgeServer, check_serving
 from backend.loop.spec import LoopSpec, LoopState, Step
 from backend.store.loops import LoopRow
 from backend.store.runs import RunRow
-from backend.store.sets import SetRow, Sets
+from backend.store.sets import SetRow
 from backend.store.trainings import TrainingRow
 from backend.training.judging import judge_of
 from backend.training.spec import TrainingSpec
@@ -184,7 +184,7 @@ class Rounds:
         except ReviewError as error:
             accepted = self._space.runs.counts(run_id)["effective_accepted"]
             with self._space.database.read() as snapshot:
-                one = next(Sets(self._space.database).accepted(snapshot, run_id), None)
+                one = next(self._space.sets.accepted(snapshot, run_id), None)
             if balance is None or one is None:
                 raise ReviewError(
                     error.message,
@@ -212,13 +212,13 @@ class Rounds:
         row = space.trainings.get(training)
         if row.status not in OPEN and row.status != JobStatus.FINISHED:
             self._hold.check()
-            space.trainer.resume(training)
+            space.training_launcher.resume(training)
         row = self._ended(lambda: space.trainings.get(training))
         if row.status != JobStatus.FINISHED:
             raise TrainingError(
                 f"training {training} {row.status}{': ' + row.error if row.error else ''}", hint=self._way_on(row.hint)
             )
-        now["checkpoint"] = str(judge_of(space.trainer.view(training)))
+        now["checkpoint"] = str(judge_of(space.training_launcher.view(training)))
         loss = row.progress.get("loss")
         told = "" if loss is None else f", loss {loss}"
         self._say(f"round {self.state.round}: training {training}{told}")
@@ -226,7 +226,7 @@ class Rounds:
 
     def _start_training(self) -> None:
         try:
-            self._space.trainer.start(
+            self._space.training_launcher.start(
                 self._training(),
                 on_warning=lambda check: self._say(f"{check.name}: {check.message}"),
                 noted=self._noting("training"),
@@ -241,7 +241,7 @@ class Rounds:
 
     def _training(self) -> TrainingSpec:
         judge, folder = self._judge(self.state.round), self._folder(self.state.round)
-        found = self._space.trainer.spec(
+        found = self._space.training_launcher.spec(
             [self.state.now["set"]], trainer=self.spec.trainer, model=judge, output_dir=str(folder)
         )
         return training_spec(self.spec, model=found.model, folder=folder, sets=found.sets)

@@ -15,7 +15,6 @@ from backend.loop.driver import driving
 from backend.loop.rounds import Changes, Rounds
 from backend.loop.serving import stop_server
 from backend.loop.spec import LoopSpec, LoopState, Step
-from backend.store.loops import Loops
 from backend.workspace import Workspace
 
 
@@ -28,7 +27,7 @@ def start(space: Workspace, spec: LoopSpec) -> int:
         Forbidden: Only operators may.
     """
     check_loop(space, spec)
-    return Loops(space.database).add(spec.model_dump(mode="json"), LoopState().model_dump(mode="json"))
+    return space.loops.add(spec.model_dump(mode="json"), LoopState().model_dump(mode="json"))
 
 
 @guarded(Operation.GO_ON_WITH_LOOP)
@@ -98,7 +97,7 @@ def cancel(space: Workspace, loop_id: int) -> None:
         return {**state, "step": Step.CANCELLED.value}
 
     # First, so that the driver starts nothing more.
-    row = Loops(space.database).end(loop_id, ended)
+    row = space.loops.end(loop_id, ended)
     state = LoopState.model_validate(row.state)
     # What has ended meanwhile needs no stopping.
     for run_id in (state.baseline, state.now.get("run"), state.now.get("evaluation")):
@@ -108,7 +107,7 @@ def cancel(space: Workspace, loop_id: int) -> None:
     training = state.now.get("training")
     if training is not None and space.trainings.get(training).status in OPEN:
         with suppress(RunError, TrainingError):
-            space.trainer.stop(training)
+            space.training_launcher.stop(training)
     if row.spec.get("serve"):
         stop_server(space.folder, loop_id)
     space.supervise()

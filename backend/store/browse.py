@@ -20,9 +20,9 @@ from backend.domain.reading import Flaw, flaw_mask
 from backend.domain.rulings import Ruling
 from backend.store import dimension_scores, search
 from backend.store.database import Database
+from backend.store.lazy_index import LazyIndex
 from backend.store.reviews import in_force
 from backend.store.schema import pairs, reviews, verdicts
-from backend.store.side_index import SideIndex
 
 PAGE = 48
 
@@ -77,8 +77,8 @@ class Browse:
 
     def __init__(self, database: Database) -> None:
         self._db = database
-        self.words_index = SideIndex(database, search.RECIPE)
-        self.scores_index = SideIndex(database, dimension_scores.RECIPE)
+        self.words_index = LazyIndex(database, search.RECIPE)
+        self.scores_index = LazyIndex(database, dimension_scores.RECIPE)
 
     def page(self, wanted: BrowseFilter, *, after: Cursor | None = None, limit: int = PAGE) -> list[Hit]:
         """The next ``limit`` matches in the filter's order."""

@@ -24,8 +24,8 @@ from sqlalchemy import (
 )
 
 from backend.domain.browse import BrowseFilter
+from backend.store.lazy_index import Recipe
 from backend.store.schema import verdicts
-from backend.store.side_index import Recipe
 
 # Not in the workspace's schema: made and filled as needed, like any cache.
 _tables = MetaData()

@@ -15,7 +15,7 @@ from backend.store.schema import curated_sets, datasets, failures, jobs, reviews
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Loop:
+class Totals:
     """How much has come how far. ``in_sets`` is what the newest versions of all sets hold, ``trained``
     what every set holds that a finished training has used; a prediction in several of them is one."""
 
@@ -70,10 +70,10 @@ class Overview:
         with self._db.read() as connection:
             return int(connection.execute(query).scalar_one())
 
-    def loop(self, *, predictions: int, accepted: int, in_sets: int, trained: int) -> Loop:
+    def loop(self, *, predictions: int, accepted: int, in_sets: int, trained: int) -> Totals:
         """The funnel, given what all runs together count, and :meth:`rows_in` of both groups."""
         with self._db.read() as connection:
-            return Loop(
+            return Totals(
                 pairs=_pairs(connection),
                 predictions=predictions,
                 accepted=accepted,

@@ -11,9 +11,9 @@ from sqlalchemy import Connection, bindparam, select, update
 
 from backend.domain.reading import READER
 from backend.store.dimension_scores import RECIPE
+from backend.store.lazy_index import empty
 from backend.store.locking import lock_verdicts
 from backend.store.schema import pairs, predictions, runs, verdicts
-from backend.store.side_index import empty
 
 
 @dataclass(slots=True)

@@ -1,7 +1,7 @@
 """Finding words in captions and judges' texts.
 
 A contentless FTS5 table (https://sqlite.org/fts5.html#contentless_tables) is an index beside the
-truth; see :mod:`backend.store.side_index`. Where it is not complete, and in other databases, the
+truth; see :mod:`backend.store.lazy_index`. Where it is not complete, and in other databases, the
 texts themselves are searched.
 """
 
@@ -13,8 +13,8 @@ from sqlalchemy import ColumnElement, Integer, String, and_, exists, or_, select
 from sqlalchemy import column as sql_column
 from sqlalchemy import table as sql_table
 
+from backend.store.lazy_index import Recipe
 from backend.store.schema import pairs, predictions, verdicts
-from backend.store.side_index import Recipe
 
 search = sql_table("search", sql_column("rowid", Integer), sql_column("search", String))
 """``rowid`` is the prediction's id."""

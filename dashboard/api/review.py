@@ -24,13 +24,11 @@ from backend.domain.json_text import load_json
 from backend.domain.operations import Operation, require
 from backend.domain.people import Person
 from backend.errors import Forbidden, NotFound, UsageError, WinnowError
-from backend.store.audits import Audits, QueueRuling
+from backend.store.audits import QueueRuling
 from backend.store.blindness import Blindness
 from backend.store.claims import Slot
-from backend.store.items import Item, Items
-from backend.store.people import People
+from backend.store.items import Item
 from backend.store.queues import QueueRow
-from backend.store.reviews import Reviews
 from backend.store.suspects import votes
 from dashboard.answering import answering
 from dashboard.api.review_items import blind_json, item_json, why_json
@@ -105,7 +103,7 @@ def items(request: Request) -> Response:
     """Free items from ``from`` on, claimed for this reviewer; or with ``before`` the ones they
     have ruled on; with ``exact=1`` also the one at ``from`` itself, whatever its state."""
     name = reviewer_of(request).name
-    queues = Queues(shared().database)
+    queues = shared().queues
     queue = queues.get(request.path_params["queue"])
     count = max(1, min(MOST_AT_ONCE, _number(request, "count", 20)))
     if "before" in request.query_params:
@@ -135,14 +133,14 @@ def prediction(request: Request) -> Response:
     The text is whole, unless ``brief=1`` asks for it as the items carry it.
     """
     name = reviewer_of(request).name
-    queue = Queues(shared().database).get(request.path_params["queue"])
+    queue = shared().queues.get(request.path_params["queue"])
     number = request.path_params["prediction"]
-    found = Items(shared().database).get([number])
+    found = shared().items.get([number])
     if number not in found:
         raise NotFound(f"there is no prediction {number}")
     session = session_in(request.headers.get("cookie", "")) or ""
     item = found[number]
-    blindness = Blindness(shared().database)
+    blindness = shared().blindness
     family = {number, *(one.id for one in item.siblings)}
     # What waits in another queue is open to those who have ruled on it here: they have seen it.
     held = blindness.held_back(name, family)
@@ -165,7 +163,7 @@ def stats(request: Request) -> Response:
     """Progress and audit statistics; also a sign of life, which keeps the claims: with ``away=1``
     the last one for a while."""
     name = reviewer_of(request).name
-    queues = Queues(shared().database)
+    queues = shared().queues
     queue = queues.get(request.path_params["queue"])
     expires = queues.renew(queue, name, away=request.query_params.get("away") == "1")
     progress = _progress(queues, queue, name)
@@ -196,7 +194,7 @@ def rulings(request: Request, body: dict[str, Any]) -> Response:
             sent.append(_sent(row, token))
         except WinnowError as error:
             refused.append((token, error))
-    queues = Queues(shared().database)
+    queues = shared().queues
     stored, not_stored = queues.rule(name, sent)
     progress = {
         number: _progress(queues, queues.get(number), name)
@@ -221,7 +219,7 @@ def release(request: Request, body: dict[str, Any]) -> Response:
     before = body.get("before")
     if not isinstance(before, int | float):
         raise UsageError("before must be a time")
-    queues = Queues(shared().database)
+    queues = shared().queues
     queues.release(queues.get(request.path_params["queue"]), name, float(before))
     return answer({})
 
@@ -230,7 +228,7 @@ def release(request: Request, body: dict[str, Any]) -> Response:
 def settings(request: Request, body: dict[str, Any]) -> Response:
     """Keep a reviewer's keys, or whether they like to review blind; what is not named stays."""
     name = reviewer_of(request, Operation.KEEP_SETTINGS).name
-    people = People(shared().database)
+    people = shared().people
     if "keys" in body:
         keys = body["keys"]
         if (
@@ -248,18 +246,18 @@ def settings(request: Request, body: dict[str, Any]) -> Response:
 def _seen(name: str, numbers: Collection[int]) -> set[int]:
     """Those of these predictions whose verdict a ruling of this reviewer has opened to them before."""
     with shared().database.read() as connection:
-        return Reviews(shared().database).said_blind(connection, name, list(numbers))
+        return shared().reviews.said_blind(connection, name, list(numbers))
 
 
 def _items(request: Request, queue: QueueRow, name: str, slots: list[Slot]) -> list[dict[str, Any]]:
-    found = Items(shared().database).get([slot.prediction_id for slot in slots])
+    found = shared().items.get([slot.prediction_id for slot in slots])
     ruled = [slot.position for slot in slots if slot.mine]
     mine: dict[int, QueueRuling] = {}
     if ruled:
-        rows = Audits(shared().database).rulings(queue, ruled, reviewer=name)
+        rows = shared().audits.rulings(queue, ruled, reviewer=name)
         mine = {row.position: row for row in rows}
     family = set(found) | {sibling.id for item in found.values() for sibling in item.siblings}
-    blindness = Blindness(shared().database)
+    blindness = shared().blindness
     held = blindness.held_back(name, family)
     waiting = set(held)
     if queue.blind and mine:

@@ -13,8 +13,6 @@ import streamlit as st
 from backend.domain.browse import BrowseFilter
 from backend.domain.operations import Operation
 from backend.errors import ReviewError
-from backend.store.browse import Browse
-from backend.store.people import People
 from backend.store.tasks import TaskRow
 from dashboard import tasks
 from dashboard.identity import person, space
@@ -52,13 +50,13 @@ def bulk_ruling(wanted: BrowseFilter, count: int) -> None:
     ready = sure and count > 0
     # A second click that is under way while the first one works comes back from a disabled button too.
     if st.button(f"{_CHOICES[ruling]} {count:,}", disabled=not ready, type="primary") and ready:
-        ids = Browse(space().database).ids(wanted)
+        ids = space().browse.ids(wanted)
         if len(ids) != count:
             raise ReviewError(f"there are {len(ids):,} matches now, not {count:,}", hint="look again, then confirm")
         token = secrets.token_hex(16)
         # Kept before the first row is stored, so that a server that dies leaves an act to undo.
         act = {"token": token, "ruling": ruling, "count": len(ids)}
-        People(space().database).keep(who.name, last_act=act)
+        space().people.keep(who.name, last_act=act)
         st.session_state[_ACTS] = acts() + 1
         arguments = {"ids": list(ids), "ruling": ruling, "note": note, "tags": [tag] if tag else [], "token": token}
         tasks.begin(
@@ -75,7 +73,7 @@ def undo_line() -> None:
     within = space()
     tasks.watch(within, Operation.RULE_ON_ALL, only=lambda row: row.person == who.name, finished=_note_ruled)
     tasks.watch(within, Operation.UNDO_ACT, only=lambda row: row.person == who.name, finished=_undone)
-    act = People(within.database).settings(who.name).get("last_act")
+    act = within.people.settings(who.name).get("last_act")
     going = within.tasks.list(Operation.RULE_ON_ALL.name, Operation.UNDO_ACT.name)
     if act and not any(row.is_open and row.arguments["token"] == act["token"] for row in going):
         with st.container(border=True, horizontal=True, vertical_alignment="center"):
@@ -84,9 +82,9 @@ def undo_line() -> None:
 
 def _note_ruled(task: TaskRow) -> None:
     """How many it was in the end: those whose text names no better side are left."""
-    act = People(space().database).settings(task.person).get("last_act")
+    act = space().people.settings(task.person).get("last_act")
     if act and act["token"] == task.arguments["token"]:
-        People(space().database).keep(task.person, last_act={**act, "ruled": (task.result or {}).get("ruled")})
+        space().people.keep(task.person, last_act={**act, "ruled": (task.result or {}).get("ruled")})
 
 
 def _offer(act: dict[str, Any]) -> None:
@@ -99,7 +97,7 @@ def _offer(act: dict[str, Any]) -> None:
         tasks.begin(space(), Operation.UNDO_ACT, title, {"token": act["token"], "total": ruled})
         st.rerun()
     if st.button("Keep it", key="bulk_keep", type="tertiary"):
-        People(space().database).keep(person().name, last_act=None)
+        space().people.keep(person().name, last_act=None)
         st.rerun()
 
 
@@ -107,5 +105,5 @@ def _undone(task: TaskRow) -> None:
     made = task.result or {}
     left = made.get("left", 0)
     kept = f"; {left:,} kept, because they were ruled on since" if left else ""
-    People(space().database).keep(task.person, last_act=None)
+    space().people.keep(task.person, last_act=None)
     st.markdown(f"{many(made.get('undone', 0), 'ruling')} taken back{kept}.")

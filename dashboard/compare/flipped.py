@@ -11,7 +11,7 @@ from backend.curation.queues import MOST_ITEMS, NewQueue
 from backend.domain.pairs import MediaKind
 from backend.domain.prompts import noun
 from backend.inference.compare import Comparison
-from backend.store.comparisons import Comparisons, FlippedPair
+from backend.store.comparisons import FlippedPair
 from backend.store.runs import RunRow
 from backend.workspace import Workspace
 from dashboard.background import ready
@@ -60,7 +60,7 @@ def flipped_pairs(space: Workspace, a: RunRow, b: RunRow, found: Comparison) -> 
         return
     rows = ready(
         ("flipped", str(space.folder), a.id, b.id, found.said, chosen, after),
-        lambda: Comparisons(space.database).pairs_said(a.id, b.id, chosen, after=after, limit=PER_PAGE + 1),
+        lambda: space.comparisons.pairs_said(a.id, b.id, chosen, after=after, limit=PER_PAGE + 1),
         words="Looking for the pairs",
     )
     if rows is None:
@@ -86,7 +86,7 @@ def _review(space: Workspace, a: RunRow, b: RunRow, run: RunRow, outcome: str) -
                 run_ids=(run.id,),
                 title=f"Runs {a.id} (A) and {b.id} (B), {WORDS[outcome]}: reasoning of run {run.id}",
             ),
-            ids=Comparisons(space.database).predictions_said(a.id, b.id, outcome, of_run=run.id),
+            ids=space.comparisons.predictions_said(a.id, b.id, outcome, of_run=run.id),
         )
     go("review", queue=str(queue.id))
     st.success(f"Queue {queue.id} holds {many(queue.items, 'prediction')}.")

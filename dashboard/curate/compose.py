@@ -8,10 +8,9 @@ import streamlit as st
 from backend.curation.balance import Balance
 from backend.curation.preview import Preview, preview, untrainable_line
 from backend.curation.sets import check_name
+from backend.domain.jobs import OPEN
 from backend.domain.operations import Operation
 from backend.errors import ReviewError
-from backend.inference.launch import ACTIVE
-from backend.store.reviews import Reviews
 from backend.store.runs import RunRow
 from backend.workspace import Workspace
 from dashboard import tasks
@@ -45,7 +44,7 @@ def compose(space: Workspace, runs: list[RunRow]) -> None:
         for run in runs:
             if run.id in chosen:
                 policy = md(str(run.policy.get("name", "custom")), 40)
-                going = f", {run.status}" if run.status in ACTIVE else ""
+                going = f", {run.status}" if run.status in OPEN else ""
                 st.caption(f"Run {run.id}: decided by the policy *{policy}*, and by rulings{going}.")
         if chosen:
             page_link("runs", "Try another policy", run=str(chosen[0]), tab="policy")
@@ -99,7 +98,7 @@ def _from_url(names: dict[int, str]) -> None:
 
 
 def _previewed(space: Workspace, runs: list[RunRow], balance: Balance | None) -> Preview | None:
-    newest = Reviews(space.database).newest()
+    newest = space.reviews.newest()
     # Whatever can change a row: a ruling, deciding or reading anew, a run that goes on.
     states = tuple(
         (run.id, str(run.policy), run.progress.get("decided"), newest.get(run.id), space.runs.counts(run.id)["done"])

@@ -9,7 +9,7 @@ import streamlit as st
 from backend.curation.sets import SetRow
 from backend.domain.pairs import MediaKind, Order
 from backend.domain.prompts import noun
-from backend.store.sets import Sets, ShownItem
+from backend.store.sets import ShownItem
 from backend.workspace import Workspace
 from dashboard.components.result_grid import result_grid
 from dashboard.media import SIDES, thumb_url
@@ -24,7 +24,7 @@ _BASIS = {"filter": "by the filter", "accept": "accepted by hand", "relabel": "r
 def set_rows(space: Workspace, row: SetRow) -> None:
     """A page of rows, and the way on. Where one is stands in the URL."""
     after = number_in_url("after")
-    found = Sets(space.database).shown(row.id, after=-1 if after is None else after, limit=PER_PAGE + 1)
+    found = space.sets.shown(row.id, after=-1 if after is None else after, limit=PER_PAGE + 1)
     more, found = len(found) > PER_PAGE, found[:PER_PAGE]
     if not found:
         st.caption("That was the last one.")

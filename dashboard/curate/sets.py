@@ -11,7 +11,6 @@ from backend.domain.operations import Operation
 from backend.domain.pairs import MediaKind
 from backend.export.exporter import ExportOptions
 from backend.export.formats import FORMATS
-from backend.store.previews import Previews
 from backend.store.tasks import TaskRow
 from backend.workspace import Workspace
 from dashboard import tasks
@@ -146,7 +145,7 @@ def _difference(space: Workspace, row: SetRow, rows: list[SetRow]) -> None:
         format_func=lambda i: f"{clean(others[i].name)} version {others[i].version}",
         key=f"diff_{row.id}",
     )
-    reading = Previews(space.database)
+    reading = space.previews
     found = reading.difference(chosen, row.id)
     st.markdown(
         f"{many(found['shared'], 'row')} in both, **{found['added']:,} added**, "

@@ -6,7 +6,7 @@ from html import escape
 
 import streamlit as st
 
-from backend.store.overview import Loop
+from backend.store.overview import Totals
 from dashboard.numbers import percent
 from dashboard.theme import ACCEPTED, WAITING
 
@@ -25,7 +25,7 @@ _STYLE = """<style>
 </style>"""
 
 
-def funnel(loop: Loop) -> None:
+def funnel(loop: Totals) -> None:
     """Draw the six steps. What is part of another step says what share of it.
 
     Sets are no part of what is accepted now: several may hold the same row, and one that was frozen

@@ -6,7 +6,7 @@ import streamlit as st
 
 from backend.curation.kinds.audits import ACCEPTED
 from backend.domain.jobs import JobStatus
-from backend.store.overview import Loop, Waiting
+from backend.store.overview import Totals, Waiting
 from backend.store.queues import QueueRow
 from backend.store.runs import RunRow
 from dashboard.models import model_name
@@ -21,7 +21,7 @@ _MOST = 9
 _MOST_QUEUES = 3
 
 
-def needs_a_person(waiting: Waiting, loop: Loop, runs: list[RunRow], queues: list[QueueRow]) -> None:
+def needs_a_person(waiting: Waiting, loop: Totals, runs: list[RunRow], queues: list[QueueRow]) -> None:
     """Draw the list, most pressing first. Of ``queues``, those that are open are work."""
     st.markdown("**Next for a person**")
     items = _items(waiting, loop, runs, [queue for queue in queues if queue.open])
@@ -33,7 +33,7 @@ def needs_a_person(waiting: Waiting, loop: Loop, runs: list[RunRow], queues: lis
             page_link(page, words, **query)
 
 
-def _items(waiting: Waiting, loop: Loop, runs: list[RunRow], unfinished: list[QueueRow]) -> list[Item]:
+def _items(waiting: Waiting, loop: Totals, runs: list[RunRow], unfinished: list[QueueRow]) -> list[Item]:
     items: list[Item] = []
     for run in reversed(runs):
         if run.status in (JobStatus.FAILED, JobStatus.INTERRUPTED):

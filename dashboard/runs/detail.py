@@ -13,7 +13,6 @@ from backend.domain.pairs import MediaKind
 from backend.engines.models import pixel_limit
 from backend.inference.analysis import Analysis, analyse
 from backend.inference.progress import run_counts
-from backend.store.failures import Failures
 from backend.store.runs import RunRow
 from backend.workspace import Workspace
 from dashboard.background import ready
@@ -179,7 +178,7 @@ def _reasons(run_id: int, reasons: dict[str, int]) -> None:
 
 def _failures_list(space: Workspace, run_id: int) -> None:
     after = number_in_url("failed") or 0
-    rows = Failures(space.database).page(run_id, after=after, limit=_FAILURES + 1)
+    rows = space.failures.page(run_id, after=after, limit=_FAILURES + 1)
     table(
         [
             {

@@ -17,7 +17,6 @@ from backend.engines.addresses import refuse_credentials
 from backend.engines.registry import ENGINES
 from backend.errors import UsageError, WinnowError
 from backend.options import Option
-from backend.store.people import People
 from backend.workspace import Workspace
 from dashboard.identity import person
 from dashboard.option_fields import from_widget, to_widget
@@ -56,7 +55,7 @@ def preset_buttons(space: Workspace) -> None:
 
 def kept_presets(space: Workspace) -> dict[str, dict[str, Any]]:
     """The present person's presets by name."""
-    kept = People(space.database).settings(person().name).get(_KEPT, {})
+    kept = space.people.settings(person().name).get(_KEPT, {})
     return {name: values for name, values in kept.items() if isinstance(values, dict)}
 
 
@@ -73,7 +72,7 @@ def _keep_and_delete(space: Workspace, own: dict[str, dict[str, Any]]) -> None:
         left, right = st.columns([3, 1], vertical_alignment="center")
         left.markdown(md(name, LONGEST_NAME))
         if right.button("Delete", key=f"preset_delete_{name}"):
-            People(space.database).keep_within(person().name, _KEPT, name, None)
+            space.people.keep_within(person().name, _KEPT, name, None)
             st.rerun()
 
 
@@ -94,7 +93,7 @@ def keep(space: Workspace, given: str) -> None:
     form = _form()
     for url in form["options"].get("endpoints", ()):
         refuse_credentials(url)
-    People(space.database).keep_within(person().name, _KEPT, name, form)
+    space.people.keep_within(person().name, _KEPT, name, form)
 
 
 def _form() -> dict[str, Any]:

@@ -104,13 +104,13 @@ def _actions(space: Workspace, row: TrainingRow, going: bool) -> None:
 
 def _operate(space: Workspace, row: TrainingRow, going: bool) -> None:
     if going and i_may(Operation.STOP_TRAINING) and st.button("Stop", key="stop_training"):
-        space.trainer.stop(row.id)
+        space.training_launcher.stop(row.id)
         space.supervise()
         st.rerun()
     about = "goes on from the newest whole checkpoint, or from the beginning where there is none"
     ended_early = i_may(Operation.RESUME_TRAINING) and not going and row.status != JobStatus.FINISHED
     if ended_early and st.button("Resume", key="resume_training", help=about):
-        space.trainer.resume(row.id)
+        space.training_launcher.resume(row.id)
         space.supervise()
         st.rerun()
     if i_may(Operation.START_TRAINING) and st.button("Train again with changes", key="again_training"):
@@ -124,7 +124,7 @@ def _operate(space: Workspace, row: TrainingRow, going: bool) -> None:
             )
             st.code(visible(row.output_dir), language=None, wrap_lines=True)
             if st.button("Delete this folder", key=f"clear_training_{row.id}"):
-                space.trainer.clear(row.id)
+                space.training_launcher.clear(row.id)
                 st.rerun()
 
 

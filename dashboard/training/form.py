@@ -122,7 +122,7 @@ def training_form(space: Workspace, sets: list[SetRow], trainings: list[Training
         spec = spec_from_form(space)
         stopped = _checks(space, spec)
         if st.button("Start training", type="primary", disabled=bool(stopped), key="training_start"):
-            training = space.trainer.start(spec)
+            training = space.training_launcher.start(spec)
             space.supervise()
             st.session_state.pop(_LOADED, None)
             st.query_params.from_dict({"training": str(training)})
@@ -163,7 +163,7 @@ def spec_from_form(space: Workspace) -> TrainingSpec:
         given["command"] = split_template(state.get(_KEY + "command") or "")
     sets = state[_KEY + "sets"]
     folder = (state.get(_KEY + "output_dir") or "").strip() or str(_free_folder(space, sets))
-    return space.trainer.spec(
+    return space.training_launcher.spec(
         sets, trainer=trainer, model=str(state[_KEY + "model"]).strip(), output_dir=folder, **given
     )
 
@@ -253,7 +253,9 @@ def _checks(space: Workspace, spec: TrainingSpec) -> str | None:
     key = ("preflight", str(space.folder), asked, str(thorough))
     if again:
         forget(key)
-    checks = ready(key, lambda: space.trainer.preflight(spec, thorough=thorough), words="Checking", height=260)
+    checks = ready(
+        key, lambda: space.training_launcher.preflight(spec, thorough=thorough), words="Checking", height=260
+    )
     if checks is None:
         return "Start is possible once everything has been looked at."
     failed = draw_checks(checks)
@@ -264,7 +266,7 @@ def _commands(space: Workspace, spec: TrainingSpec) -> None:
     st.markdown("**The same as a command**")
     st.code(visible(start_line(spec, workspace=space.folder)), language=None, wrap_lines=True)
     try:
-        plan = space.trainer.plan(spec)
+        plan = space.training_launcher.plan(spec)
     except WinnowError:
         return  # the checks have said why
     if len(plan.node_lines) == 1:

@@ -36,7 +36,7 @@ def view_of(space: Workspace, row: TrainingRow) -> View:
     if kept is not None and kept[0] == mark:
         evaluations = space.trainings.evaluations(row.id)
         return replace(kept[1], row=row, evaluations=evaluations)
-    view = space.trainer.view(row.id)
+    view = space.training_launcher.view(row.id)
     with _lock:
         _views[key] = (mark, view)
         _views.move_to_end(key)

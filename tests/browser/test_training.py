@@ -26,7 +26,7 @@ def prepared(folder: Path) -> None:
     write_image_pairs(folder / "media" / "fresh", 4)
     file = folder / "media" / "fresh" / "pairs.json"
     import_dataset(space.database, name="fresh", spec=f"hpdv3:{file}", data_root=None)
-    spec = space.trainer.spec(
+    spec = space.training_launcher.spec(
         ["signs"],
         trainer="local",
         model=str(shipped_judge()),
@@ -38,7 +38,7 @@ def prepared(folder: Path) -> None:
         max_epochs=100,
         save_steps=10,
     )
-    space.trainer.stop(space.trainer.start(spec))
+    space.training_launcher.stop(space.training_launcher.start(spec))
     space.close()
 
 

@@ -119,13 +119,13 @@ def test_a_long_curve_is_thinned_and_read_again_only_for_news(
 
     trained("running", steps=5)
     read: list[int] = []
-    real = type(sets_space.trainer).view
+    real = type(sets_space.training_launcher).view
 
     def counted(self: Any, training_id: int) -> Any:
         read.append(training_id)
         return real(self, training_id)
 
-    monkeypatch.setattr(type(sets_space.trainer), "view", counted)
+    monkeypatch.setattr(type(sets_space.training_launcher), "view", counted)
     monkeypatch.setattr("dashboard.training.views.time.time", lambda: 1000.0)
     row = sets_space.trainings.get(1)
     view_of(sets_space, row)

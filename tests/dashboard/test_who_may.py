@@ -59,12 +59,12 @@ CALLS: dict[Operation, Act] = {
     Operation.UNDO_ACT: lambda space, _: space.undo_act("t"),
     Operation.FREEZE: lambda space, _: space.freeze("more", [1]),
     Operation.EXPORT: lambda space, out: space.export(list_sets(space.database)[0], format="jsonl", out=out / "export"),
-    Operation.START_TRAINING: lambda space, out: space.trainer.start(
-        space.trainer.spec(["signs"], model="nowhere", trainer="local", output_dir=str(out / "t"))
+    Operation.START_TRAINING: lambda space, out: space.training_launcher.start(
+        space.training_launcher.spec(["signs"], model="nowhere", trainer="local", output_dir=str(out / "t"))
     ),
-    Operation.STOP_TRAINING: lambda space, _: space.trainer.stop(99),
-    Operation.RESUME_TRAINING: lambda space, _: space.trainer.resume(99),
-    Operation.CLEAR_TRAINING: lambda space, _: space.trainer.clear(99),
+    Operation.STOP_TRAINING: lambda space, _: space.training_launcher.stop(99),
+    Operation.RESUME_TRAINING: lambda space, _: space.training_launcher.resume(99),
+    Operation.CLEAR_TRAINING: lambda space, _: space.training_launcher.clear(99),
     Operation.EVALUATE: lambda space, _: space.evaluate(99, "pictures"),
     Operation.START_LOOP: lambda space, _: steering.start(space, LoopSpec.model_construct(dataset="nowhere")),
     Operation.GO_ON_WITH_LOOP: lambda space, _: steering.run(space, 99, say=print),

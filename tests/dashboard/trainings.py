@@ -30,8 +30,8 @@ def make_training(space: Workspace, status: str = "finished", *, steps: int = 12
     """A training on the set ``mixed`` that ended so, with two checkpoints; its id."""
     values = {"model": str(shipped_judge()), "device": "cpu", **values}
     name = f"out-{len(space.trainings.list())}"
-    spec = space.trainer.spec(["mixed"], trainer="local", output_dir=str(space.folder / name), **values)
-    training = space.trainer.start(spec)
+    spec = space.training_launcher.spec(["mixed"], trainer="local", output_dir=str(space.folder / name), **values)
+    training = space.training_launcher.start(spec)
     folder = Path(spec.output_dir)
     claim(folder, owner_of(space.folder, training), spec)
     metrics = [

@@ -293,8 +293,8 @@ def reviewers_as_operators(attack: Attack, rng: random.Random) -> None:
         "rule on all": lambda: space.rule_on_all([1], "reject", token="x"),
         "undo an act": lambda: space.undo_act("x"),
         "evaluate": lambda: space.evaluate(1, "pairs"),
-        "stop a training": lambda: space.trainer.stop(1),
-        "resume a training": lambda: space.trainer.resume(1),
+        "stop a training": lambda: space.training_launcher.stop(1),
+        "resume a training": lambda: space.training_launcher.resume(1),
     }
     name = rng.choice(sorted(acts))
     try:

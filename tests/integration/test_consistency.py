@@ -137,7 +137,7 @@ def space(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
 
 
 def checks(space: Workspace, judge: Path, *, thorough: bool) -> list[Check]:
-    spec = space.trainer.spec(
+    spec = space.training_launcher.spec(
         ["mixed"],
         trainer="local",
         model=str(judge),
@@ -145,7 +145,7 @@ def checks(space: Workspace, judge: Path, *, thorough: bool) -> list[Check]:
         train_batch_size=2,
         output_dir=str(space.folder / "out"),
     )
-    return space.trainer.preflight(spec, thorough=thorough)
+    return space.training_launcher.preflight(spec, thorough=thorough)
 
 
 def own_line(space: Workspace, judge: Path) -> Check:

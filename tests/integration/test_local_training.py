@@ -49,7 +49,7 @@ def space(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
 def prepare(space: Workspace, judge_folder: Path, tmp_path: Path) -> Prepare:
     def make(name: str = "out", **values: Any) -> tuple[Path, TrainingSpec]:
         folder = tmp_path / name
-        spec = space.trainer.spec(
+        spec = space.training_launcher.spec(
             ("mixed",),
             **{
                 "trainer": "local",

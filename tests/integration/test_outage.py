@@ -139,7 +139,7 @@ def test_a_training_outlives_a_server_that_is_restarted(place: Place, postgres: 
     (judge / "config.json").write_text('{"model_type": "qwen2_5_vl"}')
     (judge / "model.safetensors").write_bytes((2).to_bytes(8, "little") + b"{}")
     sleeps = "import sys, time; time.sleep(2.0); open(sys.argv[1] + '/done', 'w').close()"
-    training = space.trainer.start(
+    training = space.training_launcher.start(
         TrainingSpec(
             trainer="command",
             model=str(judge),

@@ -126,7 +126,7 @@ def test_a_killed_trainer_is_interrupted_and_its_resumed_judge_is_the_same(
     winnow("train", "resume", 1, "--wait")
     assert "going on from" in winnow("train", "log", 1).out
 
-    spec = space.trainer.view(1).spec.model_copy(update={"output_dir": str(tmp_path / "whole")})
+    spec = space.training_launcher.view(1).spec.model_copy(update={"output_dir": str(tmp_path / "whole")})
     claim(tmp_path / "whole", "test", spec)
     export_sets(space.database, spec, tmp_path / "whole")
     assert Fit(tmp_path / "whole", spec, take_place(spec)).run()
@@ -159,7 +159,7 @@ def test_stop_leaves_no_process_and_a_medium_that_changed_since_is_noticed(
     assert not processes_of(tmp_path)
     assert space.trainings.get(1).status == "cancelled"
     one_line(winnow("train", "stop", 1, code=1), "nothing to stop")
-    checkpoint = space.trainer.view(1).best
+    checkpoint = space.training_launcher.view(1).best
     assert checkpoint is not None and not checkpoint.final
 
     medium = Path(Rows(data_files(out))[0].media[0])

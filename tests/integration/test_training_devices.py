@@ -39,7 +39,7 @@ def space(tmp_path: Path) -> Iterator[Workspace]:
 def train(space: Workspace, judge: Path, name: str, **values: Any) -> Path:
     """Train in processes of its own, as a job would; the folder."""
     folder = space.folder.parent / name
-    spec = space.trainer.spec(
+    spec = space.training_launcher.spec(
         ["mixed"],
         **{
             "trainer": "local",

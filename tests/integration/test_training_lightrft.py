@@ -55,7 +55,7 @@ def space(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
 def asked(space: Workspace, judge_folder: Path) -> tuple[Path, TrainingSpec]:
     """A folder with the exports, and a spec in which everything differs from LightRFT's defaults."""
     folder = space.folder / "out"
-    spec = space.trainer.spec(
+    spec = space.training_launcher.spec(
         ["mixed"],
         trainer="lightrft",
         model=str(judge_folder),

@@ -76,7 +76,7 @@ def test_workers_die_with_a_killed_torchrun_and_resume_has_one_writer(
     wait_for(lambda: not processes_of(tmp_path), 5)
     row = space.trainings.get(1)
     assert row.status == "cancelled"
-    newest = max(c.step or 0 for c in space.trainer.view(1).checkpoints)
+    newest = max(c.step or 0 for c in space.training_launcher.view(1).checkpoints)
     assert newest == step_of(out), "what was learned since the last checkpoint is lost"
     assert in_command(row.hint) == f"`winnow train resume 1` goes on from step {newest}"
     assert "is asked to save and stop" in winnow("train", "log", 1).out

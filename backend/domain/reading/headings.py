@@ -85,7 +85,7 @@ _SIDE_HEADING = re.compile(
 )
 
 
-class About(Enum):
+class HeadingKind(Enum):
     """What the scores below or behind a heading are."""
 
     DIMENSION = "dimension"
@@ -130,16 +130,16 @@ def name_of(heading: str) -> str:
 
 
 @_cached
-def about(heading: str) -> About:
+def about(heading: str) -> HeadingKind:
     """What a heading announces."""
     name = " ".join(SCALE.sub("", heading).split()).strip(" .,-–—#")
     if _AVERAGE.search(name) or _OTHER.fullmatch(name):
-        return About.NOTHING
+        return HeadingKind.NOTHING
     if _TOTAL.search(name):
-        return About.TOTAL
+        return HeadingKind.TOTAL
     if _OVERALL.fullmatch(name):
-        return About.OVERALL
-    return About.GENERIC if _GENERIC.fullmatch(name) else About.DIMENSION
+        return HeadingKind.OVERALL
+    return HeadingKind.GENERIC if _GENERIC.fullmatch(name) else HeadingKind.DIMENSION
 
 
 def is_heading(line: str, *, decorated: bool) -> bool:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from backend.domain.json_text import is_too_deep
-from backend.domain.reading.headings import About, about, name_of
+from backend.domain.reading.headings import HeadingKind, about, name_of
 from backend.domain.reading.names import SIDE, side_of
 from backend.domain.reading.words import PLAIN_SCORE
 
@@ -89,13 +89,13 @@ def _stated(path: tuple[str, ...], value: Any) -> Iterator[Stated]:
         words = key.replace("_", " ")
         sides.update(side_of(name) for name in _SIDE.findall(words))
         name = name_of(_SIDE.sub(" ", words))
-        if name and about(name) is not About.GENERIC:
+        if name and about(name) is not HeadingKind.GENERIC:
             names.append(name)
     if len(sides) != 1 or not names:
         return
     kind = about(names[-1])
-    if kind is not About.NOTHING:
-        yield Stated(None if kind in (About.TOTAL, About.OVERALL) else names[-1], sides.pop(), number)
+    if kind is not HeadingKind.NOTHING:
+        yield Stated(None if kind in (HeadingKind.TOTAL, HeadingKind.OVERALL) else names[-1], sides.pop(), number)
 
 
 def _number(value: Any) -> float | None:

@@ -21,7 +21,7 @@ from backend.domain.reading.headings import (
     KNOWN_NAMES,
     LONGEST_NAME,
     SCALE,
-    About,
+    HeadingKind,
     about,
     head_of,
     heading_side,
@@ -57,7 +57,7 @@ _TOTAL = re.compile(rf"{TOTAL}|^\W{{0,3}}(?:in\stotal|overall)\b", re.IGNORECASE
 _AVERAGE = re.compile(r"\b(?:average|averages|averaging|mean)\s", re.IGNORECASE)
 _ADDITION = re.compile(rf"{NUMBER}(?:/10)?\s?\+\s?{NUMBER}(?:/10)?(?:\s?\+\s?{NUMBER}(?:/10)?){{0,40}}\s?=\s?{NUMBER}")
 _DIGIT = re.compile("[0-9]")
-_SUMS = (About.TOTAL, About.OVERALL)
+_SUMS = (HeadingKind.TOTAL, HeadingKind.OVERALL)
 _AVERAGES = ("average", "averag", "mean")
 _SIDE_SUMS = (*TOTAL_ROOTS, "final", "overall")
 
@@ -120,7 +120,7 @@ class _Reader:
         self._rows: dict[str, tuple[str, list[float | None]]] = {}
         self._rules: dict[str, tuple[str, str, str]] = {}
         self._totals: list[float | None] = [None, None]
-        self._about = About.DIMENSION
+        self._about = HeadingKind.DIMENSION
         self._name: str | None = None
         self._side: int | None = None
         self._table = ScoreTable()
@@ -226,7 +226,7 @@ class _Reader:
             or (part.names(_SIDE_SUMS) and _SIDE_TOTAL.search(line))
         ):
             self._state_totals(part)
-        elif self._about is not About.NOTHING and not self._score(part, None):
+        elif self._about is not HeadingKind.NOTHING and not self._score(part, None):
             # A rationale that goes on in the lines below, where its score may stand.
             self._side = side
 
@@ -266,7 +266,7 @@ class _Reader:
     def _enter_heading(self, heading: str, content: Line) -> None:
         name = name_of(heading)
         kind = about(heading)
-        if kind is About.GENERIC and (self._name is not None or self._about is not About.DIMENSION):
+        if kind is HeadingKind.GENERIC and (self._name is not None or self._about is not HeadingKind.DIMENSION):
             if self._about in _SUMS:
                 self._state_totals(content)
             else:
@@ -274,14 +274,14 @@ class _Reader:
         elif kind in _SUMS:
             self._about, self._name = kind, None
             self._state_totals(content)
-        elif kind is About.NOTHING:
+        elif kind is HeadingKind.NOTHING:
             self._about, self._name = kind, None
         elif name:
             self._enter(name)
             self._score(content)
 
     def _enter(self, name: str) -> None:
-        self._about, self._name = About.DIMENSION, name
+        self._about, self._name = HeadingKind.DIMENSION, name
 
     def _score(self, content: Line, side: int | None = -1) -> bool:
         """Read scores of the present dimension. Were there any?
@@ -290,27 +290,27 @@ class _Reader:
             side: Whose an unlabelled one is; by default that of the lines above.
         """
         found, rule = line_scores(content, self._side if side == -1 else side)
-        if self._name is not None and self._about is About.DIMENSION:
+        if self._name is not None and self._about is HeadingKind.DIMENSION:
             for number, value in found.items():
                 self.put(self._name, number, value, rule, content.text)
-        elif found and self._about is About.DIMENSION:
+        elif found and self._about is HeadingKind.DIMENSION:
             self._incomplete = True
         if len(found) == 2:
             self._side = None
         return bool(found)
 
     def _state_totals(self, content: Line) -> None:
-        overall = self._about is About.OVERALL
+        overall = self._about is HeadingKind.OVERALL
         for side, total in line_totals(content, self._side).items():
             self.put_total(side, total, overall=overall)
 
     def _read_cell(self, cell: Cell) -> None:
         name, kind = name_of(cell.heading), about(cell.heading)
-        if not name or kind is About.NOTHING:
+        if not name or kind is HeadingKind.NOTHING:
             return
         if kind in _SUMS:
             if (total := total_of(cell.text)) is not None:
-                self.put_total(cell.side, total, overall=kind is About.OVERALL)
+                self.put_total(cell.side, total, overall=kind is HeadingKind.OVERALL)
         elif cell.number is not None:
             self.put(name, cell.side, cell.number, "table", cell.text)
 

@@ -15,7 +15,7 @@ from backend.options import Options
 
 if TYPE_CHECKING:
     # A trainer's interpreter reads formats, and has no database to make rows from.
-    from backend.export.rows import TrainingRow
+    from backend.export.rows import ExportRow
 
 MARKS = {MediaKind.IMAGE: "_t2i", MediaKind.VIDEO: "_t2v"}
 """In the names of files, where a set of both kinds becomes a file a kind."""
@@ -44,13 +44,13 @@ class Writer:
         self.files: dict[str, Any] = {}
         self.joined = 0
 
-    def add(self, row: TrainingRow, part: str) -> None:
+    def add(self, row: ExportRow, part: str) -> None:
         """Write one row to ``train`` or ``val``."""
         self.joined += self.format.one_turn and row.form.between_users is None
         name = self.format.file_name(part, row.kind, self.kinds)
         self.open(name, self.format.layout).add(self.format.row(row, self.options))
 
-    def misread(self, row: TrainingRow) -> str | None:
+    def misread(self, row: ExportRow) -> str | None:
         """What a row's texts spell that this format's readers take for something else: the place of a
         medium, or a special token. Such a row would not be trained on as it was judged."""
         if not self.format.as_chat:
@@ -100,7 +100,7 @@ class Format:
     name: str
     label: str
     purpose: str
-    row: Callable[[TrainingRow, Any], Mapping[str, Any]]
+    row: Callable[[ExportRow, Any], Mapping[str, Any]]
     media: Callable[[Mapping[str, Any]], tuple[str, str]]
     programs: tuple[str, ...] = ()
     stem: str = "winnow"

@@ -10,7 +10,7 @@ from backend.export.formats.base import Format
 from backend.options import Options
 
 if TYPE_CHECKING:
-    from backend.export.rows import TrainingRow
+    from backend.export.rows import ExportRow
 
 COLUMNS = (
     "kind",
@@ -31,7 +31,7 @@ COLUMNS = (
 )
 
 
-def flat_row(row: TrainingRow, _options: Options) -> dict[str, Any]:
+def flat_row(row: ExportRow, _options: Options) -> dict[str, Any]:
     """A row as one level of texts and numbers."""
     return {name: _plain(getattr(row, name)) for name in COLUMNS}
 

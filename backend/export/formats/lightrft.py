@@ -19,10 +19,10 @@ from backend.export.formats.base import Format, Writer
 from backend.options import Options
 
 if TYPE_CHECKING:
-    from backend.export.rows import TrainingRow
+    from backend.export.rows import ExportRow
 
 
-def _row(row: TrainingRow, _options: Options) -> dict[str, Any]:
+def _row(row: ExportRow, _options: Options) -> dict[str, Any]:
     training: dict[str, Any] = {
         "conversations": [{"from": "human", "value": row.instruction}, {"from": "gpt", "value": row.response}],
         "images": list(row.media),
@@ -37,7 +37,7 @@ class _Writer(Writer):
         super().__init__(*given, **named)
         self._counts: Counter[str] = Counter()
 
-    def add(self, row: TrainingRow, part: str) -> None:
+    def add(self, row: ExportRow, part: str) -> None:
         super().add(row, part)
         name = self.format.file_name(part, row.kind, self.kinds, "filtered_samples")
         self.open(name, JsonArray).add(_filtered(row))
@@ -56,7 +56,7 @@ class _Writer(Writer):
         yield "filtered_samples_stats.txt", "\n".join(lines) + "\n"
 
 
-def _filtered(row: TrainingRow) -> dict[str, Any]:
+def _filtered(row: ExportRow) -> dict[str, Any]:
     first_wins = row.answer is Preference.FIRST
     path1, path2 = row.answer.ranked(*row.media) if row.kind is MediaKind.IMAGE else row.media
     sample: dict[str, Any] = {

@@ -16,10 +16,10 @@ from backend.export.formats.base import MARKS, Format, Writer
 from backend.options import Options
 
 if TYPE_CHECKING:
-    from backend.export.rows import TrainingRow
+    from backend.export.rows import ExportRow
 
 
-def _row(row: TrainingRow, _options: Options) -> dict[str, Any]:
+def _row(row: ExportRow, _options: Options) -> dict[str, Any]:
     word, name = row.kind.value, noun(row.kind)
     between = "\n" if row.form.between_users is None else row.form.between_users
     turn = f"**{name} 1:**<{word}>{between}**{name} 2:**<{word}>"

@@ -155,7 +155,7 @@ def test_a_checkpoint_is_shown_what_it_was_trained_on_unless_an_option_says_othe
     spec = SimpleNamespace(fps=1.5, max_pixels=78_400)
     view = SimpleNamespace(spec=spec)
     space = build_workspace(tmp_path / "ws", images=2, videos=1)
-    monkeypatch.setattr(type(space.trainer), "view", lambda *_: view)
+    monkeypatch.setattr(type(space.training_launcher), "view", lambda *_: view)
     monkeypatch.setattr(Workspace, "evaluate", evaluate)
     words = ["train", "evaluate", "1", "--dataset", "d", "--workspace", str(space.folder)]
     more = ["--endpoint", "http://h/v1", "--max-pixels", "3136", "--engine", "openai"]

@@ -20,7 +20,7 @@ from backend.store import analysis as rows_module
 from backend.store import comparisons
 from backend.store.analysis import AnalysisRows
 from backend.store.comparisons import OUTCOMES, Comparisons, outcome_of
-from backend.store.overview import Loop, Overview
+from backend.store.overview import Overview, Totals
 from backend.workspace import Workspace
 from tests.workspaces import build_workspace
 
@@ -218,7 +218,7 @@ def test_the_overview_counts_how_far_everything_has_come(tmp_path: Path) -> None
     space = build_workspace(tmp_path / "ws", images=8, videos=1)
     overview = Overview(space.database)
 
-    def counted() -> Loop:
+    def counted() -> Totals:
         newest, trained = overview.set_groups()
         counts = [space.runs.counts(run.id) for run in space.runs.list()]
         return overview.loop(

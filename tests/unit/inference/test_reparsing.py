@@ -21,9 +21,9 @@ from backend.inference.imports import import_predictions
 from backend.inference.spec import RunSpec, instructions
 from backend.store.browse import Browse
 from backend.store.dimension_scores import RECIPE
+from backend.store.lazy_index import LazyIndex
 from backend.store.predictions import Predictions
 from backend.store.schema import runs, set_items, verdicts
-from backend.store.side_index import SideIndex
 from backend.store.unfinished import marked_runs
 from backend.workspace import Workspace
 from tests.workspaces import build_workspace
@@ -163,7 +163,7 @@ def test_what_was_cut_off_is_neither_frozen_nor_decided_before_it_is_done_again(
 
 def test_a_filter_by_scores_and_a_kept_analysis_follow(space: Workspace) -> None:
     wanted = BrowseFilter(runs=(RUN,), dimension="authenticity", measure="first", score_min=1)
-    index = SideIndex(space.database, RECIPE)
+    index = LazyIndex(space.database, RECIPE)
     fresh = Browse(space.database).count(wanted)
     sums = analyse(space.database, space.folder, space.runs.get(RUN))
     age(space)

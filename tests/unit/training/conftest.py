@@ -44,7 +44,7 @@ def prepare(space: Workspace, judge_folder: Path, tmp_path: Path) -> Prepare:
             "actor_learning_rate": 1e-3,
             **values,
         }
-        spec = space.trainer.spec(sets, **given)
+        spec = space.training_launcher.spec(sets, **given)
         folder = tmp_path / name
         claim(folder, name, spec)
         export_sets(space.database, spec, folder)

@@ -48,8 +48,8 @@ def checks(space: Workspace, judge: Path, *sets: str, **values: Any) -> dict[str
         "output_dir": str(space.folder / "out"),
         **values,
     }
-    spec = space.trainer.spec(sets or ("both-orders",), **given)
-    return {check.name: check for check in space.trainer.preflight(spec)}
+    spec = space.training_launcher.spec(sets or ("both-orders",), **given)
+    return {check.name: check for check in space.training_launcher.preflight(spec)}
 
 
 @pytest.mark.torch
@@ -147,7 +147,7 @@ def test_another_instruction_than_the_sets_were_judged_under_is_refused_and_thei
     assert "--task-instruction" in in_command(found.hint)
     mixture = checks(space, judge_folder, "other", "both-orders")["Instruction"]
     assert mixture.level is Level.WARN and "2 instructions" in mixture.message
-    asked = space.trainer.spec(["other"], trainer="local", model="m/x", output_dir="/o")
+    asked = space.training_launcher.spec(["other"], trainer="local", model="m/x", output_dir="/o")
     assert asked_with(space.database, asked) == (True, other)
 
 
@@ -182,7 +182,7 @@ def test_two_instructions_of_a_mixed_training_are_one_for_each_medium(
     names = ("i", "v") if apart else ("both",)
     found = checks(space, judge_folder, *names)["Instruction"]
     assert found.level is Level.OK, found.message
-    asked = space.trainer.spec(names, trainer="local", model="m/x", output_dir="/o")
+    asked = space.training_launcher.spec(names, trainer="local", model="m/x", output_dir="/o")
     use_cot, template = asked_with(space.database, asked)
     assert (use_cot, template) == (True, evaluated)
     own = instructions(template, use_cot=True)
@@ -238,7 +238,9 @@ def test_an_output_folder_of_another_training_is_told_with_the_way_to_it(
     space: Workspace, judge_folder: Path, tmp_path: Path
 ) -> None:
     folder = tmp_path / "out"
-    spec = space.trainer.spec(["both-orders"], trainer="local", model=str(judge_folder), output_dir=str(folder))
+    spec = space.training_launcher.spec(
+        ["both-orders"], trainer="local", model=str(judge_folder), output_dir=str(folder)
+    )
     with space.database.write() as connection:
         training = space.trainings.add(
             connection, trainer="local", model=spec.model, output_dir=spec.output_dir, spec={}, sets=[]
@@ -335,7 +337,7 @@ def test_pixels_of_a_run_before_they_were_kept_are_its_models_own(space: Workspa
 
 
 def test_devices_are_those_that_were_named(space: Workspace, judge_folder: Path) -> None:
-    spec = space.trainer.spec(
+    spec = space.training_launcher.spec(
         ["both-orders"], trainer="local", model=str(judge_folder), output_dir=str(space.folder / "out")
     )
     assert devices_of(spec.model_copy(update={"device": "cuda:1"})) == "cuda:1"
@@ -347,7 +349,7 @@ def test_devices_are_those_that_were_named(space: Workspace, judge_folder: Path)
 )
 def test_a_value_out_of_range_names_its_option(space: Workspace, values: dict[str, Any], said: str) -> None:
     with pytest.raises(UsageError) as caught:
-        space.trainer.spec(["one-sided"], **{"trainer": "local", "model": "m", "output_dir": "o", **values})
+        space.training_launcher.spec(["one-sided"], **{"trainer": "local", "model": "m", "output_dir": "o", **values})
     assert message_of(caught.value).startswith(said)
 
 
@@ -357,7 +359,7 @@ def test_a_reviewer_may_look_but_start_stop_and_clear_nothing(space: Workspace, 
     assert checks(reviewer, judge_folder)
     with pytest.raises(Forbidden):
         start(reviewer, judge_folder)
-    for act in (reviewer.trainer.stop, reviewer.trainer.resume, reviewer.trainer.clear):
+    for act in (reviewer.training_launcher.stop, reviewer.training_launcher.resume, reviewer.training_launcher.clear):
         with pytest.raises(Forbidden):
             act(1)
     with pytest.raises(Forbidden):
@@ -371,13 +373,13 @@ def test_a_second_training_into_the_same_folder_is_refused_while_the_first_is_qu
     first = start(space, judge_folder)
     with pytest.raises(TrainingError, match=f"in use by training {first}"):
         start(space, judge_folder)
-    space.trainer.stop(first)
+    space.training_launcher.stop(first)
     assert space.trainings.get(first).status == "cancelled"
     assert start(space, judge_folder) == first + 1
 
 
 def start(space: Workspace, judge: Path, name: str = "both-orders") -> int:
-    spec = space.trainer.spec(
+    spec = space.training_launcher.spec(
         [name], trainer="local", model=str(judge), device="cpu", output_dir=str(space.folder / "out")
     )
-    return space.trainer.start(spec)
+    return space.training_launcher.start(spec)

@@ -21,7 +21,9 @@ def room(tmp_path: Path) -> Iterator[Workspace]:
     opened = build_workspace(tmp_path / "ws", images=4, videos=1)
     opened.freeze("images", [1])
     add_training(opened, "org/judge", tmp_path / "out", ended=True)
-    claimed = opened.trainer.spec(["images"], model="org/judge", output_dir=str(tmp_path / "out"), trainer="local")
+    claimed = opened.training_launcher.spec(
+        ["images"], model="org/judge", output_dir=str(tmp_path / "out"), trainer="local"
+    )
     claim(tmp_path / "out", owner_of(opened.folder, 1), claimed)
     (tmp_path / "out" / "final_checkpoint").mkdir()
     yield opened

@@ -36,7 +36,7 @@ def noted(space: Workspace, run: int, nats: float | None) -> None:
 
 def spec_of(space: Workspace, *sets: str, model: str = "judge-b") -> TrainingSpec:
     out = str(space.folder / "out")
-    return space.trainer.spec(sets, trainer="local", model=model, output_dir=out, device="cpu")
+    return space.training_launcher.spec(sets, trainer="local", model=model, output_dir=out, device="cpu")
 
 
 def test_the_loss_at_inference_is_that_of_the_runs_and_unknown_where_one_is_silent(space: Workspace) -> None:
@@ -85,11 +85,11 @@ def test_a_training_is_shown_with_its_warning(space: Workspace) -> None:
     space.freeze("own", [run])
     noted(space, run, 0.003)
     spec = spec_of(space, "own", model=str(judge))
-    training = space.trainer.start(
+    training = space.training_launcher.start(
         spec.model_copy(update={"train_batch_size": 1, "output_dir": str(space.folder / "out")})
     )
     folder = space.folder / "out"
     claim(folder, owner_of(space.folder, training), spec)
-    assert space.trainer.view(training).warning is None
+    assert space.training_launcher.view(training).warning is None
     (folder / METRICS).write_text(json.dumps({"step": 1, "loss": 2.2}) + "\n")
-    assert "2.200 nats a token" in (space.trainer.view(training).warning or "")
+    assert "2.200 nats a token" in (space.training_launcher.view(training).warning or "")

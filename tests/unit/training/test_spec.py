@@ -16,7 +16,7 @@ from backend.workspace import Workspace
 
 def spec_of(space: Workspace, **values: Any) -> TrainingSpec:
     given = {"trainer": "local", "model": "org/judge", "output_dir": "out", **values}
-    return space.trainer.spec(["mixed"], **given)
+    return space.training_launcher.spec(["mixed"], **given)
 
 
 @pytest.mark.parametrize(

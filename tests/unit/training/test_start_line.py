@@ -70,7 +70,7 @@ VALUES: dict[str, dict[str, object]] = {
 def test_the_command_asks_for_what_the_form_asked(
     space: Workspace, tmp_path: Path, name: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    spec = space.trainer.spec(
+    spec = space.training_launcher.spec(
         ["plain@1", "-x '$(touch owned)@1"],
         model=str(tmp_path / "a model"),
         output_dir=str(tmp_path / "out"),
@@ -83,7 +83,7 @@ def test_the_command_asks_for_what_the_form_asked(
 
 
 def test_what_has_its_default_is_left_out(space: Workspace, tmp_path: Path) -> None:
-    spec = space.trainer.spec(["plain"], model="org/judge", output_dir=str(tmp_path), trainer="local")
+    spec = space.training_launcher.spec(["plain"], model="org/judge", output_dir=str(tmp_path), trainer="local")
     assert start_line(spec) == (f"winnow train start --set plain@1 --model org/judge --output-dir {tmp_path}")
 
 
@@ -92,7 +92,7 @@ def test_each_example_of_a_command_names_only_places_that_are_known(
     space: Workspace, tmp_path: Path, name: str
 ) -> None:
     example = EXAMPLES[name]
-    spec = space.trainer.spec(
+    spec = space.training_launcher.spec(
         ["plain"],
         model="org/Qwen3-VL-8B-judge",
         output_dir=str(tmp_path),
@@ -100,6 +100,6 @@ def test_each_example_of_a_command_names_only_places_that_are_known(
         command=split_template(example.template),
         data_format=example.data_format,
     )
-    argv = space.trainer.plan(spec).command.argv
+    argv = space.training_launcher.plan(spec).command.argv
     assert str(tmp_path / "model") in argv
     assert not places_in(argv) and all(argv)

@@ -90,7 +90,7 @@ def test_a_training_without_warnings_starts_in_silence(
 def test_who_does_not_ask_for_the_warnings_finds_them_in_the_log(
     space: Workspace, judge_folder: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    spec = space.trainer.spec(
+    spec = space.training_launcher.spec(
         ["signs"],
         trainer="local",
         model=str(judge_folder),
@@ -98,7 +98,7 @@ def test_who_does_not_ask_for_the_warnings_finds_them_in_the_log(
         output_dir=str(space.folder / "out"),
         micro_train_batch_size=3,
     )
-    space.trainer.start(spec)
+    space.training_launcher.start(spec)
     assert UNEVEN in caplog.text
 
 
@@ -118,7 +118,7 @@ def two_nodes(space: Workspace, judge: Path, monkeypatch: pytest.MonkeyPatch) ->
         return []
 
     monkeypatch.setattr("backend.training.launch.preflight", passed)
-    spec = space.trainer.spec(
+    spec = space.training_launcher.spec(
         ["signs"],
         trainer="lightrft",
         model=str(judge),
@@ -127,7 +127,7 @@ def two_nodes(space: Workspace, judge: Path, monkeypatch: pytest.MonkeyPatch) ->
         output_dir=str(space.folder / "out"),
         validation=0.3,
     )
-    assert space.trainer.start(spec) == 1
+    assert space.training_launcher.start(spec) == 1
     return spec
 
 

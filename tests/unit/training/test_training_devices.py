@@ -38,14 +38,14 @@ def test_its_job_is_shown_them_and_a_hidden_one_is_refused_in_the_preflight(
     space: Workspace, judge_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     values = {"trainer": "local", "model": str(judge_folder), "device": "cuda:1", "output_dir": str(tmp_path / "out")}
-    spec = space.trainer.spec(["images"], **values)
+    spec = space.training_launcher.spec(["images"], **values)
     monkeypatch.setenv(VISIBLE, "GPU-0abc")
-    device = {check.name: check for check in space.trainer.preflight(spec)}["Device"]
+    device = {check.name: check for check in space.training_launcher.preflight(spec)}["Device"]
     assert device.level is Level.FAIL and "does not show GPU 1" in device.message
     with pytest.raises(TrainingError, match="does not show GPU 1"):
-        space.trainer.start(spec)
+        space.training_launcher.start(spec)
     monkeypatch.setenv(VISIBLE, "GPU-0abc,GPU-1abc")
-    row = space.trainings.get(space.trainer.start(spec))
+    row = space.trainings.get(space.training_launcher.start(spec))
     (job,) = (job for job in space.jobs.list() if job.id == row.job_id)
     assert job.env[VISIBLE] == "GPU-1abc"
 

@@ -40,7 +40,7 @@ class Recipe:
     empty: Sequence[str] = ()
 
 
-class SideIndex:
+class LazyIndex:
     """One such index of one workspace."""
 
     def __init__(self, database: Database, recipe: Recipe) -> None:
