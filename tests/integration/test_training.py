@@ -187,7 +187,7 @@ def test_what_cannot_be_trained_is_refused_with_one_line(
     out = tmp_path / "out"
     for words, code, said in (
         (("--set", "nothing"), 1, "there is no set nothing"),
-        (("--trainer", "other"), 2, "--trainer: "),
+        (("--trainer", "other"), 2, "unknown trainer 'other'"),
         (("--preset", "other"), 2, "unknown preset 'other'"),
         (("--max-epochs", 0), 2, "--max-epochs: "),
         (("--lora-rank", 0), 2, "--lora-rank: "),

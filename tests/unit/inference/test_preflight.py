@@ -173,10 +173,10 @@ def test_the_memory_of_gpus_that_are_not_shown_is_nobodys(monkeypatch: pytest.Mo
 @pytest.mark.parametrize(
     ("device", "said"),
     [
-        ("gpu", "--device gpu: is none of auto, cpu, cuda and cuda:0,1"),
-        ("cuda:x", "--device cuda:x: is none of "),
-        ("cpu:0", "--device cpu:0: is none of "),
-        (",", "--device ,: is none of "),
+        ("gpu", "device gpu: is none of auto, cpu, cuda and cuda:0,1"),
+        ("cuda:x", "device cuda:x: is none of "),
+        ("cpu:0", "device cpu:0: is none of "),
+        (",", "device ,: is none of "),
         ("cuda", "there is no NVIDIA GPU here"),
         ("cuda:0,1", "there is no NVIDIA GPU here"),
     ],
