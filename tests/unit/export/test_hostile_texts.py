@@ -214,4 +214,4 @@ def test_rows_of_a_judge_whose_template_is_not_known_are_joined_and_said_so(
         f"**Video 1:**<video>{between}**Video 2:**<video>",
     }
     assert manifest.joined == (0 if judge else 2)
-    assert any("in one turn" in note for note in manifest.notes) == (judge is None)
+    assert any("in one turn" in str(note) for note in manifest.notes) == (judge is None)

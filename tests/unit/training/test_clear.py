@@ -38,7 +38,7 @@ def add_job(room: Workspace, kind: str, *, ended: bool = False) -> int:
 
 
 def add_training(room: Workspace, model: str, out: Path, *, ended: bool = False) -> None:
-    spec = room.trainer.spec(["images"], model=model, output_dir=str(out), trainer="local")
+    spec = room.training_launcher.spec(["images"], model=model, output_dir=str(out), trainer="local")
     job = add_job(room, "training", ended=ended)
     with room.database.write() as connection:
         training = room.trainings.add(
@@ -65,7 +65,7 @@ def add_run(room: Workspace, model: str, *, ended: bool = False) -> int:
 def test_a_folder_whose_judge_an_open_run_asks_is_not_deleted(room: Workspace, tmp_path: Path) -> None:
     run = add_run(room, str(tmp_path / "out" / "final_checkpoint"))
     with pytest.raises(TrainingError, match=f"run {run}, which is queued") as caught:
-        room.trainer.clear(1)
+        room.training_launcher.clear(1)
     assert f"winnow run cancel {run}" in in_command(caught.value.hint)
     assert (tmp_path / "out" / "final_checkpoint").is_dir()
 
@@ -73,7 +73,7 @@ def test_a_folder_whose_judge_an_open_run_asks_is_not_deleted(room: Workspace, t
 def test_a_folder_whose_judge_another_open_training_starts_from_is_not_deleted(room: Workspace, tmp_path: Path) -> None:
     add_training(room, str(tmp_path / "out" / "final_checkpoint"), tmp_path / "next")
     with pytest.raises(TrainingError, match="training 2, which is queued") as caught:
-        room.trainer.clear(1)
+        room.training_launcher.clear(1)
     assert "winnow train stop 2" in in_command(caught.value.hint)
     assert (tmp_path / "out").is_dir()
 
@@ -82,5 +82,5 @@ def test_jobs_that_have_ended_or_use_something_else_do_not_keep_a_folder(room: W
     add_run(room, str(tmp_path / "out" / "final_checkpoint"), ended=True)
     add_run(room, str(tmp_path / "outside"))
     add_run(room, "out/final_checkpoint")
-    room.trainer.clear(1)
+    room.training_launcher.clear(1)
     assert not (tmp_path / "out").exists()
