@@ -65,7 +65,13 @@ class Watched:
     def __init__(self, *, broken: bool = False) -> None:
         self.taken = 0
         self.let_go: set[int] = set()
+        self.held: list[Held[Any]] = []
         self.broken = broken
+
+    def end(self) -> None:
+        """As the pipeline does for each request that was answered."""
+        for one in self.held:
+            one.end()
 
     def __iter__(self) -> Iterator[Request]:
         flat = image((9, 9, 9)).resize((1200, 2))
@@ -77,6 +83,7 @@ class Watched:
                 one = request(number, media=(flat, flat), caption=REFUSED)
             self.taken += 1
             held = Held(dict(one.media), lambda number=number: self.let_go.add(number))  # type: ignore[misc]
+            self.held.append(held)
             yield Request(id=number, kind=one.kind, messages=one.messages, media=held, seed=number)
 
 
@@ -98,16 +105,18 @@ def test_it_answers_each_request_once_and_takes_no_more_than_it_works_on(name: s
         assert sorted(answered) == list(range(COUNT))
     finally:
         engine.close()
+        watched.end()
 
 
 def test_a_request_that_it_cannot_answer_fails_alone(name: str, stage: Stage) -> None:
     if not stage.looks:
         pytest.skip(f"engine {name} answers whatever it is asked")
-    engine = load(name, stage)
+    engine, watched = load(name, stage), Watched(broken=True)
     try:
-        outcomes = {outcome.id: outcome for outcome in engine.generate(iter(Watched(broken=True)))}
+        outcomes = {outcome.id: outcome for outcome in engine.generate(iter(watched))}
     finally:
         engine.close()
+        watched.end()
     failed = [number for number, outcome in outcomes.items() if isinstance(outcome, Failure)]
     assert (len(outcomes), failed) == (COUNT, [BROKEN])
     error: Any = outcomes[BROKEN]
@@ -123,12 +132,13 @@ def test_what_it_cannot_be_loaded_with_is_one_line_and_a_hint(name: str, stage: 
 def test_it_is_closed_in_the_middle_and_twice_and_leaves_no_thread(name: str, stage: Stage) -> None:
     load(name, stage).close()  # libraries that are imported may keep threads of their own
     before = set(threading.enumerate())
-    engine = load(name, stage)
-    stream: Any = engine.generate(iter(Watched()))
+    engine, watched = load(name, stage), Watched()
+    stream: Any = engine.generate(iter(watched))
     next(stream)
     stream.close()
     engine.close()
     engine.close()
+    watched.end()
     left = {thread.name for thread in set(threading.enumerate()) - before}
     assert [one for one in left if one.startswith(("engine", type(engine).__name__))] == []
 
