@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from backend.domain.operations import Operation
-from dashboard.datasets.adding import add_form, imports
+from dashboard.datasets.adding import add_form, importing, imports
 from dashboard.datasets.pairs import gallery
 from dashboard.datasets.report import facts, issues
 from dashboard.empty import empty, not_there
@@ -54,7 +54,8 @@ with page(None):
         dataset = next(row for row in datasets if row.name == name)
         facts(dataset)
         if dataset.status != "ready":
-            st.warning(f"It is not ready ({md(dataset.status)}). Add the same files again to go on.")
+            if not importing(space(), dataset.name):
+                st.warning(f"It is not ready ({md(dataset.status)}). Add the same files again to go on.")
         elif not dataset.judgeable:
             st.warning("No pair can be judged. What was found wrong says why.")
         with st.container(horizontal=True, vertical_alignment="center"):

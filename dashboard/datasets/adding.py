@@ -76,8 +76,7 @@ def start(space: Workspace, source: str, name: str, root: str, check: bool, link
         raise UsageError("say the format and the file as SOURCE:PATH", hint=f"such as {_LIKE}")
     if not name or not name.isprintable():
         raise UsageError("give the dataset a name")
-    going = space.tasks.list(Operation.ADD_DATASET.name)
-    if any(task.is_open and task.title == name for task in going):
+    if importing(space, name):
         raise UsageError(f"{name} is being imported already")
     tasks.begin(
         space,
@@ -91,6 +90,11 @@ def start(space: Workspace, source: str, name: str, root: str, check: bool, link
             "check_media": check,
         },
     )
+
+
+def importing(space: Workspace, name: str) -> bool:
+    """Whether an import of that name is going on."""
+    return any(task.is_open and task.title == name for task in space.tasks.list(Operation.ADD_DATASET.name))
 
 
 def imports(space: Workspace) -> None:

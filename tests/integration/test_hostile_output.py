@@ -14,6 +14,7 @@ from sqlalchemy import insert, update
 
 import backend.workspace
 from backend.cli.main import app, main
+from backend.curation.kinds.registry import offered
 from backend.store import schema
 from tests.workspaces import build_workspace
 
@@ -154,6 +155,13 @@ CALLS: dict[str, list[list[str]]] = {
     "review undo": [["review", "undo", "1", "--key", ACTS]],
     "review import": [["review", "import", "1", f"/{ACTS}"]],
     "review export": [["review", "export", "1"]],
+    **{
+        f"review queue {kind}": [
+            ["review", "queue", kind, "--title", f"title {ACTS}", "--reviewer", f"r{ACTS}"],
+            ["review", "queue", kind, "--title", f"title {ACTS}", "--json"],
+        ]
+        for kind in offered()
+    },
     "set create": [["set", "create", f"c{ACTS}", "--run", "1"]],
     "set list": [["set", "list"], ["set", "list", "--json"]],
     "set show": [["set", "show", f"s{ACTS}"], ["set", "show", f"s{ACTS}", "--json"], ["set", "show", f"no{ACTS}"]],
@@ -222,8 +230,18 @@ def test_nothing_that_a_command_prints_acts_on_a_terminal(
 
 
 # They take numbers, and are refused a hostile one in words of the parser's own.
-QUIET = {"demo build-judge", "run resume", "run cancel", "train stop", "train resume", "loop cancel", "review undo"}
-NOT_SHOWN_ALL = {"doctor"}
+QUIET = {
+    "review queue flagged",
+    "review queue suspect_labels",
+    "demo build-judge",
+    "run resume",
+    "run cancel",
+    "train stop",
+    "train resume",
+    "loop cancel",
+    "review undo",
+}
+NOT_SHOWN_ALL = {"doctor", *(f"review queue {kind}" for kind in offered())}  # a title is kept as one line
 
 
 def harmless(text: str) -> bool:
