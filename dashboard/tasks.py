@@ -49,7 +49,7 @@ def watch(
     """Draw the tasks of these operations whose end nobody has seen; they follow by themselves.
 
     Args:
-        finished: Called, with the whole page, for each that has finished; it is put away then.
+        finished: Called for each of one's own that has finished; it is put away, and the page drawn again.
         only: Which of them.
     """
 
@@ -57,13 +57,15 @@ def watch(
         return [row for row in space.tasks.list(*(one.name for one in operations)) if only(row)]
 
     rows = mine()
-    for row in rows:
-        if row.finished:
-            space.tasks.put_away(row.id)
-            if finished is not None:
-                finished(row)
-    rows = [row for row in rows if not row.finished]
-    if not rows:
+    done = [row for row in rows if row.finished and i_may(Operation[row.operation]) and row.person == space.person.name]
+    for row in done:
+        space.tasks.put_away(row.id)
+        if finished is not None:
+            finished(row)
+    if done:
+        # What stands above was drawn before it was done, perhaps.
+        st.rerun()
+    if all(row.finished for row in rows):
         return
     going = {row.id for row in rows if row.is_open}
 

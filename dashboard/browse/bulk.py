@@ -22,6 +22,7 @@ from dashboard.roles import i_may
 _CHOICES = {"accept": "Accept all", "reject": "Reject all", "flag": "Flag all"}
 _DONE = {"accept": "accepted", "reject": "rejected", "flag": "flagged"}
 _ACTS = "bulk_acts"
+_SAID = "bulk_said"
 
 
 def acts() -> int:
@@ -73,6 +74,8 @@ def undo_line() -> None:
     within = space()
     tasks.watch(within, Operation.RULE_ON_ALL, only=lambda row: row.person == who.name, finished=_note_ruled)
     tasks.watch(within, Operation.UNDO_ACT, only=lambda row: row.person == who.name, finished=_undone)
+    if said := st.session_state.pop(_SAID, None):
+        st.markdown(said)
     act = within.people.settings(who.name).get("last_act")
     going = within.tasks.list(Operation.RULE_ON_ALL.name, Operation.UNDO_ACT.name)
     if act and not any(row.is_open and row.arguments["token"] == act["token"] for row in going):
@@ -106,4 +109,4 @@ def _undone(task: TaskRow) -> None:
     left = made.get("left", 0)
     kept = f"; {left:,} kept, because they were ruled on since" if left else ""
     space().people.keep(task.person, last_act=None)
-    st.markdown(f"{many(made.get('undone', 0), 'ruling')} taken back{kept}.")
+    st.session_state[_SAID] = f"{many(made.get('undone', 0), 'ruling')} taken back{kept}."
