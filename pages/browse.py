@@ -11,7 +11,7 @@ from backend.domain.browse import BrowseFilter
 from backend.domain.operations import Operation
 from backend.store.browse import PAGE, Cursor, Hit
 from backend.store.runs import RunRow
-from dashboard.browse.bulk import acts, bulk_ruling, undo_line
+from dashboard.browse.bulk import acts, bulk_ruling, keep_answers, undo_line
 from dashboard.browse.cards import cards
 from dashboard.browse.counting import match_count, still_counting
 from dashboard.browse.filters import SORTS, chips, filter_column, present_filter, write_url
@@ -139,6 +139,7 @@ def on_all(wanted: BrowseFilter, count: int | None, *, any_hit: bool) -> None:
     # Under another key after each act: it closes when that is done.
     with st.popover("Rule on all", key=f"browse_rule_{acts()}"), errors_shown():
         if count is None:
+            keep_answers()
             st.caption("The matches are still being counted.")
         else:
             bulk_ruling(wanted, count)

@@ -66,6 +66,13 @@ def bulk_ruling(wanted: BrowseFilter, count: int) -> None:
         st.rerun()
 
 
+def keep_answers() -> None:
+    """Streamlit forgets fields that a run of the page does not draw, such as while matches are counted."""
+    for key in list(st.session_state):
+        if str(key) in ("bulk_ruling", "bulk_note", "bulk_tag") or str(key).startswith("bulk_sure_"):
+            st.session_state[key] = st.session_state[key]
+
+
 def undo_line() -> None:
     """What this person last did to many at once: how far it is, and its undo."""
     who = person()

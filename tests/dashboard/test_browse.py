@@ -219,6 +219,23 @@ def test_reviewers_browse_but_do_not_rule_on_all(
         demo_space.acting_as(eve).undo_act("t")
 
 
+def test_a_confirmation_outlives_a_count_that_takes_long(
+    demo_space: Workspace, open_page: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    test = open_page("browse", run="2")
+    test.text_input(key="bulk_note").set_value("a bad day").run()
+    [sure] = [one for one in test.checkbox if str(one.key).startswith("bulk_sure_")]
+    sure.set_value(True).run()
+    with monkeypatch.context() as slow:
+        slow.setattr("dashboard.browse.counting.match_count", lambda *_args: None)
+        slow.setattr("dashboard.browse.counting.still_counting", lambda *_args: None)
+        test.run()
+        assert "still being counted" in "".join(one.value for one in test.caption)
+    test.run()
+    assert test.text_input(key="bulk_note").value == "a bad day"
+    assert [one.value for one in test.checkbox if str(one.key).startswith("bulk_sure_")] == [True]
+
+
 def soon(true: Callable[[], bool]) -> bool:
     """Wait for what goes on in the background."""
     for _ in range(200):
