@@ -140,3 +140,13 @@ class TrainerKind:
     drops_last: bool = False
     by_template: bool = False
     reads_script_variables: bool = False
+
+
+def torchrun(python: str, spec: TrainingSpec) -> tuple[str, ...]:
+    """The words that start a spec's processes on one node; what they run comes behind."""
+    return (
+        *(python, "-m", "torch.distributed.run"),
+        *("--nnodes", str(spec.nnodes), "--nproc-per-node", str(spec.gpus_per_node)),
+        *("--node_rank", str(spec.node_rank)),
+        *("--master-port", str(spec.master_port), "--master-addr", spec.master_addr),
+    )

@@ -16,7 +16,7 @@ from backend.domain.preflight import Check, Level
 from backend.errors import TrainerUnavailable, TrainingError
 from backend.hints import Field, Hint
 from backend.training import tensorboard
-from backend.training.base import Checkpoint, Command, Metric, TrainerKind
+from backend.training.base import Checkpoint, Command, Metric, TrainerKind, torchrun
 from backend.training.data import DataFile, data_files, expected_files
 from backend.training.folder import CHECKPOINTS, TENSORBOARD
 from backend.training.lightrft.entry import SELF_CHECK
@@ -86,24 +86,7 @@ class LightRFTTrainer:
         files = data_files(folder)
         _check_rows(spec, files)
         sources = _sources(files or expected_files(spec, folder))
-        argv = [
-            self.python,
-            "-m",
-            "torch.distributed.run",
-            "--nnodes",
-            str(spec.nnodes),
-            "--nproc-per-node",
-            str(spec.gpus_per_node),
-            "--node_rank",
-            str(spec.node_rank),
-            "--master-port",
-            str(spec.master_port),
-            "--master-addr",
-            spec.master_addr,
-            str(_ENTRY),
-            SCRIPT,
-            *_arguments(spec, folder, *sources),
-        ]
+        argv = [*torchrun(self.python, spec), str(_ENTRY), SCRIPT, *_arguments(spec, folder, *sources)]
         if _resumable(folder / CHECKPOINTS):
             argv.append("--load_checkpoint")
         return Command(tuple(argv), self._environment(spec, home), str(home))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from backend.domain.preflight import Check, Level
 from backend.hints import Hint
-from backend.training.base import Checkpoint, Command, Metric, TrainerKind
+from backend.training.base import Checkpoint, Command, Metric, TrainerKind, torchrun
 from backend.training.local.checkpoints import whole_checkpoints
 from backend.training.local.journal import read_metrics
 from backend.training.probing import check_packages, check_port
@@ -60,23 +60,8 @@ class LocalTrainer:
         if spec.processes == 1:
             alone = (self.python, "-m", MODULE, str(folder))
             return Command(alone, spec.visible_devices, heeds_stop=True)
-        launcher = (
-            self.python,
-            "-m",
-            "torch.distributed.run",
-            "--nnodes",
-            str(spec.nnodes),
-            "--nproc-per-node",
-            str(spec.gpus_per_node),
-            "--node_rank",
-            str(spec.node_rank),
-            "--master-port",
-            str(spec.master_port),
-            "--master-addr",
-            spec.master_addr,
-        )
         # By a file, because torchrun kills its workers 30 s after a SIGTERM.
-        argv = (*launcher, "-m", MODULE, str(folder))
+        argv = (*torchrun(self.python, spec), "-m", MODULE, str(folder))
         return Command(argv, spec.visible_devices, heeds_stop=True)
 
     def self_check(self) -> Command:

@@ -1,4 +1,4 @@
-"""Event files that TensorBoard's own writer made, read without it."""
+"""Event files that TensorBoard's own writer made, as metrics."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import pytest
 
 from backend.training.tensorboard import read_metrics, read_scalars
 
-pytest.importorskip("tensorboard")
 writing = pytest.importorskip("torch.utils.tensorboard")
 
 
